@@ -1,0 +1,59 @@
+# Two commands for everyone: `make demo` and `make test`. Both make .venv first.
+# `uv` is used when it is there, plain venv + pip otherwise.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+DATA   := $(abspath $(firstword $(REACTUNE_DATA) $(wildcard ../shared/data)))
+
+.PHONY: demo test dev lint clean help
+
+help:
+	@echo "make demo   tune the emulated reactor, end to end"
+	@echo "make test   run the test suite"
+	@echo "make lint   ruff, mypy and the import contract"
+	@echo "make clean  remove the environment and what tools left behind"
+
+demo: $(VENV)/.installed
+	@$(BIN)/reactune demo
+
+test: $(VENV)/.installed
+	@REACTUNE_DATA="$(DATA)" $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+dev: $(VENV)/.dev
+
+# $(1): the extra to install, with the exact versions of constraints.txt
+define install
+	@echo "Installing reactune[$(1)] into $(VENV) (the first time takes a minute or two) ..."
+	@if command -v uv >/dev/null 2>&1; then \
+	    uv pip install -q --python $(BIN)/python -c constraints.txt -e '.[$(1)]'; \
+	else \
+	    $(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$(1)]'; \
+	fi
+endef
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
+	    echo "reactune needs Python 3.11, 3.12 or 3.13; say which: make PYTHON=python3.11 demo"; exit 1; }
+	@if command -v uv >/dev/null 2>&1; then \
+	    uv venv -q --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV); \
+	else \
+	    $(PYTHON) -m venv $(VENV) || { \
+	        echo "no venv module here; on Debian or Ubuntu: apt install python3-venv"; exit 1; }; \
+	fi
+
+$(VENV)/.installed: setup.cfg pyproject.toml constraints.txt | $(BIN)/python
+	$(call install,test)
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(call install,dev)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""Problem, merit, optimisers, chromatograms and catalogue; knows no device."""

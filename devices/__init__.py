@@ -1,0 +1,1 @@
+"""The hardware: clock, transports, instruments, rig and their emulation."""
