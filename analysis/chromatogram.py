@@ -1,0 +1,413 @@
+"""Raw photodiode trace -> absorbance -> baseline -> areas -> mole fractions with uncertainty."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import solveh_banded
+from scipy.optimize import least_squares
+
+from .emg import FLOOR, Integral, effective_sd, fit, trapezoids
+from .hplc_method import Method, Peak
+
+__all__ = ["Chromatogram", "Method", "Peak", "analyse", "calibrate"]
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+BASELINE = 10  # fewest samples that make a baseline
+DRIFT = 2.0  # nothing faster counts as drift of the lamp [min]
+JOIN = 0.3  # windows closer than this are fitted together [min]
+REACH = 1.5  # baseline that a fit takes in on both sides, up to the neighbours [min]
+SCATTER = 2.0  # a misfit of so many noise sd is no misfit
+DETECTED = 3.0  # standard errors of the area from which on a peak is seen
+SIGNIFICANT = 5.0  # ... and from which on a chromatogram is more than noise
+STRANGE = 8.0  # noise sd by which a sample off the peaks is no baseline
+UNKNOWN = 0.02  # height of an unknown peak worth a flag, relative to the tallest peak
+
+
+@dataclass(frozen=True, eq=False)
+class Chromatogram:
+    """What `analyse` found.
+
+    Attributes
+    ----------
+    fractions, sd : dict of str to float
+        Mole fractions and their standard uncertainties. They sum to 1; a species near its
+        detection limit may come out slightly negative, since cutting at 0 would bias it.
+        All NaN when not valid.
+    areas, area_sd : dict of str to float
+        Peak areas and standard errors [absorbance min].
+    flags : tuple of str
+        ``code`` or ``code:what``: ``low-snr``, ``negative-area``, ``bad-fit`` (trapezoids were
+        used), ``retention-shift``, ``saturated``, ``unknown-peak`` (at that minute),
+        ``missing-samples`` and ``overload`` (how many).
+    valid : bool
+        Whether the fractions may be used; `reason` says in one sentence why not.
+    reason : str
+        Empty when valid.
+    time, absorbance, baseline, fitted : ndarray, shape (n,)
+        Minutes, absorbance, its baseline, and baseline plus fitted peaks; as long as the trace.
+    shifts : dict of str to float
+        Fitted retention shifts [min]; NaN where trapezoids were used.
+    """
+
+    fractions: dict[str, float]
+    sd: dict[str, float]
+    areas: dict[str, float]
+    area_sd: dict[str, float]
+    flags: tuple[str, ...]
+    valid: bool
+    reason: str
+    time: Floats
+    absorbance: Floats
+    baseline: Floats
+    fitted: Floats
+    shifts: dict[str, float]
+
+
+def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None) -> Chromatogram:
+    """Turn one raw trace into mole fractions.
+
+    Absorbance is -log10(V / V0) with V0 the median of the samples between the peaks, so that the
+    lamp's intensity cancels. Each cluster of neighbouring peaks is fitted on its own (see
+    `reactune.analysis.emg`); where the fit does not describe the samples, fixed windows above a
+    straight base are integrated instead, flagged, and given an uncertainty to match.
+
+    Parameters
+    ----------
+    volts : array_like, shape (n,)
+        Photodiode signal [V], first sample at injection; NaN marks a missing sample.
+    method : Method
+        Rate, peaks and limits.
+    reference : array_like, shape (n,), optional
+        Reference photodiode [V] sampled with it; divides the lamp's fluctuations out.
+
+    Returns
+    -------
+    Chromatogram
+        With ``valid`` False and a ``reason`` when the trace cannot give fractions; a bad trace
+        never raises.
+
+    Raises
+    ------
+    ValueError
+        `volts` is not one-dimensional, or `reference` has another shape.
+    """
+    trace = _absorbance(volts, reference, method)
+    unknown = np.full(len(method.peaks), np.nan)
+    blank = np.full_like(trace.time, np.nan)
+    failed = Chromatogram(
+        fractions=_named(method, unknown),
+        sd=_named(method, unknown),
+        areas=_named(method, unknown),
+        area_sd=_named(method, unknown),
+        shifts=_named(method, unknown),
+        flags=trace.flags,
+        valid=False,
+        reason=trace.reason,
+        time=trace.time,
+        absorbance=trace.absorbance,
+        baseline=blank,
+        fitted=blank,
+    )
+    if trace.reason:
+        return failed
+    whole, noise = _measure(trace, method)
+    area_sd = np.sqrt(np.diag(whole.cov))
+    found = replace(
+        failed,
+        areas=_named(method, whole.area),
+        area_sd=_named(method, area_sd),
+        shifts=_named(method, whole.shift),
+        flags=(
+            *trace.flags,
+            *_remarks(method, whole.area / area_sd, whole.shift),
+            *_strangers(method, trace, whole, noise),
+        ),
+        baseline=whole.base,
+        fitted=whole.base + whole.curve,
+    )
+    if reason := _refusal(method, whole):
+        return replace(found, reason=reason)
+    fractions, sd = _fractions(whole.area, whole.cov, method)
+    return replace(found, fractions=_named(method, fractions), sd=_named(method, sd), valid=True)
+
+
+def calibrate(
+    method: Method,
+    areas: Sequence[Mapping[str, float]],
+    fractions: Sequence[Mapping[str, float]],
+) -> Method:
+    """Find the relative responses that turn measured areas into known mole fractions.
+
+    Least squares on the fractions themselves, over the logarithms of the responses: a fraction of 0
+    is as welcome as any other (log-ratios would lose it) and no response can become negative. The
+    species of the largest area keeps its response, since only ratios can be known.
+
+    Parameters
+    ----------
+    method : Method
+        Its responses are the starting point.
+    areas : sequence of n mappings
+        Peak areas by species, such as ``[analyse(v, method).areas for v in traces]``.
+    fractions : sequence of n mappings
+        The mole fractions that belong to them; normalised here over the method's peaks.
+
+    Returns
+    -------
+    Method
+        The same method with `response` and `response_sd` of every peak replaced.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two pairs, a species that never appears, or numbers that are not finite.
+    """
+    names = [p.name for p in method.peaks]
+    a = np.array([[row[k] for k in names] for row in areas], dtype=float)
+    x = np.array([[row[k] for k in names] for row in fractions], dtype=float)
+    if len(names) < 2:
+        raise ValueError(f"calibrate: the fraction of {names} alone is always 1; add a peak")
+    if a.shape != x.shape or len(a) < 2:
+        raise ValueError(f"calibrate: {len(a)} areas, {len(x)} fractions; give two or more pairs")
+    sums = np.concatenate([a.sum(axis=1), x.sum(axis=1)])
+    if not (np.isfinite(sums).all() and (sums > 0).all()):
+        raise ValueError(
+            "calibrate: areas and fractions of every sample must be finite and sum to more than "
+            "0; leave failed traces out"
+        )
+    if absent := [k for k, s in zip(names, np.minimum(a.sum(0), x.sum(0)), strict=True) if s <= 0]:
+        raise ValueError(f"calibrate: {absent} never appear; add a sample that contains them")
+    x = x / x.sum(axis=1, keepdims=True)
+    free = np.arange(len(names)) != np.argmax(a.sum(axis=0))
+    log_response = np.log([p.response for p in method.peaks])
+
+    def misfit(guess: Floats) -> Floats:
+        trial = log_response.copy()
+        trial[free] = guess
+        moles = a / np.exp(trial)
+        return np.asarray(moles / moles.sum(axis=1, keepdims=True) - x).ravel()
+
+    fitted = least_squares(misfit, log_response[free], xtol=1e-12, ftol=1e-12, gtol=1e-12)
+    log_response[free] = fitted.x
+    jac = np.asarray(fitted.jac)
+    scatter = 2 * fitted.cost / max(len(a) * (len(names) - 1) - int(free.sum()), 1)
+    log_sd = np.zeros(len(names))
+    log_sd[free] = np.sqrt(np.diag(np.linalg.inv(jac.T @ jac)) * scatter)
+    peaks = (
+        replace(p, response=float(np.exp(r)), response_sd=float(np.exp(r) * s))
+        for p, r, s in zip(method.peaks, log_response, log_sd, strict=True)
+    )
+    return replace(method, peaks=tuple(peaks))
+
+
+def _named(method: Method, values: Floats) -> dict[str, float]:
+    """Plain floats by species."""
+    return {p.name: float(v) for p, v in zip(method.peaks, values, strict=True)}
+
+
+@dataclass(frozen=True)
+class _Trace:
+    """What `_absorbance` found: absorbance is NaN where unusable, `off` marks baseline samples."""
+
+    time: Floats
+    absorbance: Floats
+    off: Mask
+    flags: tuple[str, ...]
+    reason: str
+
+
+def _absorbance(volts: ArrayLike, reference: ArrayLike | None, method: Method) -> _Trace:
+    """Volts to absorbance, and whether the trace can be evaluated at all."""
+    v = np.array(volts, dtype=float)
+    if v.ndim != 1:
+        raise ValueError(f"volts has shape {v.shape}; give one trace, shape (n,)")
+    time = np.arange(len(v)) / (60 * method.rate)
+    overload = v >= method.max_volts
+    good = np.isfinite(v) & ~overload
+    if reference is not None:
+        ref = np.array(reference, dtype=float)
+        if ref.shape != v.shape:
+            raise ValueError(f"reference has shape {ref.shape}, volts {v.shape}; sample both alike")
+        good &= (ref >= method.min_volts) & (ref < method.max_volts)
+        v = v / np.where(good, ref, np.nan) * (np.median(ref[good]) if good.any() else 1.0)
+    counts = {"missing-samples": int((~good).sum()), "overload": int(overload.sum())}
+    flags = [f"{code}:{count}" for code, count in counts.items() if count]
+
+    windows = [(time >= p.window[0]) & (time <= p.window[1]) for p in method.peaks]
+    others = [(time >= p.window[0]) & (time <= p.window[1]) for p in method.others]
+    off = good & (time > method.solvent_front[1]) & ~np.any([*windows, *others], axis=0)
+    v0 = float(np.median(v[off])) if off.any() else math.nan
+    dark = good & (v <= v0 * 10**-method.max_absorbance)
+    absorbance = np.full_like(v, np.nan)
+    if off.sum() < BASELINE:
+        reason = f"only {off.sum()} usable baseline samples: the trace or its reference is lost"
+    elif v0 < method.min_volts:
+        reason = f"the lamp is dead: baseline {v0:.4g} V, at least {method.min_volts:g} V expected"
+    elif np.ptp(v[good]) == 0:
+        reason = f"the detector is stuck: every sample reads {v0:.6g} V"
+    else:
+        absorbance[good & ~dark] = -np.log10(v[good & ~dark] / v0)
+        saturated = [p.name for p, w in zip(method.peaks, windows, strict=True) if dark[w].any()]
+        flags += [f"saturated:{name}" for name in saturated]
+        reason = _gaps(method, good)
+        if saturated:
+            limit = f"absorbance above {method.max_absorbance:g}"
+            reason = f"{', '.join(saturated)} saturated ({limit}): dilute, or look after the lamp"
+    return _Trace(time, absorbance, off & ~dark, tuple(flags), reason)
+
+
+def _gaps(method: Method, good: Mask) -> str:
+    """One sentence on the first peak that too many samples miss, or nothing."""
+    for p in method.peaks:
+        first = math.ceil(60 * method.rate * p.window[0])
+        last = math.floor(60 * method.rate * p.window[1])
+        present = first + np.flatnonzero(good[first : last + 1])
+        gap = (np.diff([first - 1, *present, last + 1]).max() - 1) / (60 * method.rate)
+        if gap > max(sd for _, sd, _ in p.shapes):
+            return f"{p.name} not measured: {gap:.2f} min in one piece are missing in its window"
+        if 2 * len(present) < last - first:
+            return f"{p.name} not measured: only {len(present)} samples in its window are usable"
+    return ""
+
+
+def _drift(y: Floats, off: Mask, per_minute: float) -> tuple[Floats, float, Mask]:
+    """Slow baseline through the samples off the peaks, effective noise there, and the strangers.
+
+    A penalised second difference (Whittaker; P. H. C. Eilers, Anal. Chem. 75 (2003) 3631),
+    reweighted so that an unknown peak or a bubble does not lift it.
+    """
+    bend = np.diff(np.where(off, y, np.nan), 2)
+    bend = np.abs(bend[np.isfinite(bend)])
+    # robust, yet not 0 where a coarse converter repeats itself most of the time
+    white = FLOOR
+    if bend.size:
+        white = max(1.4826 * np.median(bend), 0.6 * np.mean(bend), FLOOR) / math.sqrt(6)
+    n = len(y)
+    bands = np.zeros((3, n))  # upper bands of D'D with D the second difference
+    bands[0, 2:] = 1
+    for k in (0, 1):
+        bands[1, 1 + k : n - 1 + k] -= 2
+    for k, c in enumerate((1, 4, 1)):
+        bands[2, k : n - 2 + k] += c
+    bands *= (DRIFT * per_minute / (2 * math.pi)) ** 4
+    weight = off.astype(float)
+    for _ in range(4):
+        baseline = solveh_banded(
+            bands + [[0.0], [0.0], [1.0]] * weight, weight * np.where(off, y, 0.0)
+        )
+        rest = np.where(off, y - baseline, 0.0)
+        excess = rest / max(white, 1.4826 * np.median(np.abs(rest[off])))
+        weight = off / (1 + (excess / 4) ** 2) ** 2
+    strange = off & (np.abs(excess) > STRANGE)
+    calm = rest[off & ~strange]
+    return baseline, max(effective_sd(calm, len(calm)), white), strange
+
+
+def _clusters(
+    peaks: Sequence[Peak], front: float
+) -> list[tuple[list[int], tuple[float, float], tuple[float, float]]]:
+    """Peaks to be fitted together: their indices, hull of the windows, reach of the fit [min]."""
+    clusters: list[tuple[list[int], float, float]] = []
+    for i in sorted(range(len(peaks)), key=lambda i: peaks[i].window):
+        start, end = peaks[i].window
+        if clusters and start < clusters[-1][2] + JOIN:
+            which, first, last = clusters.pop()
+            clusters.append(([*which, i], first, max(last, end)))
+        else:
+            clusters.append(([i], start, end))
+    low = [front, *(end for _, _, end in clusters[:-1])]
+    high = [*(start for _, start, _ in clusters[1:]), math.inf]
+    return [
+        (which, (max(start, front), end), (max(start - REACH, lo), min(end + REACH, hi)))
+        for (which, start, end), lo, hi in zip(clusters, low, high, strict=True)
+    ]
+
+
+def _measure(trace: _Trace, method: Method) -> tuple[Integral, float]:
+    """All species of a trace in one Integral, and the effective noise."""
+    time, absorbance = trace.time, trace.absorbance
+    base, noise, strange = _drift(absorbance, trace.off, 60 * method.rate)
+    usable = np.isfinite(absorbance) & ~strange
+    curve = np.zeros_like(time)
+    peaks = (*method.peaks, *method.others)
+    area, shift, cov = np.zeros(len(peaks)), np.zeros(len(peaks)), np.zeros((len(peaks),) * 2)
+    for which, hull, reach in _clusters(peaks, method.solvent_front[1]):
+        use = usable & (time >= reach[0]) & (time <= reach[1])
+        within = (time >= hull[0]) & (time <= hull[1])
+        if not (use & within).any():  # never a species: `_gaps` has seen to that
+            continue
+        # the tails of the clusters before are known by now
+        part = _integrate(time, absorbance - curve, use, [peaks[i] for i in which], noise, method)
+        area[which], shift[which], cov[np.ix_(which, which)] = part.area, part.shift, part.cov
+        base[within] = part.base[within]
+        curve += part.curve
+    n = len(method.peaks)
+    return Integral(area[:n], cov[:n, :n], shift[:n], base, curve), noise
+
+
+def _integrate(
+    t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: float, method: Method
+) -> Integral:
+    """Fit a cluster; take trapezoids where the fit does not describe the samples."""
+    fitted = fit(t, y, use, peaks, noise, method.max_shift)
+    windows = [(t >= p.window[0]) & (t <= p.window[1]) for p in peaks]
+    misfit = (y - fitted.base - fitted.curve)[use & np.any(windows, axis=0)]
+    allowed = math.hypot(method.tolerance * fitted.curve[use].max(), SCATTER * noise)
+    if np.sqrt(np.mean(misfit**2)) <= allowed:
+        return fitted
+    plain = trapezoids(t, y, use, peaks, noise)
+    # the two estimates disagree about the shape: that is most of the uncertainty
+    return replace(plain, cov=plain.cov + np.diag((plain.area - fitted.area) ** 2))
+
+
+def _fractions(area: Floats, cov: Floats, method: Method) -> tuple[Floats, Floats]:
+    """Mole fractions and their sd from areas, their covariance and the responses."""
+    response = np.array([p.response for p in method.peaks])
+    response_sd = np.array([p.response_sd for p in method.peaks])
+    moles = area / response
+    cov = cov / np.outer(response, response) + np.diag((moles * response_sd / response) ** 2)
+    x = moles / moles.sum()
+    slope = (np.eye(len(x)) - x[:, None]) / moles.sum()
+    return x, np.sqrt(np.diag(slope @ cov @ slope.T))
+
+
+def _remarks(method: Method, significance: Floats, shift: Floats) -> list[str]:
+    """Flag each peak by area / sd and retention shift [min]."""
+    flags = []
+    for p, s, d in zip(method.peaks, significance, shift, strict=True):
+        if s < DETECTED:
+            flags.append(f"{'negative-area' if s < -DETECTED else 'low-snr'}:{p.name}")
+        if math.isnan(d):
+            flags.append(f"bad-fit:{p.name}")
+        elif abs(s) >= DETECTED and abs(d) > method.max_shift / 2:
+            flags.append(f"retention-shift:{p.name}")
+    return flags
+
+
+def _refusal(method: Method, whole: Integral) -> str:
+    """One sentence on why the areas give no fractions, or nothing."""
+    total, total_sd = whole.area.sum(), math.sqrt(whole.cov.sum())
+    if total < SIGNIFICANT * total_sd:
+        return f"no peak stands out: the areas sum to {total:.2g} +/- {total_sd:.1g} AU min"
+    significance = whole.area / np.sqrt(np.diag(whole.cov))
+    for p, area, s, d in zip(method.peaks, whole.area, significance, whole.shift, strict=True):
+        if abs(s) > SIGNIFICANT and abs(d) > 0.95 * method.max_shift:
+            return f"{p.name} elutes {method.max_shift:g} min or more off: check eluent and method"
+        if s < -SIGNIFICANT and area < -UNKNOWN * total:
+            return f"{p.name} has a negative area ({area / total:.0%}): its baseline is disturbed"
+    return ""
+
+
+def _strangers(method: Method, trace: _Trace, whole: Integral, noise: float) -> list[str]:
+    """Flag peaks that stand where the method knows none."""
+    width = max(1, round(6 * method.rate))  # a peak is broader than 0.1 min, a spike is not
+    rest = np.where(trace.off, trace.absorbance - whole.base - whole.curve, 0.0)
+    smooth = np.convolve(rest, np.full(width, 1 / width), mode="same")
+    high = trace.off & (smooth > max(SIGNIFICANT * noise, UNKNOWN * whole.curve.max()))
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], high, [False]])))
+    tops = (lo + int(np.argmax(smooth[lo:hi])) for lo, hi in edges.reshape(-1, 2))
+    return [f"unknown-peak:{trace.time[top]:.2f}" for top in tops]

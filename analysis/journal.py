@@ -1,0 +1,409 @@
+"""The journal: every document of a run as it was emitted, one fsynced JSON line each.
+
+A journal file is the truth about its run; whatever else holds the run can be rebuilt from it. The
+first line names the format, then comes one ``{"name": ..., "doc": ...}`` per document, then one
+``{"filed": <catalogue id>}`` per catalogue that has taken in the whole run. Values that plain JSON
+cannot say are tagged objects (``$float``, ``$array``, ``$tuple`` ...), so that what is read equals
+what was emitted, types included.
+"""
+
+import base64
+import io
+import json
+import math
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT = 1
+"""Version of the line format, written into the first line of every journal."""
+
+CRASHED = "process ended without a stop document; recovered from the journal"
+"""Reason in the stop document of a run that did not write one itself."""
+
+Document = dict[str, Any]
+
+_HEADER = json.dumps({"journal": FORMAT}).encode() + b"\n"
+_NOT_WHOLE = (json.JSONDecodeError, UnicodeDecodeError)
+
+
+class JournalError(ValueError):
+    """A journal that cannot be read: damaged before its last line, or of a later format."""
+
+
+# --- values to JSON and back ---
+
+
+def _encode(value: Any, losses: list[str]) -> Any:
+    """Say `value` in JSON; what only keeps its text is named in `losses`."""
+    if value is None or type(value) in (bool, int, str):
+        return value
+    if isinstance(value, np.ndarray):
+        return _encode_array(value, losses)
+    if isinstance(value, np.generic):  # before float: np.float64 is one
+        return {"$scalar": _encode_array(np.asarray(value), losses)}
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else {"$float": repr(float(value))}
+    if isinstance(value, str):  # a StrEnum's member says its value
+        return str.__str__(value)
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, list):
+        return [_encode(item, losses) for item in value]
+    if isinstance(value, tuple):
+        return {"$tuple": [_encode(item, losses) for item in value]}
+    if isinstance(value, Mapping):
+        if all(type(key) is str and not key.startswith("$") for key in value):
+            return {key: _encode(item, losses) for key, item in value.items()}
+        return {"$dict": [[_encode(k, losses), _encode(v, losses)] for k, v in value.items()]}
+    if isinstance(value, bytes):
+        return {"$bytes": base64.b64encode(value).decode()}
+    losses.append(f"{type(value).__name__} {value!r:.60}")
+    return repr(value)
+
+
+def _encode_array(array: np.ndarray[Any, Any], losses: list[str]) -> dict[str, Any]:
+    """Write numbers as readable lists, objects one by one, the rest as the bytes of an npy file."""
+    if type(array) is not np.ndarray:
+        losses.append(f"the {type(array).__name__} kind of an array (its numbers are kept)")
+        array = np.asarray(array)
+    shape = list(array.shape)
+    if array.dtype.kind == "O":
+        return {"$objects": [_encode(item, losses) for item in array.ravel()], "shape": shape}
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        buffer = io.BytesIO()
+        np.save(buffer, array, allow_pickle=False)
+        return {"$npy": base64.b64encode(buffer.getvalue()).decode()}
+    values = array.ravel().tolist()
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        values = [v if math.isfinite(v) else repr(v) for v in values]
+    return {"$array": values, "dtype": array.dtype.str, "shape": shape}
+
+
+def _decode(item: dict[str, Any]) -> Any:
+    """Undo `_encode` for one JSON object, whose parts are decoded already."""
+    tag = next(iter(item), "")
+    if not tag.startswith("$"):
+        return item
+    value = item[tag]
+    if tag == "$float":
+        return float(value)
+    if tag == "$array":
+        numbers = [float(v) if type(v) is str else v for v in value]
+        return np.array(numbers, dtype=item["dtype"]).reshape(item["shape"])
+    if tag == "$scalar":
+        return value[()]
+    if tag == "$tuple":
+        return tuple(value)
+    if tag == "$dict":
+        return dict(value)
+    if tag == "$bytes":
+        return base64.b64decode(value)
+    if tag == "$npy":
+        return np.load(io.BytesIO(base64.b64decode(value)), allow_pickle=False)
+    if tag == "$objects":
+        objects = np.empty(len(value), dtype=object)
+        for index, element in enumerate(value):  # not [:] = value, which unpacks nested lists
+            objects[index] = element
+        return objects.reshape(item["shape"])
+    raise JournalError(f"unknown tag {tag!r}; was it written by a later reactune?")
+
+
+def dumps(name: str, doc: Mapping[str, Any]) -> tuple[bytes, list[str]]:
+    """Write one document as one line.
+
+    Parameters
+    ----------
+    name : str
+        Kind of document: start, descriptor, event, stop ...
+    doc : mapping
+        The document as emitted.
+
+    Returns
+    -------
+    line : bytes
+        JSON, ASCII, ended by a newline.
+    losses : list of str
+        Values of foreign types, kept by their text only.
+    """
+    losses: list[str] = []
+    line = json.dumps({"name": name, "doc": _encode(doc, losses)}, allow_nan=False)
+    return line.encode() + b"\n", losses
+
+
+def loads(line: bytes) -> dict[str, Any]:
+    """Read one line: a document, the header or a filing mark.
+
+    Raises
+    ------
+    json.JSONDecodeError, UnicodeDecodeError
+        When the line is not whole.
+    JournalError
+        When it is, but means nothing here.
+    """
+    item = json.loads(line, object_hook=_decode)
+    if not isinstance(item, dict):
+        raise JournalError(f"a journal line is an object, not {line[:60]!r}")
+    return item
+
+
+# --- writing ---
+
+
+class Journal:
+    """Appends to one journal file; every line is on the disk when `append` returns.
+
+    A line that cannot be written (disk full, folder gone) is held and written before the next one,
+    so that a journal is complete again as soon as the disk takes data.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made, with its header, when the first line is appended.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd: int | None = None
+        self._held = b""
+
+    @property
+    def complete(self) -> bool:
+        """Whether every appended line is on the disk."""
+        return not self._held
+
+    def append(self, line: bytes) -> None:
+        """Write `line`, after whatever was held, and fsync.
+
+        Raises
+        ------
+        OSError
+            When the disk refuses; the line is held.
+        """
+        self._held += line
+        fd = self._open()
+        good = os.fstat(fd).st_size
+        try:
+            view = memoryview(self._held if good else _HEADER + self._held)
+            while view:
+                view = view[os.write(fd, view) :]
+            os.fsync(fd)
+        except BaseException:
+            os.ftruncate(fd, good)  # no torn line in the middle once the disk has room again
+            raise
+        self._held = b""
+
+    def _open(self) -> int:
+        if self._fd is None:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._fd = os.open(self.path, flags, 0o644)
+            size = os.fstat(self._fd).st_size
+            if size and os.pread(self._fd, 1, size - 1) != b"\n":  # cut off by a crash
+                os.ftruncate(self._fd, size - len(next(_backwards(self.path))))
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)  # the file's name must survive a power cut as well
+            finally:
+                os.close(folder)
+        return self._fd
+
+    def close(self) -> None:
+        """Close the file; lines still held are lost, so look at `complete` first."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None
+
+
+def journal_path(folder: Path, start: Mapping[str, Any]) -> Path:
+    """Name of the journal of the run that `start` begins: names sort by time and end in the uid."""
+    seconds, micro = divmod(round(start["time"] * 1e6), 1_000_000)
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
+    return folder / f"{stamp}.{micro:06d}_{start['uid']}.jsonl"
+
+
+def uid_of(path: Path) -> str:
+    """Run uid in a journal's file name."""
+    return path.stem.split("_", 1)[-1]
+
+
+def mark_filed(path: Path, catalogue: str) -> None:
+    """Note that `catalogue` (its id) holds the whole run."""
+    journal = Journal(path)
+    try:
+        journal.append(json.dumps({"filed": catalogue}).encode() + b"\n")
+    finally:
+        journal.close()
+
+
+# --- reading ---
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a journal holds.
+
+    Attributes
+    ----------
+    documents : list of (str, dict)
+        As emitted, in order.
+    torn : int
+        Bytes of an unfinished last line, which are not among the documents.
+    """
+
+    documents: list[tuple[str, Document]]
+    torn: int = 0
+
+
+def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
+    """Size and content of each line; None for a last line that was cut off."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                item = loads(line) if line.endswith(b"\n") else None
+            except _NOT_WHOLE as error:
+                if file.read(1):
+                    raise JournalError(
+                        f"Line {number} of the journal {path} is damaged ({error}); "
+                        f"restore the file from a copy, or move it out of its folder."
+                    ) from error
+                item = None
+            if number == 1 and item is not None and item.get("journal") != FORMAT:
+                raise JournalError(
+                    f"{path} is not a journal of format {FORMAT} (it begins with {line[:40]!r}); "
+                    f"read it with the reactune that wrote it."
+                )
+            yield len(line), item
+
+
+def read(path: Path) -> Contents:
+    """Read a journal, also one that is being written or that a crash cut off.
+
+    Raises
+    ------
+    JournalError
+        When a line before the last one is damaged, or the format is not known.
+    """
+    documents: list[tuple[str, Document]] = []
+    torn = 0
+    for size, item in _lines(path):
+        if item is None:
+            torn = size
+        elif "name" in item:
+            documents.append((item["name"], item["doc"]))
+    return Contents(documents, torn)
+
+
+@dataclass(frozen=True)
+class Ends:
+    """First and last of a journal, read without what lies between.
+
+    Attributes
+    ----------
+    start : dict or None
+        The start document; None when not even that was written whole.
+    stop : dict or None
+        The stop document; None while the run goes on and after a crash.
+    filed : frozenset of str
+        Ids of the catalogues that hold the whole run.
+    """
+
+    start: Document | None
+    stop: Document | None
+    filed: frozenset[str]
+
+
+def read_ends(path: Path) -> Ends:
+    """Read a journal's start, stop and filing marks.
+
+    Raises
+    ------
+    JournalError
+        As `read`.
+    """
+    start = next((i["doc"] for _, i in _lines(path) if i and i.get("name") == "start"), None)
+    stop, filed = None, set()
+    for line in _backwards(path):
+        try:
+            item = loads(line)
+        except _NOT_WHOLE:
+            continue  # a line being written, or torn by a crash
+        if "filed" in item:
+            filed.add(item["filed"])
+            continue
+        stop = item["doc"] if item.get("name") == "stop" else None
+        break
+    return Ends(start, stop, frozenset(filed))
+
+
+def _backwards(path: Path, block: int = 8192) -> Iterator[bytes]:
+    """Yield the lines from the last to the first, reading no more than asked for."""
+    with path.open("rb") as file:
+        position = file.seek(0, os.SEEK_END)
+        rest = b""
+        while position:
+            size = min(block, position)
+            position = file.seek(position - size)
+            rest, *lines = (file.read(size) + rest).split(b"\n")
+            yield from (line for line in reversed(lines) if line)
+        if rest:
+            yield rest
+
+
+def recover(path: Path) -> str:
+    """End a journal whose process did not: drop a torn line and append a stop document.
+
+    The caller makes sure that no living process writes this journal.
+
+    Returns
+    -------
+    note : str
+        What was done, for the user.
+
+    Raises
+    ------
+    JournalError
+        As `read`.
+    """
+    contents = read(path)
+    note = f"Run {uid_of(path)[:8]}: {CRASHED}"
+    if contents.torn:
+        os.truncate(path, path.stat().st_size - contents.torn)
+        note += f" (a torn last line of {contents.torn} bytes was dropped)"
+    if not contents.documents:
+        path.rename(path.with_suffix(".empty"))
+        return note + "; it had not got as far as its start document"
+    journal = Journal(path)
+    try:
+        journal.append(dumps("stop", _synthetic_stop(contents))[0])
+    finally:
+        journal.close()
+    return note
+
+
+def _synthetic_stop(contents: Contents) -> Document:
+    """Write the stop document that the process did not live to write."""
+    streams = {d["uid"]: d["name"] for name, d in contents.documents if name == "descriptor"}
+    counts = Counter(dict.fromkeys(streams.values(), 0))
+    for name, doc in contents.documents:
+        if name == "event":
+            counts[streams[doc["descriptor"]]] += 1
+        elif name == "event_page":
+            counts[streams[doc["descriptor"]]] += len(doc["seq_num"])
+    torn = f"; a torn last line of {contents.torn} bytes was dropped" if contents.torn else ""
+    last = max(doc["time"] for name, doc in contents.documents if name in ("start", "event"))
+    return {
+        "uid": str(uuid.uuid4()),
+        "time": last,
+        "run_start": contents.documents[0][1]["uid"],
+        "exit_status": "fail",
+        "reason": CRASHED + torn,
+        "num_events": dict(counts),
+        "recovered": True,
+    }

@@ -1,0 +1,385 @@
+"""Figures of a stored campaign: one function each, ``f(run, ax=None) -> Axes``.
+
+They use matplotlib's objects only, never pyplot: no global state, no display, and a figure that is
+not kept is freed. Every distinction is made in colour *and* in shape or line style.
+"""
+
+import functools
+import itertools
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import matplotlib
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
+
+from .campaign import NOT_EVALUATED, Campaign, StoredRun
+from .chromatogram import Method, analyse
+from .summary import summarise
+
+__all__ = ["best_so_far", "chromatograms", "fractions", "merit", "overview"]
+
+P = ParamSpec("P")
+R = TypeVar("R", Axes, Figure)
+
+STYLE: dict[Any, Any] = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Arial", "Helvetica", "sans-serif"],
+    "font.size": 9.5,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "legend.fontsize": 9,
+    "legend.handletextpad": 0.5,
+    "legend.columnspacing": 1.1,
+    "legend.handlelength": 1.7,
+    "legend.borderaxespad": 0.0,
+    "svg.fonttype": "none",  # text stays text: small, searchable, readable aloud
+    "text.parse_math": False,  # a user's title may hold a "$"
+}
+
+SPECIES = ["#c9c9c9", "#56b4e9", "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#000000"]
+"""Okabe and Ito's colours, the starting material grey; told apart with every colour vision."""
+MARKS: dict[str, dict[str, Any]] = {
+    "feasible": {"marker": "o", "color": "#222222", "ms": 4.5},
+    "semi-feasible": {"marker": "o", "color": "#222222", "ms": 4.5, "mfc": "white"},
+    "infeasible": {"marker": "_", "color": "#888888", "ms": 4.5},
+    "failed": {"marker": "x", "color": "#222222", "ms": 5},
+    NOT_EVALUATED: {"marker": "$?$", "color": "#222222", "ms": 6},
+}
+"""How each standing is marked: in black, by shape."""
+FEASIBLE, BEST, MARK = "#0072b2", "#d55e00", "#9c1c6b"
+"""Colours of the best feasible, of the best by merit, and of the word SIMULATED."""
+
+
+def _styled(
+    draw: Callable[Concatenate[Campaign, P], R],
+) -> Callable[Concatenate[StoredRun | Campaign, P], R]:
+    """Read the run once and draw in the house's style, whatever style the caller has set."""
+
+    @functools.wraps(draw)
+    def styled(run: StoredRun | Campaign, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with matplotlib.rc_context(STYLE):
+            return draw(Campaign.of(run), *args, **kwargs)
+
+    return styled
+
+
+@_styled
+def fractions(run: Campaign, ax: Axes | None = None) -> Axes:
+    """Draw the mole fractions of every experiment as stacked bars.
+
+    A row of marks above the bars says how each experiment stands to the windows. A fraction that
+    was measured slightly below zero is drawn as none.
+
+    Parameters
+    ----------
+    run : StoredRun
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = _axes(ax, (9.5, 3.6))
+    table = run.table
+    floor = np.zeros(len(table))
+    for name, colour in zip(run.problem.measured, itertools.cycle(SPECIES), strict=False):
+        height = table[name].to_numpy(float).clip(min=0.0)
+        ax.bar(table.index, height, 0.84, floor, color=colour, label=name)
+        floor += np.nan_to_num(height)
+    handles: list[Artist] = list(ax.get_legend_handles_labels()[0])
+    for word, style in MARKS.items():
+        numbers = table.index[table["feasibility"] == word]
+        if len(numbers) and not (word == "feasible" and not run.problem.windows):
+            handles += ax.plot(numbers, np.full(len(numbers), 1.05), ls="", label=word, **style)
+    for i, (number, name, colour, marker) in enumerate(sorted(_marked(run))):
+        handles += ax.plot(number, 1.13, marker, ls="", color=colour, ms=7, label=name)
+        ax.annotate(
+            f"{number}", (number, 1.13), (-7 if i == 0 else 7, 0), textcoords="offset points",
+            ha="right" if i == 0 else "left", va="center", color=colour, weight="bold",
+        )  # fmt: skip
+    ax.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6), ylabel="mole fraction")
+    ax.spines["left"].set_bounds(0, 1)
+    _number_axis(ax, run)
+    _legend(ax, handles, 10)
+    _title(ax, run, "Products of each experiment")
+    return ax
+
+
+@_styled
+def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
+    """Draw the goal of the best feasible point and the lowest merit against the experiments done.
+
+    The goal belongs to the left axis, the merit (by the final ``f0`` and ``Delta``) to the right
+    one; without windows the merit says nothing more than the goal and is left out.
+
+    Parameters
+    ----------
+    run : StoredRun
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+        That of the goal.
+    """
+    ax = _axes(ax, (6.2, 3.9))
+    table, goal, sign = run.table, run.problem.goal.text, run.problem.sign
+    feasible = (sign * table["goal"]).where(table["feasibility"] == "feasible")
+    goals = sign * feasible.cummin().ffill()
+    _number_axis(ax, run)
+    _title(ax, run, "Best so far")
+    if not run.problem.windows:
+        _record(ax, goals, BEST, "-")
+        ax.set_ylabel(f"{goal}, best")
+        return ax
+    _record(ax, goals, FEASIBLE, "-", half=0)
+    ax.set_ylabel(f"{goal}, best feasible", color=FEASIBLE, y=0.25)
+    right = ax.twinx()
+    right.spines["right"].set_visible(True)
+    merits = table["f_soft"].where(table["f_star"].notna())
+    _record(right, merits.cummin().ffill(), BEST, "--", half=1)
+    right.set_ylabel("merit, best", color=BEST, y=0.75)
+    ax.plot([0, 1], [0.5, 0.5], transform=ax.transAxes, color="#999999", lw=0.8)
+    return ax
+
+
+@_styled
+def chromatograms(run: Campaign, ax: Axes | None = None) -> Axes:
+    """Overlay the chromatograms of the best feasible and of the best experiment.
+
+    Traces are drawn as absorbance above their baseline, from the end of the solvent front on, the
+    species named above their peaks.
+
+    Parameters
+    ----------
+    run : StoredRun
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = _axes(ax, (6.2, 3.7))
+    method = Method.from_dict(run.run.start["method"])
+    lines: list[Line2D] = []
+    heights = dict.fromkeys(method.peaks, 0.0)
+    for number, word, colour, _ in _marked(run):
+        found = analyse(np.asarray(run.table.at[number, "trace"], float), method)
+        signal = 1000 * (found.absorbance - found.baseline)
+        shown = found.time >= method.solvent_front[1]
+        lines += ax.plot(
+            found.time[shown], signal[shown], "--" if lines else "-",
+            color=colour, lw=1.4, label=f"{word} (experiment {number})",
+        )  # fmt: skip
+        for peak in method.peaks:
+            near = signal[np.abs(found.time - peak.time) < 0.4]
+            heights[peak] = max(heights[peak], float(np.nanmax(near)))
+    for peak, height in heights.items() if lines else ():
+        ax.annotate(
+            peak.name, (peak.time, height), (0, 4), textcoords="offset points",
+            ha="center", weight="bold",
+        )  # fmt: skip
+    if not lines:
+        ax.text(0.5, 0.5, "no valid chromatogram", transform=ax.transAxes, ha="center")
+        ax.set(xticks=[], yticks=[])
+    ax.margins(x=0.01, y=0.12)
+    ax.set(xlabel="time [min]", ylabel="absorbance [mAU]")
+    _legend(ax, lines, 2)
+    _title(ax, run, "Chromatograms, baseline subtracted")
+    return ax
+
+
+@_styled
+def merit(run: Campaign, ax: Axes | None = None) -> Axes:
+    """Draw the merit ``f_soft`` of every experiment and its parts ``p`` and ``f_star``.
+
+    All by the final ``f0`` and ``Delta`` (Walker et al. 2017, eqn 1); failed experiments, whose
+    merit is 3 by definition, are crosses at 3.
+
+    Parameters
+    ----------
+    run : StoredRun
+    ax : Axes, optional
+        Where to draw; a new figure by default.
+
+    Returns
+    -------
+    Axes
+    """
+    ax = _axes(ax, (6.2, 3.7))
+    table = run.table
+    good = table[table["f_star"].notna()]
+    handles: list[Artist] = []
+    parts: list[tuple[str, str, dict[str, Any]]] = [
+        ("p", "p (windows)", {"marker": "^", "mfc": "none", "color": "#cc79a7", "ms": 4}),
+        ("f_star", "f* (goal)", {"marker": "_", "color": "#777777", "ms": 6}),
+        ("f_soft", "merit = f* + p", {"marker": "o", "color": "#222222", "ms": 4}),
+    ]
+    for name, label, style in parts:
+        handles += ax.plot(good.index, good[name], ls="", label=label, **style)
+    failed = table["f_soft"][table["feasibility"] == "failed"]
+    if len(failed):
+        handles += ax.plot(failed.index, failed, "x", color="#777777", ms=5, label="failed")
+    for number, word, colour, marker in _marked(run):
+        handles += ax.plot(
+            [number], table.loc[[number], "f_soft"], ls="", marker=marker,
+            ms=9, mfc="none", mew=1.8, color=colour, label=word,
+        )  # fmt: skip
+    ax.axhline(0.0, color="#999999", lw=0.8, zorder=0)
+    ax.set_ylabel("merit (lower is better)")
+    _number_axis(ax, run)
+    _legend(ax, handles, 3)
+    _title(ax, run, "Merit of each experiment")
+    return ax
+
+
+@_styled
+def overview(run: Campaign) -> Figure:
+    """Draw a campaign on one page: the answer in words, then the three figures that show it.
+
+    Parameters
+    ----------
+    run : StoredRun
+
+    Returns
+    -------
+    Figure
+        A4 landscape.
+    """
+    width, height, left = 11.69, 8.27, 0.03
+    lines = _heading(run)
+    top = 1 - (0.88 + 0.21 * len(lines)) / height
+    below = ConstrainedLayoutEngine(rect=(left, 0.015, 1 - 2 * left, top - 0.015))
+    figure = Figure((width, height), layout=below)
+    figure.text(
+        left, 0.965, textwrap.shorten(run.title, 78, placeholder=" ..."),
+        size=16, weight="bold", va="top",
+    )  # fmt: skip
+    figure.text(
+        1 - left, 0.962, "SIMULATED" if run.simulated else "REAL HARDWARE", size=11, weight="bold",
+        va="top", ha="right", color="white",
+        bbox={"facecolor": MARK if run.simulated else "#222222", "lw": 0, "boxstyle": "round"},
+    )  # fmt: skip
+    for i, (colour, weight, line) in enumerate(lines):
+        y = 1 - (0.72 + 0.21 * i) / height
+        figure.text(left, y, line, color=colour, weight=weight, size=10.5, va="top")
+    grid = figure.add_gridspec(2, 2)
+    for draw, place in (
+        (fractions, grid[0, :]),
+        (best_so_far, grid[1, 0]),
+        (chromatograms, grid[1, 1]),
+    ):
+        ax = draw(run, figure.add_subplot(place))
+        ax.set_title("", loc="right")  # the heading says SIMULATED
+    return figure
+
+
+def _heading(run: Campaign) -> list[tuple[str, str, str]]:
+    """Return colour, weight and text of the lines that tell the outcome."""
+    summary = summarise(run)
+    black = "#222222"
+    lines = [] if summary.best_feasible else [(FEASIBLE, "bold", "Best feasible: none")]
+    for i, (_, name, colour, _) in enumerate(_marked(run)):
+        candidate = summary.best if name == "best" else summary.best_feasible
+        assert candidate is not None  # or it would not be marked
+        weight = "normal" if i else "bold"
+        lines.append((colour, weight, f"{name.capitalize()}: {summary.sentence(candidate)}"))
+    counts = f"{summary.n} experiments, {summary.n_failed} failed"
+    if summary.n:
+        counts += f", {summary.lab_hours:.1f} lab hours"
+    lines.append((black, "normal", f"Stopped: {summary.stop_reason} \u00b7 {counts}"))
+    if summary.asked:
+        lines.append((black, "normal", f"Asked: {summary.asked}"))
+    return [
+        (colour, weight, part)
+        for colour, weight, line in lines
+        for part in textwrap.wrap(line, 128, subsequent_indent="      ")
+    ]
+
+
+def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
+    """Return the axes to draw in: those given, or the only ones of a new figure [inch]."""
+    return ax if ax is not None else Figure(size, layout="constrained").add_subplot()
+
+
+def _marked(run: Campaign) -> list[tuple[int, str, str, str]]:
+    """Return number, name, colour and marker of the best feasible and the best."""
+    return [
+        (number, name, *((BEST, "D") if name == "best" else (FEASIBLE, "v")))
+        for name, number in run.bests
+    ]
+
+
+def _record(
+    ax: Axes, values: "pd.Series[float]", colour: str, ls: str, half: int | None = None
+) -> None:
+    """Draw a record as steps, its improvements marked, the last one in words.
+
+    With `half`, only the lower (0) or upper (1) half of the axes is used: two records of different
+    units then never seem to cross.
+    """
+    values = values.dropna()
+    if values.empty:
+        middle = 0.5 if half is None else 0.25 + 0.5 * half
+        ax.set_yticks([])
+        ax.text(0.5, middle, "none yet", transform=ax.transAxes, ha="center", color=colour)
+        return
+    better = values[values.diff() != 0]
+    ax.plot(values.index, values, ls, drawstyle="steps-post", color=colour, lw=1.7)
+    ax.plot(better.index, better, "o", color=colour, ms=4.5)
+    number, value = better.index[-1], better.iloc[-1]
+    right = number > 0.55 * ax.get_xlim()[1]
+    ax.annotate(
+        f"{value:.3g} (experiment {number})".replace("-", "\u2212"),
+        (number, value), (0, -13), color=colour,
+        textcoords="offset points", ha="right" if right else "left",
+    )  # fmt: skip
+    low, high = values.min(), values.max()
+    span = (high - low) or 0.1 * abs(low) or 1.0
+    low, high = low - 0.35 * span, high + 0.2 * span
+    ticks = MaxNLocator(4 if half is not None else 6).tick_values(low, high)
+    ax.set_yticks([tick for tick in ticks if low <= tick <= high])
+    height = high - low
+    ax.set_ylim(low - height * (half == 1), high + height * (half == 0))
+
+
+def _number_axis(ax: Axes, run: Campaign) -> None:
+    """Label the axis of experiment numbers; a short run does not become a few huge bars."""
+    ax.set(xlim=(0.3, max([7, *run.table.index]) + 0.7), xlabel="experiment")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
+
+
+def _legend(ax: Axes, handles: Sequence[Artist], columns: int) -> None:
+    """Put the legend below the axis, where there are no data."""
+    below = ax.transAxes + ScaledTranslation(0, -0.52, ax.figure.dpi_scale_trans)
+    if handles:
+        ax.legend(
+            handles=list(handles), loc="upper left", ncols=columns,
+            bbox_to_anchor=(0, 0), bbox_transform=below,
+        )  # fmt: skip
+
+
+def _title(ax: Axes, run: Campaign, text: str, pad: float = 8) -> None:
+    """Title the axes, and say so when nothing real was measured."""
+    ax.set_title(text, loc="left", pad=pad)
+    if run.simulated:
+        ax.set_title("SIMULATED", loc="right", pad=pad, color=MARK)

@@ -1,0 +1,335 @@
+"""The problem a user states: what to vary, what to minimise, and the windows to stay in.
+
+TOML and Python say the same thing through one model, `Problem`.  Its resolved form, `to_dict`, goes
+into the start document of every campaign, so that a stored run can be understood on its own.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationError, field_validator
+
+from . import wording
+from .expression import Expression, parse
+from .problem_parts import Limit, Optimiser, Part, Stop, Variable, Window
+from .wording import ProblemError
+
+__all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
+
+_BUILT_IN = Path(__file__).parent / "problems"
+_SLACK = 1e-9  # relative; a point computed to lie on the edge of a limit is not outside it
+
+
+@dataclass(frozen=True)
+class Properties:
+    """What the fractions of one experiment mean for the problem.
+
+    Attributes
+    ----------
+    f : float
+        The goal, to be minimised: the negative of a quantity to be maximised.
+    F : ndarray, shape (m,)
+        The constrained properties, in the order of the windows.
+    f_sd, F_sd : float and ndarray, shape (m,)
+        Their standard deviations; nan unless those of the fractions were given.
+    failure : str or None
+        A sentence naming the properties that are not finite numbers, if any.
+    """
+
+    f: float
+    F: NDArray[np.float64]
+    f_sd: float
+    F_sd: NDArray[np.float64]
+    failure: str | None
+
+
+class Problem(Part):
+    """What a campaign is to achieve.
+
+    Parameters
+    ----------
+    minimise, maximise : str
+        The goal, an expression in measured quantities; exactly one of the two.
+    measured : list of str
+        What each experiment yields, for example mole fractions.
+    variables : mapping
+        Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ..., "resolution":
+        ...}``.
+    fixed : mapping of str to float, optional
+        Named constants.
+    constraints : list, optional
+        Soft windows: ``"X1 / X2 >= 4 +/- 0.3"``, ``"X1 + X2 in [0.9, 1.0] +/- 0.3"``, or
+        ``{"of": ..., "within": (lower, upper), "tolerance": t or (below, above)}``.
+    limits : mapping, optional
+        Hard bounds: expression to ``(lower, upper)``, or name to ``{"of": ..., "within": ...,
+        "unit": ...}``.
+    budget : int
+        Experiments after which no further batch is begun.
+    batch : int
+        Points asked for at once.
+    optimiser, stop : mapping, optional
+        See `Optimiser` and `Stop`.
+    title : str
+    schema : int
+        Version of this form: 1.
+
+    Raises
+    ------
+    ProblemError
+        With one sentence for everything that is wrong.
+
+    Examples
+    --------
+    >>> problem = Problem(
+    ...     minimise="X3", measured=["X0", "X1", "X2", "X3"], fixed={"V": 300},
+    ...     variables={"T": (100, 150), "F_C60": (3, 70), "F_sult": (3, 70)},
+    ...     constraints=["X1 + X2 in [0.9, 1.0] +/- 0.3"],
+    ...     limits={"V / (F_C60 + F_sult)": (3, 31)},
+    ... )
+    >>> problem.budget, problem.batch
+    (100, 7)
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    title: str = ""
+    minimise: str | None = None
+    maximise: str | None = None
+    measured: tuple[str, ...] = Field(min_length=1)
+    constraints: tuple[Window, ...] = ()
+    budget: int = Field(default=100, strict=True, ge=1)
+    batch: int = Field(default=7, strict=True, ge=1)
+    optimiser: Optimiser = Optimiser()
+    stop: Stop = Stop()
+    variables: dict[str, Variable] = Field(min_length=1)
+    fixed: dict[str, float] = Field(default_factory=dict)
+    limits: dict[str, Limit] = Field(default_factory=dict)
+
+    def __init__(self, **stated: Any) -> None:
+        data = wording.canonical(stated)
+        problems: list[str] = []
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            problems += [wording.sentence(dict(item), _ALLOWED) for item in error.errors()]
+        problems += wording.name_problems(data)
+        if problems or (problems := list(self._empty_limits())):
+            raise ProblemError(list(dict.fromkeys(problems)))
+
+    @field_validator("fixed", mode="before")
+    @classmethod
+    def _check_fixed(cls, value: Any) -> Any:
+        for name, number in value.items() if isinstance(value, Mapping) else ():
+            if not (wording.is_number(number) and math.isfinite(number)):
+                raise ValueError(f"{name} must be a finite number; {wording.what(number)}")
+        return value
+
+    def _empty_limits(self) -> Iterator[str]:
+        """One sentence for each limit that no point within the ranges can satisfy."""
+        for name, limit in self.limits.items():
+            lowest, highest = limit.expression.bounds(self.ranges)
+            if lowest <= limit.upper and limit.lower <= highest:
+                continue
+            span = wording.show_span(lowest, highest)
+            unit = f" {limit.unit}" if limit.unit else ""
+            if limit.within[0] is None:
+                asked = f"at most {limit.upper}"
+            elif limit.within[1] is None:
+                asked = f"at least {limit.lower}"
+            else:
+                asked = f"[{limit.lower}, {limit.upper}]"
+            yield (
+                f"limits.{name}: nothing can satisfy it: with the ranges given, {limit.of} "
+                f"{span}{unit}, but you ask for {asked}"
+            )
+
+    @classmethod
+    def load(cls, source: "str | Path | Mapping[str, Any] | Problem") -> "Problem":
+        """Read a problem from wherever it is.
+
+        Parameters
+        ----------
+        source : path, str, mapping or Problem
+            A TOML file, the name of a built-in problem (``"walker-ii"``), what `to_dict` returned,
+            or a problem, which is handed back as it is.
+
+        Raises
+        ------
+        ProblemError
+            If it cannot be read or used.
+        """
+        if isinstance(source, Problem):
+            return source
+        if isinstance(source, Mapping):
+            return cls(**source)
+        path = Path(source)
+        if str(source) in built_in():
+            path = _BUILT_IN / f"{source}.toml"
+        data = wording.read_toml(path, built_in())
+        try:
+            return cls(**data)
+        except ProblemError as error:
+            raise ProblemError(error.problems, path.name) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the resolved problem as plain JSON-able data.
+
+        Defaults are spelt out, an open side is None, keys hold no dot, and
+        ``Problem.load(problem.to_dict()) == problem``.
+        """
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def goal(self) -> Expression:
+        """The lead property, as the user states it."""
+        return parse(self.minimise or self.maximise or "")
+
+    @property
+    def sign(self) -> int:
+        """+1 if the goal is minimised, -1 if it is maximised; the optimiser's f is sign * goal."""
+        return 1 if self.minimise is not None else -1
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The soft windows; another name for `constraints`."""
+        return self.constraints
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """What each variable and each fixed quantity can be, for `Expression.bounds`."""
+        fixed = {name: (number, number) for name, number in self.fixed.items()}
+        return {name: variable.range for name, variable in self.variables.items()} | fixed
+
+    def properties(
+        self,
+        fractions: Mapping[str, float],
+        sd: Mapping[str, float] | None = None,
+        conditions: Mapping[str, float] | None = None,
+    ) -> Properties:
+        """Compute goal and constrained properties of one experiment.
+
+        Parameters
+        ----------
+        fractions : mapping of str to float
+            The measured quantities.
+        sd : mapping of str to float, optional
+            Their standard deviations, propagated linearly as independent errors.
+        conditions : mapping of str to float, optional
+            The variables; needed only if goal or constraints mention them.
+
+        Raises
+        ------
+        ExpressionError
+            If a quantity that an expression needs is not given.  A quantity that is given but makes
+            a property infinite or undefined is no error: see `Properties.failure`.
+        """
+        values = {**self.fixed, **(conditions or {}), **fractions}
+        spread = np.array([math.nan if sd is None else sd[name] for name in self.measured])
+        results, deviations = [], []
+        expressions = [self.goal, *(window.expression for window in self.windows)]
+        for expression in expressions:
+            value, slopes = expression.gradient(values, self.measured)
+            results.append(value)
+            # the unknown deviation (nan) of a fraction that is not used does no harm
+            parts = np.where(slopes == 0, 0.0, slopes * spread)
+            deviations.append(float(np.sqrt(np.sum(parts**2))))
+        wrong = [
+            f"{expression.text} is {value}"
+            for expression, value in zip(expressions, results, strict=True)
+            if not math.isfinite(value)
+        ]
+        return Properties(
+            f=self.sign * results[0],
+            F=np.array(results[1:]),
+            f_sd=deviations[0],
+            F_sd=np.array(deviations[1:]),
+            failure="; ".join(wrong) or None,
+        )
+
+    def outside_limits(self, conditions: Mapping[str, float]) -> str | None:
+        """Say why these conditions must not be tried, or None if they may.
+
+        Parameters
+        ----------
+        conditions : mapping of str to float
+            A value for every variable.
+        """
+        for name in conditions:
+            if name not in self.variables:
+                return f"{name!r} is not a variable; those are {', '.join(self.variables)}"
+        for name, variable in self.variables.items():
+            if name not in conditions:
+                return f"{name} is missing from the conditions"
+            if not _inside(conditions[name], *variable.range):
+                lower, upper = variable.range
+                value = f"{conditions[name]:.6g} {variable.unit}".rstrip()
+                return f"{name} = {value} is outside its range [{lower:g}, {upper:g}]"
+        values = {**self.fixed, **conditions}
+        for name, limit in self.limits.items():
+            number = limit.expression(values)
+            if not _inside(number, limit.lower, limit.upper):
+                value = f"{number:.6g} {limit.unit}".rstrip()
+                return (
+                    f"{name}: {limit.of} = {value} is outside the limits "
+                    f"[{limit.lower:g}, {limit.upper:g}]"
+                )
+        return None
+
+    def violated(self, F: Sequence[float] | NDArray[np.float64]) -> str:
+        """Name the windows that these properties are outside of; "" if they are in all.
+
+        Parameters
+        ----------
+        F : sequence of float, shape (m,)
+            Constrained properties, in the order of the windows.
+        """
+        return "; ".join(
+            f"{window.of} = {value:.3g} is "
+            + (f"below {window.lower:g}" if value < window.lower else f"above {window.upper:g}")
+            for window, value in zip(self.windows, F, strict=True)
+            if value < window.lower or value > window.upper
+        )
+
+    def in_words(
+        self, hours: float | None = None, volumes: Mapping[str, float] | None = None
+    ) -> str:
+        """Write out what is asked for, in lines of at most 80 characters.
+
+        Parameters
+        ----------
+        hours : float, optional
+            Worst-case duration, as computed from a rig [h].
+        volumes : mapping of str to float, optional
+            Worst-case use of each stream, as computed from a rig [uL].
+
+        Raises
+        ------
+        ProblemError
+            If the limits together leave nothing, or are of a kind that the space cannot map.
+        """
+        return wording.in_words(self, hours, volumes)
+
+
+def built_in() -> list[str]:
+    """Names of the problems that come with the package."""
+    return sorted(path.stem for path in _BUILT_IN.glob("*.toml"))
+
+
+_ALLOWED = {
+    "": [field.alias or name for name, field in Problem.model_fields.items()],
+    "variables": list(Variable.model_fields),
+    "constraints": list(Window.model_fields),
+    "limits": list(Limit.model_fields),
+    "optimiser": list(Optimiser.model_fields),
+    "stop": list(Stop.model_fields),
+}
+
+
+def _inside(number: float, lower: float, upper: float) -> bool:
+    """Whether a number is in a closed interval, but for rounding; nan is outside."""
+    slack = _SLACK * max(abs(edge) for edge in (lower, upper, 0.0) if math.isfinite(edge))
+    return math.isfinite(number) and lower - slack <= number <= upper + slack

@@ -1,0 +1,211 @@
+"""From stored runs: replay, resume and rediscovery.
+
+A campaign is a function of its documents, problem and seed, so the agent can be
+rebuilt from a stored run: to check it (replay), to go on (resume), or to start
+a new campaign where an old one was good (rediscover).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .agent import Agent, stand
+from .catalogue import Catalogue, Run
+from .chromatogram import Method
+from .problem import Problem
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Replay:
+    """How a replayed campaign compares with the stored one.
+
+    Attributes
+    ----------
+    n : int
+        Stored experiments.
+    differences : tuple of str
+        One sentence per ask that differs from the stored one.
+    """
+
+    n: int
+    differences: tuple[str, ...]
+
+    @property
+    def identical(self) -> int:
+        """Number of asks that are the same to the last bit."""
+        return self.n - len(self.differences)
+
+
+def agent_of(start: Mapping[str, Any]) -> Agent:
+    """Build the agent of a stored campaign anew, as it was before its first ask.
+
+    Parameters
+    ----------
+    start : mapping
+        The start document of an ``optimise`` run.
+
+    Raises
+    ------
+    ValueError
+        If the run is not a campaign of ``optimise``.
+    """
+    if "problem" not in start or "method" not in start:
+        raise ValueError(
+            f"run {start['uid'][:8]} is not a campaign: its plan is "
+            f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
+        )
+    return Agent(
+        Problem.load(start["problem"]),
+        Method.from_dict(start["method"]),
+        seed=int(start["seed"]),
+        first=start["first"],
+    )
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A campaign whole: a run and those it resumed, read like one stored run.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+        Oldest first.
+    """
+
+    runs: tuple[Run, ...]
+
+    @property
+    def uid(self) -> str:
+        """Of the latest run."""
+        return self.runs[-1].uid
+
+    @property
+    def start(self) -> Mapping[str, Any]:
+        """Start document of the oldest run: it says how the campaign began."""
+        return self.runs[0].start
+
+    @property
+    def stop(self) -> Mapping[str, Any] | None:
+        """Stop document of the latest run."""
+        return self.runs[-1].stop
+
+    def events(self, stream: str) -> list[Mapping[str, Any]]:
+        """Give the data of all events of a stream, in order."""
+        return [data for run in self.runs for data in run.events(stream)]
+
+    def table(self, stream: str) -> "pd.DataFrame":
+        """Give a stream as one table, a row per event in order."""
+        import pandas as pd
+
+        return pd.concat([run.table(stream) for run in self.runs], ignore_index=True)
+
+
+def lineage(catalogue: Catalogue, uid: str) -> Lineage:
+    """Find a campaign whole: a run and those it resumed."""
+    runs = [catalogue[uid]]
+    while earlier := runs[0].start.get("resumes"):
+        runs.insert(0, catalogue[earlier])
+    return Lineage(tuple(runs))
+
+
+def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Let an agent live through stored experiments.
+
+    Parameters
+    ----------
+    agent : Agent
+        An agent before its first ask (`agent_of`).
+    events : iterable of mapping
+        Data of the stored ``primary`` events, in order.
+
+    Returns
+    -------
+    list of str
+        One sentence per ask that differs from the stored one.
+    """
+    differences = []
+    for data in events:
+        suggestion = agent.ask()
+        asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
+        if suggestion is None or suggestion.conditions != asked:
+            now = _words(suggestion.conditions) if suggestion else "nothing"
+            differences.append(
+                f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
+            )
+        agent.conclude(data)
+    return differences
+
+
+def replay(catalogue: Catalogue, uid: str) -> Replay:
+    """Feed a stored campaign through its agent and compare every ask with the stored one."""
+    agent, differences = _relive(lineage(catalogue, uid))
+    return Replay(len(agent.conclusions), tuple(differences))
+
+
+def resume(catalogue: Catalogue, uid: str) -> Agent:
+    """Give the agent of a stored campaign as it was after its last stored experiment.
+
+    Raises
+    ------
+    ValueError
+        If the stored asks cannot be repeated (another version, an edited file):
+        going on would not be the same campaign.
+    """
+    agent, differences = _relive(lineage(catalogue, uid))
+    if differences:
+        raise ValueError(
+            f"run {uid} cannot be resumed: {len(differences)} of {len(agent.conclusions)} of its "
+            f"asks come out differently here ({differences[0]}); start from its points instead: "
+            f"reactune rediscover {uid}"
+        )
+    return agent
+
+
+def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, float]]:
+    """Choose the conditions that a new campaign should measure first.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    uid : str
+        An earlier campaign of the same variables.
+    n : int
+        How many at most; one batch is a good number.
+
+    Returns
+    -------
+    list of dict
+        Feasible experiments by their goal, then the others by their merit, each
+        at least a twentieth of the box away from those before it: the reactor
+        may have changed, and then it is a neighbour that is right.
+    """
+    agent, _ = _relive(lineage(catalogue, uid))
+    done = [c for c in agent.conclusions if c.valid]
+    standing = stand(done, agent.windows)
+    feasible = np.array([c == "feasible" for c in standing.feasibility])
+    goal = np.where(feasible, [c.f for c in done], 0.0)
+    order = np.lexsort((standing.f_soft, goal, ~feasible))
+    scale = agent.space.upper - agent.space.lower
+    chosen: list[np.ndarray] = []
+    points = []
+    for i in order:
+        x = agent.space.to_box(done[i].conditions) / scale
+        if len(points) < n and all(np.max(np.abs(x - other)) >= 0.05 for other in chosen):
+            chosen.append(x)
+            points.append(done[i].conditions)
+    return points
+
+
+def _relive(campaign: Lineage) -> tuple[Agent, list[str]]:
+    """Rebuild the agent of a lineage and feed it all its experiments."""
+    agent = agent_of(campaign.start)
+    return agent, feed(agent, campaign.events("primary"))
+
+
+def _words(conditions: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {value!r}" for name, value in conditions.items())

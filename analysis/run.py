@@ -1,0 +1,171 @@
+"""A stored run: its documents, tables and traces, and its line in the list of runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .journal import Document
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from event_model import EventPage
+
+
+class Run:
+    """A stored run, read once when first asked.
+
+    Parameters
+    ----------
+    uid : str
+        The run's uid.
+    load : callable
+        Gives its (name, document) pairs in order.
+    """
+
+    def __init__(self, uid: str, load: Callable[[], list[tuple[str, Document]]]) -> None:
+        self.uid = uid
+        self._load = load
+
+    def __repr__(self) -> str:
+        ended = self.stop["exit_status"] if self.stop else "no stop document"
+        return f"<Run {self.uid[:8]} {self.start.get('plan_name', '')}: {ended}>"
+
+    @cached_property
+    def _documents(self) -> list[tuple[str, Document]]:
+        return self._load()
+
+    def documents(self) -> list[tuple[str, Document]]:
+        """Give every document with its name, in the order of emission.
+
+        They are exactly those emitted when the run has a journal; otherwise Tiled rebuilds them.
+
+        Raises
+        ------
+        reactune.analysis.journal.JournalError
+            When the journal is damaged.
+        """
+        return list(self._documents)
+
+    @property
+    def start(self) -> Document:
+        """The start document."""
+        return self._documents[0][1]
+
+    @property
+    def stop(self) -> Document | None:
+        """The stop document; None while the run goes on and after a crash, until recovered."""
+        name, doc = self._documents[-1]
+        return doc if name == "stop" else None
+
+    @property
+    def problem(self) -> dict[str, Any] | None:
+        """The resolved problem of a campaign; None for other runs."""
+        return self.start.get("problem")
+
+    @property
+    def streams(self) -> list[str]:
+        """Names of the streams, in the order of their descriptors."""
+        return list(dict.fromkeys(d["name"] for n, d in self._documents if n == "descriptor"))
+
+    def _events(self, stream: str) -> list[Document]:
+        """Event documents of one stream, pages taken apart."""
+        from event_model import unpack_event_page
+
+        mine = {d["uid"] for n, d in self._documents if n == "descriptor" and d["name"] == stream}
+        events: list[Document] = []
+        for name, doc in self._documents:
+            if name == "event" and doc["descriptor"] in mine:
+                events.append(doc)
+            elif name == "event_page" and doc["descriptor"] in mine:
+                pages = unpack_event_page(cast("EventPage", doc))
+                events.extend(cast("list[Document]", list(pages)))
+        return events
+
+    def events(self, stream: str) -> list[dict[str, Any]]:
+        """Give the data of each event of `stream` in order; none if the run has no such stream."""
+        return [event["data"] for event in self._events(stream)]
+
+    def table(self, stream: str = "primary") -> "pd.DataFrame":
+        """Give a stream as a table, one row per event in order.
+
+        Returns
+        -------
+        DataFrame
+            Indexed by ``seq_num``; column ``time`` [s since the epoch], then one per data key,
+            arrays as cells. A data key called ``time`` becomes ``time_``. Empty if there is no
+            such stream.
+        """
+        import pandas as pd
+
+        events = self._events(stream)
+        keys = dict.fromkeys(key for event in events for key in event["data"])
+        columns: dict[str, list[Any]] = {"time": [event["time"] for event in events]}
+        for key in keys:
+            cells = [event["data"].get(key) for event in events]
+            name = "time_" if key == "time" else key
+            columns[name] = [np.asarray(c) if isinstance(c, list) else c for c in cells]
+        index = pd.Index([event["seq_num"] for event in events], name="seq_num", dtype=int)
+        return pd.DataFrame(columns, index=index)
+
+    def traces(self, key: str = "trace", stream: str = "primary") -> np.ndarray[Any, np.dtype[Any]]:
+        """Give the raw traces of all experiments.
+
+        Returns
+        -------
+        ndarray, shape (n_events, n_samples)
+            In the detector's unit [V].
+
+        Raises
+        ------
+        ValueError
+            When the events have no such key, or the traces differ in length.
+        """
+        data = self.events(stream)
+        missing = [number for number, values in enumerate(data, 1) if key not in values]
+        if not data or missing:
+            raise ValueError(f"Run {self.uid[:8]} has no {key!r} in stream {stream!r}.")
+        lengths = {len(values[key]) for values in data}
+        if len(lengths) > 1:
+            raise ValueError(
+                f"The {key!r} arrays of run {self.uid[:8]} differ in length ({sorted(lengths)}); "
+                f"take them one by one from events({stream!r})."
+            )
+        return np.array([values[key] for values in data])
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """One line of the list of runs.
+
+    Attributes
+    ----------
+    uid : str
+    time : float
+        Start [s since the epoch].
+    plan_name, title, problem : str or None
+        Plan, title of the run, title of its problem.
+    simulated : bool
+        Whether the rig was emulated.
+    events : int
+        Events in ``primary``.
+    exit_status : str
+        success, abort or fail; running or crashed without a stop document.
+    reason : str
+        Why the run ended.
+    best : object
+        What the stop document gives as ``best``; None if it does not.
+    """
+
+    uid: str
+    time: float
+    plan_name: str | None
+    title: str | None
+    problem: str | None
+    simulated: bool
+    events: int
+    exit_status: str
+    reason: str
+    best: Any

@@ -1,0 +1,182 @@
+"""Local models of SNOBFIT: linear ones around every point, quadratic ones around chosen points.
+
+Everything here lives in the unit box. Formulas: Huyer & Neumaier (2008), sections 4 and 5.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+def neighbours(x: Floats, count: int, resolution: Floats) -> Ints:
+    """Find the safeguarded nearest neighbours of every point.
+
+    The first d are the nearest ones that differ by at least the resolution in coordinate 1, 2, ...,
+    d, so that a gradient can be seen in every direction; the rest are simply the nearest.
+
+    Parameters
+    ----------
+    x : (N, d) array
+        Points.
+    count : int
+        Neighbours wanted, less than N.
+    resolution : (d,) array
+        Smallest difference that counts.
+
+    Returns
+    -------
+    (N, count) int array
+    """
+    total, dim = x.shape
+    # look at all points while they are few: a row of samples has its only cross-neighbour far away
+    pool = min(total - 1, max(count + dim, 20_000 // total))
+    near = np.asarray(cKDTree(x).query(x, k=pool + 1)[1], dtype=np.intp)[:, 1:]
+    differs = np.abs(x[near] - x[:, None, :]) >= resolution
+    picked = np.zeros(near.shape, dtype=bool)
+    rows = np.arange(total)
+    for i in range(min(dim, count)):
+        fits = differs[:, :, i] & ~picked
+        picked[rows, fits.argmax(axis=1)] |= fits.any(axis=1)
+    # picked ones first, then by distance: `near` is sorted already and the sort is stable
+    order = np.argsort(~picked, axis=1, kind="stable")[:, :count]
+    return np.take_along_axis(near, order, axis=1)
+
+
+@dataclass(frozen=True)
+class LinearModels:
+    """One linear model around each of N points, with its minimiser in a trust box.
+
+    Attributes
+    ----------
+    gradient : (N, d) array
+    best : (N, d) array
+        Minimiser of the model inside its trust box.
+    predicted : (N,) array
+        Value expected there, with the model error added.
+    """
+
+    gradient: Floats
+    best: Floats
+    predicted: Floats
+
+
+def linear_models(x: Floats, f: Floats, df: Floats, near: Ints, resolution: Floats) -> LinearModels:
+    """Fit ``f_k - f = g (x_k - x) + error (|x_k - x|_D^2 + df_k)`` around every point; minimise it.
+
+    ``|.|_D`` measures so that one resolution step costs one ``df`` (section 4 of the paper).
+
+    Parameters
+    ----------
+    x : (N, d) array
+    f, df : (N,) array
+        Values and their uncertainties.
+    near : (N, K) int array
+        Neighbours of each point, K > d.
+    resolution : (d,) array
+    """
+    dim = x.shape[1]
+    steps = x[near] - x[:, None, :]
+    curb = df[:, None] / resolution**2
+    spread = np.einsum("nki,ni->nk", steps**2, curb) + df[near]
+    a = steps / spread[:, :, None]
+    b = (f[near] - f[:, None]) / spread
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    s = np.maximum(s, 1e-4 * s[:, :1])
+    gradient = np.einsum("nji,nj->ni", vt, np.einsum("nkj,nk->nj", u, b) / s)
+    residual = np.einsum("nki,ni->nk", a, gradient) - b
+    error = np.sqrt((residual**2).sum(axis=1) / max(near.shape[1] - dim, 1))
+    reach = np.maximum(0.5 * np.abs(steps).max(axis=1), resolution)
+    low, high = np.clip(x - reach, 0.0, 1.0), np.clip(x + reach, 0.0, 1.0)
+    bend = error[:, None] * curb
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.where(bend > 0, -gradient / (2 * bend), -np.sign(gradient) * np.inf)
+    best = np.clip(x + np.nan_to_num(step, nan=0.0, posinf=2.0, neginf=-2.0), low, high)
+    step = best - x
+    predicted = f + (gradient * step).sum(axis=1) + error * ((curb * step**2).sum(axis=1) + df)
+    return LinearModels(gradient, best, predicted)
+
+
+class QuadraticBasis:
+    """Weighted least-squares basis of full quadratics around one point.
+
+    The basis depends on positions only: each call of `fit` reuses it for another quantity measured
+    at the same points.
+
+    Parameters
+    ----------
+    x : (N, d) array
+        Points with values.
+    centre : int
+        The point to fit around, from its K = min(N - 1, d (d + 3)) nearest points.
+    """
+
+    def __init__(self, x: Floats, centre: int) -> None:
+        total, dim = x.shape
+        count = min(total - 1, dim * (dim + 3))
+        distance = ((x - x[centre]) ** 2).sum(axis=1)
+        distance[centre] = -1.0
+        self.centre: Floats = x[centre]
+        self._rows: Ints = np.argsort(distance, kind="stable")[: count + 1]  # the centre first
+        steps = x[self._rows] - x[centre]
+        # distance in the metric of the cloud itself, so that the fit does not depend on scaling
+        u, s, _ = np.linalg.svd(steps, full_matrices=False)
+        radius = np.sqrt((u[:, s > 1e-12 * s[0]] ** 2).sum(axis=1))
+        self._cube: Floats = np.maximum(radius, 1e-3 * radius.max()) ** 3
+        i, j = np.triu_indices(dim)
+        self._pairs = i, j
+        products = steps[:, i] * steps[:, j] * np.where(i == j, 0.5, 1.0)
+        self._design = np.hstack([np.ones((count + 1, 1)), steps, products])
+
+    def fit(self, f: Floats, df: Floats) -> tuple[Floats, Floats]:
+        """Fit ``f_k = c + g s_k + s_k G s_k / 2`` with errors ``sqrt(df_k^2 + (e r_k^3)^2)``.
+
+        r is the distance from the centre in the metric of the cloud; e, the size of the third-order
+        terms, is such that the residuals are what these errors lead to expect (reduced chi-square
+        1). Where df is negligible this is the fit of the paper; under noise it does not overrate
+        near points.
+
+        Parameters
+        ----------
+        f, df : (N,) array
+            Values and their uncertainties.
+
+        Returns
+        -------
+        gradient : (d,) array
+        hessian : (d, d) array
+        """
+        rise, noise = f[self._rows] - f[self._rows[0]], df[self._rows]
+        free = len(rise) - self._design.shape[1]
+        coefficients = self._solve(rise, self._cube)
+        for _ in range(3 if free > 0 else 0):
+            residual = rise - self._design @ coefficients
+            e = _third_order(residual, noise, self._cube, free)
+            coefficients = self._solve(rise, np.hypot(noise, e * self._cube))
+        i, j = self._pairs
+        dim = int(i[-1]) + 1
+        hessian = np.zeros((dim, dim))
+        hessian[i, j] = hessian[j, i] = coefficients[1 + dim :]
+        return coefficients[1 : 1 + dim], hessian
+
+    def _solve(self, rise: Floats, error: Floats) -> Floats:
+        """Weighted least squares, columns scaled; of least norm where the points do not suffice."""
+        design = self._design / error[:, None]
+        scale = np.linalg.norm(design, axis=0)
+        scale[scale == 0.0] = 1.0
+        solution = np.linalg.lstsq(design / scale, rise / error, rcond=1e-11)[0] / scale
+        return np.asarray(solution)
+
+
+def _third_order(residual: Floats, noise: Floats, cube: Floats, free: int) -> float:
+    """Solve ``sum(residual^2 / (noise^2 + (e cube)^2)) = free`` for e; 0 if noise explains all."""
+    if (residual**2 / noise**2).sum() <= free:
+        return 0.0
+    high = 1.01 * float(np.sqrt((residual**2 / cube**2).sum() / free))  # too large by rounding
+    trial = high * np.logspace(-12, 0, 121)
+    expected = noise[:, None] ** 2 + (trial * cube[:, None]) ** 2
+    return float(trial[((residual**2)[:, None] / expected).sum(axis=0) <= free][0])

@@ -1,0 +1,163 @@
+"""What was told: every row as it came, and the distinct points with repeats averaged."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+EXACT = float(np.sqrt(np.finfo(np.float64).eps))
+"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is."""
+
+
+@dataclass(frozen=True)
+class Points:
+    """The N distinct points.
+
+    Attributes
+    ----------
+    x : (N, d) array
+        Where the first row of each was told.
+    f, df : (N,) array
+        Goal and its uncertainty; NaN if every experiment there failed.
+    F, dF : (N, m) array
+        Windowed properties and their uncertainties, likewise.
+    """
+
+    x: Floats
+    f: Floats
+    df: Floats
+    F: Floats
+    dF: Floats  # noqa: N815 - the field's symbol
+
+    @property
+    def measured(self) -> NDArray[np.bool_]:
+        """Which points have values."""
+        return np.isfinite(self.f)
+
+
+class Table:
+    """The rows told so far.
+
+    Parameters
+    ----------
+    dim, windows : int
+        Number of variables and of windowed properties.
+    resolution : (d,) array
+        Rows nearer than this in every coordinate are repeats of one point.
+    """
+
+    def __init__(self, dim: int, windows: int, resolution: Floats) -> None:
+        self._dim, self._windows = dim, windows
+        self._resolution = resolution
+        self.x: Floats = np.zeros((0, dim))
+        self.values: Floats = np.zeros((0, 1 + windows))  # f, then each F; NaN for a failure
+        self.errors: Floats = np.zeros((0, 1 + windows))
+        self._point = np.zeros(0, dtype=np.intp)  # the distinct point that each row repeats
+        self._places: Floats = np.zeros((0, dim))
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def rows(
+        self,
+        x: ArrayLike,
+        f: ArrayLike,
+        F: ArrayLike | None,
+        df: ArrayLike | None,
+        dF: ArrayLike | None,
+    ) -> tuple[Floats, Floats, Floats]:
+        """Check what is told and return x (k, d), values and errors (k, 1 + m)."""
+        goal = np.atleast_1d(np.asarray(f, dtype=float))
+        points = np.asarray(x, dtype=float)
+        if points.ndim == 1:
+            points = points.reshape(-1, self._dim) if self._dim == 1 else points[None, :]
+        count, m = goal.size, self._windows
+        _expect("x", points, (count, self._dim))
+        _expect("f", goal, (count,))
+        if not np.isfinite(points).all():
+            raise ValueError(
+                f"x has a value that is not finite in row {_first_bad(points)}; tell the "
+                "conditions of every experiment, and NaN as f of one that failed"
+            )
+        if F is None and m and np.isfinite(goal).any():
+            raise ValueError(f"F is missing: there are {m} windows, so tell F with {m} columns")
+        values = np.column_stack([goal, _matrix("F", F, count, m, np.nan)])
+        goal_error = np.asarray(EXACT if df is None else df, dtype=float)
+        goal_error = np.full(count, goal_error) if goal_error.ndim == 0 else goal_error
+        _expect("df", goal_error, (count,))
+        errors = np.column_stack([goal_error, _matrix("dF", dF, count, m, EXACT)])
+        if (errors < 0).any():
+            raise ValueError("df or dF is negative; an uncertainty is above 0, or NaN if unknown")
+        failed = ~np.isfinite(values).all(axis=1)
+        values[failed] = np.nan
+        errors = np.where(failed[:, None] | np.isnan(errors), EXACT, np.maximum(errors, EXACT))
+        if not np.isfinite(errors).all():
+            raise ValueError(
+                f"df or dF is infinite in row {_first_bad(errors)}; tell NaN as f of an experiment "
+                "that says nothing"
+            )
+        return points, values, errors
+
+    def append(self, x: Floats, values: Floats, errors: Floats) -> None:
+        """Add checked rows."""
+        for position in x:
+            same = np.flatnonzero((np.abs(self._places - position) < self._resolution).all(axis=1))
+            if not same.size:
+                self._places = np.vstack([self._places, position])
+            self._point = np.r_[self._point, same[0] if same.size else len(self._places) - 1]
+        self.x = np.vstack([self.x, x])
+        self.values = np.vstack([self.values, values])
+        self.errors = np.vstack([self.errors, errors])
+
+    def points(self) -> Points:
+        """Average the repeats of each point, weighting with the uncertainties.
+
+        The uncertainty of a mean follows from those of its values, or from their scatter if that is
+        larger (Birge ratio), so that repeats tell the noise even where nobody stated it.
+        """
+        good = np.isfinite(self.values[:, 0])
+        values, errors, point = self.values[good], self.errors[good], self._point[good]
+        weight = errors**-2.0
+        total = self._sum(weight, point)
+        mean = self._sum(weight / total[point] * values, point)
+        mean[total[:, 0] == 0.0] = np.nan  # all experiments there failed
+        free = np.maximum(np.bincount(point, minlength=len(self._places)) - 1, 1)[:, None]
+        with np.errstate(divide="ignore", over="ignore"):
+            scatter = self._sum(weight * (values - mean[point]) ** 2, point)
+            error = np.sqrt(np.maximum(scatter / free, 1.0) / total)
+        # repeats that differ beyond all numbers are worthless, not infinite
+        error = np.where(np.isfinite(mean), np.minimum(error, 1e150), np.nan)
+        return Points(self._places, mean[:, 0], error[:, 0], mean[:, 1:], error[:, 1:])
+
+    def _sum(self, rows: Floats, point: NDArray[np.intp]) -> Floats:
+        """Add up rows point by point."""
+        total = np.zeros((len(self._places), 1 + self._windows))
+        np.add.at(total, point, rows)
+        return total
+
+
+def _expect(name: str, array: Floats, shape: tuple[int, ...]) -> None:
+    """Refuse an array of another shape."""
+    if array.shape != shape:
+        raise ValueError(f"{name} must have shape {shape}, one row for each f, not {array.shape}")
+
+
+def _matrix(name: str, given: ArrayLike | None, rows: int, columns: int, missing: float) -> Floats:
+    """Bring properties, or their uncertainties, into shape (rows, columns)."""
+    if given is None:
+        return np.full((rows, columns), missing)
+    array = np.asarray(given, dtype=float)
+    if array.ndim == 0 or columns == array.size == 0:
+        array = np.full((rows, columns), array if array.size else missing)
+    elif array.ndim == 1:
+        # one column may come as a vector of rows, one row as a vector of columns
+        array = array[:, None] if columns == 1 else array[None, :]
+    _expect(name, array, (rows, columns))
+    return array
+
+
+def _first_bad(array: Floats) -> int:
+    """Index of the first row with a value that is not finite."""
+    return int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])

@@ -1,0 +1,386 @@
+"""What a stored campaign came to, as data, as JSON and as text for the terminal."""
+
+import math
+import textwrap
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+from .campaign import NOT_EVALUATED, Campaign, StoredRun
+
+CLOSE = 2.0
+"""A property so many standard deviations from its window's edge may well lie outside."""
+
+_COLUMN = 22  # characters of a value's column in the text; "0.0072 +/- 0.0010" and a gap
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One of the two experiments that a campaign hands over.
+
+    Attributes
+    ----------
+    number : int
+        Of the experiment, from 1.
+    conditions : dict of str to float
+        As asked, in the units of the problem's variables.
+    residence_time : float
+        [min]
+    fractions, fraction_sds : dict of str to float
+        Mole fractions and their standard deviations.
+    properties, property_sds : dict of str to float
+        By the text of their window.
+    goal, goal_sd : float
+        As the user states it (not negated when maximised).
+    merit : float
+        By the final ``f0`` and ``Delta``.
+    feasible : bool
+    feasibility : str
+        ``feasible``, ``semi-feasible`` or ``infeasible``.
+    violated : str
+        The violated windows in words; empty if there is none.
+    close : tuple of str
+        Windows that it is inside of by less than two standard deviations, in words.
+    """
+
+    number: int
+    conditions: dict[str, float]
+    residence_time: float
+    fractions: dict[str, float]
+    fraction_sds: dict[str, float]
+    properties: dict[str, float]
+    property_sds: dict[str, float]
+    goal: float
+    goal_sd: float
+    merit: float
+    feasible: bool
+    feasibility: str
+    violated: str
+    close: tuple[str, ...]
+
+    def condition(self, name: str) -> float:
+        """Return what was asked for of a variable."""
+        return self.conditions[name]
+
+    def measurement(self, name: str) -> tuple[float, float]:
+        """Return fraction or property, by its name or its window's text, and its sd."""
+        values, sds = self.fractions | self.properties, self.fraction_sds | self.property_sds
+        return values[name], sds[name]
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a campaign came to.
+
+    Attributes
+    ----------
+    uid, title : str
+    goal : str
+        In words, such as ``minimise X3``.
+    simulated : bool
+    n, n_feasible, n_unjudged, budget : int
+        Experiments done, those of them inside all windows, those that the run ended on before they
+        were evaluated, and how many were allowed.
+    windows : tuple of str
+        The constraints in words.
+    failed : dict of int to str
+        Why experiments failed, by number.
+    stop_reason : str
+        A sentence; also for a run that has no stop document.
+    best, best_feasible : Candidate or None
+        Lowest merit; lowest goal among the feasible.
+    lab_hours : float
+        From the first injection to the end of the last chromatogram [h]; NaN without experiment.
+    used : dict of str to float
+        Volume used by stream [mL].
+    units : dict of str to str
+        Of the conditions.
+    """
+
+    uid: str
+    title: str
+    goal: str
+    simulated: bool
+    n: int
+    n_feasible: int
+    n_unjudged: int
+    budget: int
+    windows: tuple[str, ...]
+    failed: dict[int, str]
+    stop_reason: str
+    best: Candidate | None
+    best_feasible: Candidate | None
+    lab_hours: float
+    used: dict[str, float]
+    units: dict[str, str]
+
+    @property
+    def n_failed(self) -> int:
+        """How many experiments failed."""
+        return len(self.failed)
+
+    @property
+    def used_total(self) -> float:
+        """Volume used of all streams [mL]."""
+        return sum(self.used.values())
+
+    @property
+    def asked(self) -> str:
+        """Goal and windows, as far as the title does not say them."""
+        return "; ".join(part for part in (self.goal, *self.windows) if part != self.title)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
+        derived = {"n_failed": self.n_failed, "used_total": self.used_total}
+        plain: dict[str, Any] = _jsonable(asdict(self) | derived)
+        return plain
+
+    def to_text(self, width: int = 80) -> str:
+        """Return the summary for a terminal, plain ASCII but for what the user wrote.
+
+        Parameters
+        ----------
+        width : int
+            Characters a line, at least 60; only a single longer word exceeds it.
+        """
+        width = max(width, 60)
+        mark = "SIMULATED" if self.simulated else "REAL HARDWARE"
+        first, *more = textwrap.wrap(self.title, width - len(mark) - 2) or [""]
+        lines = [f"{first:<{width - len(mark)}}{mark}", *more, *textwrap.wrap(self.asked, width)]
+        lines += ["=" * width, *self._comparison(width), "-" * width]
+        for label, sentence in (*self.cautions(), *self.remarks()):
+            lines += textwrap.wrap(
+                sentence, width, initial_indent=f"{label:<10}", subsequent_indent=" " * 10
+            )
+        return "\n".join(lines)
+
+    def _comparison(self, width: int) -> list[str]:
+        """Both bests side by side."""
+        wide = width - 2 * _COLUMN
+        lines = []
+        for label, *cells in self.rows():
+            first, *more = textwrap.wrap(label, wide - 1, subsequent_indent="  ") or [""]
+            row = f"{first:<{wide}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
+            lines.append(row.rstrip())
+            lines += more
+        return lines
+
+    def rows(self, plus_minus: str = "+/-") -> list[tuple[str, str, str]]:
+        """Return label, best feasible and best, as text, for each line of their comparison.
+
+        A row whose values are empty is the heading of the group below it.
+
+        Parameters
+        ----------
+        plus_minus : str
+            What stands between a value and its standard deviation.
+        """
+        pair = (self.best_feasible, self.best)
+        rows = [("", "BEST FEASIBLE", "BEST (LOWEST MERIT)")]
+
+        def add(label: str, cell: Callable[[Candidate], str], missing: str = "-") -> None:
+            a, b = (missing if c is None else cell(c) for c in pair)
+            rows.append((label, a, b))
+
+        def condition(label: str, value: Callable[[Candidate], float]) -> None:
+            a, b = aligned((math.nan if c is None else value(c) for c in pair), 4)
+            rows.append((f"  {label}", a, b))
+
+        def measured(label: str, value: Callable[[Candidate], tuple[float, float]]) -> None:
+            add(f"  {label}", lambda c: uncertain(*value(c), plus_minus))
+
+        add("", lambda c: f"experiment {c.number}", "none")
+        if self.best is None:
+            return rows
+        rows.append(("Set", "", ""))
+        for key, unit in self.units.items():
+            condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
+        condition("(residence time [min])", lambda c: c.residence_time)
+        rows.append(("Measured", "", ""))
+        for key in (*self.best.fractions, *self.windows):
+            measured(key, partial(Candidate.measurement, name=key))
+        rows.append(("Judged", "", ""))
+        measured(self.goal, lambda c: (c.goal, c.goal_sd))
+        add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
+        if self.windows:
+            add("  inside every window", lambda c: "yes" if c.feasible else f"no: {c.feasibility}")
+        return rows
+
+    def sentence(self, candidate: Candidate) -> str:
+        """Say in half a sentence what an experiment gave, and at which conditions."""
+        goal = uncertain(candidate.goal, candidate.goal_sd, "\u00b1")
+        outside = f" ({candidate.violated})" if candidate.violated else ""
+        conditions = ", ".join(
+            f"{name} {value:.4g} {self.units[name]}".rstrip()
+            for name, value in candidate.conditions.items()
+        )
+        quantity = self.goal.split(" ", 1)[1]
+        return f"experiment {candidate.number}, {quantity} = {goal}{outside} at {conditions}"
+
+    def cautions(self) -> list[tuple[str, str]]:
+        """Return what is wrong with the two bests, each as keyword and sentence."""
+        cautions = []
+        best, feasible = self.best, self.best_feasible
+        if best is None:
+            cautions.append(("Nothing", "to hand over: no experiment has a valid result"))
+        elif feasible is None:
+            cautions.append(("None fits", "no experiment is inside every window"))
+        if best is not None and best.violated:
+            cautions.append(("Violated", f"by the best, experiment {best.number}: {best.violated}"))
+        if feasible is not None and feasible.close:
+            close = "; ".join(feasible.close)
+            cautions.append(("Close", f"{close}; repeat experiment {feasible.number} to be sure"))
+        return cautions
+
+    def remarks(self) -> list[tuple[str, str]]:
+        """Return how the campaign went, each as keyword and sentence."""
+        remarks = []
+        if self.failed:
+            each = [f"{number} ({reason})" for number, reason in self.failed.items()]
+            rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
+            remarks.append(("Failed", ", ".join(each[:3]) + rest))
+        remarks.append(("Stopped", self.stop_reason))
+        counts = f"{self.n} experiment{'s' * (self.n != 1)} (budget {self.budget})"
+        if self.windows:
+            counts += f", {self.n_feasible} inside every window"
+        if self.n_unjudged:
+            counts += f", {self.n_unjudged} not evaluated"
+        remarks.append(("Done", f"{counts}, {self.n_failed} failed"))
+        if self.n:
+            used = ", ".join(f"{name} {volume:.1f} mL" for name, volume in self.used.items())
+            remarks.append(
+                ("Took", f"{self.lab_hours:.1f} lab hours; {used}; {self.used_total:.1f} mL in all")
+            )
+        return [*remarks, ("Run", self.uid)]
+
+
+def summarise(run: StoredRun | Campaign) -> Summary:
+    """Sum up a stored campaign.
+
+    Parameters
+    ----------
+    run : StoredRun
+        Finished, crashed or still going.
+
+    Raises
+    ------
+    ValueError
+        If the run is not a campaign.
+    """
+    campaign = Campaign.of(run)
+    table, problem = campaign.table, campaign.problem
+    failed = table[table["feasibility"] == "failed"]
+    used = [name for name in map(str, table) if name.startswith("used_")]
+    return Summary(
+        uid=campaign.run.uid,
+        title=campaign.title,
+        goal=campaign.goal,
+        simulated=campaign.simulated,
+        n=len(table),
+        n_feasible=int((table["feasibility"] == "feasible").sum()),
+        n_unjudged=int((table["feasibility"] == NOT_EVALUATED).sum()),
+        budget=problem.budget,
+        windows=tuple(window.text for window in problem.windows),
+        failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
+        stop_reason=_stop_reason(campaign.run),
+        best=_candidate(campaign, campaign.best),
+        best_feasible=_candidate(campaign, campaign.best_feasible),
+        lab_hours=_lab_hours(campaign),
+        used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
+        units={name: variable.unit for name, variable in problem.variables.items()},
+    )
+
+
+def uncertain(value: float, sd: float, plus_minus: str = "+/-") -> str:
+    """Write a value down to two digits of its standard deviation; without one, four digits.
+
+    Examples
+    --------
+    >>> uncertain(0.77812, 0.00412)
+    '0.7781 +/- 0.0041'
+    """
+    if not math.isfinite(value):
+        return "-"
+    if not 0 < sd < math.inf:
+        return f"{value:.4g}"
+    decimals = max(0, 1 - math.floor(math.log10(sd)))
+    return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
+
+
+def aligned(values: Iterable[float], digits: int) -> list[str]:
+    """Write values with the decimals that give the largest of them so many significant digits.
+
+    Examples
+    --------
+    >>> aligned([51.1814, 9.32], 4)
+    ['51.18', '9.32']
+    """
+    values = list(values)
+    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
+    decimals = digits - 1 - math.floor(math.log10(largest)) if largest > 0 else 0
+    return [f"{v:.{max(decimals, 0)}f}" if math.isfinite(v) else "-" for v in values]
+
+
+def _stop_reason(run: StoredRun) -> str:
+    """Why the run stopped, as a sentence."""
+    if run.stop is None:
+        return "not yet, or crashed: the run has no stop document"
+    status, reason = str(run.stop["exit_status"]), str(run.stop.get("reason", ""))
+    if status == "success":
+        return reason or "the plan came to its end"
+    return f"{status}: {reason}" if reason else status
+
+
+def _lab_hours(campaign: Campaign) -> float:
+    """First injection to the end of the last chromatogram [h]."""
+    times = campaign.table["lab_time"].dropna()
+    if times.empty:
+        return math.nan
+    trace = campaign.table["trace"].tolist()[-1]
+    recording = len(trace) / campaign.run.start["method"]["rate"]
+    return float(times.max() - times.min() + recording) / 3600
+
+
+def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
+    """Everything about one experiment."""
+    if number is None:
+        return None
+    row: dict[Any, Any] = campaign.table.loc[number].to_dict()
+    problem = campaign.problem
+    keys = {window.text: f"F_{k}" for k, window in enumerate(problem.windows, start=1)}
+    properties = {text: float(row[key]) for text, key in keys.items()}
+    sds = {text: float(row[f"{key}_sd"]) for text, key in keys.items()}
+    return Candidate(
+        number=number,
+        conditions={name: float(row[f"asked_{name}"]) for name in problem.variables},
+        residence_time=float(row["residence_time"]),
+        fractions={name: float(row[name]) for name in problem.measured},
+        fraction_sds={name: float(row[f"{name}_sd"]) for name in problem.measured},
+        properties=properties,
+        property_sds=sds,
+        goal=float(row["goal"]),
+        goal_sd=float(row["goal_sd"]),
+        merit=float(row["f_soft"]),
+        feasible=bool(row["feasibility"] == "feasible"),
+        feasibility=str(row["feasibility"]),
+        violated=str(row["violated"]),
+        close=tuple(
+            f"{window.of} = {uncertain(properties[window.text], sds[window.text])} is within "
+            f"{CLOSE:g} sd of its edge {edge:g}"
+            for window in problem.windows
+            for edge in (window.lower, window.upper)
+            if abs(properties[window.text] - edge) < CLOSE * sds[window.text]
+        ),
+    )
+
+
+def _jsonable(value: Any) -> Any:
+    """Plain lists and dicts, string keys, None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): _jsonable(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,424 @@
+"""The problem file in words: reading it, what is wrong with it, and what it says.
+
+Works on plain data and strings; the model itself is in `problem`.
+"""
+
+import itertools
+import math
+import re
+import textwrap
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import SequenceMatcher, get_close_matches
+from numbers import Real
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .expression import ExpressionError, is_name, parse
+
+if TYPE_CHECKING:
+    from .problem import Problem
+
+_SPELLINGS = {"minimize": "minimise", "maximize": "maximise", "optimizer": "optimiser"}
+_TOLERANCE = re.compile(r"\s*(?:\+/-|±)\s*")
+_INSIDE = re.compile(r"(?P<of>.+?)\s+in\s+\[(?P<lower>[^,\]]+),(?P<upper>[^,\]]+)\]")
+_ONE_SIDED = re.compile(r"(?P<of>[^<>=]+?)\s*(?P<side>>=|<=)\s*(?P<edge>[^<>=]+)")
+
+
+class ProblemError(ValueError):
+    """A problem cannot be used as stated.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        One sentence for each thing that is wrong.
+    source : str
+        Where the problem was read from.
+    """
+
+    def __init__(self, problems: Sequence[str], source: str = "problem") -> None:
+        self.problems = list(problems)
+        self.source = source
+        count = f"{len(self.problems)} problem" + "s" * (len(self.problems) != 1)
+        super().__init__(f"{source}: {count}\n" + textwrap.indent("\n".join(self.problems), "  "))
+
+
+# ---- reading -------------------------------------------------------------------------------------
+
+
+def read_toml(path: Path, built_in: Sequence[str]) -> dict[str, Any]:
+    """Read a problem file, or raise `ProblemError` in the words of its reader."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
+    except FileNotFoundError:
+        names = ", ".join(built_in)
+        raise ProblemError([f"there is no such file; built-in are {names}"], str(path)) from None
+    except UnicodeDecodeError:
+        raise ProblemError(["is not UTF-8 text; save it as UTF-8"], path.name) from None
+    except OSError as error:
+        raise ProblemError([f"cannot be read: {error.strerror}"], str(path)) from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProblemError([_syntax_sentence(str(error), text)], path.name) from None
+
+
+def _syntax_sentence(message: str, text: str) -> str:
+    """Explain a TOML syntax error, with the line it is in."""
+    reason, _, place = message.rpartition(" (at ")
+    lines = text.splitlines() or [""]
+    found = re.match(r"line (\d+), column (\d+)", place)
+    number = int(found[1]) if found else len(lines)
+    line = lines[number - 1] if number <= len(lines) else ""
+    quote = ("Invalid value", "Illegal character '\\n'", "Illegal character '\\r'", "Unterminated")
+    hint = "; missing quote?" if reason.startswith(quote) else ""
+    return f"line {number}: {line.strip()}\n{reason} ({place.rstrip(')')}){hint}"
+
+
+def canonical(stated: Mapping[str, Any]) -> dict[str, Any]:
+    """Bring the spellings that say the same thing into one form."""
+    data: dict[str, Any] = {}
+    for key, value in stated.items():
+        name = _SPELLINGS.get(key, key)
+        # stated in both spellings: leave the foreign one for the model to refuse
+        data[key if name in stated else name] = _plain(value)
+    limits = data.get("limits")
+    if isinstance(limits, dict):
+        data["limits"] = dict(_named_limits(limits))
+    return data
+
+
+def _plain(value: Any) -> Any:
+    """Make dicts and lists of what only behaves like them, such as a catalogue's views."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _named_limits(limits: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Turn ``{expression: (lower, upper)}`` into ``{name: {of, within}}``."""
+    free = (name for i in itertools.count(1) if (name := f"limit_{i}") not in limits)
+    for key, value in limits.items():
+        if isinstance(value, dict):
+            yield key, value
+        else:
+            yield (key if is_name(key) else next(free)), {"of": key, "within": value}
+
+
+def read_window(text: str) -> dict[str, Any]:
+    """Read ``expr in [lo, hi] +/- tol``, ``expr >= lo +/- tol`` or ``expr <= hi +/- tol``."""
+    body, *tolerance = _TOLERANCE.split(text.strip())
+    if not tolerance:
+        raise ValueError(
+            f"{text!r} has no tolerance; write '{text} +/- 0.3' "
+            "(how far outside is still acceptable?)"
+        )
+    within: list[float | str | None] = []
+    if found := _INSIDE.fullmatch(body):
+        within = [_read_number(found["lower"]), _read_number(found["upper"])]
+    elif found := _ONE_SIDED.fullmatch(body):
+        edge = _read_number(found["edge"])
+        within = [edge, None] if found["side"] == ">=" else [None, edge]
+    if found is None or len(tolerance) > 1:
+        raise ValueError(
+            f"{text!r} is not understood; write 'X1 in [0.9, 1.0] +/- 0.3', "
+            "'X1 >= 0.9 +/- 0.3' or 'X1 <= 0.9 +/- 0.3'"
+        )
+    return {"of": found["of"], "within": within, "tolerance": _read_number(tolerance[0])}
+
+
+def _read_number(text: str) -> float | str:
+    """Return the number, or the text itself for the model to complain about."""
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip()
+
+
+# ---- numbers -------------------------------------------------------------------------------------
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a real number, and neither true nor false nor nan."""
+    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+
+
+def what(value: object) -> str:
+    """Say what stands where a number is wanted."""
+    kind = "text" if isinstance(value, str) else f"not a number ({type(value).__name__})"
+    return f"{value!r} is {kind}"
+
+
+def pair(value: object, name: str) -> tuple[float, float]:
+    """Return lower and upper bound, -inf or inf for an open side (None)."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"{name} must be two numbers; {what(value)}")
+    if len(value) != 2:
+        raise ValueError(f"{name} must be two numbers; it has {len(value)}")
+    for number in value:
+        if number is not None and not is_number(number):
+            raise ValueError(f"{name} must be two numbers; {what(number)}")
+    lower = -math.inf if value[0] is None else float(value[0])
+    upper = math.inf if value[1] is None else float(value[1])
+    if lower > upper:
+        raise ValueError(
+            f"lower {lower:g} is above upper {upper:g}; did you mean [{upper:g}, {lower:g}]?"
+        )
+    return lower, upper
+
+
+def show(number: float) -> str:
+    """Write a computed number with about three significant digits, without an exponent."""
+    if not math.isfinite(number) or number == 0:
+        return f"{number:g}"
+    decimals = max(1 if abs(number) < 1000 else 0, 2 - math.floor(math.log10(abs(number))))
+    return f"{number:.{decimals}f}"
+
+
+def show_span(lowest: float, highest: float) -> str:
+    """Say which values a quantity can take."""
+    if lowest == highest:
+        return f"is {show(lowest)}"
+    if math.isinf(highest):
+        return f"is at least {show(lowest)}"
+    if math.isinf(lowest):
+        return f"is at most {show(highest)}"
+    return f"runs from {show(lowest)} to {show(highest)}"
+
+
+# ---- what is wrong -------------------------------------------------------------------------------
+
+
+def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> str:
+    """Say one error of the model's validation in the user's words.
+
+    Parameters
+    ----------
+    error : mapping
+        One item of pydantic's ``ValidationError.errors()``.
+    allowed : mapping of str to sequence of str
+        The settings that each table knows; ``""`` is the file itself.
+    """
+    place = [str(part + 1) if isinstance(part, int) else part for part in error["loc"]]
+    where = ".".join(place)
+    if len(error["loc"]) == 2 and isinstance(error["loc"][1], int):
+        where = f"{place[0]}[{place[1]}]"
+    message = str(error["msg"]).removeprefix("Input ")
+    match error["type"]:
+        case "extra_forbidden":
+            known = allowed["" if len(place) == 1 else place[0]]
+            hint = did_you_mean(place[-1], known)
+            return f"{where}: is not a setting;{hint} Allowed: {', '.join(known)}"
+        case "missing":
+            return f"{where}: is missing"
+        case "value_error":
+            cause = str(error["ctx"]["error"])
+            if "has no tolerance" in cause:  # quotes the whole constraint: its number adds nothing
+                where = place[0]
+            return f"{where}: {cause}"
+        case "too_short":
+            return f"{where}: is empty"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            message = "should be a table"
+    return f"{where}: {message}, not {error['input']!r}"
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """Return " did you mean ...?" with the closest known word, or nothing if none stands out."""
+    close = get_close_matches(word, known, n=2)
+    likeness = [SequenceMatcher(None, name, word).ratio() for name in close]
+    if not close or len(set(likeness)) < len(close):
+        return ""
+    return f" did you mean {close[0]!r}?"
+
+
+def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
+    """Say what is wrong with goal, names and expressions, as far as the data can be read at all.
+
+    Works on the data as stated, so that one bad number elsewhere does not hide a bad name.
+    """
+    goals = [key for key in ("minimise", "maximise") if data.get(key) is not None]
+    spellings = {"minimise", "maximise"}
+    # a misspelt goal is told as an unknown setting, not as a missing goal too
+    misspelt = any(get_close_matches(key, spellings, n=1) for key in data)
+    if len(goals) > 1 or not (goals or misspelt):
+        trade = (
+            " — to trade two properties off, keep one as the goal and put the other under "
+            "constraints"
+        )
+        yield "give exactly one of 'minimise' and 'maximise'" + (trade if goals else "")
+    measured = [name for name in _items(data.get("measured")) if isinstance(name, str)]
+    variables, fixed = _keys(data.get("variables")), _keys(data.get("fixed"))
+    yield from _bad_names(
+        [("measured", measured), ("variables", variables), ("fixed", fixed)],
+        _keys(data.get("limits")),
+    )
+    # what is missing is told once, not again for each place that uses it
+    known = [*measured, *variables, *fixed] if measured and variables else None
+    settable = [*variables, *fixed] if variables else None
+    for key in goals:
+        yield from _expression_problems("goal", data[key], known, measured)
+    for number, window in enumerate(_items(data.get("constraints")), start=1):
+        yield from _expression_problems(f"constraints[{number}]", _of(window), known, measured)
+    for name, limit in _tables(data.get("limits")):
+        yield from _expression_problems(f"limits.{name}", _of(limit), settable)
+
+
+def _expression_problems(
+    place: str, text: object, known: Sequence[str] | None, measured: Sequence[str] | None = None
+) -> Iterator[str]:
+    """Say what is wrong with one expression; with `measured`, it must use one of these.
+
+    `known` is None where the names cannot be told.
+    """
+    if not isinstance(text, str):
+        return  # the model complains about that
+    try:
+        names = parse(text).names
+    except ExpressionError as error:
+        # a whitelist refusal quotes the whole expression and needs no place
+        yield str(error) if "not allowed" in str(error) else f"{place}: {error}"
+        return
+    if known is None:
+        return
+    unknown = [name for name in names if name not in known]
+    for name in unknown:
+        within = "" if name == text.strip() else f" in {text!r}"
+        yield (
+            f"{place}: {name!r}{within} is not known here;{did_you_mean(name, known)} "
+            f"Known: {', '.join(known)}"
+        )
+    if measured is not None and not unknown and not set(names) & set(measured):
+        cure = "" if place == "goal" else "; a bound on what is set goes under limits"
+        yield f"{place}: {text!r} uses nothing that is measured{cure}. Known: {', '.join(measured)}"
+
+
+def _bad_names(
+    sections: Sequence[tuple[str, Sequence[str]]], limits: Sequence[str]
+) -> Iterator[str]:
+    """Say which names cannot be used in expressions, or stand for two things."""
+    owner: dict[str, str] = {}
+    for section, names in [*sections, ("limits", limits)]:
+        for name in names:
+            if not is_name(name):
+                yield f"{section}: {name!r} is not a name; use ASCII letters, digits and _"
+            elif section != "limits" and name in owner:
+                yield f"{section}: {name!r} is already a name under {owner[name]}"
+            elif section != "limits":
+                owner[name] = section
+
+
+def _of(part: object) -> object:
+    """Return the expression of a constraint or limit as stated, if it can be read."""
+    if isinstance(part, str):
+        try:
+            return read_window(part)["of"]
+        except ValueError:
+            return None
+    return part.get("of") if isinstance(part, dict) else getattr(part, "of", None)
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _tables(value: object) -> list[tuple[str, Any]]:
+    return list(value.items()) if isinstance(value, dict) else []
+
+
+def _keys(value: object) -> list[str]:
+    return [name for name, _ in _tables(value)]
+
+
+# ---- what it says --------------------------------------------------------------------------------
+
+
+def in_words(
+    problem: "Problem", hours: float | None = None, volumes: Mapping[str, float] | None = None
+) -> str:
+    """Write out what a problem asks for; see `Problem.in_words`."""
+    return "\n".join(
+        textwrap.fill(line, 80, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2))
+        for line in _lines(problem, hours, volumes)
+    )
+
+
+def _lines(
+    problem: "Problem", hours: float | None, volumes: Mapping[str, float] | None
+) -> Iterator[str]:
+    if problem.title:
+        yield problem.title
+        yield ""
+    yield "Vary:"
+    width = max(map(len, problem.variables))
+    for name, variable in problem.variables.items():
+        lower, upper = variable.range
+        yield f"  {name:<{width}}  {lower:g} to {upper:g} {variable.unit}".rstrip()
+    if problem.fixed:
+        yield "Fixed: " + ", ".join(f"{name} = {v:g}" for name, v in problem.fixed.items())
+    verb = "Minimise" if problem.sign > 0 else "Maximise"
+    yield f"{verb} {problem.goal.text}, measuring {', '.join(problem.measured)}."
+    if problem.windows:
+        yield "Keep, as far as possible (soft constraints):"
+        for window in problem.windows:
+            yield "  " + _window_words(window.of, window.within, window.tolerance)
+    if problem.limits:
+        yield "Never try outside (hard limits):"
+        for name, limit in problem.limits.items():
+            title = "" if name == limit.of or name.startswith("limit_") else f"{name}: "
+            yield f"  {title}{limit.of} {_within_words(limit.within)} {limit.unit}".rstrip()
+        yield from _implied(problem)
+    yield _budget_words(problem.budget, problem.batch)
+    optimiser = problem.optimiser
+    yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {optimiser.p:g}."
+    if problem.stop.goal is not None:
+        side = "at most" if problem.sign > 0 else "at least"
+        yield f"Stop at a feasible point with {problem.goal.text} {side} {problem.stop.goal:g}."
+    if problem.stop.patience is not None:
+        yield f"Stop after {problem.stop.patience} experiments without improvement."
+    if hours is not None:
+        yield f"Takes at worst {hours:.1f} h."
+    if volumes:
+        used = ", ".join(f"{name} {volume / 1000:.1f} mL" for name, volume in volumes.items())
+        yield f"Uses at worst: {used}."
+
+
+def _implied(problem: "Problem") -> Iterator[str]:
+    """Say what the hard limits together leave for totals and shares."""
+    from .space import Space  # the space is built of a problem; the other way round only here
+
+    space = Space.of(problem)
+    for name, unit, *bounds in zip(space.names, space.units, space.lower, space.upper, strict=True):
+        if name in problem.variables and tuple(bounds) == problem.variables[name].range:
+            continue
+        lower, upper = map(show, bounds)
+        yield f"  this leaves {name} from {lower} to {upper} {unit}".rstrip()
+
+
+def _within_words(within: tuple[float | None, float | None]) -> str:
+    lower, upper = within
+    if lower is None:
+        return f"at most {upper:g}"
+    if upper is None:
+        return f"at least {lower:g}"
+    return f"from {lower:g} to {upper:g}"
+
+
+def _window_words(
+    of: str, within: tuple[float | None, float | None], tolerance: tuple[float, float]
+) -> str:
+    lower, upper = within
+    edges = []
+    if lower is not None:
+        edges.append(f"down to {lower - tolerance[0]:g}")
+    if upper is not None:
+        edges.append(f"up to {upper + tolerance[1]:g}")
+    return f"{of} {_within_words(within)}; values {' and '.join(edges)} are still acceptable"
+
+
+def _budget_words(budget: int, batch: int) -> str:
+    whole, rest = divmod(budget, batch)
+    batches = f"{whole} x {batch}" + (f" + {rest}" if rest else "") if whole else f"one of {budget}"
+    return f"Budget: {budget} experiments in batches of {batch}: {batches}."

@@ -1,0 +1,329 @@
+import enum
+import errno
+import math
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from reactune.analysis import journal
+
+START = {"uid": "a1", "time": 1.5}
+DESCRIPTOR = {"uid": "d1", "time": 1.6, "run_start": "a1", "name": "primary", "data_keys": {}}
+STOP = {"uid": "s1", "time": 9.0, "run_start": "a1", "exit_status": "success"}
+
+
+def event(number: int, **data) -> dict:
+    return {
+        "uid": f"e{number}",
+        "time": 2.0 + number,
+        "descriptor": "d1",
+        "seq_num": number,
+        "data": data,
+        "timestamps": dict.fromkeys(data, 2.0),
+    }
+
+
+def write(folder: Path, *documents: tuple[str, dict]) -> Path:
+    path = journal.journal_path(folder, documents[0][1])
+    out = journal.Journal(path)
+    for name, doc in documents:
+        out.append(journal.dumps(name, doc)[0])
+    out.close()
+    return path
+
+
+def a_run(events: int = 3) -> list[tuple[str, dict]]:
+    trace = np.array([0.1, np.nan, -np.inf])
+    middle = [("event", event(i + 1, x=0.1 * i, trace=trace + i)) for i in range(events)]
+    return [("start", START), ("descriptor", DESCRIPTOR), *middle]
+
+
+def same(a, b) -> bool:
+    """Equal in type and value, NaN equal to NaN, -0.0 not to 0.0."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, np.ndarray):
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        if a.dtype.kind == "O":
+            return same(a.ravel().tolist(), b.ravel().tolist())
+        return np.array_equal(a, b, equal_nan=a.dtype.kind in "fcmM")
+    if isinstance(a, float):
+        return (math.isnan(a) and math.isnan(b)) or (
+            a == b and math.copysign(1, a) == math.copysign(1, b)
+        )
+    return bool(a == b)
+
+
+numbers = hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.floating_dtypes(sizes=(16, 32, 64))
+others = hnp.complex_number_dtypes() | hnp.unicode_string_dtypes() | hnp.datetime64_dtypes()
+arrays = hnp.arrays(
+    numbers | others, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
+)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text()
+    | st.binary()
+    | st.floats().map(np.float64)
+    | st.integers(0, 2**64 - 1).map(np.uint64)
+    | arrays
+)
+keys = st.text() | st.sampled_from(["$array", "$dict", "$tuple", "name", "filed"]) | st.integers()
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.lists(inner, max_size=4).map(tuple)
+        | st.dictionaries(keys, inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=150, derandomize=True, deadline=None)
+@given(st.dictionaries(keys, values, max_size=5))
+def test_every_document_comes_back_as_it_was(doc):
+    line, losses = journal.dumps("event", doc)
+    assert losses == []
+    assert line.count(b"\n") == 1
+    assert line.endswith(b"\n")
+    assert same(journal.loads(line), {"name": "event", "doc": doc})
+
+
+def test_arrays_of_objects_and_structures_come_back():
+    objects = np.empty((2, 1), dtype=object)
+    objects[0, 0], objects[1, 0] = [1, (2.0,)], "text"
+    table = np.array([(1, 2.5)], dtype=[("n", "<i4"), ("x", ">f8")])
+    doc = {"objects": objects, "table": table}
+    assert same(journal.loads(journal.dumps("start", doc)[0])["doc"], doc)
+
+
+def test_foreign_values_keep_their_text_and_are_named():
+    class Colour(enum.StrEnum):
+        RED = "red"
+
+    line, losses = journal.dumps("start", {"day": date(2017, 5, 1), "colour": Colour.RED})
+    doc = journal.loads(line)["doc"]
+    assert doc == {"day": "datetime.date(2017, 5, 1)", "colour": "red"}
+    assert losses == ["date datetime.date(2017, 5, 1)"]
+
+
+def test_numbers_can_be_read_in_the_file(tmp_path):
+    path = write(tmp_path, *a_run())
+    text = path.read_text("ascii")
+    assert '{"$array": [0.1, "nan", "-inf"], "dtype": "<f8", "shape": [3]}' in text
+    assert text.count("\n") == 6  # header, start, descriptor, three events
+
+
+def test_names_sort_by_time_and_end_in_the_uid(tmp_path):
+    names = [
+        journal.journal_path(tmp_path, {"uid": u, "time": t}).name
+        for u, t in [("b", 1.25), ("a", 1e9)]
+    ]
+    assert names == ["19700101T000001.250000_b.jsonl", "20010909T014640.000000_a.jsonl"]
+    assert journal.uid_of(tmp_path / "19700101T000001.250000_b_c.jsonl") == "b_c"
+
+
+def test_a_journal_reads_as_written(tmp_path):
+    documents = [*a_run(), ("stop", STOP)]
+    contents = journal.read(write(tmp_path, *documents))
+    assert same(contents.documents, documents)
+    assert contents.torn == 0
+
+
+@pytest.mark.parametrize("cut", [1, 2, 30, 150])
+def test_a_torn_last_line_is_dropped_and_recovered(tmp_path, cut):
+    documents = a_run()
+    path = write(tmp_path, *documents)
+    whole = path.stat().st_size
+    os.truncate(path, whole - cut)
+    contents = journal.read(path)
+    assert same(contents.documents, documents[:-1])
+    assert contents.torn > 0
+    note = journal.recover(path)
+    assert note.startswith("Run a1: process ended without a stop document")
+    assert f"{contents.torn} bytes was dropped" in note
+    *kept, (name, stop) = journal.read(path).documents
+    assert same(kept, documents[:-1])
+    assert name == "stop"
+    assert stop["num_events"] == {"primary": 2}
+    assert stop["recovered"] is True
+    assert stop["exit_status"] == "fail"
+    assert stop["time"] == documents[-2][1]["time"]
+    assert "torn" in stop["reason"]
+
+
+def test_blocks_of_zeros_after_a_power_cut_are_a_torn_line(tmp_path):
+    path = write(tmp_path, *a_run())
+    with path.open("ab") as file:
+        file.write(bytes(4096))
+    assert journal.read(path).torn == 4096
+    journal.recover(path)
+    assert journal.read(path).documents[-1][1]["num_events"] == {"primary": 3}
+
+
+def test_events_in_pages_are_counted(tmp_path):
+    from event_model import pack_event_page
+
+    documents = a_run(3)
+    page = pack_event_page(*(doc for name, doc in documents if name == "event"))
+    path = write(tmp_path, *documents[:2], ("event_page", page))
+    journal.recover(path)
+    assert journal.read(path).documents[-1][1]["num_events"] == {"primary": 3}
+
+
+@pytest.mark.parametrize("size", [0, 5, 16, 40])
+def test_a_journal_without_its_start_is_set_aside(tmp_path, size):
+    path = write(tmp_path, *a_run())
+    os.truncate(path, size)
+    assert journal.read_ends(path).start is None
+    assert "start document" in journal.recover(path)
+    assert [p.suffix for p in tmp_path.iterdir()] == [".empty"]
+
+
+def test_damage_before_the_last_line_is_refused(tmp_path):
+    path = write(tmp_path, *a_run())
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[3] = lines[3][:50] + b"\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(journal.JournalError, match=r"Line 4 of the journal .* is damaged"):
+        journal.read(path)
+    with pytest.raises(journal.JournalError):
+        journal.recover(path)
+
+
+def test_a_later_format_is_refused_and_left_alone(tmp_path):
+    path = write(tmp_path, *a_run())
+    later = path.read_bytes().replace(b'{"journal": 1}', b'{"journal": 2}')
+    path.write_bytes(later)
+    for look in (journal.read, journal.read_ends, journal.recover):
+        with pytest.raises(journal.JournalError, match="not a journal of format 1"):
+            look(path)
+    assert path.read_bytes() == later
+
+
+@pytest.mark.parametrize("padding", [0, 1, 8150, 8192, 20000])
+def test_the_ends_are_read_without_the_middle(tmp_path, padding):
+    stop = {**STOP, "reason": "x" * padding}
+    path = write(tmp_path, *a_run(50), ("stop", stop))
+    assert journal.read_ends(path) == journal.Ends(START, stop, frozenset())
+    journal.mark_filed(path, "here")
+    journal.mark_filed(path, "there")
+    assert journal.read_ends(path) == journal.Ends(START, stop, frozenset({"here", "there"}))
+    assert len(journal.read(path).documents) == 53  # marks are no documents
+
+
+def test_a_torn_filing_mark_is_written_anew(tmp_path):
+    path = write(tmp_path, *a_run(), ("stop", STOP))
+    journal.mark_filed(path, "here")
+    os.truncate(path, path.stat().st_size - 3)
+    assert journal.read_ends(path) == journal.Ends(START, STOP, frozenset())
+    journal.mark_filed(path, "here")
+    journal.mark_filed(path, "there")
+    assert journal.read_ends(path).filed == {"here", "there"}
+    assert journal.read(path).torn == 0
+
+
+def test_the_ends_of_a_run_that_goes_on(tmp_path):
+    path = write(tmp_path, *a_run())
+    with path.open("ab") as file:
+        file.write(b'{"name": "stop", "doc": {"u')  # being written at this moment
+    assert journal.read_ends(path) == journal.Ends(START, None, frozenset())
+
+
+class Disk:
+    """Stands for os.write or os.fsync; takes `room` bytes, then is full."""
+
+    def __init__(self, room: float) -> None:
+        self.room = room
+        self.write = os.write
+
+    def __call__(self, fd: int, data) -> int:
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        taken = self.write(fd, bytes(data)[: int(min(self.room, len(data)))])
+        self.room -= taken
+        return taken
+
+
+@pytest.mark.parametrize("room", [0, 10, 200])
+def test_a_full_disk_loses_nothing_once_it_has_room(tmp_path, monkeypatch, room):
+    documents = [*a_run(), ("stop", STOP)]
+    lines = [journal.dumps(*document)[0] for document in documents]
+    out = journal.Journal(tmp_path / "0_a1.jsonl")
+    disk = Disk(room)
+    monkeypatch.setattr(journal.os, "write", disk)
+    failures = 0
+    for line in lines[:-1]:
+        try:
+            out.append(line)
+        except OSError:
+            failures += 1
+            assert not out.complete
+            assert journal.read(out.path).torn == 0  # nothing half written stays
+    assert failures >= 3
+    disk.room = math.inf
+    out.append(lines[-1])
+    assert out.complete
+    out.close()
+    assert same(journal.read(out.path).documents, documents)
+
+
+def test_a_missing_folder_holds_the_documents_too(tmp_path):
+    folder = tmp_path / "later"
+    out = journal.Journal(folder / "0_a1.jsonl")
+    lines = [journal.dumps(*document)[0] for document in a_run()]
+    with pytest.raises(FileNotFoundError):
+        out.append(lines[0])
+    folder.mkdir()
+    for line in lines[1:]:
+        out.append(line)
+    out.close()
+    assert same(journal.read(out.path).documents, a_run())
+
+
+def test_every_line_is_synced_before_append_returns(tmp_path, monkeypatch):
+    synced: list[int] = []
+    sync = os.fsync
+    monkeypatch.setattr(
+        journal.os, "fsync", lambda fd: (sync(fd), synced.append(os.fstat(fd).st_size))
+    )
+    out = journal.Journal(tmp_path / "0_a1.jsonl")
+    for name, doc in a_run():
+        out.append(journal.dumps(name, doc)[0])
+        assert synced[-1] == out.path.stat().st_size
+    out.close()
+
+
+def test_documents_survive_the_death_of_the_process(tmp_path):
+    program = textwrap.dedent(f"""
+        import os, signal
+        from pathlib import Path
+        from reactune.analysis import journal
+        out = journal.Journal(Path({str(tmp_path)!r}) / "0_a1.jsonl")
+        for number in range(1000):
+            out.append(journal.dumps("start", {{"uid": "a1", "time": 1.0, "number": number}})[0])
+            if number == 11:
+                os.kill(os.getpid(), signal.SIGKILL)
+    """)
+    died = subprocess.run([sys.executable, "-c", program], check=False, timeout=60)
+    assert died.returncode == -signal.SIGKILL
+    documents = journal.read(tmp_path / "0_a1.jsonl").documents
+    assert [doc["number"] for _, doc in documents] == list(range(12))
