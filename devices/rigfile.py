@@ -1,0 +1,336 @@
+"""The rig file: what hardware there is, where it is plugged in, what it may do.
+
+One TOML file and one pydantic model. Lengths of time are seconds unless a chemist would say
+minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
+"""
+
+import tomllib
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Range = tuple[float, float]
+
+
+class RigError(ValueError):
+    """The rig file cannot be used; the text names key, value and cure."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _ordered(key: str, limits: Range) -> None:
+    if not limits[0] < limits[1]:
+        raise ValueError(f"{key} = {list(limits)} is empty: give [lower, upper]")
+
+
+class Port(_Table):
+    """A serial or TCP port; without `url` it is the emulator's."""
+
+    url: str | None = None
+    baudrate: Annotated[int, Field(gt=0)] = 9600
+    bytesize: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    timeout: Positive = 1.0
+
+
+class Stream(_Table):
+    """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
+
+    transport: Name
+    protocol: Literal["harvard11"] = "harvard11"
+    address: Annotated[int, Field(ge=0, le=99)] = 0
+    stock: Positive
+    diameter: Annotated[float, Field(ge=0.1, le=60)]
+    syringe_volume: Positive
+    limits: Range
+    filled: Annotated[float, Field(ge=0)] | None = None
+    dead_volume: Annotated[float, Field(ge=0)] = 0.0
+    flask_volume: Annotated[float, Field(ge=0)] = 0.0
+    refill_rate: Positive = 1000.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _ordered("limits", self.limits)
+        if self.limits[0] <= 0:
+            raise ValueError(f"limits = {list(self.limits)} must begin above 0 uL/min")
+        for key, value in (("filled", self.filled), ("dead_volume", self.dead_volume)):
+            if value is not None and value > self.syringe_volume:
+                raise ValueError(
+                    f"{key} = {value:g} uL does not fit into syringe_volume = "
+                    f"{self.syringe_volume:g} uL: lower it"
+                )
+        return self
+
+
+class HeaterSpec(_Table):
+    """The heater and when its temperature counts as reached."""
+
+    transport: Name
+    protocol: Literal["eurotherm3216"] = "eurotherm3216"
+    address: Annotated[int, Field(ge=1, le=247)] = 1
+    limits: Range
+    maximum: float
+    safe: float = 25.0
+    tolerance: Positive = 0.5
+    settle: Annotated[float, Field(ge=0)] = 60.0
+    timeout: Positive = 3600.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _ordered("limits", self.limits)
+        if self.maximum <= self.limits[1]:
+            raise ValueError(
+                f"maximum = {self.maximum:g} degC trips inside limits = {list(self.limits)}: "
+                "raise it above the upper limit"
+            )
+        if self.safe > self.limits[1]:
+            raise ValueError(f"safe = {self.safe:g} degC is above limits: lower it")
+        return self
+
+
+class ValveSpec(_Table):
+    """The injection valve; `load` is the position that fills the loop."""
+
+    transport: Name
+    protocol: Literal["vici"] = "vici"
+    load: Literal["A", "B"] = "A"
+    timeout: Positive = 3.0
+
+
+class DetectorSpec(_Table):
+    """The voltmeter on the photodiode and its range [V]."""
+
+    transport: Name
+    protocol: Literal["scpi"] = "scpi"
+    range: Positive = 10.0
+
+
+class Reactor(_Table):
+    """Volumes [uL] between the pumps and the injection valve."""
+
+    heated_volume: Positive
+    total_volume: Positive
+    loop_volume: Positive
+    flush_loops: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.total_volume < self.heated_volume:
+            raise ValueError(
+                f"total_volume = {self.total_volume:g} uL is below heated_volume = "
+                f"{self.heated_volume:g} uL, which is a part of it"
+            )
+        return self
+
+
+class Front(_Table):
+    """A peak of the solvent: time, SD and exponential tail [min], area [AU min]."""
+
+    time: Positive
+    width: Positive
+    tail: Positive
+    area: Positive
+
+
+class Peak(_Table):
+    """A peak of the sample: times as in `Front`, response [AU min per mM]."""
+
+    name: str
+    time: Positive
+    window: Range
+    width: Positive
+    tail: Positive
+    response: Positive
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not self.window[0] < self.time < self.window[1]:
+            raise ValueError(
+                f"window = {list(self.window)} min does not enclose time = {self.time:g} min"
+            )
+        return self
+
+
+class Chromatogram(_Table):
+    """The HPLC method: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
+
+    duration: Positive
+    rate: Annotated[float, Field(gt=0, le=10)] = 1.0
+    lamp: Positive
+    solvent_front: tuple[Front, ...] = ()
+    peaks: Annotated[tuple[Peak, ...], Field(min_length=1)]
+
+    @property
+    def samples(self) -> int:
+        """Length of the trace."""
+        return round(self.duration * self.rate)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.samples < 1:
+            raise ValueError(f"duration = {self.duration:g} s holds no sample: lengthen it")
+        names = [peak.name for peak in self.peaks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"peaks have the names {names}: give each its own")
+        return self
+
+
+class EmulationSpec(_Table):
+    """The emulated laboratory; its presence makes the rig an emulated one."""
+
+    transport: Literal["pty", "tcp"] = "pty"
+    clock: Literal["simulated", "real"] = "simulated"
+    seed: Annotated[int, Field(ge=0)] = 0
+    noise: bool = True
+    kinetics: dict[str, float] = {}
+    first_injection: Annotated[int, Field(ge=0)] = 0
+
+
+class RigFile(_Table):
+    """The whole rig; see the built-in `walker.toml` for an example with units."""
+
+    version: Annotated[Literal[1], Field(alias="schema")]
+    title: str
+    stabilisation_residence_times: Positive = 2.0
+    transports: dict[Name, Port]
+    streams: Annotated[dict[Name, Stream], Field(min_length=1)]
+    heater: HeaterSpec
+    valve: ValveSpec
+    detector: DetectorSpec
+    reactor: Reactor
+    chromatogram: Chromatogram
+    emulation: EmulationSpec | None = None
+
+    def emulating(self, **changes: Any) -> Self:
+        """Return this rig with other values of its `[emulation]` table.
+
+        Raises
+        ------
+        RigError
+            If the rig is hardware, or a value cannot be used.
+        """
+        if not changes:
+            return self
+        if self.emulation is None:
+            raise RigError(f"{', '.join(changes)}: only for an emulated rig, this one is hardware")
+        try:
+            spec = EmulationSpec.model_validate(self.emulation.model_dump() | changes)
+        except ValidationError as error:
+            raise RigError(
+                "\n".join(f"emulation.{_sentence(e)}" for e in error.errors())
+            ) from error
+        return self.model_copy(update={"emulation": spec})
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        places: dict[tuple[str, int | None], str] = {}
+        instruments: list[tuple[str, str, int | None]] = [
+            (f"streams.{name}", spec.transport, spec.address) for name, spec in self.streams.items()
+        ]
+        instruments += [
+            ("heater", self.heater.transport, self.heater.address),
+            ("valve", self.valve.transport, None),
+            ("detector", self.detector.transport, None),
+        ]
+        for key, transport, address in instruments:
+            if transport not in self.transports:
+                raise ValueError(
+                    f"{key}.transport = {transport!r} is none of the transports "
+                    f"{sorted(self.transports)}: name one of them or add [transports.{transport}]"
+                )
+            other = places.setdefault((transport, address), key)
+            if other != key:
+                raise ValueError(
+                    f"{key} and {other} share transport {transport!r} and address {address}: "
+                    "give them different ones"
+                )
+        self._check_urls({transport for _, transport, _ in instruments})
+        return self
+
+    def _check_urls(self, used: set[str]) -> None:
+        for name, port in self.transports.items():
+            if name not in used:
+                raise ValueError(f"transports.{name} is used by nothing: delete it")
+            if self.emulation is None and port.url is None:
+                raise ValueError(
+                    f"transports.{name}.url is missing: say where it is plugged in, for example "
+                    "'/dev/ttyUSB0', or add an [emulation] table"
+                )
+            if self.emulation is not None and port.url is not None:
+                raise ValueError(
+                    f"transports.{name}.url = {port.url!r} contradicts [emulation]: delete the url "
+                    "for an emulated rig, or [emulation] for a real one"
+                )
+
+
+def load(rig: str | Path) -> RigFile:
+    """Read a rig file.
+
+    Parameters
+    ----------
+    rig : str or Path
+        Name of a built-in rig (`walker`), or path of a TOML file.
+
+    Raises
+    ------
+    RigError
+        If there is no such file, or what it says cannot be used.
+    """
+    builtin = files("reactune.devices") / "rigs"
+    path = Path(rig)
+    if path.suffix != ".toml":
+        names = sorted(p.name.removesuffix(".toml") for p in builtin.iterdir())
+        if str(rig) not in names:
+            raise RigError(
+                f"there is no built-in rig {str(rig)!r}; built in: {', '.join(names)}; "
+                "a file of your own must end in .toml"
+            )
+        return parse((builtin / f"{rig}.toml").read_text("utf-8"), str(rig))
+    try:
+        return parse(path.read_text("utf-8"), str(path))
+    except OSError as error:
+        raise RigError(
+            f"rig file {path} cannot be read ({error.strerror}): check its path"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RigError(f"rig file {path} is not UTF-8 text: save it as such") from error
+
+
+def parse(text: str, origin: str = "rig file") -> RigFile:
+    """Read the text of a rig file; see `load`."""
+    try:
+        return RigFile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise RigError(f"{origin}: not valid TOML: {error}") from error
+    except ValidationError as error:
+        raise RigError("\n".join(f"{origin}: {_sentence(e)}" for e in error.errors())) from error
+
+
+def _sentence(error: Any) -> str:
+    """One clear sentence from one pydantic error."""
+    key = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "missing":
+        return f"{key} is missing: add it"
+    if error["type"] == "extra_forbidden":
+        near = get_close_matches(str(error["loc"][-1]), _known_keys(), 1)
+        cure = f"did you mean {near[0]!r}?" if near else "delete it or correct its spelling"
+        return f"{key} = {error['input']!r} is no key of a rig file: {cure}"
+    if error["type"] == "value_error":  # our own validators, whole sentences already
+        return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
+    return f"{key} = {error['input']!r} cannot be used: {error['msg']}"
+
+
+def _known_keys() -> set[str]:
+    """Every key any table of a rig file has."""
+    tables = [_Table]
+    for table in tables:
+        tables += table.__subclasses__()
+    return {f.alias or name for table in tables for name, f in table.model_fields.items()}
