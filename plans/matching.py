@@ -1,0 +1,129 @@
+"""Where a problem meets a rig: does it fit, what does it cost, how is a trace read."""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from reactune.analysis.hplc_method import Method, Peak
+from reactune.analysis.problem import Problem
+from reactune.analysis.space import Space
+from reactune.devices.rigfile import RigFile
+from reactune.devices.setpoints import flush, limits, needed, setpoints_of, stabilisation
+
+
+def method_of(rig: RigFile) -> Method:
+    """Turn the HPLC method of a rig file into the one that chromatograms are analysed by.
+
+    The tail of the solvent front reaches under the first peak: it is fitted along with it.
+    """
+    recorded = rig.chromatogram
+    fronts = recorded.solvent_front
+    end = max((f.time + 4 * f.tail for f in fronts), default=0.0)
+    return Method(
+        rate=recorded.rate,
+        peaks=tuple(
+            Peak(p.name, p.time, p.window, p.width, p.tail, p.response) for p in recorded.peaks
+        ),
+        solvent_front=(min((f.time - 7 * f.width for f in fronts), default=0.0), end),
+        others=tuple(
+            Peak(
+                f"solvent {i}", f.time, (f.time - 3 * f.width, f.time + 7 * f.tail), f.width, f.tail
+            )
+            for i, f in enumerate(fronts, 1)
+            if f.time + 7 * f.tail > end
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The worst case of a campaign.
+
+    Attributes
+    ----------
+    hours : float
+        Lab time if every experiment were the slowest one allowed, none overlapping [h].
+    volumes : dict of str to float
+        Reagent by stream if every experiment were the thirstiest one allowed [uL].
+    """
+
+    hours: float
+    volumes: dict[str, float]
+
+
+def misfits(problem: Problem, rig: RigFile) -> list[str]:
+    """Say what keeps a problem from this rig.
+
+    Parameters
+    ----------
+    problem : Problem
+    rig : RigFile
+
+    Returns
+    -------
+    list of str
+        One sentence each: a variable the rig does not have or cannot take so far, a property it
+        does not measure, reagents that cannot last for the budget.
+    """
+    allowed = limits(rig)
+    measured = [peak.name for peak in rig.chromatogram.peaks]
+    wrong = [
+        f"measured: {name!r} is no peak of the rig's HPLC method, which has {', '.join(measured)}"
+        for name in problem.measured
+        if name not in measured
+    ]
+    for name, variable in problem.variables.items():
+        if name not in allowed:
+            wrong.append(
+                f"variables.{name}: the rig has no such variable; it has {', '.join(allowed)}"
+            )
+            continue
+        low, high, unit = allowed[name]
+        if variable.range[0] < low or variable.range[1] > high:
+            wrong.append(
+                f"variables.{name}.range: [{variable.range[0]:g}, {variable.range[1]:g}] goes "
+                f"beyond what the rig allows, [{low:g}, {high:g}] {unit}"
+            )
+    wrong += [
+        f"variables: the rig also needs {name}; give it a range"
+        for name in allowed
+        if name not in problem.variables
+    ]
+    return wrong or list(_thirst(problem, rig))
+
+
+def _thirst(problem: Problem, rig: RigFile) -> list[str]:
+    """Say which reagents cannot last for the whole budget."""
+    wrong = []
+    for name, volume in forecast(problem, rig).volumes.items():
+        stream = rig.streams[name]
+        filled = stream.syringe_volume if stream.filled is None else stream.filled
+        there = filled - stream.dead_volume + stream.flask_volume
+        if volume > there:
+            wrong.append(
+                f"budget: {problem.budget} experiments may need {volume / 1000:.1f} mL of {name}, "
+                f"but syringe and flask hold {there / 1000:.1f} mL; lower the budget or give a "
+                f"larger flask (streams.{name}.flask_volume)"
+            )
+    return wrong
+
+
+def forecast(problem: Problem, rig: RigFile) -> Forecast:
+    """Work out the worst case over the corners of the allowed region.
+
+    Parameters
+    ----------
+    problem : Problem
+        One that fits the rig (`misfits`).
+    rig : RigFile
+    """
+    space = Space.of(problem)
+    corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
+    points = [setpoints_of(conditions, rig) for conditions in space.to_conditions(corners)]
+    seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.chromatogram.duration
+    volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
+    return Forecast(
+        hours=problem.budget * seconds / 3600,
+        volumes={name: problem.budget * volume for name, volume in volumes.items()},
+    )

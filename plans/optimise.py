@@ -1,0 +1,220 @@
+"""The adaptive plan: one campaign, one run, one event an experiment."""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+import numpy as np
+from bluesky.utils import FailedStatus, MsgGenerator
+
+from reactune.analysis.agent import Agent, Suggestion
+from reactune.analysis.problem import Problem
+from reactune.devices.rig import FlowRig
+
+from .matching import method_of, misfits
+from .stubs import sample
+
+
+class CampaignError(RuntimeError):
+    """The rig has a fault: the campaign is over until somebody has looked at it."""
+
+
+def optimise(
+    problem: Problem | Mapping[str, Any] | str | Path,
+    rig: FlowRig,
+    *,
+    seed: int = 0,
+    first: Sequence[Mapping[str, float]] = (),
+    agent: Agent | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> MsgGenerator[str]:
+    """Tune the products of the reaction: ask, measure, conclude, until a reason to stop.
+
+    Parameters
+    ----------
+    problem : Problem, path, built-in name or mapping
+        What to minimise and the windows to keep.
+    rig : FlowRig
+        The reactor; staged for the campaign, and left in its safe state.
+    seed : int
+        Seed of the optimiser.
+    first : sequence of mapping, optional
+        Conditions to measure first, in place of a space-filling first batch.
+    agent : Agent, optional
+        An agent to go on with (a resumed campaign); `seed` and `first` are its own then.
+    md : mapping, optional
+        Further metadata for the start document.
+
+    Yields
+    ------
+    Msg
+        Events in ``primary`` (facts) and ``decision`` (what the agent made of them).
+
+    Returns
+    -------
+    str
+        Why it stopped.
+
+    Raises
+    ------
+    ValueError
+        If the rig cannot do what the problem asks; before the run is opened.
+    CampaignError
+        If the rig has a fault; the experiment it happened in is stored as failed.
+    """
+    if agent is None:
+        problem = Problem.load(problem)
+        agent = Agent(problem, method_of(rig.config), seed=seed, first=first)
+    if wrong := misfits(agent.problem, rig.config):
+        raise ValueError("\n".join(wrong))
+    metadata = {
+        "plan_name": "optimise",
+        "title": agent.problem.title,
+        "problem": agent.problem.to_dict(),
+        "method": agent.method.to_dict(),
+        "rig": {
+            "title": rig.config.title,
+            "simulated": rig.simulated,
+            "clock": "simulated" if rig.clock.simulated else "real",
+            "file": rig.config.model_dump(mode="json", by_alias=True),
+        },
+        "simulated": rig.simulated,
+        "seed": agent.seed,
+        "first": [dict(conditions) for conditions in agent.first],
+        "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
+        **(md or {}),
+    }
+
+    @bpp.stage_decorator([rig])
+    @bpp.subs_decorator(agent)
+    def campaign() -> MsgGenerator[str]:
+        yield from bps.open_run(metadata)
+        reason = yield from _experiments(agent, rig)
+        yield from bps.close_run(exit_status="success", reason=reason)
+        return reason
+
+    return (yield from campaign())
+
+
+def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
+    """Go from one experiment to the next until the agent has a reason to stop."""
+    record, conclusions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
+    suggestion = agent.ask()
+    while suggestion is not None:
+        yield from bps.checkpoint()
+        following = agent.ask()
+        failure = yield from _experiment(rig, suggestion, following)
+        record.note(suggestion, failure)
+        yield from _event("primary", record)  # the agent hears of it here
+        yield from _event("decision", conclusions)
+        if rig.fault is not None:
+            raise CampaignError(rig.fault)
+        stop, reason = agent.should_stop()
+        if stop:
+            return str(reason)
+        suggestion = following or agent.ask()
+    return "nothing left to ask"
+
+
+def _experiment(
+    rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
+) -> MsgGenerator[str]:
+    """Measure a suggestion; return why it failed, or nothing."""
+    try:
+        yield from sample(
+            rig,
+            rig.setpoints(suggestion.conditions),
+            rig.setpoints(following.conditions) if following else None,
+        )
+    except FailedStatus as error:
+        (status,) = error.args
+        return rig.fault or str(status.exception())
+    return ""
+
+
+def _event(stream: str, record: "ExperimentRecord | DecisionRecord") -> MsgGenerator[None]:
+    yield from bps.create(stream)
+    yield from bps.read(record)
+    yield from bps.save()
+
+
+class ExperimentRecord:
+    """The facts of one experiment, as the rig and the plan know them: ``primary``.
+
+    Parameters
+    ----------
+    problem : Problem
+    rig : FlowRig
+    """
+
+    name = "experiment"
+    parent = None
+
+    def __init__(self, problem: Problem, rig: FlowRig) -> None:
+        self._problem, self._rig = problem, rig
+        self._own: dict[str, float | str] = {}
+
+    def note(self, suggestion: Suggestion, failure: str) -> None:
+        """Note what was asked, and why it failed if it did."""
+        self._own = {
+            "number": float(suggestion.number),
+            **{f"asked_{name}": value for name, value in suggestion.conditions.items()},
+            "valid": float(not failure),
+            "reason": failure,
+        }
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data; of a failed experiment the measured numbers are NaN."""
+        now = self._rig.clock.now()
+        measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
+        return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data, with units."""
+        common = {"source": "reactune.plans.optimise", "shape": []}
+        asked = {
+            f"asked_{name}": {**common, "dtype": "number", "units": variable.unit}
+            for name, variable in self._problem.variables.items()
+        }
+        return {
+            "number": {**common, "dtype": "number", "units": "1"},
+            **asked,
+            "valid": {**common, "dtype": "number", "units": "1"},
+            "reason": {**common, "dtype": "string"},
+            **self._rig.describe(),
+        }
+
+
+class DecisionRecord:
+    """What the agent concluded from the latest experiment: ``decision``.
+
+    Parameters
+    ----------
+    agent : Agent
+    """
+
+    name = "decision"
+    parent = None
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data."""
+        return {key: {"value": v, "timestamp": 0.0} for key, v in self._agent.decision().items()}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data."""
+        return self._agent.describe_decision()
+
+
+def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:
+    """Make a reading in which nothing was measured: NaN in every number, whatever its shape."""
+    return {
+        key: {"value": np.full(k["shape"], math.nan) if k["shape"] else math.nan, "timestamp": now}
+        for key, k in keys.items()
+    }

@@ -1,0 +1,117 @@
+"""One open rig, RunEngine and catalogue: what the command line and a shell work with."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, ClassVar, Self
+
+from bluesky import RunEngine
+from bluesky.utils import MsgGenerator, ProgressBarManager, RunEngineInterrupted
+
+from reactune.analysis.catalogue import Catalogue
+from reactune.devices.rig import FlowRig
+
+
+class Session:
+    """A RunEngine whose documents go to a catalogue and whose waits move the lab clock.
+
+    Parameters
+    ----------
+    rig : FlowRig
+        An open rig.
+    catalogue : Catalogue
+        Open for writing.
+    interactive : bool
+        True: the RunEngine pauses on Ctrl-C, as bluesky's users expect. False: Ctrl-C and
+        SIGTERM abort the plan, whose cleanup makes the rig safe.
+
+    Attributes
+    ----------
+    RE : bluesky.RunEngine
+    """
+
+    def __init__(self, rig: FlowRig, catalogue: Catalogue, *, interactive: bool = False) -> None:
+        _log_to(catalogue.folder / "reactune.log")
+        managers = {} if interactive else {"context_managers": [StopSignals]}
+        self.RE = RunEngine({"simulated": rig.simulated}, **managers)
+        self.RE.subscribe(catalogue.record)
+        self._hooks: list[Callable[[Any], object]] = [rig.clock.waiting]
+        if interactive and sys.stdout.isatty():
+            self._hooks.insert(0, ProgressBarManager())
+        self.RE.waiting_hook = self._waiting
+
+    def _waiting(self, statuses: Any) -> None:
+        for hook in self._hooks:
+            hook(statuses)
+
+    def run(self, plan: MsgGenerator[Any]) -> str | None:
+        """Run one plan to its end, whatever that is.
+
+        Returns
+        -------
+        str or None
+            Why it was interrupted (Ctrl-C, SIGTERM); None if it was not.
+
+        Raises
+        ------
+        Exception
+            What the plan raised, after its cleanup.
+        """
+        try:
+            self.RE(plan)
+        except RunEngineInterrupted:
+            return StopSignals.reason
+        return None
+
+
+class StopSignals:
+    """While a plan runs, Ctrl-C and SIGTERM abort it: its cleanup makes the rig safe.
+
+    Parameters
+    ----------
+    RE : RunEngine
+        The engine whose context manager this is.
+    """
+
+    reason: ClassVar[str] = ""
+    _words: ClassVar = {
+        signal.SIGINT: "stopped by the user (Ctrl-C)",
+        signal.SIGTERM: "terminated from outside (SIGTERM)",
+    }
+
+    def __init__(self, RE: RunEngine) -> None:
+        self._RE = RE
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        StopSignals.reason = ""
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._stop) for number in self._words}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if StopSignals.reason:
+            print("already stopping: the rig is being made safe", file=sys.stderr)
+            return
+        StopSignals.reason = self._words[signal.Signals(number)]
+        print(f"\n{StopSignals.reason}: making the rig safe ...", file=sys.stderr)
+        # Another thread has to ask: this one is waiting inside the RunEngine's call.
+        threading.Thread(target=self._RE.abort, args=(StopSignals.reason,), daemon=True).start()
+
+
+def _log_to(path: Path) -> None:
+    """Send what bluesky logs (tracebacks of aborted plans) to a file instead of the terminal."""
+    log = logging.getLogger("bluesky")
+    log.propagate = False
+    for handler in log.handlers[:]:
+        log.removeHandler(handler)
+        handler.close()
+    log.addHandler(logging.FileHandler(path, delay=True))

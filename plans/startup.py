@@ -1,0 +1,90 @@
+"""What an IPython session or a queueserver worker works with.
+
+``profile/profile_reactune/startup`` imports everything from here; so may any script. The rig is
+that of the environment variable REACTUNE_RIG (a rig file, or ``walker``: the paper's rig,
+emulated), the catalogue that of REACTUNE_CATALOGUE.
+"""
+
+import atexit
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import bluesky.plans as bp
+import bluesky.preprocessors as bpp
+from bluesky.utils import MsgGenerator
+
+from reactune.analysis.catalogue import Catalogue
+from reactune.analysis.problem import Problem
+from reactune.analysis.rediscovery import Lineage, lineage, replay
+from reactune.analysis.summary import summarise
+from reactune.devices.rig import FlowRig, load
+
+from . import optimise as _campaign
+from .session import Session
+from .stubs import lab_sleep, sample
+
+__all__ = [
+    "RE", "Problem", "bp", "bpp", "bps", "cat", "lab_sleep", "last", "optimise", "replay",
+    "rig", "safe", "sample", "summary", "welcome",
+]  # fmt: skip
+
+rig = FlowRig.open(load(os.environ.get("REACTUNE_RIG", "walker")))
+atexit.register(rig.close)
+cat = Catalogue(writing=True)
+atexit.register(cat.close)
+RE = Session(rig, cat, interactive=True).RE
+
+
+def optimise(
+    problem: str | dict[str, Any] | Problem,
+    seed: int = 0,
+    first: list[dict[str, float]] | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> MsgGenerator[str]:
+    """Tune the products of the reaction on this session's rig.
+
+    Parameters
+    ----------
+    problem : str, dict or Problem
+        A problem file, the name of a built-in problem such as ``walker-ii``, or the problem itself.
+    seed : int
+        Seed of the optimiser.
+    first : list of dict, optional
+        Conditions to measure first.
+    md : mapping, optional
+        Metadata for the start document.
+    """
+    return (yield from _campaign.optimise(problem, rig, seed=seed, first=first or (), md=md))
+
+
+def last(n: int = 1) -> Lineage:
+    """Give the n-th last run of the catalogue, with those it resumed."""
+    return lineage(cat, cat[-n].uid)
+
+
+def summary(n: int = 1) -> None:
+    """Print how the n-th last campaign came out."""
+    print(summarise(last(n)).to_text())
+
+
+def safe() -> None:
+    """Bring the rig to its safe state, and say what it confirmed."""
+    print("\n".join(rig.safe().lines))
+
+
+def welcome() -> None:
+    """Print what this session is connected to and what it offers."""
+    mark = "SIMULATED" if rig.simulated else "REAL HARDWARE"
+    runs = cat.runs(limit=1)
+    latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
+    print(
+        f"\nreactune  {mark}  {rig.config.title}\n"
+        f"catalogue {cat.folder}, last run {latest}\n\n"
+        'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'
+        "last(), summary()           the last run, and how it came out\n"
+        "replay(cat, last().uid)     compare its asks with the stored ones\n"
+        "safe()                      pumps stopped, heater safe, valve in load\n"
+        "RE, cat, rig, bp, bps       as everywhere in bluesky\n"
+    )

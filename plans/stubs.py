@@ -1,0 +1,83 @@
+"""Plan stubs: what happens on the rig, in lab time, during one experiment."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import bluesky.plan_stubs as bps
+from bluesky.utils import FailedStatus, MsgGenerator
+from ophyd.status import Status  # type: ignore[import-untyped]  # ophyd ships no types
+
+from reactune.devices.rig import FlowRig, Setpoints
+
+
+@dataclass(frozen=True)
+class _Act:
+    """An act of the rig in the shape that a RunEngine can ask for and wait on."""
+
+    name: str
+    call: Callable[..., Status]
+    parent: None = None
+
+    def set(self, *arguments: Any) -> Status:
+        return self.call(*arguments)
+
+
+def act(call: Callable[..., Status], *arguments: Any) -> MsgGenerator[None]:
+    """Have the rig do something, and wait until it is done.
+
+    Parameters
+    ----------
+    call : callable
+        A method of the rig that returns a Status, such as ``rig.load``.
+    *arguments
+        Its arguments.
+    """
+    yield from bps.abs_set(_Act(call.__name__, call), *arguments, wait=True)
+
+
+def lab_sleep(rig: FlowRig, seconds: float) -> MsgGenerator[None]:
+    """Wait in lab time [s]; ``bps.sleep`` would wait in wall time."""
+    yield from act(rig.clock.timer, seconds)
+
+
+def sample(
+    rig: FlowRig, setpoints: Setpoints, following: Setpoints | None = None
+) -> MsgGenerator[None]:
+    """Measure one set of conditions: stabilise, flush the loop, inject, record.
+
+    Parameters
+    ----------
+    rig : FlowRig
+    setpoints : Setpoints
+        What to measure at. If the rig is on its way there already it just goes on.
+    following : Setpoints, optional
+        What will be measured next: it is stabilised while the trace is being recorded,
+        its flows starting one stabilisation before the recording ends (Walker et al. 2017).
+
+    Raises
+    ------
+    FailedStatus
+        If the rig does not get there, or a device fails.
+    """
+    yield from act(rig.set, setpoints)
+    yield from act(rig.load)
+    yield from act(rig.inject)
+    yield from bps.trigger(rig, group="trace")
+    # The loop holds the sample now: what leaves the reactor from here on is only spent.
+    yield from act(rig.pause_flow)
+    if following is not None:
+        yield from _get_ahead(rig, following)
+    yield from bps.wait("trace")
+
+
+def _get_ahead(rig: FlowRig, following: Setpoints) -> MsgGenerator[None]:
+    """Heat for the next experiment now, and start its flows so that nobody waits for them."""
+    rig.heat(following)
+    spare = rig.config.chromatogram.duration - rig.stabilisation(following)
+    yield from lab_sleep(rig, max(spare, 0.0))
+    try:
+        yield from act(rig.flow, following)
+    except FailedStatus:
+        # The sample on the column is worth finishing; the next experiment meets the fault itself.
+        return

@@ -1,0 +1,1 @@
+"""The lab's own plans and devices; reactune never overwrites this file."""

@@ -1,0 +1,75 @@
+"""Campaigns on the emulated rig, for the tests of plans and of the command line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from bluesky import RunEngine
+
+from reactune.analysis.agent import Agent
+from reactune.analysis.problem import Problem
+from reactune.devices.rig import FlowRig, load
+from reactune.plans.matching import method_of
+from reactune.plans.optimise import optimise
+
+
+def rig_file(transport: str = "pty", **emulation: Any) -> Any:
+    """The paper's rig, emulated on pty or tcp, with another emulation where one is given."""
+    config = load("walker")
+    spec = config.emulation.model_copy(update={"transport": transport, **emulation})
+    return config.model_copy(update={"emulation": spec})
+
+
+class Lab:
+    """An open emulated rig, a RunEngine, and every document it emitted."""
+
+    def __init__(self, rig: FlowRig) -> None:
+        self.rig, self.world = rig, rig.emulation.world
+        self.RE = RunEngine({}, context_managers=[])
+        self.RE.waiting_hook = rig.clock.waiting
+        self.documents: list[tuple[str, dict[str, Any]]] = []
+        self.RE.subscribe(lambda name, doc: self.documents.append((name, doc)))
+
+    def agent(self, problem: str = "walker-ii", budget: int = 8, seed: int = 1) -> Agent:
+        stated = Problem.load(problem).to_dict() | {"budget": budget}
+        return Agent(Problem.load(stated), method_of(self.rig.config), seed=seed)
+
+    def campaign(self, agent: Agent | None = None) -> None:
+        agent = agent or self.agent()
+        self.RE(optimise(agent.problem, self.rig, agent=agent))
+
+    def events(self, stream: str) -> list[dict[str, Any]]:
+        """Data of the events of a stream, in order."""
+        streams = {d["uid"]: d["name"] for name, d in self.documents if name == "descriptor"}
+        events = [d for name, d in self.documents if name == "event"]
+        return [e["data"] for e in events if streams[e["descriptor"]] == stream]
+
+    def only(self, kind: str) -> dict[str, Any]:
+        (document,) = [d for name, d in self.documents if name == kind]
+        return document
+
+    def assert_safe(self) -> None:
+        """As the world itself has it, not as the devices say."""
+        assert self.world.flow() == (0.0, 0.0)
+        assert self.rig.last_report.confirmed
+        assert self.rig.heater.poll().setpoint == 25.0
+        assert self.rig.valve.poll() == "load"
+
+
+@contextmanager
+def opened(transport: str = "pty", **emulation: Any) -> Iterator[Lab]:
+    with FlowRig.open(rig_file(transport, **emulation)) as rig:
+        yield Lab(rig)
+
+
+@pytest.fixture
+def open_lab() -> Any:
+    """Open a lab: `with open_lab("tcp", seed=2) as lab`."""
+    return opened
+
+
+@pytest.fixture
+def lab() -> Iterator[Lab]:
+    with opened(seed=1) as it:
+        yield it

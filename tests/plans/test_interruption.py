@@ -1,0 +1,95 @@
+"""A campaign that is interrupted: by Ctrl-C, by SIGTERM, by kill -9."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from reactune.analysis.catalogue import Catalogue
+from reactune.analysis.rediscovery import lineage
+from reactune.plans.cli import main
+
+
+def interrupted(folder, number, experiments, budget=20):
+    """Start a campaign, and send it a signal once so many experiments are told of."""
+    command = [sys.executable, "-u", "-m", "reactune.plans.cli", "optimise", "walker-ii"]
+    command += ["--seed", "4", "--budget", str(budget), "--json", "--catalogue", str(folder)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    said = []
+    for line in process.stderr:
+        said.append(line)
+        if f" {experiments}/{budget}" in line:
+            process.send_signal(number)
+            break
+    out, err = process.communicate(timeout=60)
+    return process.returncode, out, "".join(said) + err
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"),
+    [(signal.SIGINT, "stopped by the user (Ctrl-C)"), (signal.SIGTERM, "terminated from outside")],
+)
+def test_a_signal_ends_the_campaign_safely_with_its_reason(tmp_path, number, reason):
+    code, out, err = interrupted(tmp_path, number, 3)
+    assert code == 1
+    assert "Traceback" not in err
+    for line in ("pump c60 stopped", "heater setpoint 25 degC", "valve in load"):
+        assert line in err
+    result = json.loads(out)
+    assert 3 <= result["n"] < 20
+    assert reason in result["stop_reason"]
+    with Catalogue(tmp_path) as catalogue:
+        (run,) = catalogue.runs()
+        assert run.exit_status == "abort"
+        assert reason in run.reason
+
+
+def test_kill_9_loses_no_experiment_and_resuming_asks_what_it_would_have_asked(tmp_path, capsys):
+    whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
+    assert (
+        main(
+            [
+                "optimise",
+                "walker-ii",
+                "--seed",
+                "4",
+                "--budget",
+                "20",
+                "--json",
+                "--catalogue",
+                whole,
+            ]
+        )
+        == 0
+    )
+    capsys.readouterr()
+    code, _, err = interrupted(killed, signal.SIGKILL, 10)
+    assert code == -signal.SIGKILL
+    told = err.count("/20 ")
+    assert main(["runs", "--catalogue", killed]) == 0
+    uid = capsys.readouterr().out.split()[0]
+
+    assert main(["optimise", "--resume", uid, "--json", "--catalogue", killed]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["n"] == 20
+    with Catalogue(killed) as after, Catalogue(whole) as before:
+        crashed, resumed = after[uid], after[result["uid"]]
+        assert resumed.start["resumes"] == crashed.uid
+        assert len(crashed.events("primary")) >= told
+        assert crashed.stop["exit_status"] == "fail"
+        assert len(after.broker[crashed.uid]["primary"].read()["number"]) == len(
+            crashed.events("primary")
+        )
+        expected = before[-1].events("primary")
+        got = lineage(after, result["uid"]).events("primary")
+        for one, other in zip(expected, got, strict=True):
+            for key in ("number", "asked_temperature", "asked_flow_c60", "asked_flow_sultine"):
+                assert one[key] == other[key]
+            assert np.array_equal(one["trace"], other["trace"])
+    assert main(["replay", result["uid"], "--catalogue", killed]) == 0
+    assert capsys.readouterr().out == "20 of 20 asks identical\n"
+    assert main(["optimise", "--resume", result["uid"], "--catalogue", killed]) == 2
+    assert "needs no resuming: budget: 20 of 20 experiments done" in capsys.readouterr().err
