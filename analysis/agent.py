@@ -238,7 +238,8 @@ class Agent:
         self, number: int, conditions: dict[str, float], data: Mapping[str, Any], why: str
     ) -> Conclusion:
         """Integrate the trace and compute the properties; a failure stays a failure."""
-        valid, reason, flags = bool(data["valid"]), str(data["reason"]), ()
+        valid, reason = bool(data["valid"]), str(data["reason"])
+        flags: tuple[str, ...] = ()
         names = self.problem.measured
         fractions = sd = dict.fromkeys(names, math.nan)
         if valid:

@@ -192,7 +192,7 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, fl
     order = np.lexsort((standing.f_soft, goal, ~feasible))
     scale = agent.space.upper - agent.space.lower
     chosen: list[np.ndarray] = []
-    points = []
+    points: list[dict[str, float]] = []
     for i in order:
         x = agent.space.to_box(done[i].conditions) / scale
         if len(points) < n and all(np.max(np.abs(x - other)) >= 0.05 for other in chosen):

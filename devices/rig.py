@@ -223,8 +223,9 @@ class FlowRig:
         LabStatus
             Finishes when the temperature has settled; see `Heater.set`.
         """
-        self._guard()
-        return self._track(self.heater.set(self.setpoints(conditions).temperature))
+        with self._lock:
+            self._guard()
+            return self._track(self.heater.set(self.setpoints(conditions).temperature))
 
     def flow(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
         """Start the pumps, after refilling from the flasks those that could not finish.
@@ -262,8 +263,9 @@ class FlowRig:
             Finishes when the loop volumes of the rig file have gone through; fails with
             `InterruptedFlowError` if the flow is not there all that time.
         """
-        self._guard()
-        return self._sampler.load()
+        with self._lock:
+            self._guard()
+            return self._sampler.load()
 
     def inject(self) -> LabStatus:
         """Turn the valve to inject and latch the conditions of this moment.
@@ -278,8 +280,9 @@ class FlowRig:
         InstrumentError
             If a trace is being recorded, which a second injection would spoil.
         """
-        self._guard()
-        return self._sampler.inject()
+        with self._lock:
+            self._guard()
+            return self._sampler.inject()
 
     def trigger(self) -> LabStatus:
         """Record the trace of the last injection; sample 0 belongs to the injection.
@@ -294,8 +297,9 @@ class FlowRig:
         InstrumentError
             If nothing has been injected.
         """
-        self._guard()
-        return self._sampler.trigger()
+        with self._lock:
+            self._guard()
+            return self._sampler.trigger()
 
     # -- watching and safety ----------------------------------------------------------------
 

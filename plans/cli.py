@@ -121,7 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--transport", choices=["pty", "tcp"], default="tcp", help="what they listen on [tcp]"
     )
-    sub.add_argument("--write", metavar="FILE", help="write a rig file that points to them")
+    sub.add_argument(
+        "--write", type=Path, metavar="FILE", help="write a rig file that points to them"
+    )
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise [0]")
     command("shell", _shell, "an IPython session with RE, cat, rig, optimise, ...", stored, rig)
     command("safe", _safe, "bring a rig to its safe state", rig)
@@ -216,11 +218,15 @@ def _run(
     from .session import Session
 
     say = Console(stderr=True, highlight=False)
-    emulated = {"seed": agent.seed, "first_injection": injections} if config.emulation else {}
-    with contextlib.redirect_stdout(sys.stderr), FlowRig.open(config, **emulated) as rig:
+    if config.emulation:
+        emulation = {"seed": agent.seed, "first_injection": injections}
+        config = config.model_copy(
+            update={"emulation": config.emulation.model_copy(update=emulation)}
+        )
+    with contextlib.redirect_stdout(sys.stderr), FlowRig.open(config) as rig:
         session = Session(rig, catalogue)
-        progress = Progress(say, agent)
-        session.RE.subscribe(progress)
+        progress = Progress(say)
+        session.RE.subscribe(progress)  # type: ignore[no-untyped-call]  # bluesky's own
         try:
             trouble = session.run(optimise(agent.problem, rig, agent=agent, md=md))
         except CampaignError as fault:
@@ -319,9 +325,13 @@ def _check(a: argparse.Namespace) -> int:
 
 
 def _emulate(a: argparse.Namespace) -> int:
+    from reactune.devices.rigfile import RigError
+
     from .emulate import emulate
 
-    return emulate(_rig_file(a.rig or "walker"), a.transport, a.seed, a.write)
+    with _said(RigError):
+        emulate(_rig_file(a.rig or "walker"), a.transport, a.seed, a.write)
+    return DONE
 
 
 def _safe(a: argparse.Namespace) -> int:
@@ -345,7 +355,7 @@ def _shell(a: argparse.Namespace) -> int:
         os.environ["REACTUNE_RIG"] = a.rig
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
-    IPython.start_ipython([f"--profile-dir={profile}"])  # type: ignore[no-untyped-call]  # untyped
+    IPython.start_ipython([f"--profile-dir={profile}"])
     return DONE
 
 
@@ -386,9 +396,10 @@ def _stored_rig(run: "Run") -> "RigFile":
 
 
 def _catalogue(a: argparse.Namespace, *, writing: bool = False) -> "Catalogue":
-    from reactune.analysis.catalogue import Catalogue
-    from reactune.analysis.recorder import CatalogueBusy
+    from reactune.analysis.catalogue import Catalogue, CatalogueBusy
 
+    if writing and sys.stderr.isatty():
+        print("Opening the catalogue ...", file=sys.stderr)  # it takes some seconds
     with _said(CatalogueBusy, OSError):
         return Catalogue(a.catalogue, writing=writing)
 

@@ -89,15 +89,15 @@ def optimise(
         **(md or {}),
     }
 
-    @bpp.stage_decorator([rig])
-    @bpp.subs_decorator(agent)
     def campaign() -> MsgGenerator[str]:
         yield from bps.open_run(metadata)
         reason = yield from _experiments(agent, rig)
         yield from bps.close_run(exit_status="success", reason=reason)
         return reason
 
-    return (yield from campaign())
+    heard = bpp.subs_wrapper(campaign(), agent)  # type: ignore[no-untyped-call]  # bluesky's own
+    reason: str = yield from bpp.stage_wrapper(heard, [rig])  # type: ignore[no-untyped-call]  # too
+    return reason
 
 
 def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:

@@ -14,6 +14,10 @@ import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
+from IPython import get_ipython
+from IPython.terminal.prompts import Prompts
+from pygments.token import Token
+from rich.console import Console
 
 from reactune.analysis.catalogue import Catalogue
 from reactune.analysis.problem import Problem
@@ -22,6 +26,7 @@ from reactune.analysis.summary import summarise
 from reactune.devices.rig import FlowRig, load
 
 from . import optimise as _campaign
+from .progress import Progress
 from .session import Session
 from .stubs import lab_sleep, sample
 
@@ -35,6 +40,7 @@ atexit.register(rig.close)
 cat = Catalogue(writing=True)
 atexit.register(cat.close)
 RE = Session(rig, cat, interactive=True).RE
+RE.subscribe(Progress(Console(highlight=False)))  # type: ignore[no-untyped-call]  # bluesky's own
 
 
 def optimise(
@@ -74,9 +80,20 @@ def safe() -> None:
     print("\n".join(rig.safe().lines))
 
 
+class _Prompt(Prompts):
+    """The prompt says all the time whether hardware listens."""
+
+    def in_prompt_tokens(self) -> list[tuple[Any, str]]:
+        mark = (Token.Prompt, "sim ") if rig.simulated else (Token.OutPrompt, "REAL ")
+        usual = super().in_prompt_tokens()  # type: ignore[no-untyped-call]  # IPython's own
+        return [mark, *usual]
+
+
 def welcome() -> None:
     """Print what this session is connected to and what it offers."""
     mark = "SIMULATED" if rig.simulated else "REAL HARDWARE"
+    if shell := get_ipython():  # none in a queueserver worker
+        shell.prompts = _Prompt(shell)
     runs = cat.runs(limit=1)
     latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
     print(
