@@ -151,11 +151,12 @@ class FlowRig:
     # -- what it can do ---------------------------------------------------------------------
 
     def description(self) -> dict[str, Any]:
-        """Return the rig for the start document: JSON-able, whole."""
+        """Return the rig for the start document: JSON-able, with the whole rig file."""
         return {
-            **self.config.model_dump(mode="json", by_alias=True, exclude={"transports"}),
+            "title": self.config.title,
             "simulated": self.simulated,
             "clock": "simulated" if self.clock.simulated else "real",
+            "file": self.config.model_dump(mode="json", by_alias=True),
         }
 
     def limits(self) -> dict[str, tuple[float, float, str]]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it ru
     from reactune.analysis.agent import Agent
     from reactune.analysis.catalogue import Catalogue, Run
     from reactune.analysis.problem import Problem
+    from reactune.devices.rig import FlowRig
     from reactune.devices.rigfile import RigFile
 
 DONE, OURS, YOURS = 0, 1, 2
@@ -23,7 +24,11 @@ DONE, OURS, YOURS = 0, 1, 2
 
 
 class _UserError(Exception):
-    """A sentence for the user: exit 2, no traceback."""
+    """A sentence for the user about the input: exit 2, no traceback."""
+
+
+class _RigError(Exception):
+    """A sentence for the user about the hardware: exit 1, no traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _UserError as error:
         print(error, file=sys.stderr)
         return YOURS
+    except _RigError as error:
+        print(error, file=sys.stderr)
+        return OURS
     except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
@@ -160,34 +168,37 @@ def _optimise(a: argparse.Namespace) -> int:
             "optimise: --resume goes on with the stored problem, rig, seed and budget; "
             "leave them out"
         )
+    return _resume(a)
+
+
+def _resume(a: argparse.Namespace) -> int:
     from reactune.analysis import rediscovery
 
-    with _catalogue(a, writing=True) as catalogue:
+    with _catalogue(a) as catalogue:
         run = _stored(catalogue, a.resume)
+    with _catalogue(a, writing=True) as catalogue:  # only now nobody else can be at this run
         with _said(ValueError):
             agent = rediscovery.resume(catalogue, run.uid)
         stop, reason = agent.should_stop()
         if stop:
             raise _UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        config = _stored_rig(run)
         injections = sum(1 for c in agent.conclusions if c.recorded)
+        config = _stored_rig(run)
         return _run(a, catalogue, config, agent, injections=injections, resumes=run.uid)
 
 
 def _rediscover(a: argparse.Namespace) -> int:
     from reactune.analysis import rediscovery
 
-    with _catalogue(a, writing=True) as catalogue:
+    with _catalogue(a) as catalogue, _said(ValueError):
         run = _stored(catalogue, a.uid)
-        with _said(ValueError):
-            problem = rediscovery.agent_of(run.start).problem
-            if a.budget is not None:
-                problem = problem.model_copy(update={"budget": a.budget})
-            first = rediscovery.starting_points(catalogue, run.uid, problem.batch)
-        if not first:
-            raise _UserError(f"run {run.uid[:8]} has no valid experiment to start from")
-        config = _rig_file(a.rig) if a.rig else _stored_rig(run)
-        agent = _agent(problem, config, a.seed, first)
+        problem = rediscovery.agent_of(run.start).problem
+        first = rediscovery.starting_points(catalogue, run.uid, problem.batch)
+    if not first:
+        raise _UserError(f"run {run.uid[:8]} has no valid experiment to start from")
+    config = _rig_file(a.rig) if a.rig else _stored_rig(run)
+    agent = _agent(_problem(problem, a.budget), config, a.seed, first)
+    with _catalogue(a, writing=True) as catalogue:
         return _run(a, catalogue, config, agent, rediscovers=run.uid)
 
 
@@ -211,19 +222,14 @@ def _run(
     """Run a campaign and say how it ended; stdout carries the result and nothing else."""
     from rich.console import Console
 
-    from reactune.devices.rig import FlowRig
-
     from .optimise import CampaignError, optimise
     from .progress import Progress
     from .session import Session
 
     say = Console(stderr=True, highlight=False)
     if config.emulation:
-        emulation = {"seed": agent.seed, "first_injection": injections}
-        config = config.model_copy(
-            update={"emulation": config.emulation.model_copy(update=emulation)}
-        )
-    with contextlib.redirect_stdout(sys.stderr), FlowRig.open(config) as rig:
+        config = config.emulating(seed=agent.seed, first_injection=injections)
+    with contextlib.redirect_stdout(sys.stderr), _rig(config) as rig:
         session = Session(rig, catalogue)
         progress = Progress(say)
         session.RE.subscribe(progress)  # type: ignore[no-untyped-call]  # bluesky's own
@@ -231,6 +237,7 @@ def _run(
             trouble = session.run(optimise(agent.problem, rig, agent=agent, md=md))
         except CampaignError as fault:
             trouble = str(fault)
+            say.print(f"Ended by a fault: {fault}", style="bold red", soft_wrap=True)
         if rig.last_report is not None:
             say.print("\n".join(("Safe state:", *rig.last_report.lines)), soft_wrap=True)
     catalogue.flush()
@@ -335,11 +342,9 @@ def _emulate(a: argparse.Namespace) -> int:
 
 
 def _safe(a: argparse.Namespace) -> int:
-    from reactune.devices.rig import FlowRig
-
     if not a.rig:
         raise _UserError("safe: say which rig: --rig FILE")
-    with FlowRig.open(_rig_file(a.rig)) as rig:
+    with _rig(_rig_file(a.rig)) as rig:
         report = rig.safe()
     print("\n".join(report.lines))
     return DONE if report.confirmed else OURS
@@ -371,7 +376,7 @@ def _said(*kinds: type[Exception]) -> Iterator[None]:
         raise _UserError(str(error)) from error
 
 
-def _problem(source: str, budget: int | None = None) -> "Problem":
+def _problem(source: "str | Problem", budget: int | None = None) -> "Problem":
     from reactune.analysis.problem import Problem, ProblemError
 
     with _said(ProblemError):
@@ -386,6 +391,22 @@ def _rig_file(source: str) -> "RigFile":
 
     with _said(RigError):
         return load(source)
+
+
+@contextlib.contextmanager
+def _rig(config: "RigFile") -> "Iterator[FlowRig]":
+    """Open a rig; what hardware cannot do is said in its own sentence."""
+    from reactune.devices.rig import FlowRig, RigError
+    from reactune.devices.transport import InstrumentError, TransportError
+
+    try:
+        rig = FlowRig.open(config)
+    except RigError as error:
+        raise _UserError(str(error)) from error
+    except (TransportError, InstrumentError) as error:
+        raise _RigError(str(error)) from error
+    with rig:
+        yield rig
 
 
 def _stored_rig(run: "Run") -> "RigFile":

@@ -76,12 +76,7 @@ def optimise(
         "title": agent.problem.title,
         "problem": agent.problem.to_dict(),
         "method": agent.method.to_dict(),
-        "rig": {
-            "title": rig.config.title,
-            "simulated": rig.simulated,
-            "clock": "simulated" if rig.clock.simulated else "real",
-            "file": rig.config.model_dump(mode="json", by_alias=True),
-        },
+        "rig": rig.description(),
         "simulated": rig.simulated,
         "seed": agent.seed,
         "first": [dict(conditions) for conditions in agent.first],
