@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .agent import Agent, stand
+from .agent import Agent
 from .catalogue import Catalogue, Run
 from .chromatogram import Method
 from .problem import Problem
+from .standing import stand
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reactune.analysis.agent import Conclusion, stand
+from reactune.analysis.standing import Conclusion, stand
 from reactune.analysis.merit import Windows
 from reactune.analysis.problem import Problem
 
