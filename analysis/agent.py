@@ -124,7 +124,7 @@ class Agent:
     def _draw(self, n: int) -> list[Suggestion]:
         """Draw the next n points: what is left of the first ones, then the optimiser's."""
         points = [self._first.popleft() for _ in range(min(n, len(self._first)))]
-        whys = ["measured again: one of the best of an earlier campaign"] * len(points)
+        whys = ["given: chosen from an earlier campaign"] * len(points)
         if n > len(points):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
