@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from .agent import Conclusion, stand
 from .merit import Windows
 from .problem import Problem
+from .standing import Conclusion, stand
 
 
 class StoredRun(Protocol):

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .agent import Agent, stand
+from .agent import Agent
 from .catalogue import Catalogue, Run
 from .chromatogram import Method
 from .problem import Problem
+from .starts import promising
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +166,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
 
 
 def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, float]]:
-    """Choose the conditions that a new campaign should measure first.
+    """Choose the conditions that a new campaign should measure first (`starts.promising`).
 
     Parameters
     ----------
@@ -176,29 +175,9 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, fl
         An earlier campaign of the same variables.
     n : int
         How many at most; one batch is a good number.
-
-    Returns
-    -------
-    list of dict
-        Feasible experiments by their goal, then the others by their merit, each
-        at least a twentieth of the box away from those before it: the reactor
-        may have changed, and then it is a neighbour that is right.
     """
     agent, _ = _relive(lineage(catalogue, uid))
-    done = [c for c in agent.conclusions if c.valid]
-    standing = stand(done, agent.windows)
-    feasible = np.array([c == "feasible" for c in standing.feasibility])
-    goal = np.where(feasible, [c.f for c in done], 0.0)
-    order = np.lexsort((standing.f_soft, goal, ~feasible))
-    scale = agent.space.upper - agent.space.lower
-    chosen: list[np.ndarray] = []
-    points: list[dict[str, float]] = []
-    for i in order:
-        x = agent.space.to_box(done[i].conditions) / scale
-        if len(points) < n and all(np.max(np.abs(x - other)) >= 0.05 for other in chosen):
-            chosen.append(x)
-            points.append(done[i].conditions)
-    return points
+    return promising(agent.conclusions, agent.space, agent.windows, n)
 
 
 def _relive(campaign: Lineage) -> tuple[Agent, list[str]]:
