@@ -27,6 +27,12 @@ from .standing import Conclusion, Standing, stand
 FAILURES_IN_A_ROW = 3
 """A campaign ends after so many failed experiments in a row: the rig needs a look."""
 
+_NUMBERS = (
+    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_feasible",
+)  # fmt: skip
+_TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
+_OWN_KEYS = {*_NUMBERS, *_TEXTS}  # of a decision, beside those of what is measured
+
 
 @dataclass(frozen=True)
 class Suggestion:
@@ -68,7 +74,8 @@ class Agent:
     Raises
     ------
     ValueError
-        If the method does not measure everything the problem names.
+        If the method does not measure everything the problem names, or the problem measures
+        something under a name that decisions use.
     """
 
     problem: Problem
@@ -85,6 +92,11 @@ class Agent:
             raise ValueError(
                 f"measured: {', '.join(missing)} is not a peak of the HPLC method, which has "
                 f"{', '.join(measured)}; add the peak to the rig file or leave it out"
+            )
+        if clash := [n for n in self.problem.measured if n in _OWN_KEYS]:
+            raise ValueError(
+                f"measured: {', '.join(clash)} is a name that decisions use themselves; "
+                "call it otherwise in problem and rig file"
             )
         self.space = Space.of(self.problem)
         self.windows = merit.Windows.of(
@@ -428,16 +440,14 @@ class Agent:
 
     def describe_decision(self) -> dict[str, dict[str, Any]]:
         """Describe the keys of `decision`: all numbers are dimensionless floats."""
-        texts = {"reason", "feasibility", "violated", "why", "flags", "digest"}
-        numbers = ["number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft"]
-        numbers += ["best", "best_feasible"]
+        numbers = list(_NUMBERS)
         numbers += [key for name in self.problem.measured for key in (name, f"{name}_sd")]
         for k in range(len(self.problem.windows)):
             numbers += [f"F_{k + 1}", f"F_{k + 1}_sd"]
         common = {"source": "reactune.analysis.agent", "shape": []}
         return {
             **{key: {**common, "dtype": "number", "units": "1"} for key in numbers},
-            **{key: {**common, "dtype": "string"} for key in sorted(texts)},
+            **{key: {**common, "dtype": "string"} for key in _TEXTS},
         }
 
 
