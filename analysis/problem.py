@@ -294,25 +294,6 @@ class Problem(Part):
             if value < window.lower or value > window.upper
         )
 
-    def in_words(
-        self, hours: float | None = None, volumes: Mapping[str, float] | None = None
-    ) -> str:
-        """Write out what is asked for, in lines of at most 80 characters.
-
-        Parameters
-        ----------
-        hours : float, optional
-            Worst-case duration, as computed from a rig [h].
-        volumes : mapping of str to float, optional
-            Worst-case use of each stream, as computed from a rig [uL].
-
-        Raises
-        ------
-        ProblemError
-            If the limits together leave nothing, or are of a kind that the space cannot map.
-        """
-        return wording.in_words(self, hours, volumes)
-
 
 def built_in() -> list[str]:
     """Names of the problems that come with the package."""

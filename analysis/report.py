@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from . import plots
 from .campaign import Campaign, StoredRun
 from .summary import Summary, aligned, summarise
+from .words import in_words
 
 __all__ = ["write_html", "write_png"]
 
@@ -80,7 +81,7 @@ def _page(run: Campaign, summary: Summary) -> str:
         ("What to set, and what it gives", _answer(summary)),
         ("What happened", _list(summary.remarks())),
         ("Figures", _figures(run)),
-        ("The problem", _tag("pre", run.problem.in_words())),
+        ("The problem", _tag("pre", in_words(run.problem))),
         ("All experiments", _tag("div", _experiments(run), class_="wide")),
         ("Provenance", _list(_provenance(run))),
     ]

@@ -320,12 +320,16 @@ def _replay(a: argparse.Namespace) -> int:
 
 
 def _check(a: argparse.Namespace) -> int:
+    from reactune.analysis.wording import ProblemError
+    from reactune.analysis.words import in_words
+
     from .matching import forecast, misfits
 
     problem, config = _problem(a.problem), _rig_file(a.rig or "walker")
     wrong = misfits(problem, config)
     cost = None if wrong else forecast(problem, config)
-    print(problem.in_words(cost.hours, cost.volumes) if cost else problem.in_words())
+    with _said(ProblemError):
+        print(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:
         raise _UserError("\n".join((f"This rig ({config.title}) cannot do it:", *wrong)))
     return DONE
