@@ -172,7 +172,8 @@ def _experiments(run: Campaign) -> _Html:
     if problem.goal.text not in problem.measured:
         columns.append((problem.goal.text, aligned(table["goal"], 3)))
     for k, window in enumerate(problem.windows, start=1):
-        columns.append((window.of, aligned(table[f"F_{k}"], 3)))
+        if window.of not in problem.measured:  # that column is there already
+            columns.append((window.of, aligned(table[f"F_{k}"], 3)))
     columns.append(("merit", aligned(table["f_soft"], 3)))
     texts = zip(table["feasibility"], table["why"], table["reason"], strict=True)
     words = [(word, f"{why}; failed: {reason}" if reason else why) for word, why, reason in texts]

@@ -9,6 +9,13 @@ from typing import Any
 
 from .campaign import NOT_EVALUATED, Campaign, StoredRun
 
+_RELATIONS = "in", ">=", "<="
+
+_TERMS = (
+    "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
+    "farther out. The merit adds a penalty for being outside to the goal."
+)
+
 CLOSE = 2.0
 """A property so many standard deviations from its window's edge may well lie outside."""
 
@@ -198,8 +205,13 @@ class Summary:
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
         condition("(residence time [min])", lambda c: c.residence_time)
         rows.append(("Measured", "", ""))
-        for key in (*self.best.fractions, *self.windows):
-            measured(key, partial(Candidate.measurement, name=key))
+        # a window on one fraction alone is that fraction's row, not one of its own
+        own = {text.split()[0]: text for text in self.windows if text.split()[1] in _RELATIONS}
+        for key in self.best.fractions:
+            measured(own.pop(key, key), partial(Candidate.measurement, name=key))
+        for text in self.windows:
+            if text.split()[1] not in _RELATIONS or text in own.values():
+                measured(text, partial(Candidate.measurement, name=text))
         rows.append(("Judged", "", ""))
         measured(self.goal, lambda c: (c.goal, c.goal_sd))
         add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
@@ -252,6 +264,8 @@ class Summary:
             remarks.append(
                 ("Took", f"{self.lab_hours:.1f} lab hours; {used}; {self.used_total:.1f} mL in all")
             )
+        if self.windows:
+            remarks.append(("Feasible", _TERMS))
         return [*remarks, ("Run", self.uid)]
 
 

@@ -46,6 +46,7 @@ RE.subscribe(Progress(Console(highlight=False)))  # type: ignore[no-untyped-call
 def optimise(
     problem: str | dict[str, Any] | Problem,
     seed: int = 0,
+    budget: int | None = None,
     first: list[dict[str, float]] | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> MsgGenerator[str]:
@@ -57,11 +58,16 @@ def optimise(
         A problem file, the name of a built-in problem such as ``walker-ii``, or the problem itself.
     seed : int
         Seed of the optimiser.
+    budget : int, optional
+        Experiments at most, in place of the problem's.
     first : list of dict, optional
         Conditions to measure first.
     md : mapping, optional
         Metadata for the start document.
     """
+    problem = Problem.load(problem)
+    if budget is not None:
+        problem = Problem.load({**problem.to_dict(), "budget": budget})
     return (yield from _campaign.optimise(problem, rig, seed=seed, first=first or (), md=md))
 
 
