@@ -18,12 +18,12 @@ from .summary import Summary, aligned, summarise
 __all__ = ["write_html", "write_png"]
 
 
-def write_png(run: StoredRun, path: str | Path) -> None:
+def write_png(run: StoredRun | Campaign, path: str | Path) -> None:
     """Write the one-page overview of a campaign.
 
     Parameters
     ----------
-    run : StoredRun
+    run : StoredRun or Campaign
     path : path
         Of the PNG file; an existing one is replaced.
 
@@ -35,7 +35,7 @@ def write_png(run: StoredRun, path: str | Path) -> None:
     plots.overview(run).savefig(path, dpi=150, format="png")
 
 
-def write_html(run: StoredRun, path: str | Path) -> None:
+def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     """Write the report of a campaign: the answer first, then figures, all experiments, provenance.
 
     The file asks nothing of the network and holds no script; it can be mailed, printed and read on
@@ -43,7 +43,7 @@ def write_html(run: StoredRun, path: str | Path) -> None:
 
     Parameters
     ----------
-    run : StoredRun
+    run : StoredRun or Campaign
     path : path
         Of the HTML file; an existing one is replaced.
 
