@@ -109,7 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--resume",
         metavar="UID",
-        help="go on with an interrupted campaign; --rig FILE where its ports or syringes have changed",
+        help="go on with an interrupted campaign; with --rig if ports or syringes have changed",
     )
     command("runs", _runs, "list the stored runs", stored)
     sub = command("show", _show, "show a stored run again: summary and page", stored)
