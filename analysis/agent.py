@@ -377,10 +377,17 @@ class Agent:
         return reason is not None, reason
 
     def _stop_reason(self) -> str | None:
-        done, budget = len(self.conclusions), self.problem.budget
         tail = self.conclusions[-FAILURES_IN_A_ROW:]
         if len(tail) == FAILURES_IN_A_ROW and not any(c.valid for c in tail):
             return f"{FAILURES_IN_A_ROW} experiments in a row failed; the last: {tail[-1].reason}"
+        return self.finished()
+
+    def finished(self) -> str | None:
+        """Say why the problem needs no further experiment, or None.
+
+        Failed experiments are no such reason: once the rig is mended the campaign can go on.
+        """
+        done, budget = len(self.conclusions), self.problem.budget
         standing = self.standing()
         stop = self.problem.stop
         best = standing.best_feasible

@@ -98,10 +98,11 @@ class Lineage:
         return [data for run in self.runs for data in run.events(stream)]
 
     def table(self, stream: str) -> "pd.DataFrame":
-        """Give a stream as one table, a row per event in order."""
+        """Give a stream as one table, a row per event in order; column ``run`` says which's."""
         import pandas as pd
 
-        return pd.concat([run.table(stream) for run in self.runs], ignore_index=True)
+        tables = [run.table(stream).assign(run=run.uid) for run in self.runs]
+        return pd.concat(tables, ignore_index=True)
 
 
 def lineage(catalogue: Catalogue, uid: str) -> Lineage:
@@ -129,6 +130,8 @@ def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     differences = []
     for data in events:
+        if data["number"] <= len(agent.conclusions):
+            continue  # recorded again: a resumed pause goes on from its checkpoint
         suggestion = agent.ask()
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
@@ -152,9 +155,13 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     Raises
     ------
     ValueError
-        If the stored asks cannot be repeated (another version, an edited file):
-        going on would not be the same campaign.
+        If the run has been resumed before, or the stored asks cannot be repeated (another version,
+        another processor, an edited file): going on would not be the same campaign.
     """
+    if later := catalogue.runs(resumes=catalogue[uid].uid):
+        raise ValueError(
+            f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
+        )
     agent, differences = _relive(lineage(catalogue, uid))
     if differences:
         raise ValueError(

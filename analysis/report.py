@@ -19,12 +19,12 @@ from .words import in_words
 __all__ = ["write_html", "write_png"]
 
 
-def write_png(run: StoredRun, path: str | Path) -> None:
+def write_png(run: StoredRun | Campaign, path: str | Path) -> None:
     """Write the one-page overview of a campaign.
 
     Parameters
     ----------
-    run : StoredRun
+    run : StoredRun or Campaign
     path : path
         Of the PNG file; an existing one is replaced.
 
@@ -36,7 +36,7 @@ def write_png(run: StoredRun, path: str | Path) -> None:
     plots.overview(run).savefig(path, dpi=150, format="png")
 
 
-def write_html(run: StoredRun, path: str | Path) -> None:
+def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     """Write the report of a campaign: the answer first, then figures, all experiments, provenance.
 
     The file asks nothing of the network and holds no script; it can be mailed, printed and read on
@@ -44,7 +44,7 @@ def write_html(run: StoredRun, path: str | Path) -> None:
 
     Parameters
     ----------
-    run : StoredRun
+    run : StoredRun or Campaign
     path : path
         Of the HTML file; an existing one is replaced.
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from .campaign import NOT_EVALUATED, Campaign, StoredRun
 
 _RELATIONS = "in", ">=", "<="
@@ -98,7 +100,8 @@ class Summary:
     best, best_feasible : Candidate or None
         Lowest merit; lowest goal among the feasible.
     lab_hours : float
-        From the first injection to the end of the last chromatogram [h]; NaN without experiment.
+        From the first injection to the end of the last chromatogram [h], run by run if the
+        campaign was resumed; NaN without experiment.
     used : dict of str to float
         Volume used by stream [mL].
     units : dict of str to str
@@ -347,13 +350,14 @@ def _stop_reason(run: StoredRun) -> str:
 
 
 def _lab_hours(campaign: Campaign) -> float:
-    """First injection to the end of the last chromatogram [h]."""
-    times = campaign.table["lab_time"].dropna()
-    if times.empty:
+    """First injection to the end of the last chromatogram of each run [h]."""
+    facts = campaign.table.dropna(subset="lab_time")
+    if facts.empty:
         return math.nan
-    trace = campaign.table["trace"].tolist()[-1]
-    recording = len(trace) / campaign.run.start["method"]["rate"]
-    return float(times.max() - times.min() + recording) / 3600
+    recording = len(facts["trace"].tolist()[-1]) / campaign.run.start["method"]["rate"]
+    # each run has a clock of its own, and what passed between two runs was no lab time
+    times = facts.groupby(facts["run"] if "run" in facts else np.zeros(len(facts)))["lab_time"]
+    return float((times.max() - times.min() + recording).sum()) / 3600
 
 
 def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:

@@ -88,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     campaign = argparse.ArgumentParser(add_help=False, parents=[stored, rig])
     campaign.add_argument(
-        "--seed", type=int, help="seed of the optimiser and of an emulated rig [drawn, and stored]"
+        "--seed",
+        type=_seed,
+        help="seed of the optimiser and of an emulated rig [drawn, and stored]",
     )
     campaign.add_argument(
         "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
@@ -104,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("problem", metavar="PROBLEM")
     sub = command("optimise", _optimise, "run a campaign", campaign)
     sub.add_argument("problem", metavar="PROBLEM", nargs="?")
-    sub.add_argument("--resume", metavar="UID", help="go on with an interrupted campaign")
+    sub.add_argument(
+        "--resume",
+        metavar="UID",
+        help="go on with an interrupted campaign; with --rig if ports or syringes have changed",
+    )
     command("runs", _runs, "list the stored runs", stored)
     sub = command("show", _show, "show a stored run again: summary and page", stored)
     sub.add_argument("uid", metavar="UID")
@@ -138,6 +144,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _seed(text: str) -> int:
+    """Read a seed, as numpy's generators take it."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text}")
+    return int(text)
+
+
 def _help(parser: argparse.ArgumentParser) -> int:
     parser.print_help()
     return DONE
@@ -163,10 +176,9 @@ def _optimise(a: argparse.Namespace) -> int:
         if not a.problem:
             raise _UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
         return _campaign(a, _problem(a.problem, a.budget))
-    if a.problem or a.rig or a.seed is not None or a.budget is not None:
+    if a.problem or a.seed is not None or a.budget is not None:
         raise _UserError(
-            "optimise: --resume goes on with the stored problem, rig, seed and budget; "
-            "leave them out"
+            "optimise: --resume goes on with the stored problem, seed and budget; leave them out"
         )
     return _resume(a)
 
@@ -177,20 +189,32 @@ def _resume(a: argparse.Namespace) -> int:
     with _catalogue(a) as catalogue:
         run = _stored(catalogue, a.resume)
     with _catalogue(a, writing=True) as catalogue:  # only now nobody else can be at this run
-        with _said(ValueError):
+        with _said(ValueError, LookupError):
             agent = rediscovery.resume(catalogue, run.uid)
-        stop, reason = agent.should_stop()
-        if stop:
+        if reason := agent.finished():
             raise _UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
         injections = sum(1 for c in agent.conclusions if c.recorded)
-        config = _stored_rig(run)
+        config = _rig_file(a.rig) if a.rig else _stored_rig(run)
+        if wrong := _changed(agent, config):
+            raise _UserError(wrong)
         return _run(a, catalogue, config, agent, injections=injections, resumes=run.uid)
+
+
+def _changed(agent: "Agent", config: "RigFile") -> str | None:
+    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
+    from .matching import method_of, misfits
+
+    if wrong := misfits(agent.problem, config):
+        return "\n".join(wrong)
+    if method_of(config) != agent.method:
+        return "this rig reads its traces by another HPLC method than the campaign did so far"
+    return None
 
 
 def _rediscover(a: argparse.Namespace) -> int:
     from reactune.analysis import rediscovery
 
-    with _catalogue(a) as catalogue, _said(ValueError):
+    with _catalogue(a) as catalogue, _said(ValueError, LookupError):
         run = _stored(catalogue, a.uid)
         problem = rediscovery.agent_of(run.start).problem
         first = rediscovery.starting_points(catalogue, run.uid, problem.batch)
@@ -226,7 +250,7 @@ def _run(
     from .progress import Progress
     from .session import Session
 
-    say = Console(stderr=True, highlight=False)
+    say = Console(stderr=True, highlight=False, markup=False)  # faults may hold [brackets]
     if config.emulation:
         config = config.emulating(seed=agent.seed, first_injection=injections)
     with contextlib.redirect_stdout(sys.stderr), _rig(config) as rig:
@@ -241,8 +265,10 @@ def _run(
         if rig.last_report is not None:
             say.print("\n".join(("Safe state:", *rig.last_report.lines)), soft_wrap=True)
     catalogue.flush()
-    _say_result(a, catalogue, progress.uid)
-    return OURS if trouble else DONE
+    if not progress.uid:  # it ended before its run was opened
+        return OURS
+    stored = _say_result(a, catalogue, progress.uid)
+    return DONE if stored and not trouble else OURS
 
 
 def _agent(
@@ -256,30 +282,39 @@ def _agent(
 
     from .matching import method_of, misfits
 
-    if wrong := misfits(problem, config):
-        raise _UserError("\n".join(wrong))
     seed = secrets.randbelow(2**31) if seed is None else seed
-    return Agent(problem, method_of(config), seed=seed, first=first)
+    with _said(ValueError):
+        if wrong := misfits(problem, config):
+            raise _UserError("\n".join(wrong))
+        return Agent(problem, method_of(config), seed=seed, first=first)
 
 
-def _say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> None:
-    """Print the summary and leave the page and the picture in the catalogue's folder."""
+def _say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> bool:
+    """Print the summary, leave page and picture in the catalogue's folder.
+
+    Returns whether the run is stored to its end; it is not if the disk was full.
+    """
+    from reactune.analysis.campaign import Campaign
     from reactune.analysis.rediscovery import lineage
     from reactune.analysis.report import write_html, write_png
     from reactune.analysis.summary import summarise
 
-    whole = lineage(catalogue, uid)
-    summary = summarise(whole)
+    with _said(ValueError, LookupError):  # no campaign, a damaged journal, an earlier run is gone
+        campaign = Campaign.of(lineage(catalogue, uid))
+    summary = summarise(campaign)
+    print(json.dumps(summary.to_json()) if a.json else summary.to_text())
     folder = catalogue.folder / "reports"
-    folder.mkdir(exist_ok=True)
     page, picture = folder / f"{uid[:8]}.html", folder / f"{uid[:8]}.png"
-    write_html(whole, page)
-    write_png(whole, picture)
-    if a.json:
-        print(json.dumps(summary.to_json()))
+    try:
+        folder.mkdir(exist_ok=True)
+        write_html(campaign, page)
+        write_png(campaign, picture)
+    except OSError as error:  # an archive that cannot be written to can still be looked at
+        print(f"No page and picture: {error}", file=sys.stderr)
     else:
-        print(summary.to_text())
-        print(f"Page: {page}\nPicture: {picture}")
+        if not a.json:
+            print(f"Page: {page}\nPicture: {picture}")
+    return campaign.run.stop is not None
 
 
 # -- stored runs --------------------------------------------------------------------
@@ -308,7 +343,7 @@ def _show(a: argparse.Namespace) -> int:
 def _replay(a: argparse.Namespace) -> int:
     from reactune.analysis.rediscovery import replay
 
-    with _catalogue(a) as catalogue, _said(ValueError):
+    with _catalogue(a) as catalogue, _said(ValueError, LookupError):
         result = replay(catalogue, _stored(catalogue, a.uid).uid)
     print(f"{result.identical} of {result.n} asks identical")
     for difference in result.differences:
@@ -320,18 +355,18 @@ def _replay(a: argparse.Namespace) -> int:
 
 
 def _check(a: argparse.Namespace) -> int:
-    from reactune.analysis.wording import ProblemError
     from reactune.analysis.words import in_words
 
     from .matching import forecast, misfits
 
     problem, config = _problem(a.problem), _rig_file(a.rig or "walker")
-    wrong = misfits(problem, config)
-    cost = None if wrong else forecast(problem, config)
-    with _said(ProblemError):
+    with _said(ValueError):  # limits that no space can map
+        wrong = misfits(problem, config)
+        cost = None if wrong else forecast(problem, config)
         print(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:
         raise _UserError("\n".join((f"This rig ({config.title}) cannot do it:", *wrong)))
+    _agent(problem, config, seed=0)  # what only the optimiser can refuse
     return DONE
 
 

@@ -664,3 +664,10 @@ def test_importing_problem_imports_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_value_just_outside_its_window_is_not_written_as_its_edge():
+    problem = Problem.load("walker-ii")
+    assert problem.violated([0.89996]) == "X1 + X2 = 0.89996 is below 0.9"
+    assert problem.violated([1.0000001]) == "X1 + X2 = 1.0000001 is above 1"
+    assert problem.violated([0.8654]) == "X1 + X2 = 0.865 is below 0.9"
