@@ -80,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
 
     stored = argparse.ArgumentParser(add_help=False)
     stored.add_argument(
-        "--catalogue", metavar="DIR", help="where runs are stored [~/.local/share/reactune]"
+        "--catalogue",
+        metavar="DIR",
+        help="where runs are stored [XDG_DATA_HOME/reactune: ~/.local/share/reactune]",
     )
     rig = argparse.ArgumentParser(add_help=False)
     rig.add_argument(
@@ -195,6 +197,11 @@ def _resume(a: argparse.Namespace) -> int:
             raise _UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
         injections = sum(1 for c in agent.conclusions if c.recorded)
         config = _rig_file(a.rig) if a.rig else _stored_rig(run)
+        if config.emulation is None and not a.rig:
+            raise _UserError(
+                f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
+                "the syringes now (streams.*.filled)"
+            )
         if wrong := _changed(agent, config):
             raise _UserError(wrong)
         return _run(a, catalogue, config, agent, injections=injections, resumes=run.uid)
@@ -255,7 +262,8 @@ def _run(
         config = config.emulating(seed=agent.seed, first_injection=injections)
     with contextlib.redirect_stdout(sys.stderr), _rig(config) as rig:
         session = Session(rig, catalogue)
-        progress = Progress(say)
+        goals = {c.number: agent.problem.sign * c.f for c in agent.conclusions}
+        progress = Progress(say, goals)
         session.RE.subscribe(progress)  # type: ignore[no-untyped-call]  # bluesky's own
         try:
             trouble = session.run(optimise(agent.problem, rig, agent=agent, md=md))
@@ -303,6 +311,8 @@ def _say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> bool
         campaign = Campaign.of(lineage(catalogue, uid))
     summary = summarise(campaign)
     print(json.dumps(summary.to_json()) if a.json else summary.to_text())
+    if sys.stderr.isatty():
+        print("Drawing the page ...", file=sys.stderr)
     folder = catalogue.folder / "reports"
     page, picture = folder / f"{uid[:8]}.html", folder / f"{uid[:8]}.png"
     try:
@@ -328,9 +338,12 @@ def _runs(a: argparse.Namespace) -> int:
         for run in reversed(runs):  # the newest last, where the eye is
             when = datetime.fromtimestamp(run.time).strftime("%Y-%m-%d %H:%M")
             rig = "simulated" if run.simulated else "REAL"
-            line = f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} events  {run.title or ''}"
-            print(textwrap.shorten(line, 80, placeholder=" ..."))
-            print(textwrap.indent(textwrap.fill(run.reason or run.exit_status, 70), " " * 10))
+            print(f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} experiments")
+            ending = run.reason or run.exit_status
+            if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):
+                ending += f"; to go on: reactune optimise --resume {run.uid[:8]}"
+            for text in (run.title or "", ending):
+                print(textwrap.fill(text, 80, initial_indent=" " * 10, subsequent_indent=" " * 10))
     return DONE
 
 
@@ -367,6 +380,7 @@ def _check(a: argparse.Namespace) -> int:
     if wrong:
         raise _UserError("\n".join((f"This rig ({config.title}) cannot do it:", *wrong)))
     _agent(problem, config, seed=0)  # what only the optimiser can refuse
+    print(f"Fits the rig: {config.title}.")
     return DONE
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from time import time
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -75,11 +76,12 @@ def optimise(
         raise ValueError("\n".join(wrong))
     metadata = {
         "plan_name": "optimise",
-        "title": agent.problem.title,
+        "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
         "problem": agent.problem.to_dict(),
         "method": agent.method.to_dict(),
         "rig": rig.description(),
         "simulated": rig.simulated,
+        "lab_time": rig.clock.now(),
         "seed": agent.seed,
         "first": [dict(conditions) for conditions in agent.first],
         "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
@@ -172,7 +174,7 @@ class ExperimentRecord:
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data; of a failed experiment the measured numbers are NaN."""
-        now = self._rig.clock.now()
+        now = time()
         measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
         return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
 
@@ -208,7 +210,7 @@ class DecisionRecord:
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data."""
-        return {key: {"value": v, "timestamp": 0.0} for key, v in self._agent.decision().items()}
+        return {k: {"value": v, "timestamp": time()} for k, v in self._agent.decision().items()}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the event's data."""
