@@ -13,14 +13,14 @@ from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.agent import Agent, Suggestion
 from reactune.analysis.problem import Problem
-from reactune.devices.rig import FlowRig
+from reactune.devices.rig import FlowRig, LedgerError, RigFaultError
 
 from .matching import method_of, misfits
 from .stubs import sample
 
 
 class CampaignError(RuntimeError):
-    """The rig has a fault: the campaign is over until somebody has looked at it."""
+    """A fault, or no reagent left: the campaign is over until somebody has seen to the rig."""
 
 
 def optimise(
@@ -64,8 +64,13 @@ def optimise(
     ValueError
         If the rig cannot do what the problem asks; before the run is opened.
     CampaignError
-        If the rig has a fault; the experiment it happened in is stored as failed.
+        If the rig has a fault; the experiment it happened in is stored as failed. If syringes and
+        flasks cannot finish the next experiment; that has not been tried and is not stored.
     """
+    if rig.fault is not None:
+        raise CampaignError(
+            f"nothing moves after a fault until rig.acknowledge() takes it back: {rig.fault}"
+        )
     if agent is None:
         problem = Problem.load(problem)
         agent = Agent(problem, method_of(rig.config), seed=seed, first=first)
@@ -120,18 +125,22 @@ def _experiment(
 ) -> MsgGenerator[str]:
     """Measure a suggestion; return why it failed, or nothing."""
     try:
-        yield from sample(
-            rig,
-            rig.setpoints(suggestion.conditions),
-            rig.setpoints(following.conditions) if following else None,
-        )
+        yield from sample(rig, suggestion.conditions, following.conditions if following else None)
     except FailedStatus as error:
         (status,) = error.args
-        return rig.fault or str(status.exception())
-    return ""
+        cause = status.exception()
+    except (RigFaultError, LedgerError) as error:
+        cause = error
+    else:
+        return ""
+    if isinstance(cause, LedgerError):  # says nothing about these conditions: not a failure of them
+        raise CampaignError(str(cause)) from cause
+    return rig.fault or str(cause)
 
 
 def _event(stream: str, record: "ExperimentRecord | DecisionRecord") -> MsgGenerator[None]:
+    """Emit an event; a pause never repeats what came before it, measured or told already."""
+    yield from bps.checkpoint()
     yield from bps.create(stream)
     yield from bps.read(record)
     yield from bps.save()
