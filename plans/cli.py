@@ -270,13 +270,15 @@ def _run(
         except CampaignError as fault:
             trouble = str(fault)
             say.print(f"Ended by a fault: {fault}", style="bold red", soft_wrap=True)
+        confirmed = rig.last_report is not None and rig.last_report.confirmed
         if rig.last_report is not None:
             say.print("\n".join(("Safe state:", *rig.last_report.lines)), soft_wrap=True)
     catalogue.flush()
     if not progress.uid:  # it ended before its run was opened
         return OURS
     stored = _say_result(a, catalogue, progress.uid)
-    return DONE if stored and not trouble else OURS
+    well = agent.finished() and confirmed and stored and not trouble
+    return DONE if well else OURS
 
 
 def _agent(

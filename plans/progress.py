@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -41,7 +42,7 @@ class Progress:
             if doc.get("plan_name") == "optimise":
                 self.uid, self._budget = doc["uid"], doc["problem"]["budget"]
                 self._began = self._lab_time = doc["lab_time"]
-                self._console.print(_banner(doc), soft_wrap=True)
+                self._say(_banner(doc))
         elif name == "descriptor":
             self._streams[doc["uid"]] = doc["name"]
         elif name == "event":
@@ -50,7 +51,12 @@ class Progress:
                 self._lab_time = data["lab_time"]
             elif stream == "decision":
                 self._goals[int(data["number"])] = data["goal"]
-                self._console.print(self._line(data), soft_wrap=True)
+                self._say(self._line(data))
+
+    def _say(self, text: Text) -> None:
+        """Print; that nobody reads along any more must not end a campaign."""
+        with suppress(OSError, SystemExit):  # SystemExit is rich's answer to a broken pipe
+            self._console.print(text, soft_wrap=True)
 
     def _line(self, data: Mapping[str, Any]) -> Text:
         """Say what the latest experiment gave, and what is best so far."""
