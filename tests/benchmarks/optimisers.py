@@ -146,7 +146,7 @@ def box(task: Task, engine: str, seed: int) -> Row:
         if hits == 0:
             handed = math.inf
         elif hits == 1:
-            handed = done
+            handed = float(done)
         if hits and (hits == 3 or not task.noise):
             break
     return Row(
@@ -239,7 +239,7 @@ def twin(run: str, engine: str, seed: int) -> Row:
         if worst > 0 or goal > target.best + target.within:
             handed = math.inf
         elif math.isinf(handed):
-            handed = done
+            handed = float(done)
         if worst == 0:
             curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
     spread = scatter(problem, conditions[0])
