@@ -91,6 +91,8 @@ class SQSnobFit:
         dim = self.lower.size
         self._x: Floats = np.zeros((0, dim))  # told, in the unit box
         self._values: Floats = np.zeros((0, 2 + len(self.windows)))  # f, df, each F
+        self._distinct: Floats = np.zeros((0, dim))  # places told inside the box
+        self._place = np.zeros(0, dtype=np.intp)  # of each row; -1 outside the box
         self._asked: Floats = np.zeros((0, dim))  # in the user's units
         self._whys: list[str] = []
         self._pending: list[int] = []
@@ -137,8 +139,7 @@ class SQSnobFit:
         error = np.broadcast_to(np.asarray(EXACT if df is None else df, dtype=float), goal.shape)
         values = np.column_stack([goal, error, properties.reshape(blank.shape)])
         values[~np.isfinite(np.delete(values, 1, axis=1)).all(axis=1)] = np.nan
-        self._x = np.vstack([self._x, (points - self.lower) / self._span])
-        self._values = np.vstack([self._values, values])
+        self._append((points - self.lower) / self._span, values)
         for position in points:
             gap = np.abs(self._asked[self._pending] - position) / self._book.resolution
             if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
@@ -189,7 +190,7 @@ class SQSnobFit:
         self._rng.bit_generator.state = state["rng"]
         kind, key, *rest = state["theirs"]
         self._theirs.set_state((kind, _array(key), *rest))
-        self._x, self._values = _array(state["x"]), _array(state["values"])
+        self._append(_array(state["x"]), _array(state["values"]))
         self._asked, self._fed = _array(state["asked"]), _array(state["fed"])
         self._whys, self._pending = list(state["whys"]), list(state["pending"])
         self._scale = state["scale"] and (state["scale"][0], state["scale"][1])
@@ -198,10 +199,25 @@ class SQSnobFit:
 
     # -- inside ---------------------------------------------------------------
 
+    def _append(self, x: Floats, values: Floats) -> None:
+        """Add rows told."""
+        place = np.full(len(x), -1)
+        for i, y in enumerate(x):
+            if ((y >= 0) & (y <= 1)).all():
+                same = np.flatnonzero((np.abs(self._distinct - y) < self._gap).all(axis=1))
+                if not same.size:
+                    self._distinct = np.vstack([self._distinct, y])
+                place[i] = same[0] if same.size else len(self._distinct) - 1
+        self._x = np.vstack([self._x, x])
+        self._values = np.vstack([self._values, values])
+        self._place = np.r_[self._place, place]
+
     def _known(self) -> Floats:
         """Distinct places inside the box in the order told: x, what is minimised, its error."""
-        inside = ((self._x >= 0) & (self._x <= 1)).all(axis=1)
-        x, values = self._x[inside], self._values[inside]
+        inside = self._place >= 0
+        values = self._values[inside]
+        if not inside.any():
+            return np.zeros((0, self.lower.size + 2))
         merit = self._rank(values[:, 0], values[:, 2:])
         measured = np.isfinite(merit)
         if measured.any():
@@ -210,15 +226,13 @@ class SQSnobFit:
             merit[~measured] = FAILED if len(self.windows) else worst + step
         error = np.where(measured & (not len(self.windows)), values[:, 1], EXACT)
         error = np.where(error > 0, error, EXACT)
-        group = np.full(len(x), -1)
-        for i in range(len(x)):
-            if group[i] < 0:
-                group[(np.abs(x - x[i]) < self._gap).all(axis=1) & (group < 0)] = i
-        rows = []
-        for i in np.unique(group):
-            same = (group == i) & (measured | ~measured[group == i].any())
-            rows.append([*x[i], merit[same].mean(), np.linalg.norm(error[same]) / same.sum()])
-        return np.array(rows).reshape(-1, self.lower.size + 2)
+        # repeats are averaged; of a place where some failed, those that did not
+        place = self._place[inside]
+        use = measured | (np.bincount(place, measured)[place] == 0)
+        count = np.bincount(place, use)
+        mean = np.bincount(place, np.where(use, merit, 0.0)) / count
+        spread = np.sqrt(np.bincount(place, np.where(use, error, 0.0) ** 2)) / count
+        return np.column_stack([self._distinct, mean, spread])
 
     def _rank(self, f: Floats, F: Floats) -> Floats:
         """Compute what is minimised: f, or the penalty until the soft merit has its scale."""
