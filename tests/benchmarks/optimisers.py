@@ -13,13 +13,15 @@ Everything is judged by the noise-free value and violation. Columns:
 problem, engine, seed
 solved                Experiments until a point was visited that solves the problem; inf if none.
 handed                Experiments, in whole batches, from which on to the end the point handed over
-                      solved it; inf if it did not at the end.
+                      solved it; inf if it did not at the end. On the twin a violation of one SD of
+                      an experiment there is allowed.
 done                  Experiments made. A campaign in a box ends when it is solved (without noise)
                       or when what it would hand over has solved the problem for three batches.
 f, violation          Of the point handed over at the end: goal; worst window, in units of its
                       tolerance (boxes) or of the SD that one experiment has there (twin).
 probability           That it is feasible, as the optimiser itself says; nan if it does not.
-verdict, at           The first reason to stop before the budget, if any, and after how many.
+verdict, at           What the optimiser said of the problem on the way, if anything, and after how
+                      many experiments it first did.
 cpu                   CPU seconds an ask and tell of a batch, mean.
 curve                 ``N:gap`` after each batch: f above the optimum; none while violating.
 ====================  ==============================================================================
@@ -210,7 +212,7 @@ def twin(run: str, engine: str, seed: int) -> Row:
         )
     lab = Lab([seed, 1])
     target = RUNS[run]
-    cpu, curve, verdict, at = 0.0, [], "", math.nan
+    cpu, curve, verdicts = 0.0, [], dict[str, float]()
     handed, solved = math.inf, math.inf
     goal = worst = probability = math.nan
     while len(agent.conclusions) < BUDGET:
@@ -227,26 +229,26 @@ def twin(run: str, engine: str, seed: int) -> Row:
         if reached.size and math.isinf(solved):
             solved = before + float(reached[0]) + 1
         done = len(agent.conclusions)
-        stop, reason = agent.should_stop()
-        if stop and not verdict and not str(reason).startswith("budget"):
-            verdict, at = str(reason), float(done)
+        said = getattr(agent.optimiser, "verdict", lambda: None)()
+        if said is not None and said.kind not in verdicts:
+            verdicts[said.kind] = float(done)
         best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
         assert best is not None
         conditions = agent.space.to_conditions(best.x[None, :])
         one, outside = judge(problem, run, conditions)
-        goal, worst = float(one[0]), float(outside[0])
+        goal = float(one[0])
+        worst = outside[0] and float(outside[0]) / scatter(problem, conditions[0])
         probability = float(getattr(best, "probability_feasible", math.nan))
-        if worst > 0 or goal > target.best + target.within:
+        if worst > 1.0 or goal > target.best + target.within:
             handed = math.inf
         elif math.isinf(handed):
             handed = float(done)
         if worst == 0:
             curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
-    spread = scatter(problem, conditions[0])
     return Row(
         f"twin-{run}", engine, seed, solved, handed, done, goal,
-        worst and worst / spread, probability, verdict, at, cpu / math.ceil(BUDGET / problem.batch),
-        " ".join(curve),
+        worst, probability, ", ".join(verdicts), min(verdicts.values(), default=math.nan),
+        cpu / math.ceil(BUDGET / problem.batch), " ".join(curve),
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ as infinite, with the number solved and the number of seeds.
 
 import argparse
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -91,8 +92,7 @@ def handed_over(rows: Sequence[Row]) -> str:
             if not mine:
                 continue
             feasible = sum(r.violation <= 1.0 for r in mine)
-            said = [r for r in mine if r.verdict]
-            verdicts = {v: sum(r.verdict.startswith(v) for r in said) for v in _kinds(said)}
+            verdicts = Counter(kind for r in mine if r.verdict for kind in r.verdict.split(", "))
             table.append(
                 [
                     problem,
@@ -106,11 +106,6 @@ def handed_over(rows: Sequence[Row]) -> str:
             )
     head = ["run", "engine", "median f", "worst violation [SD]", "within one SD", "verdicts"]
     return markdown([*head, "ms a batch"], table)
-
-
-def _kinds(rows: Sequence[Row]) -> list[str]:
-    """First words of the verdicts, each once."""
-    return list(dict.fromkeys(row.verdict.split(":")[0].split(" in ")[0] for row in rows))
 
 
 def report(rows: Sequence[Row]) -> str:
