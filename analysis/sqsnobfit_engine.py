@@ -260,11 +260,8 @@ class SQSnobFit:
             self._job, start = None, 0  # another merit, another job
         if start == len(known):
             return nothing
-        # a first batch that is large enough for models makes their first call crash
-        cuts = [
-            *([] if start else [0, dim + 5]),
-            *range(start or 2 * dim + 11, len(known), dim + 6),
-        ]
+        # a new job begins with nothing: a first batch large enough for models makes it crash
+        cuts = [*([] if start else [0, 0]), *range(start or dim + 6, len(known), dim + 6)]
         for first, end in zip(cuts, [*cuts[1:], len(known)], strict=True):
             try:
                 request = self._call(known[first:end], n if end == len(known) else 1)
