@@ -18,9 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
-from .composite import LIKELY, Search, Surrogate, judge, order, propose, with_room
+from .composite import LIKELY, Search, Surrogate, compromise, judge, order, propose, with_room
 from .local import constrained_minima
-from .ranking import Best, Window, as_windows, probability_feasible, rank, within
+from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
 from .scales import Coordinates, Measured
 from .table import Points, Table
 from .verdict import Verdict, give
@@ -228,7 +228,9 @@ class Snobfit:
             rows, outcomes = surrogate.rows, judge(surrogate)
             chance, goal, score = chance.copy(), goal.copy(), score.copy()
             chance[rows], goal[rows] = outcomes.inside, outcomes.f.mean(axis=1)
-            score[rows] = outcomes.merit(self._scale)
+            score[rows] = outcomes.merit(
+                current_scale(points, self.windows, self._scale, len(self._table))
+            )
             inside = points.measured & (chance >= LIKELY)
         allowed = inside if feasible else points.measured
         if not allowed.any():
@@ -375,8 +377,11 @@ class Snobfit:
         if self.measured is not None or not len(self.windows):
             return []
         points, windows = points.take(points.measured), with_room(self.windows)
-        best = int(order(points, windows).argmin())
-        return constrained_minima(self._unit(points.x), points, best, windows, resolution)
+        x, best = self._unit(points.x), int(order(points, windows).argmin())
+        found = constrained_minima(x, points, best, windows, resolution)
+        if (other := int(compromise(points, windows).argmin())) != best:
+            found += constrained_minima(x, points, other, windows, resolution)[:1]
+        return found
 
     @property
     def _composite(self) -> bool:

@@ -200,6 +200,14 @@ def order(points: Points, windows: Windows) -> Floats:
     return np.where(violation == 0, points.f, top + unit * violation)
 
 
+def compromise(points: Points, windows: Windows) -> Floats:
+    """Order points by goal plus violation, each in units of its own spread."""
+    far = windows.violation(points.F) * np.maximum(windows.below, windows.above)
+    spread = np.maximum(np.median(np.abs(points.F - np.median(points.F, axis=0)), axis=0), 1e-300)
+    goal = points.f / (np.median(np.abs(points.f - np.median(points.f))) or 1.0)
+    return goal + (far / spread).sum(axis=1)
+
+
 def propose(
     search: "Search",
     size: int,

@@ -67,8 +67,8 @@ def rank(
         return points.f, points.df
     merit, error = np.full((2, len(points.f)), np.nan)
     f, F, df, dF = (a[points.measured] for a in (points.f, points.F, points.df, points.dF))
-    if scale is not None or within(windows, F).any() or rows >= PATIENCE:
-        f0, delta = scale or reference(f, F, windows)
+    if (scale := current_scale(points, windows, scale, rows)) is not None:
+        f0, delta = scale
 
         def score(f: Floats, F: Floats) -> Floats:
             return soft_merit(f, F, windows, f0, delta)
@@ -84,6 +84,17 @@ def rank(
         changes.append(score(f, F + shift) - score(f, F - shift))
     error[points.measured] = np.maximum(0.5 * np.linalg.norm(changes, axis=0), EXACT)
     return merit, error
+
+
+def current_scale(
+    points: Points, windows: Windows, scale: tuple[float, float] | None, rows: int
+) -> tuple[float, float] | None:
+    """Give f0 and delta of the merit now; None while the penalty alone ranks. See `rank`."""
+    measured = points.measured
+    f, F = points.f[measured], points.F[measured]
+    if scale is None and (within(windows, F).any() or rows >= PATIENCE):
+        return reference(f, F, windows)
+    return scale
 
 
 def within(windows: Windows, F: Floats) -> NDArray[np.bool_]:
