@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
-from .composite import LIKELY, Search, Surrogate, compromise, judge, order, propose, with_room
+from .composite import LIKELY, Search, Surrogate, compromise, judge, order, propose, tamed, with_room
 from .local import constrained_minima
 from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
 from .scales import Coordinates, Measured
@@ -376,7 +376,7 @@ class Snobfit:
         points = self._table.points()
         if self.measured is not None or not len(self.windows):
             return []
-        points, windows = points.take(points.measured), with_room(self.windows)
+        points, windows = tamed(points.take(points.measured), self.windows), with_room(self.windows)
         x, best = self._unit(points.x), int(order(points, windows).argmin())
         found = constrained_minima(x, points, best, windows, resolution)
         if (other := int(compromise(points, windows).argmin())) != best:

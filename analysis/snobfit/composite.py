@@ -7,7 +7,7 @@ right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,9 @@ MOST = 120
 
 SAFE = 0.8
 """Probability to be inside all windows that the safe point of a batch has."""
+
+DECADES = 1e6
+"""Ratio of the largest to small values of a property from which on it is compressed."""
 
 NOTHING = 1e-6
 """Expected improvement, in units of the spread of the goal, that is not worth an experiment."""
@@ -108,6 +111,7 @@ class Surrogate:
         self._compose = measured and measured.compose
         self.composed = measured is not None
         if measured is None:
+            points = tamed(points, windows)
             y, error = (
                 np.column_stack([points.f, points.F]),
                 np.column_stack([points.df, points.dF]),
@@ -189,6 +193,28 @@ def with_room(windows: Windows) -> Windows:
         windows.below,
         windows.above,
     )
+
+
+def tamed(points: Points, windows: Windows) -> Points:
+    """Compress one-sided properties that range over many decades, around their window's edge.
+
+    ``edge + s asinh((F - edge) / s)`` moves no point across the edge. A quadratic of an exponential
+    is of no use; one of its logarithm is.
+    """
+    F, dF = points.F.copy(), points.dF.copy()
+    for i in range(len(windows)):
+        edges = np.array([windows.lower[i], windows.upper[i]])
+        edges = edges[np.isfinite(edges)]
+        if np.ptp(edges) > 0:
+            continue
+        gap = points.F[:, i] - edges[0]
+        size = np.abs(gap[np.isfinite(gap)])
+        tolerance = min(windows.below[i], windows.above[i])
+        s = max(float(np.quantile(size, 0.1)), tolerance) if size.size else 1.0
+        if size.max(initial=0.0) > DECADES * s:
+            F[:, i] = edges[0] + s * np.arcsinh(gap / s)
+            dF[:, i] /= np.hypot(gap / s, 1.0)
+    return replace(points, F=F, dF=dF)
 
 
 def order(points: Points, windows: Windows) -> Floats:
