@@ -17,7 +17,7 @@ import numpy as np
 from . import merit
 from .chromatogram import Method, analyse
 from .problem import Problem
-from .snobfit import Snobfit
+from .snobfit import Best, Measured, Snobfit, Verdict
 from .space import Space
 
 FAILURES_IN_A_ROW = 3
@@ -156,10 +156,31 @@ class Agent:
             p=self.problem.optimiser.p,
             model=self.problem.optimiser.model,
             seed=self.seed,
+            measured=Measured(
+                len(self.problem.measured),
+                self._compose,
+                # fractions are of all peaks together
+                "fractions" if set(self.problem.measured) == set(measured) else "positive",
+            ),
+            scales=self.space.scales,
         )
+        self._verdict: Verdict | None = None
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
         self._primary: str | None = None
+
+    def _compose(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Goal and properties of measured fractions y at points x of the box."""
+        named = {name for name in self.problem.variables if name in self._mentioned}
+        rows = self.space.to_conditions(x) if named else []
+        conditions = {name: np.array([row[name] for row in rows]) for name in named}
+        return self.problem.compose(y, conditions)
+
+    @property
+    def _mentioned(self) -> set[str]:
+        """Names that goal and windows depend on."""
+        expressions = [self.problem.goal, *(w.expression for w in self.problem.windows)]
+        return {name for expression in expressions for name in expression.names}
 
     # -- asking ---------------------------------------------------------------
 
@@ -231,6 +252,8 @@ class Agent:
             conclusion.F[None, :],
             [conclusion.f_sd],
             conclusion.F_sd[None, :],
+            np.array([[conclusion.fractions[name] for name in self.problem.measured]]),
+            np.array([[conclusion.sd[name] for name in self.problem.measured]]),
         )
         return conclusion
 
@@ -289,6 +312,10 @@ class Agent:
                     f"goal reached: {self.problem.goal.text} = {reached:.4g} in experiment "
                     f"{best + 1} (asked for {stop.goal:g})"
                 )
+        if stop.verdict and done >= len(self._asked) and not self._queue:
+            self._verdict = self.optimiser.verdict()
+            if self._verdict is not None:
+                return self._verdict.text
         if stop.patience is not None:
             leader = best if best is not None else standing.best
             since = done - (leader + 1 if leader is not None else 0)
@@ -297,6 +324,25 @@ class Agent:
         if done >= budget:
             return f"budget: {done} of {budget} experiments done"
         return None
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict that stopped the campaign, with its evidence."""
+        return self._verdict
+
+    def handed_over(self) -> tuple[int, Best] | None:
+        """Give the point to hand over: lowest expected goal among those likely feasible.
+
+        Returns
+        -------
+        (int, Best) or None
+            Index of its first experiment, and what is known of it; None while there is none.
+        """
+        best = self.optimiser.best(feasible=True)
+        if best is None:
+            return None
+        gaps = [np.abs(self.space.to_box(c.conditions) - best.x).max() for c in self.conclusions]
+        return int(np.argmin(gaps)), best
 
     def digest(self) -> str:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""
@@ -310,6 +356,7 @@ class Agent:
         last, standing = self.conclusions[-1], self.standing()
         i = len(self.conclusions) - 1
         sign = self.problem.sign
+        handed = self.handed_over()
         data: dict[str, float | str] = {
             "number": float(last.number),
             "valid": float(last.valid),
@@ -326,6 +373,8 @@ class Agent:
             "flags": "; ".join(last.flags),
             "best": _number(standing.best),
             "best_feasible": _number(standing.best_feasible),
+            "handed_over": _number(handed and handed[0]),
+            "probability_feasible": handed[1].probability_feasible if handed else math.nan,
             "digest": self.digest(),
         }
         for name in self.problem.measured:
@@ -340,7 +389,7 @@ class Agent:
         """Describe the keys of `decision`: all numbers are dimensionless floats."""
         texts = {"reason", "feasibility", "violated", "why", "flags", "digest"}
         numbers = ["number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft"]
-        numbers += ["best", "best_feasible"]
+        numbers += ["best", "best_feasible", "handed_over", "probability_feasible"]
         numbers += [key for name in self.problem.measured for key in (name, f"{name}_sd")]
         for k in range(len(self.problem.windows)):
             numbers += [f"F_{k + 1}", f"F_{k + 1}_sd"]

@@ -18,10 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
-from .composite import LIKELY, Search, Surrogate, compromise, judge, order, propose, tamed, with_room
+from .composite import LIKELY, Surrogate, judge
 from .local import constrained_minima
 from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
 from .scales import Coordinates, Measured
+from .search import Search, propose
+from .shaping import compromise, order, tamed, with_room
 from .table import Points, Table
 from .verdict import Verdict, give
 

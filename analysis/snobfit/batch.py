@@ -229,9 +229,7 @@ def _minimise_linear(batch: Batch, keep: int, models: LinearModels, local: Bools
                 queue = queue[np.abs(queue - y).max(axis=1) >= APART]
 
 
-def latin_hypercube(
-    size: int, dim: int, rng: np.random.Generator, walls: bool = False
-) -> Floats:
+def latin_hypercube(size: int, dim: int, rng: np.random.Generator, walls: bool = False) -> Floats:
     """Draw a few Latin hypercubes and keep the one whose closest pair is the farthest apart.
 
     With `walls` the outer layers lie on the walls, from where global models see most.

@@ -10,6 +10,7 @@ process, and the marginal likelihood chooses between them (Rasmussen & Williams,
 for Machine Learning, 2006, sections 2.7 and 5.4).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -122,8 +123,8 @@ class GaussianProcess:
 
     @property
     def noise(self) -> float:
-        """Standard deviation of the noise beyond the known uncertainties."""
-        return self._unit * float(np.sqrt(self._noise))
+        """Standard deviation of a repeat: known uncertainty (median) and estimated noise."""
+        return self._unit * float(np.sqrt(self._noise + np.median(self._known)))
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Give mean and standard deviation of the quantity itself, both (M,), at z (M, d)."""
@@ -135,25 +136,33 @@ class GaussianProcess:
         sd = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-14))
         return self._shift + self._unit * mean, self._unit * sd
 
-    def leave_one_out(self) -> tuple[Floats, Floats]:
-        """Give the prediction (mean, sd of a measurement) of each value by all the others."""
-        inverse = cho_solve(self._factor, np.eye(len(self._y)), check_finite=False)
-        d = np.diag(inverse)
-        mean = self._y - self._alpha / d
-        return self._shift + self._unit * mean, self._unit / np.sqrt(d)
+    def sample(self, count: int, rng: np.random.Generator) -> Callable[[Floats], Floats]:
+        """Draw functions from the posterior, to be evaluated anywhere: z (M, d) to (M, count).
 
-    def sample(self, count: int, rng: np.random.Generator) -> "Sample":
-        """Draw functions from the posterior (pathwise: Wilson et al., JMLR 2021, 22, 105)."""
+        Pathwise: functions drawn from the prior plus what the data make of them (Wilson et al.,
+        JMLR 2021, 22, 105).
+        """
         dim = self._z.shape[1]
-        a, length, _, _, noise = _split(self._hyper, dim)
+        a, length, b, c, noise = _split(self._hyper, dim)
         frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None]
         phase = rng.uniform(0, 2 * np.pi, FEATURES)
-        basis = Basis(self, frequency, phase)
+
+        def basis(z: Floats) -> Floats:
+            """Features whose random sums have the kernel as covariance."""
+            waves = np.sqrt(2 * a / FEATURES) * np.cos(z @ frequency + phase)
+            trend = np.sqrt(b) * z, np.sqrt(c) * self._products(z)
+            return np.hstack([np.full((len(z), 1), OFFSET), *trend, waves])
+
         at_data = basis(self._z)
         weights = rng.standard_normal((at_data.shape[1], count))
         jitter = rng.standard_normal((len(self._y), count)) * np.sqrt(self._known + noise)[:, None]
-        rest = self._y[:, None] - at_data @ weights - jitter
-        return Sample(self, basis, weights, cho_solve(self._factor, rest, check_finite=False))
+        update = cho_solve(self._factor, self._y[:, None] - at_data @ weights - jitter)
+
+        def functions(z: Floats) -> Floats:
+            values = basis(z) @ weights + self._kernel(z, self._z) @ update
+            return np.asarray(self._shift + self._unit * values)
+
+        return functions
 
     # -- inside -------------------------------------------------------------------
 
@@ -170,40 +179,6 @@ class GaussianProcess:
         gap = (u**2).sum(1)[:, None] + (v**2).sum(1)[None, :] - 2 * u @ v.T
         K: Floats = OFFSET**2 + b * z @ other.T + a * np.exp(-0.5 * np.maximum(gap, 0.0))
         return K + c * self._products(z) @ self._products(other).T
-
-
-class Basis:
-    """Features whose random sums have the kernel as covariance."""
-
-    def __init__(self, gp: GaussianProcess, frequency: Floats, phase: Floats) -> None:
-        self._gp, self._frequency, self._phase = gp, frequency, phase
-
-    def __call__(self, z: Floats) -> Floats:
-        """Return the features, (M, R), at z (M, d)."""
-        a, _, b, c, _ = _split(self._gp._hyper, z.shape[1])
-        waves = np.cos(z @ self._frequency + self._phase)
-        return np.hstack(
-            [
-                np.full((len(z), 1), OFFSET),
-                np.sqrt(b) * z,
-                np.sqrt(c) * self._gp._products(z),
-                np.sqrt(2 * a / FEATURES) * waves,
-            ]
-        )
-
-
-class Sample:
-    """Some functions drawn from a posterior, to be evaluated anywhere."""
-
-    def __init__(self, gp: GaussianProcess, basis: Basis, weights: Floats, update: Floats) -> None:
-        self._gp, self._basis, self._weights, self._update = gp, basis, weights, update
-
-    def __call__(self, z: Floats) -> Floats:
-        """Return the values, (M, S), at z (M, d)."""
-        gp = self._gp
-        values = self._basis(z) @ self._weights + gp._kernel(z, gp._z) @ self._update
-        result: Floats = gp._shift + gp._unit * values
-        return result
 
 
 def _factor(K: Floats) -> tuple[Floats, bool]:

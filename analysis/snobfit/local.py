@@ -88,9 +88,7 @@ def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats)
             jac=goal.slope,
             method="SLSQP",
             bounds=list(zip(low, high, strict=True)),
-            constraints=[
-                {"type": "ineq", "fun": edge, "jac": edge.slope} for edge in edges
-            ],
+            constraints=[{"type": "ineq", "fun": edge, "jac": edge.slope} for edge in edges],
             options={"maxiter": 50, "ftol": 1e-10},
         )
         s = np.clip(np.nan_to_num(result.x), low, high)

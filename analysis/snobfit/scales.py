@@ -158,13 +158,13 @@ class Smooth:
         values, errors = values[:, order], errors[:, order]
         self._chain = _chain(values, errors)
         unchain = np.eye(len(order)) - self._chain
-        self._restore = np.linalg.inv(unchain)
+        self._restore = np.asarray(np.linalg.inv(unchain), dtype=float)
         self.values = values @ unchain.T
-        self.errors = np.sqrt(errors**2 @ (unchain**2).T)
+        self.errors = np.asarray(np.sqrt(errors**2 @ (unchain**2).T))
 
     def measured(self, values: Floats) -> Floats:
         """Return the measured quantities (..., q) for values on the smooth scales (..., k)."""
-        values = values @ self._restore.T
+        values = np.asarray(values @ self._restore.T)
         u = np.zeros((*values.shape[:-1], self._count))
         u[..., self._columns] = values
         if self._kind == "real":
@@ -175,7 +175,7 @@ class Smooth:
             b = (self._floor**2 * np.exp(-u)).sum(axis=-1)
             u += np.log((1 + np.sqrt(1 + 4 * a * b)) / (2 * a))[..., None]
         y = np.exp(u) - self._floor**2 * np.exp(-u)
-        return np.maximum(y, 1e-3 * self._floor)
+        return np.asarray(np.maximum(y, 1e-3 * self._floor))
 
 
 def _spread(values: Floats) -> Floats:

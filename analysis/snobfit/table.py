@@ -120,8 +120,8 @@ class Table:
         errors = np.where(failed[:, None] | np.isnan(errors), EXACT, np.maximum(errors, EXACT))
         if not np.isfinite(errors).all():
             raise ValueError(
-                f"df, dF or dy is infinite in row {_first_bad(errors)}; tell NaN as f of an experiment "
-                "that says nothing"
+                f"df, dF or dy is infinite in row {_first_bad(errors)}; tell NaN as f of an "
+                "experiment that says nothing"
             )
         return points, values, errors
 

@@ -5,10 +5,14 @@ from typing import Literal
 
 import numpy as np
 
-from .composite import GUIDES, Search, Surrogate, judge
+from .composite import LIKELY, Outcomes, Surrogate, judge
+from .search import GUIDES, Search
 
 AGREE = 0.05
 """The drawn functions agree when their least penalties are within so much of each other."""
+
+SHARE = 0.05
+"""Improvement, in units of the scatter of repeats, that is not worth an experiment."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     Unsatisfiable: three times as many experiments as a quadratic has coefficients, and yet not one
     of the drawn functions is inside all windows anywhere, all agree on the least penalty, and a
     point already measured has it. Converged: a further experiment is expected to improve the goal
-    by less than a tenth of its noise.
+    by less than a twentieth of the scatter of repeats.
     """
     dim = surrogate.z.shape[1]
     if experiments < 3 * (dim + 1) * (dim + 2) // 2:
@@ -43,27 +47,44 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     search = Search(surrogate, np.zeros((0, dim)), np.random.default_rng(0))
     known = judge(surrogate)
     if len(surrogate.windows) and not (known.inside > 0).any():
-        worst = np.minimum(
-            search.violation[:, :GUIDES].min(axis=0), known.violation[:, :GUIDES].min(axis=0)
-        )
-        penalty = 2 * worst**2 / (1 + worst**2)
-        low, middle, high = np.quantile(penalty, [0.05, 0.5, 0.95])
-        expected = known.merit(None)
-        nearest = int(expected.argmin())
-        sure = penalty.min() > 0 and high - low <= AGREE
-        if sure and expected[nearest] - middle <= AGREE:
-            binding = surrogate.violated(surrogate.z[nearest])
-            windows = " and ".join(str(i + 1) for i in binding)
-            return Verdict(
-                "unsatisfiable",
-                f"unsatisfiable: the windows cannot all be met; least penalty {middle:.3f} "
-                f"(90 %: {low:.3f} to {high:.3f}), window {windows} is violated at the best place",
-                {
-                    "least_penalty": float(middle),
-                    "least_penalty_90": [float(low), float(high)],
-                    "violated_windows": binding,
-                    "probability_satisfiable": 0.0,
-                    "point": int(surrogate.rows[nearest]),
-                },
-            )
-    return None
+        return _unsatisfiable(surrogate, search, known)
+    inside = known.inside >= LIKELY
+    gain = float(search.gain().max()) * search.unit
+    if not inside.any():
+        return None
+    best = int(np.where(inside, known.f.mean(axis=1), np.inf).argmin())
+    noise = float(surrogate.spread(surrogate.z[best], repeat=True)[0])
+    if gain > max(SHARE * noise, 1e-6 * search.unit):
+        return None
+    return Verdict(
+        "converged",
+        f"converged: a further experiment is expected to improve the goal by {gain:.2g}, "
+        f"its repeats scatter by {noise:.2g}",
+        {"expected_improvement": gain, "noise": noise, "point": int(surrogate.rows[best])},
+    )
+
+
+def _unsatisfiable(surrogate: Surrogate, search: Search, known: Outcomes) -> Verdict | None:
+    """Judge whether the windows can be met at all."""
+    violation = np.vstack([search.violation, known.violation[:, : search.violation.shape[1]]])
+    # the candidates surround the minima of the guiding functions only
+    worst = violation[:, :GUIDES].min(axis=0)
+    penalty = 2 * worst**2 / (1 + worst**2)
+    low, middle, high = (float(q) for q in np.quantile(penalty, [0.05, 0.5, 0.95]))
+    expected = known.merit(None)
+    nearest = int(expected.argmin())
+    if penalty.min() == 0 or high - low > AGREE or expected[nearest] - middle > AGREE:
+        return None
+    binding = surrogate.violated(surrogate.z[nearest])
+    windows = " and ".join(str(i + 1) for i in binding)
+    return Verdict(
+        "unsatisfiable",
+        f"unsatisfiable: the windows cannot all be met; the least penalty is {middle:.3f} "
+        f"(90 %: {low:.3f} to {high:.3f}), where these windows are violated: {windows}",
+        {
+            "least_penalty": middle,
+            "least_penalty_90": [low, high],
+            "violated_windows": binding,
+            "point": int(surrogate.rows[nearest]),
+        },
+    )
