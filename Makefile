@@ -17,7 +17,7 @@ demo: $(VENV)/.installed
 	@$(BIN)/reactune demo
 
 test: $(VENV)/.installed
-	@REACTUNE_DATA="$(DATA)" $(BIN)/python -m pytest -n 2 $(PYTEST_ARGS)
+	@REACTUNE_DATA="$(DATA)" $(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

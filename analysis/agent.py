@@ -1,7 +1,9 @@
 """The agent: event document -> fractions -> properties -> merit -> tell; ask -> conditions.
 
 It knows documents and the problem, no device: the same agent runs beside a
-RunEngine, replays a stored run and continues one that was interrupted.
+RunEngine, replays a stored run and continues one that was interrupted. It also
+speaks the protocols of bluesky-adaptive 1.0 (`bluesky_adaptive.protocols`), so
+that ``bluesky_adaptive.optimize`` can run it.
 """
 
 import hashlib
@@ -9,19 +11,29 @@ import json
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 
 from . import merit
 from .chromatogram import Method, analyse
+from .engines import engine_of, restored
 from .problem import Problem
-from .snobfit import Best, Measured, Snobfit, Verdict
+from .snobfit import Best, Snobfit, Verdict
 from .space import Space
+from .standing import Conclusion, Standing, stand
 
 FAILURES_IN_A_ROW = 3
 """A campaign ends after so many failed experiments in a row: the rig needs a look."""
+
+_NUMBERS = (
+    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_feasible",
+    "handed_over", "probability_feasible",
+)  # fmt: skip
+_TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
+_OWN_KEYS = {*_NUMBERS, *_TEXTS}  # of a decision, beside those of what is measured
 
 
 @dataclass(frozen=True)
@@ -43,71 +55,6 @@ class Suggestion:
     why: str
 
 
-@dataclass(frozen=True)
-class Conclusion:
-    """What the agent made of one experiment.
-
-    Attributes
-    ----------
-    number : int
-        The experiment's number in the campaign, from 1.
-    conditions : dict of str to float
-        The conditions it was told to the optimiser with.
-    recorded : bool
-        Whether a trace was recorded at all.
-    valid : bool
-        False for a failed experiment; then the numbers are NaN.
-    reason : str
-        Why it failed; empty otherwise.
-    fractions, sd : dict of str to float
-        Mole fractions and their standard deviations.
-    f, f_sd : float
-        The goal as minimised (the negative of a maximised one).
-    F, F_sd : ndarray, shape (n_windows,)
-        The property of each window.
-    flags : tuple of str
-        Quality flags of the chromatogram.
-    why : str
-        Why the point had been asked for.
-    """
-
-    number: int
-    conditions: dict[str, float]
-    recorded: bool
-    valid: bool
-    reason: str
-    fractions: dict[str, float]
-    sd: dict[str, float]
-    f: float
-    f_sd: float
-    F: np.ndarray
-    F_sd: np.ndarray
-    flags: tuple[str, ...] = ()
-    why: str = ""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a campaign stands: every experiment's merit by today's ``f0`` and ``Delta``.
-
-    Attributes
-    ----------
-    f_soft, p, f_star : ndarray, shape (n,)
-        Merit and its parts (`reactune.analysis.merit`).
-    feasibility : list of str
-        ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``.
-    best, best_feasible : int or None
-        Index of the lowest merit, and of the lowest goal among the feasible.
-    """
-
-    f_soft: np.ndarray
-    p: np.ndarray
-    f_star: np.ndarray
-    feasibility: list[str]
-    best: int | None
-    best_feasible: int | None
-
-
 @dataclass(eq=False)  # listens to documents, so it must be hashable
 class Agent:
     """Reads event documents and asks for experiments.
@@ -123,17 +70,21 @@ class Agent:
     first : sequence of mapping, optional
         Conditions to measure first, in place of a space-filling first batch
         (rediscovery starts from the best points of an earlier campaign).
+    file : Path, optional
+        Where `checkpoint` writes.
 
     Raises
     ------
     ValueError
-        If the method does not measure everything the problem names.
+        If the method does not measure everything the problem names, or the problem measures
+        something under a name that decisions use.
     """
 
     problem: Problem
     method: Method
     seed: int = 0
     first: Sequence[Mapping[str, float]] = ()
+    file: Path | None = None
     conclusions: list[Conclusion] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -144,43 +95,20 @@ class Agent:
                 f"measured: {', '.join(missing)} is not a peak of the HPLC method, which has "
                 f"{', '.join(measured)}; add the peak to the rig file or leave it out"
             )
+        if clash := [n for n in self.problem.measured if n in _OWN_KEYS]:
+            raise ValueError(
+                f"measured: {', '.join(clash)} is a name that decisions use themselves; "
+                "call it otherwise in problem and rig file"
+            )
         self.space = Space.of(self.problem)
         self.windows = merit.Windows.of(
             [(w.lower, w.upper, w.tolerance) for w in self.problem.windows]
         )
-        self.optimiser = Snobfit(
-            self.space.lower,
-            self.space.upper,
-            [(w.lower, w.upper, w.tolerance) for w in self.problem.windows],
-            resolution=self.space.resolution,
-            p=self.problem.optimiser.p,
-            model=self.problem.optimiser.model,
-            seed=self.seed,
-            measured=Measured(
-                len(self.problem.measured),
-                self._compose,
-                # fractions are of all peaks together
-                "fractions" if set(self.problem.measured) == set(measured) else "positive",
-            ),
-            scales=self.space.scales,
-        )
-        self._verdict: Verdict | None = None
+        self.optimiser = engine_of(self.problem, self.space, self.seed)
+        self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
         self._primary: str | None = None
-
-    def _compose(self, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Goal and properties of measured fractions y at points x of the box."""
-        named = {name for name in self.problem.variables if name in self._mentioned}
-        rows = self.space.to_conditions(x) if named else []
-        conditions = {name: np.array([row[name] for row in rows]) for name in named}
-        return self.problem.compose(y, conditions)
-
-    @property
-    def _mentioned(self) -> set[str]:
-        """Names that goal and windows depend on."""
-        expressions = [self.problem.goal, *(w.expression for w in self.problem.windows)]
-        return {name for expression in expressions for name in expression.names}
 
     # -- asking ---------------------------------------------------------------
 
@@ -203,18 +131,23 @@ class Agent:
         done = len(self.conclusions)
         if done < len(self._asked):
             return
-        n = min(self.problem.batch, self.problem.budget - done)
-        if n <= 0:
-            return
-        if done == 0 and self.first:
-            points = [dict(conditions) for conditions in self.first[: self.problem.budget]]
-            whys = ["measured again: one of the best of an earlier campaign"] * len(points)
-        else:
-            x = self.optimiser.ask(n)
-            points = self.space.to_conditions(x)
-            whys = [self.optimiser.why(row) for row in x]
-        for i, (conditions, why) in enumerate(zip(points, whys, strict=True)):
-            self._queue.append(Suggestion(done + 1 + i, conditions, why))
+        n = len(self._first) or min(self.problem.batch, self.problem.budget - done)
+        if n > 0:
+            self._queue.extend(self._draw(n))
+
+    def _draw(self, n: int) -> list[Suggestion]:
+        """Draw the next n points: what is left of the first ones, then the optimiser's."""
+        points = [self._first.popleft() for _ in range(min(n, len(self._first)))]
+        whys = ["given: chosen from an earlier campaign"] * len(points)
+        if n > len(points):
+            x = self.optimiser.ask(n - len(points))
+            points += self.space.to_conditions(x)
+            whys += [self.optimiser.why(row) for row in x]
+        start = len(self._asked) + len(self._queue) + 1
+        return [
+            Suggestion(start + i, conditions, why)
+            for i, (conditions, why) in enumerate(zip(points, whys, strict=True))
+        ]
 
     # -- listening ------------------------------------------------------------
 
@@ -243,41 +176,197 @@ class Agent:
         if number <= len(self.conclusions):
             return self.conclusions[number - 1]
         conditions = {v: float(data[f"asked_{v}"]) for v in self.problem.variables}
+        recorded = bool(data["valid"])
+        if not recorded:
+            return self._take(number, conditions, None, str(data["reason"]), recorded=False)
+        found = analyse(np.asarray(data["trace"], float), self.method)
+        if not found.valid:
+            return self._take(number, conditions, None, found.reason, found.flags)
+        return self._take(number, conditions, (found.fractions, found.sd), flags=found.flags)
+
+    def _take(
+        self,
+        number: int,
+        conditions: dict[str, float],
+        measured: tuple[Mapping[str, float], Mapping[str, float]] | None,
+        reason: str = "",
+        flags: tuple[str, ...] = (),
+        recorded: bool = True,
+    ) -> Conclusion:
+        """Compute the properties, keep the conclusion and tell it; a failure stays a failure."""
+        names = self.problem.measured
+        nothing = dict.fromkeys(names, math.nan)
+        fractions, sd = measured or (nothing, nothing)
+        fractions, sd = ({name: values[name] for name in names} for values in (fractions, sd))
+        found = self.problem.properties(fractions, sd, conditions)
+        if measured and found.failure:
+            measured, reason = None, found.failure
         asked = self._asked.get(number)
-        conclusion = self._measure(number, conditions, data, asked.why if asked else "given")
+        conclusion = Conclusion(
+            number, conditions, recorded, measured is not None, reason, fractions, sd,
+            found.f if measured else math.nan, found.f_sd, found.F, found.F_sd, flags,
+            asked.why if asked else "given",
+        )  # fmt: skip
         self.conclusions.append(conclusion)
-        self.optimiser.tell(
+        told = (
             self.space.to_box(conditions)[None, :],
             [conclusion.f],
             conclusion.F[None, :],
             [conclusion.f_sd],
             conclusion.F_sd[None, :],
-            np.array([[conclusion.fractions[name] for name in self.problem.measured]]),
-            np.array([[conclusion.sd[name] for name in self.problem.measured]]),
         )
+        if isinstance(self.optimiser, Snobfit):  # the only engine that models what is measured
+            y, dy = (
+                np.array([[values[name] for name in names]])
+                for values in (conclusion.fractions, conclusion.sd)
+            )
+            self.optimiser.tell(*told, y, dy)
+        else:
+            self.optimiser.tell(*told)
         return conclusion
 
-    def _measure(
-        self, number: int, conditions: dict[str, float], data: Mapping[str, Any], why: str
-    ) -> Conclusion:
-        """Integrate the trace and compute the properties; a failure stays a failure."""
-        valid, reason, flags = bool(data["valid"]), str(data["reason"]), ()
-        names = self.problem.measured
-        fractions = sd = dict.fromkeys(names, math.nan)
-        if valid:
-            chromatogram = analyse(np.asarray(data["trace"], float), self.method)
-            valid, reason, flags = chromatogram.valid, chromatogram.reason, chromatogram.flags
-        if valid:
-            fractions = {name: chromatogram.fractions[name] for name in names}
-            sd = {name: chromatogram.sd[name] for name in names}
-        found = self.problem.properties(fractions, sd, conditions)
-        if valid and found.failure:
-            valid, reason = False, found.failure
-        f = found.f if valid else math.nan
-        return Conclusion(
-            number, conditions, bool(data["valid"]), valid, reason, fractions, sd,
-            f, found.f_sd, found.F, found.F_sd, flags, why,
-        )  # fmt: skip
+    # -- the protocols of bluesky-adaptive ------------------------------------
+
+    def suggest(self, num_points: int | None = None) -> list[dict[str, float]]:
+        """Give the next experiments, as many as asked for (one unless told otherwise).
+
+        Returns
+        -------
+        list of dict
+            The problem's variables, with the experiment's number as ``_id``.
+        """
+        n = 1 if num_points is None else num_points
+        waiting = [self._queue.popleft() for _ in range(min(n, len(self._queue)))]
+        for suggestion in (drawn := waiting + self._draw(n - len(waiting))):
+            self._asked[suggestion.number] = suggestion
+        return [{"_id": s.number, **s.conditions} for s in drawn]
+
+    def register_suggestions(
+        self, suggestions: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Give numbers to conditions that somebody else chose, so that they can be ingested.
+
+        Raises
+        ------
+        ValueError
+            If one is outside a range or limit; then none is registered.
+        """
+        chosen = [{v: float(point[v]) for v in self.problem.variables} for point in suggestions]
+        for conditions in chosen:
+            self.space.to_box(conditions)
+        numbered = []
+        for conditions in chosen:
+            number = len(self._asked) + len(self._queue) + 1
+            self._asked[number] = Suggestion(number, conditions, "given")
+            numbered.append({"_id": number, **conditions})
+        return numbered
+
+    def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """Take in outcomes, in any order.
+
+        Parameters
+        ----------
+        points : sequence of mapping
+            The measured quantities, and under ``<name>_sd`` their standard deviations where known;
+            NaN for a failed experiment. With the ``_id`` of a suggestion, or with the variables.
+
+        Raises
+        ------
+        ValueError
+            If a point is nobody's: no such ``_id`` and no conditions, or concluded before.
+        """
+        done = {c.number for c in self.conclusions}
+        for point in points:
+            asked = self._asked.get(point.get("_id", 0))
+            if asked is None:
+                if missing := [v for v in self.problem.variables if v not in point]:
+                    raise ValueError(
+                        f"_id {point.get('_id')!r} is no suggestion of this agent; to ingest "
+                        f"another point give its conditions too ({', '.join(missing)} missing)"
+                    )
+                (named,) = self.register_suggestions([point])
+                asked = self._asked[named["_id"]]
+            if asked.number in done:
+                raise ValueError(f"suggestion {asked.number} has its outcome already")
+            done.add(asked.number)
+            names = self.problem.measured
+            values = {name: float(point[name]) for name in names}
+            sd = {name: float(point.get(f"{name}_sd", math.nan)) for name in names}
+            if all(math.isfinite(value) for value in values.values()):
+                self._take(asked.number, asked.conditions, (values, sd))
+            else:
+                self._take(asked.number, asked.conditions, None, "no outcome")
+
+    def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
+        """Take in that these suggestions could not be measured."""
+        done = {c.number for c in self.conclusions}
+        for suggestion in suggestions:
+            if suggestion["_id"] not in done:
+                asked = self._asked[suggestion["_id"]]
+                self._take(asked.number, asked.conditions, None, "not acquired", recorded=False)
+
+    def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+        """Give the best feasible experiment, or the one of lowest merit while none is feasible.
+
+        Returns
+        -------
+        list of (number, conditions, fractions)
+            One, or none while nothing has been measured.
+        """
+        standing = self.standing()
+        best = standing.best if standing.best_feasible is None else standing.best_feasible
+        if best is None:
+            return []
+        found = self.conclusions[best]
+        return [(found.number, dict(found.conditions), dict(found.fractions))]
+
+    def checkpoint(self) -> None:
+        """Write the state to `file`, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the agent was made without a file.
+        """
+        if self.file is None:
+            raise ValueError("the agent has no file to write to: Agent(..., file=PATH)")
+        part = self.file.with_name(self.file.name + ".part")
+        part.write_text(json.dumps(self.state()))
+        part.replace(self.file)
+
+    def state(self) -> dict[str, Any]:
+        """Give everything that the next suggestion depends on, for `json.dumps`."""
+        return {
+            "schema": 1,
+            "problem": self.problem.to_dict(),
+            "method": self.method.to_dict(),
+            "seed": self.seed,
+            "first": [dict(c) for c in self.first],
+            "left": list(self._first),
+            "queue": [asdict(s) for s in self._queue],
+            "asked": [asdict(s) for s in self._asked.values()],
+            "conclusions": [
+                asdict(c) | {"F": c.F.tolist(), "F_sd": c.F_sd.tolist()} for c in self.conclusions
+            ],
+            "optimiser": self.optimiser.state(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], file: Path | None = None) -> Self:
+        """Continue from a `state`: the next suggestions are those the original would give."""
+        self = cls(
+            Problem.load(state["problem"]),
+            Method.from_dict(state["method"]),
+            state["seed"],
+            state["first"],
+            file,
+        )
+        self._first = deque(state["left"])
+        self._queue = deque(Suggestion(**s) for s in state["queue"])
+        self._asked = {s["number"]: Suggestion(**s) for s in state["asked"]}
+        self.conclusions += [Conclusion.from_dict(c) for c in state["conclusions"]]
+        self.optimiser = restored(self.problem, state["optimiser"])
+        return self
 
     # -- standing -------------------------------------------------------------
 
@@ -298,10 +387,17 @@ class Agent:
         return reason is not None, reason
 
     def _stop_reason(self) -> str | None:
-        done, budget = len(self.conclusions), self.problem.budget
         tail = self.conclusions[-FAILURES_IN_A_ROW:]
         if len(tail) == FAILURES_IN_A_ROW and not any(c.valid for c in tail):
             return f"{FAILURES_IN_A_ROW} experiments in a row failed; the last: {tail[-1].reason}"
+        return self.finished()
+
+    def finished(self) -> str | None:
+        """Say why the problem needs no further experiment, or None.
+
+        Failed experiments are no such reason: once the rig is mended the campaign can go on.
+        """
+        done, budget = len(self.conclusions), self.problem.budget
         standing = self.standing()
         stop = self.problem.stop
         best = standing.best_feasible
@@ -310,12 +406,11 @@ class Agent:
             if self.problem.sign * (reached - stop.goal) <= 0:
                 return (
                     f"goal reached: {self.problem.goal.text} = {reached:.4g} in experiment "
-                    f"{best + 1} (asked for {stop.goal:g})"
+                    f"{self.conclusions[best].number} (asked for {stop.goal:g})"
                 )
-        if stop.verdict and done >= len(self._asked) and not self._queue:
-            self._verdict = self.optimiser.verdict()
-            if self._verdict is not None:
-                return self._verdict.text
+        waiting = self._queue or done < len(self._asked)
+        if stop.verdict and not waiting and (verdict := self.verdict()) is not None:
+            return verdict.text
         if stop.patience is not None:
             leader = best if best is not None else standing.best
             since = done - (leader + 1 if leader is not None else 0)
@@ -325,13 +420,12 @@ class Agent:
             return f"budget: {done} of {budget} experiments done"
         return None
 
-    @property
     def verdict(self) -> Verdict | None:
-        """The verdict that stopped the campaign, with its evidence."""
-        return self._verdict
+        """Give the optimiser's verdict on whether going on is of use, with its evidence."""
+        return self.optimiser.verdict() if isinstance(self.optimiser, Snobfit) else None
 
     def handed_over(self) -> tuple[int, Best] | None:
-        """Give the point to hand over: lowest expected goal among those likely feasible.
+        """Give the experiment to hand over: lowest expected goal among those likely feasible.
 
         Returns
         -------
@@ -341,8 +435,9 @@ class Agent:
         best = self.optimiser.best(feasible=True)
         if best is None:
             return None
-        gaps = [np.abs(self.space.to_box(c.conditions) - best.x).max() for c in self.conclusions]
-        return int(np.argmin(gaps)), best
+        span = self.space.upper - self.space.lower
+        x = np.array([self.space.to_box(c.conditions) for c in self.conclusions])
+        return int((np.abs(x - best.x) / span).max(axis=1).argmin()), best
 
     def digest(self) -> str:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""
@@ -373,7 +468,7 @@ class Agent:
             "flags": "; ".join(last.flags),
             "best": _number(standing.best),
             "best_feasible": _number(standing.best_feasible),
-            "handed_over": _number(handed and handed[0]),
+            "handed_over": _number(handed[0] if handed else None),
             "probability_feasible": handed[1].probability_feasible if handed else math.nan,
             "digest": self.digest(),
         }
@@ -387,46 +482,15 @@ class Agent:
 
     def describe_decision(self) -> dict[str, dict[str, Any]]:
         """Describe the keys of `decision`: all numbers are dimensionless floats."""
-        texts = {"reason", "feasibility", "violated", "why", "flags", "digest"}
-        numbers = ["number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft"]
-        numbers += ["best", "best_feasible", "handed_over", "probability_feasible"]
+        numbers = list(_NUMBERS)
         numbers += [key for name in self.problem.measured for key in (name, f"{name}_sd")]
         for k in range(len(self.problem.windows)):
             numbers += [f"F_{k + 1}", f"F_{k + 1}_sd"]
         common = {"source": "reactune.analysis.agent", "shape": []}
         return {
             **{key: {**common, "dtype": "number", "units": "1"} for key in numbers},
-            **{key: {**common, "dtype": "string"} for key in sorted(texts)},
+            **{key: {**common, "dtype": "string"} for key in _TEXTS},
         }
-
-
-def stand(conclusions: Sequence[Conclusion], windows: merit.Windows) -> Standing:
-    """Rank conclusions by the soft merit (Walker et al. 2017, eqn 1).
-
-    Parameters
-    ----------
-    conclusions : sequence of Conclusion
-        All experiments of a campaign, failed ones included.
-    windows : merit.Windows
-        The constraints.
-    """
-    n = len(conclusions)
-    f = np.array([c.f for c in conclusions])
-    F = np.array([c.F for c in conclusions]).reshape(n, len(windows))
-    ok = np.array([c.valid for c in conclusions], dtype=bool)
-    if not ok.any():
-        nothing = np.full(n, math.nan)
-        return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n, None, None)
-    f0, delta = merit.reference(f[ok], F[ok], windows)
-    f_soft = merit.soft_merit(f, F, windows, f0, delta)
-    p = np.where(ok, windows.penalty(F), math.nan)
-    f_star = np.where(ok, merit.f_star(f, f0, delta), math.nan)
-    classes = windows.feasibility(F)
-    feasibility = [str(c) if good else "failed" for c, good in zip(classes, ok, strict=True)]
-    feasible = np.array([c == "feasible" for c in feasibility])
-    best_feasible = int(np.argmin(np.where(feasible, f, np.inf))) if feasible.any() else None
-    best = int(np.argmin(np.where(ok, f_soft, np.inf)))
-    return Standing(f_soft, p, f_star, feasibility, best, best_feasible)
 
 
 def _number(index: int | None) -> float:

@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from .agent import Conclusion, stand
 from .merit import Windows
 from .problem import Problem
+from .standing import Conclusion, stand
 
 
 class StoredRun(Protocol):
@@ -124,6 +124,7 @@ class Campaign:
 def _join(primary: pd.DataFrame, decision: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
     facts, conclusions = _by_number(primary), _by_number(decision)
+    conclusions = conclusions.drop(columns="run", errors="ignore")  # a last one may come later
     table = facts.drop(columns=conclusions.columns, errors="ignore").join(conclusions)
     properties = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
     measured = ["goal", *problem.measured, *properties]

@@ -318,35 +318,26 @@ class Problem(Part):
             Constrained properties, in the order of the windows.
         """
         return "; ".join(
-            f"{window.of} = {value:.3g} is "
-            + (f"below {window.lower:g}" if value < window.lower else f"above {window.upper:g}")
+            f"{window.of} = "
+            + (
+                f"{_apart(value, window.lower)} is below {window.lower:g}"
+                if value < window.lower
+                else f"{_apart(value, window.upper)} is above {window.upper:g}"
+            )
             for window, value in zip(self.windows, F, strict=True)
             if value < window.lower or value > window.upper
         )
-
-    def in_words(
-        self, hours: float | None = None, volumes: Mapping[str, float] | None = None
-    ) -> str:
-        """Write out what is asked for, in lines of at most 80 characters.
-
-        Parameters
-        ----------
-        hours : float, optional
-            Worst-case duration, as computed from a rig [h].
-        volumes : mapping of str to float, optional
-            Worst-case use of each stream, as computed from a rig [uL].
-
-        Raises
-        ------
-        ProblemError
-            If the limits together leave nothing, or are of a kind that the space cannot map.
-        """
-        return wording.in_words(self, hours, volumes)
 
 
 def built_in() -> list[str]:
     """Names of the problems that come with the package."""
     return sorted(path.stem for path in _BUILT_IN.glob("*.toml"))
+
+
+def _apart(number: float, edge: float) -> str:
+    """Write a number with three digits, or as many more as tell it from the edge."""
+    texts = (f"{number:.{digits}g}" for digits in range(3, 17))
+    return next((text for text in texts if float(text) != edge), repr(number))
 
 
 _ALLOWED = {

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from .agent import Agent, stand
+from .agent import Agent
 from .catalogue import Catalogue, Run
 from .chromatogram import Method
 from .problem import Problem
+from .starts import promising
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,10 +98,11 @@ class Lineage:
         return [data for run in self.runs for data in run.events(stream)]
 
     def table(self, stream: str) -> "pd.DataFrame":
-        """Give a stream as one table, a row per event in order."""
+        """Give a stream as one table, a row per event in order; column ``run`` says which's."""
         import pandas as pd
 
-        return pd.concat([run.table(stream) for run in self.runs], ignore_index=True)
+        tables = [run.table(stream).assign(run=run.uid) for run in self.runs]
+        return pd.concat(tables, ignore_index=True)
 
 
 def lineage(catalogue: Catalogue, uid: str) -> Lineage:
@@ -130,6 +130,8 @@ def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     differences = []
     for data in events:
+        if data["number"] <= len(agent.conclusions):
+            continue  # recorded again: a resumed pause goes on from its checkpoint
         suggestion = agent.ask()
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
@@ -153,9 +155,13 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     Raises
     ------
     ValueError
-        If the stored asks cannot be repeated (another version, an edited file):
-        going on would not be the same campaign.
+        If the run has been resumed before, or the stored asks cannot be repeated (another version,
+        another processor, an edited file): going on would not be the same campaign.
     """
+    if later := catalogue.runs(resumes=catalogue[uid].uid):
+        raise ValueError(
+            f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
+        )
     agent, differences = _relive(lineage(catalogue, uid))
     if differences:
         raise ValueError(
@@ -167,7 +173,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
 
 
 def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, float]]:
-    """Choose the conditions that a new campaign should measure first.
+    """Choose the conditions that a new campaign should measure first (`starts.promising`).
 
     Parameters
     ----------
@@ -176,29 +182,9 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, fl
         An earlier campaign of the same variables.
     n : int
         How many at most; one batch is a good number.
-
-    Returns
-    -------
-    list of dict
-        Feasible experiments by their goal, then the others by their merit, each
-        at least a twentieth of the box away from those before it: the reactor
-        may have changed, and then it is a neighbour that is right.
     """
     agent, _ = _relive(lineage(catalogue, uid))
-    done = [c for c in agent.conclusions if c.valid]
-    standing = stand(done, agent.windows)
-    feasible = np.array([c == "feasible" for c in standing.feasibility])
-    goal = np.where(feasible, [c.f for c in done], 0.0)
-    order = np.lexsort((standing.f_soft, goal, ~feasible))
-    scale = agent.space.upper - agent.space.lower
-    chosen: list[np.ndarray] = []
-    points = []
-    for i in order:
-        x = agent.space.to_box(done[i].conditions) / scale
-        if len(points) < n and all(np.max(np.abs(x - other)) >= 0.05 for other in chosen):
-            chosen.append(x)
-            points.append(done[i].conditions)
-    return points
+    return promising(agent.conclusions, agent.space, agent.windows, n)
 
 
 def _relive(campaign: Lineage) -> tuple[Agent, list[str]]:

@@ -14,16 +14,17 @@ from matplotlib.axes import Axes
 from . import plots
 from .campaign import Campaign, StoredRun
 from .summary import Summary, aligned, summarise
+from .words import in_words
 
 __all__ = ["write_html", "write_png"]
 
 
-def write_png(run: StoredRun, path: str | Path) -> None:
+def write_png(run: StoredRun | Campaign, path: str | Path) -> None:
     """Write the one-page overview of a campaign.
 
     Parameters
     ----------
-    run : StoredRun
+    run : StoredRun or Campaign
     path : path
         Of the PNG file; an existing one is replaced.
 
@@ -35,7 +36,7 @@ def write_png(run: StoredRun, path: str | Path) -> None:
     plots.overview(run).savefig(path, dpi=150, format="png")
 
 
-def write_html(run: StoredRun, path: str | Path) -> None:
+def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     """Write the report of a campaign: the answer first, then figures, all experiments, provenance.
 
     The file asks nothing of the network and holds no script; it can be mailed, printed and read on
@@ -43,7 +44,7 @@ def write_html(run: StoredRun, path: str | Path) -> None:
 
     Parameters
     ----------
-    run : StoredRun
+    run : StoredRun or Campaign
     path : path
         Of the HTML file; an existing one is replaced.
 
@@ -80,7 +81,7 @@ def _page(run: Campaign, summary: Summary) -> str:
         ("What to set, and what it gives", _answer(summary)),
         ("What happened", _list(summary.remarks())),
         ("Figures", _figures(run)),
-        ("The problem", _tag("pre", run.problem.in_words())),
+        ("The problem", _tag("pre", in_words(run.problem))),
         ("All experiments", _tag("div", _experiments(run), class_="wide")),
         ("Provenance", _list(_provenance(run))),
     ]
@@ -171,7 +172,8 @@ def _experiments(run: Campaign) -> _Html:
     if problem.goal.text not in problem.measured:
         columns.append((problem.goal.text, aligned(table["goal"], 3)))
     for k, window in enumerate(problem.windows, start=1):
-        columns.append((window.of, aligned(table[f"F_{k}"], 3)))
+        if window.of not in problem.measured:  # that column is there already
+            columns.append((window.of, aligned(table[f"F_{k}"], 3)))
     columns.append(("merit", aligned(table["f_soft"], 3)))
     texts = zip(table["feasibility"], table["why"], table["reason"], strict=True)
     words = [(word, f"{why}; failed: {reason}" if reason else why) for word, why, reason in texts]

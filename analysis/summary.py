@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from .campaign import NOT_EVALUATED, Campaign, StoredRun
+
+_RELATIONS = "in", ">=", "<="
+
+_TERMS = (
+    "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
+    "farther out. The merit adds a penalty for being outside to the goal."
+)
 
 CLOSE = 2.0
 """A property so many standard deviations from its window's edge may well lie outside."""
@@ -91,7 +100,8 @@ class Summary:
     best, best_feasible : Candidate or None
         Lowest merit; lowest goal among the feasible.
     lab_hours : float
-        From the first injection to the end of the last chromatogram [h]; NaN without experiment.
+        From the first injection to the end of the last chromatogram [h], run by run if the
+        campaign was resumed; NaN without experiment.
     used : dict of str to float
         Volume used by stream [mL].
     units : dict of str to str
@@ -198,8 +208,13 @@ class Summary:
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
         condition("(residence time [min])", lambda c: c.residence_time)
         rows.append(("Measured", "", ""))
-        for key in (*self.best.fractions, *self.windows):
-            measured(key, partial(Candidate.measurement, name=key))
+        # a window on one fraction alone is that fraction's row, not one of its own
+        own = {text.split()[0]: text for text in self.windows if text.split()[1] in _RELATIONS}
+        for key in self.best.fractions:
+            measured(own.pop(key, key), partial(Candidate.measurement, name=key))
+        for text in self.windows:
+            if text.split()[1] not in _RELATIONS or text in own.values():
+                measured(text, partial(Candidate.measurement, name=text))
         rows.append(("Judged", "", ""))
         measured(self.goal, lambda c: (c.goal, c.goal_sd))
         add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
@@ -252,6 +267,8 @@ class Summary:
             remarks.append(
                 ("Took", f"{self.lab_hours:.1f} lab hours; {used}; {self.used_total:.1f} mL in all")
             )
+        if self.windows:
+            remarks.append(("Feasible", _TERMS))
         return [*remarks, ("Run", self.uid)]
 
 
@@ -333,13 +350,14 @@ def _stop_reason(run: StoredRun) -> str:
 
 
 def _lab_hours(campaign: Campaign) -> float:
-    """First injection to the end of the last chromatogram [h]."""
-    times = campaign.table["lab_time"].dropna()
-    if times.empty:
+    """First injection to the end of the last chromatogram of each run [h]."""
+    facts = campaign.table.dropna(subset="lab_time")
+    if facts.empty:
         return math.nan
-    trace = campaign.table["trace"].tolist()[-1]
-    recording = len(trace) / campaign.run.start["method"]["rate"]
-    return float(times.max() - times.min() + recording) / 3600
+    recording = len(facts["trace"].tolist()[-1]) / campaign.run.start["method"]["rate"]
+    # each run has a clock of its own, and what passed between two runs was no lab time
+    times = facts.groupby(facts["run"] if "run" in facts else np.zeros(len(facts)))["lab_time"]
+    return float((times.max() - times.min() + recording).sum()) / 3600
 
 
 def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:

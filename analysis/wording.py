@@ -1,4 +1,4 @@
-"""The problem file in words: reading it, what is wrong with it, and what it says.
+"""The problem file as text: reading it, and what is wrong with it.
 
 Works on plain data and strings; the model itself is in `problem`.
 """
@@ -12,12 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .expression import ExpressionError, is_name, parse
-
-if TYPE_CHECKING:
-    from .problem import Problem
 
 _SPELLINGS = {"minimize": "minimise", "maximize": "maximise", "optimizer": "optimiser"}
 _TOLERANCE = re.compile(r"\s*(?:\+/-|±)\s*")
@@ -330,95 +327,3 @@ def _tables(value: object) -> list[tuple[str, Any]]:
 
 def _keys(value: object) -> list[str]:
     return [name for name, _ in _tables(value)]
-
-
-# ---- what it says --------------------------------------------------------------------------------
-
-
-def in_words(
-    problem: "Problem", hours: float | None = None, volumes: Mapping[str, float] | None = None
-) -> str:
-    """Write out what a problem asks for; see `Problem.in_words`."""
-    return "\n".join(
-        textwrap.fill(line, 80, subsequent_indent=" " * (len(line) - len(line.lstrip()) + 2))
-        for line in _lines(problem, hours, volumes)
-    )
-
-
-def _lines(
-    problem: "Problem", hours: float | None, volumes: Mapping[str, float] | None
-) -> Iterator[str]:
-    if problem.title:
-        yield problem.title
-        yield ""
-    yield "Vary:"
-    width = max(map(len, problem.variables))
-    for name, variable in problem.variables.items():
-        lower, upper = variable.range
-        yield f"  {name:<{width}}  {lower:g} to {upper:g} {variable.unit}".rstrip()
-    if problem.fixed:
-        yield "Fixed: " + ", ".join(f"{name} = {v:g}" for name, v in problem.fixed.items())
-    verb = "Minimise" if problem.sign > 0 else "Maximise"
-    yield f"{verb} {problem.goal.text}, measuring {', '.join(problem.measured)}."
-    if problem.windows:
-        yield "Keep, as far as possible (soft constraints):"
-        for window in problem.windows:
-            yield "  " + _window_words(window.of, window.within, window.tolerance)
-    if problem.limits:
-        yield "Never try outside (hard limits):"
-        for name, limit in problem.limits.items():
-            title = "" if name == limit.of or name.startswith("limit_") else f"{name}: "
-            yield f"  {title}{limit.of} {_within_words(limit.within)} {limit.unit}".rstrip()
-        yield from _implied(problem)
-    yield _budget_words(problem.budget, problem.batch)
-    optimiser = problem.optimiser
-    yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {optimiser.p:g}."
-    if problem.stop.goal is not None:
-        side = "at most" if problem.sign > 0 else "at least"
-        yield f"Stop at a feasible point with {problem.goal.text} {side} {problem.stop.goal:g}."
-    if problem.stop.patience is not None:
-        yield f"Stop after {problem.stop.patience} experiments without improvement."
-    if hours is not None:
-        yield f"Takes at worst {hours:.1f} h."
-    if volumes:
-        used = ", ".join(f"{name} {volume / 1000:.1f} mL" for name, volume in volumes.items())
-        yield f"Uses at worst: {used}."
-
-
-def _implied(problem: "Problem") -> Iterator[str]:
-    """Say what the hard limits together leave for totals and shares."""
-    from .space import Space  # the space is built of a problem; the other way round only here
-
-    space = Space.of(problem)
-    for name, unit, *bounds in zip(space.names, space.units, space.lower, space.upper, strict=True):
-        if name in problem.variables and tuple(bounds) == problem.variables[name].range:
-            continue
-        lower, upper = map(show, bounds)
-        yield f"  this leaves {name} from {lower} to {upper} {unit}".rstrip()
-
-
-def _within_words(within: tuple[float | None, float | None]) -> str:
-    lower, upper = within
-    if lower is None:
-        return f"at most {upper:g}"
-    if upper is None:
-        return f"at least {lower:g}"
-    return f"from {lower:g} to {upper:g}"
-
-
-def _window_words(
-    of: str, within: tuple[float | None, float | None], tolerance: tuple[float, float]
-) -> str:
-    lower, upper = within
-    edges = []
-    if lower is not None:
-        edges.append(f"down to {lower - tolerance[0]:g}")
-    if upper is not None:
-        edges.append(f"up to {upper + tolerance[1]:g}")
-    return f"{of} {_within_words(within)}; values {' and '.join(edges)} are still acceptable"
-
-
-def _budget_words(budget: int, batch: int) -> str:
-    whole, rest = divmod(budget, batch)
-    batches = f"{whole} x {batch}" + (f" + {rest}" if rest else "") if whole else f"one of {budget}"
-    return f"Budget: {budget} experiments in batches of {batch}: {batches}."

@@ -290,7 +290,7 @@ class Voltmeter(LineBrain):
         if head in ("SYST:REM", "SYST:LOC"):
             self._remote = head.endswith("REM")
         elif head == "*IDN?":
-            return b"HEWLETT-PACKARD,34401A,0,11-5-2\n"
+            return b"REACTUNE EMULATED,34401A,0,11-5-2\n"
         elif head == "SYST:ERR?":
             code = self._errors.popleft() if self._errors else 0
             return f'{code:+d},"{_ERRORS[code]}"\n'.encode()

@@ -72,7 +72,7 @@ class _Pump:
         self._target = inf  # [uL]
         self._reached = self._poll = False
         self._commands: dict[str, Callable[[list[str]], str | None]] = {
-            "ver": lambda _: "11 ELITE I/W Single 3.0.4",
+            "ver": lambda _: "11 ELITE I/W Single 3.0.4 EMULATED",
             "poll": self._set_poll,
             "nvram": lambda _: None,
             "diameter": self._set_diameter,

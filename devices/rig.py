@@ -151,11 +151,12 @@ class FlowRig:
     # -- what it can do ---------------------------------------------------------------------
 
     def description(self) -> dict[str, Any]:
-        """Return the rig for the start document: JSON-able, whole."""
+        """Return the rig for the start document: JSON-able, with the whole rig file."""
         return {
-            **self.config.model_dump(mode="json", by_alias=True, exclude={"transports"}),
+            "title": self.config.title,
             "simulated": self.simulated,
             "clock": "simulated" if self.clock.simulated else "real",
+            "file": self.config.model_dump(mode="json", by_alias=True),
         }
 
     def limits(self) -> dict[str, tuple[float, float, str]]:
@@ -223,8 +224,9 @@ class FlowRig:
         LabStatus
             Finishes when the temperature has settled; see `Heater.set`.
         """
-        self._guard()
-        return self._track(self.heater.set(self.setpoints(conditions).temperature))
+        with self._lock:
+            self._guard()
+            return self._track(self.heater.set(self.setpoints(conditions).temperature))
 
     def flow(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
         """Start the pumps, after refilling from the flasks those that could not finish.
@@ -262,8 +264,9 @@ class FlowRig:
             Finishes when the loop volumes of the rig file have gone through; fails with
             `InterruptedFlowError` if the flow is not there all that time.
         """
-        self._guard()
-        return self._sampler.load()
+        with self._lock:
+            self._guard()
+            return self._sampler.load()
 
     def inject(self) -> LabStatus:
         """Turn the valve to inject and latch the conditions of this moment.
@@ -278,8 +281,9 @@ class FlowRig:
         InstrumentError
             If a trace is being recorded, which a second injection would spoil.
         """
-        self._guard()
-        return self._sampler.inject()
+        with self._lock:
+            self._guard()
+            return self._sampler.inject()
 
     def trigger(self) -> LabStatus:
         """Record the trace of the last injection; sample 0 belongs to the injection.
@@ -294,8 +298,9 @@ class FlowRig:
         InstrumentError
             If nothing has been injected.
         """
-        self._guard()
-        return self._sampler.trigger()
+        with self._lock:
+            self._guard()
+            return self._sampler.trigger()
 
     # -- watching and safety ----------------------------------------------------------------
 

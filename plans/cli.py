@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it ru
     from reactune.analysis.agent import Agent
     from reactune.analysis.catalogue import Catalogue, Run
     from reactune.analysis.problem import Problem
+    from reactune.devices.rig import FlowRig
     from reactune.devices.rigfile import RigFile
 
 DONE, OURS, YOURS = 0, 1, 2
@@ -23,7 +24,11 @@ DONE, OURS, YOURS = 0, 1, 2
 
 
 class _UserError(Exception):
-    """A sentence for the user: exit 2, no traceback."""
+    """A sentence for the user about the input: exit 2, no traceback."""
+
+
+class _RigError(Exception):
+    """A sentence for the user about the hardware: exit 1, no traceback."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -47,6 +52,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except _UserError as error:
         print(error, file=sys.stderr)
         return YOURS
+    except _RigError as error:
+        print(error, file=sys.stderr)
+        return OURS
     except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
@@ -80,7 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     campaign = argparse.ArgumentParser(add_help=False, parents=[stored, rig])
     campaign.add_argument(
-        "--seed", type=int, help="seed of the optimiser and of an emulated rig [drawn, and stored]"
+        "--seed",
+        type=_seed,
+        help="seed of the optimiser and of an emulated rig [drawn, and stored]",
     )
     campaign.add_argument(
         "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
@@ -96,7 +106,11 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("problem", metavar="PROBLEM")
     sub = command("optimise", _optimise, "run a campaign", campaign)
     sub.add_argument("problem", metavar="PROBLEM", nargs="?")
-    sub.add_argument("--resume", metavar="UID", help="go on with an interrupted campaign")
+    sub.add_argument(
+        "--resume",
+        metavar="UID",
+        help="go on with an interrupted campaign; with --rig if ports or syringes have changed",
+    )
     command("runs", _runs, "list the stored runs", stored)
     sub = command("show", _show, "show a stored run again: summary and page", stored)
     sub.add_argument("uid", metavar="UID")
@@ -121,11 +135,20 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--transport", choices=["pty", "tcp"], default="tcp", help="what they listen on [tcp]"
     )
-    sub.add_argument("--write", metavar="FILE", help="write a rig file that points to them")
+    sub.add_argument(
+        "--write", type=Path, metavar="FILE", help="write a rig file that points to them"
+    )
     sub.add_argument("--seed", type=int, default=0, help="seed of the noise [0]")
     command("shell", _shell, "an IPython session with RE, cat, rig, optimise, ...", stored, rig)
     command("safe", _safe, "bring a rig to its safe state", rig)
     return parser
+
+
+def _seed(text: str) -> int:
+    """Read a seed, as numpy's generators take it."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text}")
+    return int(text)
 
 
 def _help(parser: argparse.ArgumentParser) -> int:
@@ -153,39 +176,53 @@ def _optimise(a: argparse.Namespace) -> int:
         if not a.problem:
             raise _UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
         return _campaign(a, _problem(a.problem, a.budget))
-    if a.problem or a.rig or a.seed is not None or a.budget is not None:
+    if a.problem or a.seed is not None or a.budget is not None:
         raise _UserError(
-            "optimise: --resume goes on with the stored problem, rig, seed and budget; "
-            "leave them out"
+            "optimise: --resume goes on with the stored problem, seed and budget; leave them out"
         )
+    return _resume(a)
+
+
+def _resume(a: argparse.Namespace) -> int:
     from reactune.analysis import rediscovery
 
-    with _catalogue(a, writing=True) as catalogue:
+    with _catalogue(a) as catalogue:
         run = _stored(catalogue, a.resume)
-        with _said(ValueError):
+    with _catalogue(a, writing=True) as catalogue:  # only now nobody else can be at this run
+        with _said(ValueError, LookupError):
             agent = rediscovery.resume(catalogue, run.uid)
-        stop, reason = agent.should_stop()
-        if stop:
+        if reason := agent.finished():
             raise _UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        config = _stored_rig(run)
         injections = sum(1 for c in agent.conclusions if c.recorded)
+        config = _rig_file(a.rig) if a.rig else _stored_rig(run)
+        if wrong := _changed(agent, config):
+            raise _UserError(wrong)
         return _run(a, catalogue, config, agent, injections=injections, resumes=run.uid)
+
+
+def _changed(agent: "Agent", config: "RigFile") -> str | None:
+    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
+    from .matching import method_of, misfits
+
+    if wrong := misfits(agent.problem, config):
+        return "\n".join(wrong)
+    if method_of(config) != agent.method:
+        return "this rig reads its traces by another HPLC method than the campaign did so far"
+    return None
 
 
 def _rediscover(a: argparse.Namespace) -> int:
     from reactune.analysis import rediscovery
 
-    with _catalogue(a, writing=True) as catalogue:
+    with _catalogue(a) as catalogue, _said(ValueError, LookupError):
         run = _stored(catalogue, a.uid)
-        with _said(ValueError):
-            problem = rediscovery.agent_of(run.start).problem
-            if a.budget is not None:
-                problem = problem.model_copy(update={"budget": a.budget})
-            first = rediscovery.starting_points(catalogue, run.uid, problem.batch)
-        if not first:
-            raise _UserError(f"run {run.uid[:8]} has no valid experiment to start from")
-        config = _rig_file(a.rig) if a.rig else _stored_rig(run)
-        agent = _agent(problem, config, a.seed, first)
+        problem = rediscovery.agent_of(run.start).problem
+        first = rediscovery.starting_points(catalogue, run.uid, problem.batch)
+    if not first:
+        raise _UserError(f"run {run.uid[:8]} has no valid experiment to start from")
+    config = _rig_file(a.rig) if a.rig else _stored_rig(run)
+    agent = _agent(_problem(problem, a.budget), config, a.seed, first)
+    with _catalogue(a, writing=True) as catalogue:
         return _run(a, catalogue, config, agent, rediscovers=run.uid)
 
 
@@ -209,27 +246,29 @@ def _run(
     """Run a campaign and say how it ended; stdout carries the result and nothing else."""
     from rich.console import Console
 
-    from reactune.devices.rig import FlowRig
-
     from .optimise import CampaignError, optimise
     from .progress import Progress
     from .session import Session
 
-    say = Console(stderr=True, highlight=False)
-    emulated = {"seed": agent.seed, "first_injection": injections} if config.emulation else {}
-    with contextlib.redirect_stdout(sys.stderr), FlowRig.open(config, **emulated) as rig:
+    say = Console(stderr=True, highlight=False, markup=False)  # faults may hold [brackets]
+    if config.emulation:
+        config = config.emulating(seed=agent.seed, first_injection=injections)
+    with contextlib.redirect_stdout(sys.stderr), _rig(config) as rig:
         session = Session(rig, catalogue)
-        progress = Progress(say, agent)
-        session.RE.subscribe(progress)
+        progress = Progress(say)
+        session.RE.subscribe(progress)  # type: ignore[no-untyped-call]  # bluesky's own
         try:
             trouble = session.run(optimise(agent.problem, rig, agent=agent, md=md))
         except CampaignError as fault:
             trouble = str(fault)
+            say.print(f"Ended by a fault: {fault}", style="bold red", soft_wrap=True)
         if rig.last_report is not None:
             say.print("\n".join(("Safe state:", *rig.last_report.lines)), soft_wrap=True)
     catalogue.flush()
-    _say_result(a, catalogue, progress.uid)
-    return OURS if trouble else DONE
+    if not progress.uid:  # it ended before its run was opened
+        return OURS
+    stored = _say_result(a, catalogue, progress.uid)
+    return DONE if stored and not trouble else OURS
 
 
 def _agent(
@@ -243,30 +282,39 @@ def _agent(
 
     from .matching import method_of, misfits
 
-    if wrong := misfits(problem, config):
-        raise _UserError("\n".join(wrong))
     seed = secrets.randbelow(2**31) if seed is None else seed
-    return Agent(problem, method_of(config), seed=seed, first=first)
+    with _said(ValueError):
+        if wrong := misfits(problem, config):
+            raise _UserError("\n".join(wrong))
+        return Agent(problem, method_of(config), seed=seed, first=first)
 
 
-def _say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> None:
-    """Print the summary and leave the page and the picture in the catalogue's folder."""
+def _say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> bool:
+    """Print the summary, leave page and picture in the catalogue's folder.
+
+    Returns whether the run is stored to its end; it is not if the disk was full.
+    """
+    from reactune.analysis.campaign import Campaign
     from reactune.analysis.rediscovery import lineage
     from reactune.analysis.report import write_html, write_png
     from reactune.analysis.summary import summarise
 
-    whole = lineage(catalogue, uid)
-    summary = summarise(whole)
+    with _said(ValueError, LookupError):  # no campaign, a damaged journal, an earlier run is gone
+        campaign = Campaign.of(lineage(catalogue, uid))
+    summary = summarise(campaign)
+    print(json.dumps(summary.to_json()) if a.json else summary.to_text())
     folder = catalogue.folder / "reports"
-    folder.mkdir(exist_ok=True)
     page, picture = folder / f"{uid[:8]}.html", folder / f"{uid[:8]}.png"
-    write_html(whole, page)
-    write_png(whole, picture)
-    if a.json:
-        print(json.dumps(summary.to_json()))
+    try:
+        folder.mkdir(exist_ok=True)
+        write_html(campaign, page)
+        write_png(campaign, picture)
+    except OSError as error:  # an archive that cannot be written to can still be looked at
+        print(f"No page and picture: {error}", file=sys.stderr)
     else:
-        print(summary.to_text())
-        print(f"Page: {page}\nPicture: {picture}")
+        if not a.json:
+            print(f"Page: {page}\nPicture: {picture}")
+    return campaign.run.stop is not None
 
 
 # -- stored runs --------------------------------------------------------------------
@@ -295,7 +343,7 @@ def _show(a: argparse.Namespace) -> int:
 def _replay(a: argparse.Namespace) -> int:
     from reactune.analysis.rediscovery import replay
 
-    with _catalogue(a) as catalogue, _said(ValueError):
+    with _catalogue(a) as catalogue, _said(ValueError, LookupError):
         result = replay(catalogue, _stored(catalogue, a.uid).uid)
     print(f"{result.identical} of {result.n} asks identical")
     for difference in result.differences:
@@ -307,29 +355,35 @@ def _replay(a: argparse.Namespace) -> int:
 
 
 def _check(a: argparse.Namespace) -> int:
+    from reactune.analysis.words import in_words
+
     from .matching import forecast, misfits
 
     problem, config = _problem(a.problem), _rig_file(a.rig or "walker")
-    wrong = misfits(problem, config)
-    cost = None if wrong else forecast(problem, config)
-    print(problem.in_words(cost.hours, cost.volumes) if cost else problem.in_words())
+    with _said(ValueError):  # limits that no space can map
+        wrong = misfits(problem, config)
+        cost = None if wrong else forecast(problem, config)
+        print(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:
         raise _UserError("\n".join((f"This rig ({config.title}) cannot do it:", *wrong)))
+    _agent(problem, config, seed=0)  # what only the optimiser can refuse
     return DONE
 
 
 def _emulate(a: argparse.Namespace) -> int:
+    from reactune.devices.rigfile import RigError
+
     from .emulate import emulate
 
-    return emulate(_rig_file(a.rig or "walker"), a.transport, a.seed, a.write)
+    with _said(RigError):
+        emulate(_rig_file(a.rig or "walker"), a.transport, a.seed, a.write)
+    return DONE
 
 
 def _safe(a: argparse.Namespace) -> int:
-    from reactune.devices.rig import FlowRig
-
     if not a.rig:
         raise _UserError("safe: say which rig: --rig FILE")
-    with FlowRig.open(_rig_file(a.rig)) as rig:
+    with _rig(_rig_file(a.rig)) as rig:
         report = rig.safe()
     print("\n".join(report.lines))
     return DONE if report.confirmed else OURS
@@ -345,7 +399,7 @@ def _shell(a: argparse.Namespace) -> int:
         os.environ["REACTUNE_RIG"] = a.rig
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
-    IPython.start_ipython([f"--profile-dir={profile}"])  # type: ignore[no-untyped-call]  # untyped
+    IPython.start_ipython([f"--profile-dir={profile}"])
     return DONE
 
 
@@ -361,7 +415,7 @@ def _said(*kinds: type[Exception]) -> Iterator[None]:
         raise _UserError(str(error)) from error
 
 
-def _problem(source: str, budget: int | None = None) -> "Problem":
+def _problem(source: "str | Problem", budget: int | None = None) -> "Problem":
     from reactune.analysis.problem import Problem, ProblemError
 
     with _said(ProblemError):
@@ -378,6 +432,22 @@ def _rig_file(source: str) -> "RigFile":
         return load(source)
 
 
+@contextlib.contextmanager
+def _rig(config: "RigFile") -> "Iterator[FlowRig]":
+    """Open a rig; what hardware cannot do is said in its own sentence."""
+    from reactune.devices.rig import FlowRig, RigError
+    from reactune.devices.transport import InstrumentError, TransportError
+
+    try:
+        rig = FlowRig.open(config)
+    except RigError as error:
+        raise _UserError(str(error)) from error
+    except (TransportError, InstrumentError) as error:
+        raise _RigError(str(error)) from error
+    with rig:
+        yield rig
+
+
 def _stored_rig(run: "Run") -> "RigFile":
     """Give the rig file that a run was made with."""
     from reactune.devices.rigfile import RigFile
@@ -386,9 +456,10 @@ def _stored_rig(run: "Run") -> "RigFile":
 
 
 def _catalogue(a: argparse.Namespace, *, writing: bool = False) -> "Catalogue":
-    from reactune.analysis.catalogue import Catalogue
-    from reactune.analysis.recorder import CatalogueBusy
+    from reactune.analysis.catalogue import Catalogue, CatalogueBusy
 
+    if writing and sys.stderr.isatty():
+        print("Opening the catalogue ...", file=sys.stderr)  # it takes some seconds
     with _said(CatalogueBusy, OSError):
         return Catalogue(a.catalogue, writing=writing)
 

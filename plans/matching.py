@@ -1,6 +1,7 @@
 """Where a problem meets a rig: does it fit, what does it cost, how is a trace read."""
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,17 +81,32 @@ def misfits(problem: Problem, rig: RigFile) -> list[str]:
             )
             continue
         low, high, unit = allowed[name]
-        if variable.range[0] < low or variable.range[1] > high:
+        if variable.unit not in ("", unit):
+            wrong.append(
+                f"variables.{name}.unit: the rig takes {name} in {unit}, not in {variable.unit}"
+            )
+        elif variable.range[0] < low or variable.range[1] > high:
             wrong.append(
                 f"variables.{name}.range: [{variable.range[0]:g}, {variable.range[1]:g}] goes "
                 f"beyond what the rig allows, [{low:g}, {high:g}] {unit}"
             )
-    wrong += [
-        f"variables: the rig also needs {name}; give it a range"
-        for name in allowed
-        if name not in problem.variables
-    ]
+    for name, (low, high, unit) in allowed.items():
+        if name in problem.fixed and not low <= problem.fixed[name] <= high:
+            wrong.append(
+                f"fixed.{name}: {problem.fixed[name]:g} is beyond what the rig allows, "
+                f"[{low:g}, {high:g}] {unit}"
+            )
+        elif name not in problem.variables and name not in problem.fixed:
+            wrong.append(
+                f"variables: the rig also needs {name}; give it a range, or a value under [fixed]"
+            )
     return wrong or list(_thirst(problem, rig))
+
+
+def whole(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
+    """Return the conditions together with those that the problem holds fixed on this rig."""
+    held = {name: problem.fixed[name] for name in limits(rig) if name in problem.fixed}
+    return {**held, **conditions}
 
 
 def _thirst(problem: Problem, rig: RigFile) -> list[str]:
@@ -120,7 +136,7 @@ def forecast(problem: Problem, rig: RigFile) -> Forecast:
     """
     space = Space.of(problem)
     corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
-    points = [setpoints_of(conditions, rig) for conditions in space.to_conditions(corners)]
+    points = [setpoints_of(whole(c, problem, rig), rig) for c in space.to_conditions(corners)]
     seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.chromatogram.duration
     volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
     return Forecast(

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,14 @@ from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.agent import Agent, Suggestion
 from reactune.analysis.problem import Problem
-from reactune.devices.rig import FlowRig
+from reactune.devices.rig import FlowRig, LedgerError
 
-from .matching import method_of, misfits
+from .matching import method_of, misfits, whole
 from .stubs import sample
 
 
 class CampaignError(RuntimeError):
-    """The rig has a fault: the campaign is over until somebody has looked at it."""
+    """The rig cannot go on: the campaign is over until somebody has looked at it."""
 
 
 def optimise(
@@ -64,7 +65,8 @@ def optimise(
     ValueError
         If the rig cannot do what the problem asks; before the run is opened.
     CampaignError
-        If the rig has a fault; the experiment it happened in is stored as failed.
+        If the rig has a fault, and the experiment it happened in is stored as failed; or if
+        syringes and flasks cannot finish the next experiment.
     """
     if agent is None:
         problem = Problem.load(problem)
@@ -76,12 +78,7 @@ def optimise(
         "title": agent.problem.title,
         "problem": agent.problem.to_dict(),
         "method": agent.method.to_dict(),
-        "rig": {
-            "title": rig.config.title,
-            "simulated": rig.simulated,
-            "clock": "simulated" if rig.clock.simulated else "real",
-            "file": rig.config.model_dump(mode="json", by_alias=True),
-        },
+        "rig": rig.description(),
         "simulated": rig.simulated,
         "seed": agent.seed,
         "first": [dict(conditions) for conditions in agent.first],
@@ -89,25 +86,27 @@ def optimise(
         **(md or {}),
     }
 
-    @bpp.stage_decorator([rig])
-    @bpp.subs_decorator(agent)
     def campaign() -> MsgGenerator[str]:
         yield from bps.open_run(metadata)
         reason = yield from _experiments(agent, rig)
         yield from bps.close_run(exit_status="success", reason=reason)
         return reason
 
-    return (yield from campaign())
+    heard = bpp.subs_wrapper(campaign(), agent)  # type: ignore[no-untyped-call]  # bluesky's own
+    reason: str = yield from bpp.stage_wrapper(heard, [rig])  # type: ignore[no-untyped-call]  # too
+    return reason
 
 
 def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     """Go from one experiment to the next until the agent has a reason to stop."""
     record, conclusions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
+    if agent.conclusions:  # a resumed process may have died before it had stored the last one
+        yield from _event("decision", conclusions)
     suggestion = agent.ask()
     while suggestion is not None:
         yield from bps.checkpoint()
         following = agent.ask()
-        failure = yield from _experiment(rig, suggestion, following)
+        failure = yield from _experiment(agent.problem, rig, suggestion, following)
         record.note(suggestion, failure)
         yield from _event("primary", record)  # the agent hears of it here
         yield from _event("decision", conclusions)
@@ -121,15 +120,19 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
 
 
 def _experiment(
-    rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
+    problem: Problem, rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
 ) -> MsgGenerator[str]:
     """Measure a suggestion; return why it failed, or nothing."""
+    ahead = None
     try:
-        yield from sample(
-            rig,
-            rig.setpoints(suggestion.conditions),
-            rig.setpoints(following.conditions) if following else None,
-        )
+        now = rig.setpoints(whole(suggestion.conditions, problem, rig.config))
+    except LedgerError as error:
+        raise CampaignError(str(error)) from error
+    if following is not None:
+        with suppress(LedgerError):  # it meets that itself, once this one has been measured
+            ahead = rig.setpoints(whole(following.conditions, problem, rig.config))
+    try:
+        yield from sample(rig, now, ahead)
     except FailedStatus as error:
         (status,) = error.args
         return rig.fault or str(status.exception())

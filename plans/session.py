@@ -36,13 +36,14 @@ class Session:
 
     def __init__(self, rig: FlowRig, catalogue: Catalogue, *, interactive: bool = False) -> None:
         _log_to(catalogue.folder / "reactune.log")
-        managers = {} if interactive else {"context_managers": [StopSignals]}
-        self.RE = RunEngine({"simulated": rig.simulated}, **managers)
-        self.RE.subscribe(catalogue.record)
+        # None: bluesky's own handling of Ctrl-C
+        managers = None if interactive else [StopSignals]
+        self.RE = RunEngine({"simulated": rig.simulated}, context_managers=managers)
+        self.RE.subscribe(catalogue.record)  # type: ignore[no-untyped-call]  # bluesky's own
         self._hooks: list[Callable[[Any], object]] = [rig.clock.waiting]
         if interactive and sys.stdout.isatty():
             self._hooks.insert(0, ProgressBarManager())
-        self.RE.waiting_hook = self._waiting
+        self.RE.waiting_hook = self._waiting  # type: ignore[assignment]  # declared as None
 
     def _waiting(self, statuses: Any) -> None:
         for hook in self._hooks:

@@ -14,6 +14,10 @@ import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
+from IPython import get_ipython
+from IPython.terminal.prompts import Prompts
+from pygments.token import Token  # type: ignore[import-untyped]  # ships no types
+from rich.console import Console
 
 from reactune.analysis.catalogue import Catalogue
 from reactune.analysis.problem import Problem
@@ -22,6 +26,7 @@ from reactune.analysis.summary import summarise
 from reactune.devices.rig import FlowRig, load
 
 from . import optimise as _campaign
+from .progress import Progress
 from .session import Session
 from .stubs import lab_sleep, sample
 
@@ -35,11 +40,13 @@ atexit.register(rig.close)
 cat = Catalogue(writing=True)
 atexit.register(cat.close)
 RE = Session(rig, cat, interactive=True).RE
+RE.subscribe(Progress(Console(highlight=False)))  # type: ignore[no-untyped-call]  # bluesky's own
 
 
 def optimise(
     problem: str | dict[str, Any] | Problem,
     seed: int = 0,
+    budget: int | None = None,
     first: list[dict[str, float]] | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> MsgGenerator[str]:
@@ -51,11 +58,16 @@ def optimise(
         A problem file, the name of a built-in problem such as ``walker-ii``, or the problem itself.
     seed : int
         Seed of the optimiser.
+    budget : int, optional
+        Experiments at most, in place of the problem's.
     first : list of dict, optional
         Conditions to measure first.
     md : mapping, optional
         Metadata for the start document.
     """
+    problem = Problem.load(problem)
+    if budget is not None:
+        problem = Problem.load({**problem.to_dict(), "budget": budget})
     return (yield from _campaign.optimise(problem, rig, seed=seed, first=first or (), md=md))
 
 
@@ -74,9 +86,20 @@ def safe() -> None:
     print("\n".join(rig.safe().lines))
 
 
+class _Prompt(Prompts):
+    """The prompt says all the time whether hardware listens."""
+
+    def in_prompt_tokens(self) -> list[tuple[Any, str]]:
+        mark = (Token.Prompt, "sim ") if rig.simulated else (Token.OutPrompt, "REAL ")
+        usual = super().in_prompt_tokens()  # type: ignore[no-untyped-call]  # IPython's own
+        return [mark, *usual]
+
+
 def welcome() -> None:
     """Print what this session is connected to and what it offers."""
     mark = "SIMULATED" if rig.simulated else "REAL HARDWARE"
+    if shell := get_ipython():  # none in a queueserver worker
+        shell.prompts = _Prompt(shell)
     runs = cat.runs(limit=1)
     latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
     print(

@@ -15,6 +15,9 @@ Floats = NDArray[np.float64]
 
 KELVIN = 273.15
 
+INCOMPLETE = 0.05
+"""Fractions whose sums differ from 1 by more are not all that there are."""
+
 
 class Scale(NamedTuple):
     """A monotonic change of one variable."""
@@ -113,10 +116,11 @@ class Measured:
 class Smooth:
     """Measured values on scales that a model likes, and back.
 
-    Fractions become log-ratios to the largest of them; positive values their logarithms. For values
-    near 0, where noise may even make them negative, the logarithm is the one of Durbin et al.
-    (Bioinformatics 2002, 18, S105), ``asinh(y / 2 s) + ln s`` with s the least uncertainty of the
-    quantity: ln y far above s, finite below. Its error is ``dy / sqrt(y^2 + 4 s^2)``.
+    Fractions become log-ratios to the largest of them, if they add up to 1; positive values their
+    logarithms. For values near 0, where noise may even make them negative, the logarithm is the one
+    of Durbin et al. (Bioinformatics 2002, 18, S105), ``asinh(y / 2 s) + ln s`` with s the least
+    uncertainty of the quantity: ln y far above s, finite below. Its error is
+    ``dy / sqrt(y^2 + 4 s^2)``.
 
     The scales are then chained: what the more precise ones predict linearly is subtracted from
     each. The remainders are small and smooth, and the noise that all share (of the extent of a
@@ -144,7 +148,9 @@ class Smooth:
             self._floor = np.maximum(error.min(axis=0), 1e-9 * np.abs(y).max(axis=0) + 1e-300)
             values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
             errors = error / np.hypot(y, 2 * self._floor)
-            if kind == "fractions":
+            if kind == "fractions" and np.abs(y.sum(axis=1) - 1).max() > INCOMPLETE:
+                self._kind = "positive"
+            if self._kind == "fractions":
                 largest = int(np.median(values, axis=0).argmax())
                 self._columns = np.delete(self._columns, largest)
                 values = values[:, self._columns] - values[:, [largest]]

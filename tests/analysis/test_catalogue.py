@@ -17,7 +17,7 @@ from reactune.analysis import journal, recorder
 from reactune.analysis.catalogue import Catalogue, CatalogueBusy, UnknownRun, default_folder
 
 PROGRAM = """
-import os, signal, sys, time
+import os, signal, sys, time, warnings
 import bluesky_tiled_plugins, tiled.catalog, tiled.server.app  # once for both processes
 import numpy as np
 from bluesky import RunEngine
@@ -40,6 +40,8 @@ def measure(folder, simulated, callback):
     RE(count([level, trace], num=8))
     return catalogue
 
+# numpy's threads are idle here; Python 3.12 and later warn of any
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
 child = os.fork()
 if child == 0:
     measure(sys.argv[1] + "/killed", True, die)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from reactune.analysis.expression import Expression, ExpressionError
 from reactune.analysis.problem import Problem, ProblemError, built_in
+from reactune.analysis.words import in_words
 
 properties = settings(derandomize=True, deadline=None, max_examples=200)
 
@@ -514,7 +515,7 @@ def test_outside_limits_wants_all_and_forgives_rounding():
 def test_in_words(load):
     p = load(("[3, 70]", "[5, 70]"), ("budget = 100", "budget = 100\nstop.goal = 0.005"))
     assert (
-        p.in_words(hours=72.34, volumes={"F_C60": 21500, "F_sult": 33210})
+        in_words(p, hours=72.34, volumes={"F_C60": 21500, "F_sult": 33210})
         == """\
 Run III: rich in the first adduct
 
@@ -542,7 +543,7 @@ Uses at worst: F_C60 21.5 mL, F_sult 33.2 mL."""
 
 @pytest.mark.parametrize("name", ["walker-i", "walker-ii", "walker-iv"])
 def test_in_words_of_the_paper(name):
-    text = Problem.load(name).in_words()
+    text = in_words(Problem.load(name))
     assert "this leaves flow_c60 + flow_sultine from 30.0 to 310.3 uL/min" in text
     assert "batches of 7: 14 x 7 + 2." in text
     assert max(map(len, text.splitlines())) <= 80
@@ -553,12 +554,12 @@ def test_in_words_of_the_paper(name):
     [(14, 7, "batches of 7: 2 x 7."), (5, 5, "1 x 5."), (4, 7, "one of 4.")],
 )
 def test_budget_in_words(budget, batch, text):
-    assert text in Problem(**PYTHON_3 | {"budget": budget, "batch": batch}).in_words()
+    assert text in in_words(Problem(**PYTHON_3 | {"budget": budget, "batch": batch}))
 
 
 def test_in_words_refuses_limits_that_leave_nothing():
     p = Problem(**PYTHON_3 | {"limits": {"F_sult / F_C60": (10, 20), "F_C60 + F_sult": (6, 12)}})
-    (text,) = sentences(p.in_words)
+    (text,) = sentences(lambda: in_words(p))
     assert text == "limits: nothing can satisfy all of limit_1, limit_2 with the ranges given"
 
 
@@ -663,3 +664,10 @@ def test_importing_problem_imports_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_value_just_outside_its_window_is_not_written_as_its_edge():
+    problem = Problem.load("walker-ii")
+    assert problem.violated([0.89996]) == "X1 + X2 = 0.89996 is below 0.9"
+    assert problem.violated([1.0000001]) == "X1 + X2 = 1.0000001 is above 1"
+    assert problem.violated([0.8654]) == "X1 + X2 = 0.865 is below 0.9"

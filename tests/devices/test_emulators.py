@@ -114,7 +114,7 @@ def test_pump_grammar(lab: Lab) -> None:
     # Without poll mode a prompt looks like the head of a line: one has to know what comes.
     for command, answer in (
         (b"\r", b"\n00:"),
-        (b"ver\r", b"\n00:11 ELITE I/W Single 3.0.4\r\n00:"),
+        (b"ver\r", b"\n00:11 ELITE I/W Single 3.0.4 EMULATED\r\n00:"),
         (b"01:diameter 10.5 mm\r\n", b"\n01:"),
         (b"1diam\r", b"\n01:10.5000 mm\r\n01:"),
         (b"1:poll on\r", b"\n01:\x11"),
@@ -128,7 +128,7 @@ def test_pump_grammar(lab: Lab) -> None:
         assert line.ask(command, len(answer)) == answer
     assert line.silent(b"12:irat 3.2 ul/min\r")  # no such pump
     assert line.silent(b"ver")
-    answer = b"\n00:11 ELITE I/W Single 3.0.4\r\n00:"
+    answer = b"\n00:11 ELITE I/W Single 3.0.4 EMULATED\r\n00:"
     assert line.ask(b"\r", len(answer)) == answer  # a command in two pieces
 
 
@@ -464,7 +464,7 @@ def test_valve_with_an_address(lab: Lab) -> None:
 
 def test_voltmeter(lab: Lab) -> None:
     line = lab.line("detector")
-    assert line.ask(b"*IDN?\n", b"\n") == b"HEWLETT-PACKARD,34401A,0,11-5-2\n"
+    assert line.ask(b"*IDN?\n", b"\n") == b"REACTUNE EMULATED,34401A,0,11-5-2\n"
     assert line.silent(b"READ?\n")
     assert line.ask(b"SYST:ERR?\n", b"\n") == b'+550,"Command not allowed in local"\n'
     line.write(b"SYST:REM\n*CLS\nCONF:VOLT:DC 10\nVOLT:DC:NPLC 1\n")

@@ -13,7 +13,7 @@ from reactune.analysis.rediscovery import lineage
 from reactune.plans.cli import main
 
 
-def interrupted(folder, number, experiments, budget=20):
+def interrupted(folder, number, experiments, budget=16):
     """Start a campaign, and send it a signal once so many experiments are told of."""
     command = [sys.executable, "-u", "-m", "reactune.plans.cli", "optimise", "walker-ii"]
     command += ["--seed", "4", "--budget", str(budget), "--json", "--catalogue", str(folder)]
@@ -39,7 +39,7 @@ def test_a_signal_ends_the_campaign_safely_with_its_reason(tmp_path, number, rea
     for line in ("pump c60 stopped", "heater setpoint 25 degC", "valve in load"):
         assert line in err
     result = json.loads(out)
-    assert 3 <= result["n"] < 20
+    assert 3 <= result["n"] < 16
     assert reason in result["stop_reason"]
     with Catalogue(tmp_path) as catalogue:
         (run,) = catalogue.runs()
@@ -57,7 +57,7 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_what_it_would_have_asked(t
                 "--seed",
                 "4",
                 "--budget",
-                "20",
+                "16",
                 "--json",
                 "--catalogue",
                 whole,
@@ -68,13 +68,13 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_what_it_would_have_asked(t
     capsys.readouterr()
     code, _, err = interrupted(killed, signal.SIGKILL, 10)
     assert code == -signal.SIGKILL
-    told = err.count("/20 ")
+    told = err.count("/16 ")
     assert main(["runs", "--catalogue", killed]) == 0
     uid = capsys.readouterr().out.split()[0]
 
     assert main(["optimise", "--resume", uid, "--json", "--catalogue", killed]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["n"] == 20
+    assert result["n"] == 16
     with Catalogue(killed) as after, Catalogue(whole) as before:
         crashed, resumed = after[uid], after[result["uid"]]
         assert resumed.start["resumes"] == crashed.uid
@@ -90,6 +90,6 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_what_it_would_have_asked(t
                 assert one[key] == other[key]
             assert np.array_equal(one["trace"], other["trace"])
     assert main(["replay", result["uid"], "--catalogue", killed]) == 0
-    assert capsys.readouterr().out == "20 of 20 asks identical\n"
+    assert capsys.readouterr().out == "16 of 16 asks identical\n"
     assert main(["optimise", "--resume", result["uid"], "--catalogue", killed]) == 2
-    assert "needs no resuming: budget: 20 of 20 experiments done" in capsys.readouterr().err
+    assert "needs no resuming: budget: 16 of 16 experiments done" in capsys.readouterr().err

@@ -1,0 +1,96 @@
+"""The optimisers behind one contract, and the choice among them that a problem states."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from .problem import Problem
+from .snobfit import Best, Measured, Snobfit
+from .space import Space
+
+Floats = NDArray[np.float64]
+
+
+class Engine(Protocol):
+    """What an optimiser has to do; `reactune.analysis.snobfit.Snobfit` documents each verb.
+
+    Any n from 1, any order of tells, failed rows, results of points never asked for, and the same
+    asks for the same seed and results, also after a round trip through `state`.
+    """
+
+    def ask(self, n: int) -> Floats:
+        """Choose exactly n points (n, d) inside the box."""
+        ...
+
+    def tell(
+        self,
+        x: ArrayLike,
+        f: ArrayLike,
+        F: ArrayLike | None = None,
+        df: ArrayLike | None = None,
+        dF: ArrayLike | None = None,
+    ) -> None:
+        """Take in results; a row whose f is NaN is a failed experiment."""
+        ...
+
+    def best(self, feasible: bool = False) -> Best | None:
+        """Give the best point so far, None while there is none."""
+        ...
+
+    def why(self, x: ArrayLike) -> str:
+        """Say why a point was asked for."""
+        ...
+
+    def state(self) -> dict[str, Any]:
+        """Give everything that the next ask depends on, for `json.dumps`."""
+        ...
+
+
+def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine:
+    """Build the optimiser that a problem asks for.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its table ``[optimiser]`` names engine, model and p.
+    space : Space
+        The box to search.
+    seed : int, optional
+
+    Raises
+    ------
+    ValueError
+        If the engine is not installed, or does not work with what is; the message says what to do.
+    """
+    return Snobfit(
+        space.lower,
+        space.upper,
+        [(w.lower, w.upper, w.tolerance) for w in problem.windows],
+        resolution=space.resolution,
+        p=problem.optimiser.p,
+        model=problem.optimiser.model,
+        seed=seed,
+        measured=composition(problem, space),
+        scales=space.scales,
+    )
+
+
+def composition(problem: Problem, space: Space) -> Measured:
+    """Say how goal and windowed properties of a problem follow from the measured fractions."""
+    expressions = [problem.goal, *(window.expression for window in problem.windows)]
+    mentioned = {name for expression in expressions for name in expression.names}
+    named = [name for name in problem.variables if name in mentioned]
+
+    def compose(y: Floats, x: Floats) -> tuple[Floats, Floats]:
+        rows = space.to_conditions(x) if named else []
+        return problem.compose(y, {name: np.array([row[name] for row in rows]) for name in named})
+
+    count = len(problem.measured)
+    return Measured(count, compose, "fractions" if count > 1 else "positive")
+
+
+def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:
+    """Continue the optimiser of a problem from its `state`."""
+    return Snobfit.from_state(state, composition(problem, Space.of(problem)))

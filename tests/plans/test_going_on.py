@@ -1,0 +1,173 @@
+"""Stored runs that are cut off, damaged, foreign or resumed before."""
+
+import errno
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from bluesky import RunEngine
+from bluesky.plans import count
+from ophyd.sim import det
+
+from reactune.analysis.catalogue import Catalogue
+from reactune.analysis.journal import Journal
+from reactune.analysis.rediscovery import feed, lineage
+from reactune.plans.cli import main
+
+
+@pytest.fixture
+def foreign(tmp_path):
+    """A catalogue that holds another plan's run only, and its uid."""
+    with Catalogue(tmp_path, writing=True) as catalogue:
+        engine = RunEngine({}, context_managers=[])
+        engine.subscribe(catalogue.record)
+        engine(count([det]))
+        return tmp_path, catalogue[-1].uid
+
+
+def test_a_run_that_is_no_campaign_is_listed_and_refused_elsewhere(foreign, capsys):
+    folder, uid = foreign
+    assert main(["runs", "--catalogue", str(folder)]) == 0
+    assert uid[:8] in capsys.readouterr().out
+    for command in (["show"], ["replay"], ["rediscover"], ["optimise", "--resume"]):
+        assert main([*command, uid, "--catalogue", str(folder)]) == 2
+        out, err = capsys.readouterr()
+        assert "is not a campaign: its plan is 'count', not 'optimise'" in err
+        assert out == ""
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """A finished campaign of six: its catalogue and its uid."""
+    folder = tmp_path_factory.mktemp("stored")
+    campaign = ["optimise", "walker-ii", "--seed", "4", "--budget", "6"]
+    assert main([*campaign, "--json", "--catalogue", str(folder)]) == 0
+    with Catalogue(folder) as catalogue:
+        return folder, catalogue[-1].uid
+
+
+@pytest.fixture
+def cut_off(stored, tmp_path):
+    """What a crash leaves: the journal's first lines, up to a given number of events."""
+    folder, uid = stored
+    (journal,) = (folder / "journal").iterdir()
+
+    def cut(events):
+        kept = []
+        for line in journal.read_bytes().splitlines(keepends=True):
+            kept.append(line)
+            events -= json.loads(line).get("name") == "event"
+            if not events:
+                break
+        (tmp_path / "journal").mkdir()
+        (tmp_path / "journal" / journal.name).write_bytes(b"".join(kept))
+        return tmp_path, uid
+
+    return cut
+
+
+def test_an_experiment_whose_decision_was_not_stored_is_judged_when_resumed(
+    stored, cut_off, capsys
+):
+    folder, uid = cut_off(7)  # four facts, three decisions
+    resume = ["optimise", "--json", "--catalogue", str(folder), "--resume"]
+    assert main([*resume, uid]) == 0
+    resumed = json.loads(capsys.readouterr().out)
+    main(["show", uid, "--json", "--catalogue", str(stored[0])])
+    whole = json.loads(capsys.readouterr().out)
+    assert resumed["n_unjudged"] == 0
+    for key in ("best", "best_feasible", "n", "n_feasible", "stop_reason"):
+        assert resumed[key] == whole[key]
+    with Catalogue(folder) as catalogue:
+        parts = [run.table("primary") for run in lineage(catalogue, resumed["uid"]).runs]
+    hours = [(part["lab_time"].max() - part["lab_time"].min() + 780) / 3600 for part in parts]
+    assert [len(part) for part in parts] == [4, 2]
+    assert resumed["lab_hours"] == pytest.approx(sum(hours))
+
+    assert main([*resume, uid]) == 2  # not a second time, beside the first
+    assert f"has been resumed as run {resumed['uid'][:8]}" in capsys.readouterr().err
+
+
+def test_a_campaign_goes_on_with_another_rig_file_of_the_same_method(cut_off, tmp_path, capsys):
+    folder, uid = cut_off(8)
+    source = Path(__file__).parents[2] / "devices" / "rigs" / "walker.toml"
+    same, other = tmp_path / "same.toml", tmp_path / "other.toml"
+    text = source.read_text()
+    same.write_text(text.replace('title  = "', 'title  = "Moved: ').replace("250000", "200000"))
+    assert "time = 11.4" in " ".join(text.split())
+    other.write_text(text.replace("11.40", "11.45").replace("11.4,", "11.45,"))
+    resume = ["optimise", "--resume", uid, "--json", "--catalogue", str(folder), "--rig"]
+    assert main([*resume, str(other)]) == 2
+    assert "another HPLC method" in capsys.readouterr().err
+    assert main([*resume, str(same)]) == 0
+    result = json.loads(capsys.readouterr().out)
+    with Catalogue(folder) as catalogue:
+        assert catalogue[result["uid"]].start["rig"]["title"].startswith("Moved: ")
+
+
+def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys):
+    folder, uid = cut_off(8)
+    resume = ["optimise", "--resume", uid, "--json", "--catalogue", str(folder)]
+    assert main(resume) == 0
+    later = json.loads(capsys.readouterr().out)["uid"]
+    first, second = sorted((folder / "journal").iterdir())
+    lines = second.read_bytes().splitlines(keepends=True)
+    second.write_bytes(b"".join([*lines[:4], lines[4][:30] + b"\n", *lines[5:]]))
+    assert main(["show", later, "--catalogue", str(folder)]) == 2
+    assert "Line 5 of the journal" in capsys.readouterr().err
+    second.write_bytes(b"".join(lines))
+    first.unlink()
+    for name in ("catalog.db", "catalog.id", "storage.db"):
+        (folder / name).unlink()
+    for command in ("show", "replay", "rediscover"):
+        assert main([command, later, "--catalogue", str(folder)]) == 2
+        assert f"begins with '{uid}'" in capsys.readouterr().err
+
+
+def test_a_summary_is_shown_where_no_page_can_be_written(stored, tmp_path, capsys):
+    folder = tmp_path / "archive"
+    shutil.copytree(stored[0], folder)
+    shutil.rmtree(folder / "reports")
+    (folder / "reports").write_text("in the way")
+    assert main(["show", stored[1], "--catalogue", str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert "BEST FEASIBLE" in out
+    assert "No page and picture" in err
+
+
+def test_documents_that_no_disk_took_are_no_success(tmp_path, capsys, caplog, monkeypatch):
+    real = Journal.append
+
+    def full(journal, line):
+        if b'"name": "stop"' in journal._held + line:
+            journal._held += line
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(journal, line)
+
+    monkeypatch.setattr(Journal, "append", full)
+    campaign = ["optimise", "walker-ii", "--seed", "4", "--budget", "1", "--json"]
+    assert main([*campaign, "--catalogue", str(tmp_path)]) == 1
+    assert json.loads(capsys.readouterr().out)["n"] == 1
+    assert "IS NOT BEING SAVED" in caplog.text
+
+
+def test_three_failures_do_not_keep_a_mended_rig_from_going_on(lab):
+    lab.campaign(lab.agent(budget=5))
+    clogged = [{**fact, "valid": 0.0, "reason": "clogged"} for fact in lab.events("primary")[:3]]
+    agent = lab.agent(budget=5)
+    assert feed(agent, clogged) == []
+    assert agent.should_stop() == (True, "3 experiments in a row failed; the last: clogged")
+    assert agent.finished() is None
+    lab.documents.clear()
+    lab.campaign(agent)
+    assert [fact["number"] for fact in lab.events("primary")] == [4, 5]
+    assert agent.finished() == "budget: 5 of 5 experiments done"
+
+
+def test_an_experiment_that_was_recorded_twice_is_replayed_once(lab):
+    lab.campaign(lab.agent(budget=3))
+    first, second, third = lab.events("primary")
+    agent = lab.agent(budget=3)
+    assert feed(agent, [first, second, second, third]) == []
+    assert len(agent.conclusions) == 3

@@ -1,0 +1,79 @@
+"""An IPython session, and a rig whose instruments are emulated by another process."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from reactune.devices.rig import FlowRig, load
+from reactune.plans.cli import main
+
+
+def test_a_shell_says_simulated_runs_a_campaign_and_ends(tmp_path):
+    typed = """\
+RE(optimise({**Problem.load("walker-v").to_dict(), "budget": 2}, seed=3))
+summary()
+print(replay(cat, last().uid).identical, "identical")
+safe()
+"""
+    done = subprocess.run(
+        [sys.executable, "-m", "reactune.plans.cli", "shell", "--catalogue", str(tmp_path)],
+        input=typed,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "reactune  SIMULATED" in done.stdout
+    assert "sim In [1]" in done.stdout
+    assert "2/2" in done.stdout
+    assert "BEST FEASIBLE" in done.stdout
+    assert "2 identical" in done.stdout
+    assert "heater setpoint 25 degC" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+@pytest.fixture
+def emulated(tmp_path):
+    """A rig file that points to emulators in another process."""
+    file = tmp_path / "rig.toml"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "reactune.plans.cli", "emulate", "--write", str(file)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    for line in process.stdout:
+        if "Ctrl-C ends it" in line:
+            break
+    yield file
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) == 0
+    process.stdout.close()
+
+
+def test_a_rig_on_emulators_of_another_process_runs_in_real_time_and_says_simulated(emulated):
+    with FlowRig.open(load(emulated)) as rig:
+        assert not rig.clock.simulated
+        assert rig.simulated
+        rig.clock.wait(rig.flow({"temperature": 30, "flow_c60": 50, "flow_sultine": 25}), 10)
+        assert rig.pumps["sultine"].flow.get() == pytest.approx(25)
+    assert rig.last_report.confirmed
+
+
+def test_safe_brings_a_rig_to_its_safe_state(emulated, capsys):
+    assert main(["safe", "--rig", str(emulated)]) == 0
+    lines = capsys.readouterr().out
+    for line in ("pump c60 stopped", "pump sultine stopped", "heater setpoint", "valve in load"):
+        assert line in lines
+
+
+def test_an_instrument_that_is_not_there_is_named(emulated, capsys, tmp_path):
+    away = tmp_path / "away.toml"
+    text = emulated.read_text()
+    port = text.split("[transports.heater]")[1].split('url = "')[1].split('"')[0]
+    away.write_text(text.replace(port, "socket://127.0.0.1:1"))
+    assert main(["safe", "--rig", str(away)]) == 1
+    err = capsys.readouterr().err
+    assert "socket://127.0.0.1:1" in err
+    assert "Traceback" not in err
