@@ -27,6 +27,9 @@ MOST = 120
 JUDGES = 768
 """Functions drawn to judge the points already measured."""
 
+DOUBT = 1.0
+"""What a point outside the windows costs when one is handed over, in scatters of a repeat."""
+
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
 
@@ -179,3 +182,11 @@ def judge(surrogate: Surrogate) -> Outcomes:
     The draws are the same each time, so that asking does not change the answer.
     """
     return surrogate.draw(JUDGES, np.random.default_rng(0))(surrogate.z)
+
+
+def with_doubt(surrogate: Surrogate, outcomes: Outcomes) -> Floats:
+    """Give the expected goal of each point plus what its probability to be outside costs, (K,)."""
+    goal, inside = outcomes.f.mean(axis=1), outcomes.inside
+    best = int(np.where(inside >= LIKELY, goal, np.inf).argmin())
+    scatter = float(surrogate.spread(surrogate.z[best], repeat=True)[0])
+    return np.asarray(goal + DOUBT * scatter * (1 - inside))
