@@ -21,6 +21,7 @@ from . import merit
 from .chromatogram import Method, analyse
 from .engines import engine_of, restored
 from .problem import Problem
+from .snobfit import Best, Snobfit, Verdict
 from .space import Space
 from .standing import Conclusion, Standing, stand
 
@@ -29,6 +30,7 @@ FAILURES_IN_A_ROW = 3
 
 _NUMBERS = (
     "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_feasible",
+    "handed_over", "probability_feasible",
 )  # fmt: skip
 _TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
 _OWN_KEYS = {*_NUMBERS, *_TEXTS}  # of a decision, beside those of what is measured
@@ -206,13 +208,21 @@ class Agent:
             asked.why if asked else "given",
         )  # fmt: skip
         self.conclusions.append(conclusion)
-        self.optimiser.tell(
+        told = (
             self.space.to_box(conditions)[None, :],
             [conclusion.f],
             conclusion.F[None, :],
             [conclusion.f_sd],
             conclusion.F_sd[None, :],
         )
+        if isinstance(self.optimiser, Snobfit):  # the only engine that models what is measured
+            y, dy = (
+                np.array([[values[name] for name in names]])
+                for values in (conclusion.fractions, conclusion.sd)
+            )
+            self.optimiser.tell(*told, y, dy)
+        else:
+            self.optimiser.tell(*told)
         return conclusion
 
     # -- the protocols of bluesky-adaptive ------------------------------------
@@ -398,6 +408,9 @@ class Agent:
                     f"goal reached: {self.problem.goal.text} = {reached:.4g} in experiment "
                     f"{self.conclusions[best].number} (asked for {stop.goal:g})"
                 )
+        waiting = self._queue or done < len(self._asked)
+        if stop.verdict and not waiting and (verdict := self.verdict()) is not None:
+            return verdict.text
         if stop.patience is not None:
             leader = best if best is not None else standing.best
             since = done - (leader + 1 if leader is not None else 0)
@@ -406,6 +419,25 @@ class Agent:
         if done >= budget:
             return f"budget: {done} of {budget} experiments done"
         return None
+
+    def verdict(self) -> Verdict | None:
+        """Give the optimiser's verdict on whether going on is of use, with its evidence."""
+        return self.optimiser.verdict() if isinstance(self.optimiser, Snobfit) else None
+
+    def handed_over(self) -> tuple[int, Best] | None:
+        """Give the experiment to hand over: lowest expected goal among those likely feasible.
+
+        Returns
+        -------
+        (int, Best) or None
+            Index of its first experiment, and what is known of it; None while there is none.
+        """
+        best = self.optimiser.best(feasible=True)
+        if best is None:
+            return None
+        span = self.space.upper - self.space.lower
+        x = np.array([self.space.to_box(c.conditions) for c in self.conclusions])
+        return int((np.abs(x - best.x) / span).max(axis=1).argmin()), best
 
     def digest(self) -> str:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""
@@ -419,6 +451,7 @@ class Agent:
         last, standing = self.conclusions[-1], self.standing()
         i = len(self.conclusions) - 1
         sign = self.problem.sign
+        handed = self.handed_over()
         data: dict[str, float | str] = {
             "number": float(last.number),
             "valid": float(last.valid),
@@ -435,6 +468,8 @@ class Agent:
             "flags": "; ".join(last.flags),
             "best": _number(standing.best),
             "best_feasible": _number(standing.best_feasible),
+            "handed_over": _number(handed[0] if handed else None),
+            "probability_feasible": handed[1].probability_feasible if handed else math.nan,
             "digest": self.digest(),
         }
         for name in self.problem.measured:

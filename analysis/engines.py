@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .problem import Problem
-from .snobfit import Best, Snobfit
+from .snobfit import Best, Measured, Snobfit
 from .space import Space
 from .sqsnobfit_engine import SQSnobFit
 
@@ -70,10 +70,33 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
     common: dict[str, Any] = {"resolution": space.resolution, "p": stated.p, "seed": seed}
     if stated.engine == "sqsnobfit":
         return SQSnobFit(space.lower, space.upper, windows, **common)
-    return Snobfit(space.lower, space.upper, windows, model=stated.model, **common)
+    return Snobfit(
+        space.lower,
+        space.upper,
+        windows,
+        model=stated.model,
+        measured=composition(problem, space),
+        scales=space.scales,
+        **common,
+    )
+
+
+def composition(problem: Problem, space: Space) -> Measured:
+    """Say how goal and windowed properties of a problem follow from the measured fractions."""
+    expressions = [problem.goal, *(window.expression for window in problem.windows)]
+    mentioned = {name for expression in expressions for name in expression.names}
+    named = [name for name in problem.variables if name in mentioned]
+
+    def compose(y: Floats, x: Floats) -> tuple[Floats, Floats]:
+        rows = space.to_conditions(x) if named else []
+        return problem.compose(y, {name: np.array([row[name] for row in rows]) for name in named})
+
+    count = len(problem.measured)
+    return Measured(count, compose, "fractions" if count > 1 else "positive")
 
 
 def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:
     """Continue the optimiser of a problem from its `state`."""
-    kind = SQSnobFit if problem.optimiser.engine == "sqsnobfit" else Snobfit
-    return kind.from_state(state)
+    if problem.optimiser.engine == "sqsnobfit":
+        return SQSnobFit.from_state(state)
+    return Snobfit.from_state(state, composition(problem, Space.of(problem)))

@@ -250,6 +250,36 @@ class Problem(Part):
             failure="; ".join(wrong) or None,
         )
 
+    def compose(
+        self,
+        measured: NDArray[np.float64],
+        conditions: Mapping[str, NDArray[np.float64]],
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Compute the goal to minimise and the constrained properties of many experiments.
+
+        Parameters
+        ----------
+        measured : ndarray, shape (n, q)
+            The measured quantities, in the order of `measured`.
+        conditions : mapping of str to ndarray, shape (n,)
+            The variables.
+
+        Returns
+        -------
+        f : ndarray, shape (n,)
+        F : ndarray, shape (n, m)
+            Infinite or nan where an expression divides by 0.
+        """
+        values: dict[str, NDArray[np.float64]] = {
+            **{name: np.asarray(number) for name, number in self.fixed.items()},
+            **conditions,
+            **dict(zip(self.measured, measured.T, strict=True)),
+        }
+        n = len(measured)
+        F = [np.broadcast_to(window.expression(values), n) for window in self.windows]
+        f = self.sign * np.broadcast_to(self.goal(values), n)
+        return f, np.array(F).reshape(len(F), n).T
+
     def outside_limits(self, conditions: Mapping[str, float]) -> str | None:
         """Say why these conditions must not be tried, or None if they may.
 

@@ -157,13 +157,13 @@ class Optimiser(Part):
     ----------
     engine : {"snobfit", "sqsnobfit"}
     model : str
-        What the engine fits, see the engine.
+        What the engine fits, see the engine; "composite" (goal and windows apart) or "merit".
     p : float
         Share of the points that explore instead of following the model.
     """
 
     engine: Literal["snobfit", "sqsnobfit"] = "snobfit"
-    model: str = "merit"
+    model: str = "composite"
     p: float = Field(default=0.5, strict=True, ge=0, le=1)
 
 
@@ -176,10 +176,14 @@ class Stop(Part):
         Stop at a feasible point whose goal, as the user states it, is at least this good.
     patience : int, optional
         Stop after so many experiments without improvement.
+    verdict : bool
+        Stop when the optimiser is sure that going on is of no use: the windows cannot all be met,
+        or no improvement beyond the noise is to be expected.
     """
 
     goal: float | None = Field(default=None, strict=True, allow_inf_nan=False)
     patience: int | None = Field(default=None, strict=True, ge=1)
+    verdict: bool = Field(default=True, strict=True)
 
 
 def _closed(lower: float, upper: float) -> tuple[float | None, float | None]:

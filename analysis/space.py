@@ -28,6 +28,9 @@ from .problem import Problem, ProblemError
 
 FloatArray = NDArray[np.float64]
 
+_SCALES = {"degC": "celsius", "K": "reciprocal"}
+"""The scale of a variable with this unit; others are taken as they are."""
+
 _ROOM = 1e-9  # relative width below which a coordinate has no room to search
 
 
@@ -45,6 +48,10 @@ class Space:
         Their units; "" for a fraction.
     lower, upper : ndarray, shape (d,)
         The box [`units`].
+    scales : tuple of str, length d
+        The scale on which chemistry is smooth in each coordinate, as `Snobfit` names them: totals
+        (so residence times) by their logarithm, fractions by their log-ratio, temperatures by
+        their reciprocal.
     resolution : ndarray, shape (d,), or None
         Below this distance in every coordinate two points are the same experiment.  None if the
         problem states no resolution.
@@ -68,6 +75,7 @@ class Space:
         for name, low, high in zip(self.names, self.lower, self.upper, strict=True):
             if high - low <= _ROOM * max(abs(low), abs(high)):
                 raise _refusal(f"they leave no room: {name} can only be {low:.6g}")
+        self.scales = self._scales()
         self.resolution = self._resolution()
         self._middle = self._conditions((self.lower[None] + self.upper[None]) / 2)
 
@@ -144,6 +152,23 @@ class Space:
         ]
         parts.append(np.array([conditions[name] for name in self._free], dtype=float))
         return np.clip(np.concatenate(parts), self.lower, self.upper)
+
+    def _scales(self) -> tuple[str, ...]:
+        """Scale of each coordinate; linear where another would reach a pole."""
+        streams: list[str] = []
+        for group in self._groups:
+            streams += ["log", *["logit"] * (len(group.streams) - 1)]
+        wanted = streams + [
+            _SCALES.get(self._problem.variables[name].unit, "linear") for name in self._free
+        ]
+        regular = {
+            "linear": np.isfinite(self.lower),
+            "log": self.lower > 0,
+            "logit": (self.lower > 0) & (self.upper < 1),
+            "reciprocal": self.lower > 0,
+            "celsius": self.lower > -273.15,
+        }
+        return tuple(s if regular[s][i] else "linear" for i, s in enumerate(wanted))
 
     def _resolution(self) -> FloatArray | None:
         """Resolutions of the variables in the box's coordinates."""

@@ -2,7 +2,8 @@
 
 W. Huyer and A. Neumaier, ACM Trans. Math. Softw. 2008, 35, 9, with the soft constraints of Walker
 et al., React. Chem. Eng. 2017, 2, 785. Rooms: `table` (what was told), `boxes` (branch), `models`
-and `minq` (fit), `batch` (the classes of points), and here the face.
+and `minq` (fit of the merit), `scales`, `gp` and `composite` (fit of goal and windowed properties
+apart), `batch` (the classes of points), `ranking`, `verdict`, and here the face.
 
 Boxes and models are rebuilt from the table of results at each ask. So it does not matter in which
 batches the results came, and a changed merit is a new job by itself.
@@ -10,24 +11,25 @@ batches the results came, and a changed merit is a new job by itself.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..merit import Windows, reference, soft_merit
-from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose
-from .table import EXACT, Points, Table
+from ..merit import reference
+from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
+from .composite import LIKELY, Surrogate, judge
+from .local import constrained_minima
+from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
+from .scales import Coordinates, Measured
+from .search import Search, propose
+from .shaping import compromise, order, tamed, with_room
+from .table import Points, Table
+from .verdict import Verdict, give
 
-__all__ = ["Best", "Snobfit"]
+__all__ = ["Best", "Measured", "Snobfit", "Verdict"]
 
 Floats = NDArray[np.float64]
-Tolerance = float | tuple[float | None, float | None] | None
-Window = tuple[float | None, float | None, Tolerance]
-
-PATIENCE = 50
-"""Experiments without a feasible one after which the goal counts too (Walker et al. 2017)."""
 
 WHY = {
     MODEL: "class 1: minimum of the quadratic model around the best point",
@@ -37,32 +39,6 @@ WHY = {
     FILL: "class 5: fills a gap between the points",
     REPLICATE: "replicate: no place is left in the box at this resolution",
 }
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best point so far.
-
-    Attributes
-    ----------
-    x : (d,) array
-        Where, in the user's units.
-    f : float
-        Goal measured there, the mean of its repeats.
-    F : (m,) array
-        Windowed properties measured there.
-    merit : float
-        What ranks the points now: f itself without windows; else the penalty p while no point is
-        feasible (for at most 50 experiments), then the soft merit.
-    feasible : bool
-        Whether it is inside all windows.
-    """
-
-    x: Floats
-    f: float
-    F: Floats
-    merit: float
-    feasible: bool
 
 
 class Snobfit:
@@ -80,10 +56,17 @@ class Snobfit:
         1e-5 of the box.
     p : float
         Share of exploring points (class 4) among those that class 1 leaves, 0 to 1.
-    model : {"merit"}
-        What is modelled: the merit itself.
+    model : {"composite", "merit"}
+        What is modelled: goal and windowed properties (or the measured quantities) apart, or the
+        merit. Without windows and measured quantities both are the same.
     seed : int, optional
         Same seed and same results, same asks.
+    measured : Measured, optional
+        What the experiments measure, and how goal and properties follow from it; then `tell` needs
+        y, and the composite model is one of y.
+    scales : sequence of str, optional
+        On what scale the composite model sees each variable: "linear", "log", "logit",
+        "reciprocal" (absolute temperature) or "celsius" (1/T of a temperature in degC).
 
     Raises
     ------
@@ -107,8 +90,10 @@ class Snobfit:
         *,
         resolution: ArrayLike | None = None,
         p: float = 0.5,
-        model: str = "merit",
+        model: str = "composite",
         seed: int | None = None,
+        measured: Measured | None = None,
+        scales: Sequence[str] | None = None,
     ) -> None:
         self.lower = np.atleast_1d(np.array(lower, dtype=float))
         self.upper = np.atleast_1d(np.array(upper, dtype=float))
@@ -122,11 +107,11 @@ class Snobfit:
             raise ValueError(
                 f"lower must be below upper, both finite: {self.lower} and {self.upper} are not"
             )
-        if model != "merit":
-            raise ValueError(f'model must be "merit", not {model!r}')
+        if model not in ("composite", "merit"):
+            raise ValueError(f'model must be "composite" or "merit", not {model!r}')
         if not 0.0 <= p <= 1.0:
             raise ValueError(f"p, the share of exploring points, must be from 0 to 1, not {p}")
-        self.windows = Windows.of([_closed(w) for w in windows or ()])
+        self.windows = as_windows(windows)
         gap = 1e-5 * self._span if resolution is None else np.asarray(resolution, dtype=float)
         if gap.shape not in ((), self.lower.shape) or not (np.isfinite(gap) & (gap > 0)).all():
             raise ValueError(
@@ -136,9 +121,15 @@ class Snobfit:
         self.resolution = np.broadcast_to(gap, self.lower.shape).copy()
         self.p, self.model = float(p), model
         self._rng = np.random.default_rng(seed)
-        self._table = Table(self.lower.size, len(self.windows), self.resolution)
+        self.measured = measured
+        self._coordinates = Coordinates(self.lower, self.upper, scales)
+        self._table = Table(
+            self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
+        )
+        self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
         self._asked: Floats = np.zeros((0, self.lower.size))
         self._kinds: list[int] = []
+        self._notes: list[str] = []
         self._pending: list[int] = []  # rows of _asked
         self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
 
@@ -161,11 +152,23 @@ class Snobfit:
         """
         if n < 1:
             raise ValueError(f"ask for at least 1 point, not {n}")
-        places, kinds = compose(n, self._known(), self.p, self.resolution / self._span, self._rng)
+        known, resolution = self._known(), self.resolution / self._span
+        surrogate, leads, notes = self._surrogate(), None, dict[bytes, str]()
+        if surrogate is not None:
+            pending = self._coordinates.to_cube(self._asked[self._pending])
+            search = Search(surrogate, pending, self._rng)
+            chosen = propose(search, n, known, resolution, self._unit, self._local(resolution))
+            leads = np.array([y for y, _ in chosen]).reshape(-1, self.lower.size)
+            notes = {y.tobytes(): note for y, note in chosen}
+        elif not len(known.x) and self._composite:
+            design = latin_hypercube(n, self.lower.size, self._rng, walls=True)
+            leads = self._unit(self._coordinates.to_box(2 * design - 1))
+        places, kinds = compose(n, known, self.p, resolution, self._rng, leads)
         x: Floats = np.clip(self.lower + places * self._span, self.lower, self.upper)
         self._pending += range(len(self._kinds), len(self._kinds) + n)
         self._asked = np.vstack([self._asked, x])
         self._kinds += kinds
+        self._notes += [notes.get(y.tobytes(), "") for y in places]
         return x
 
     def tell(
@@ -175,6 +178,8 @@ class Snobfit:
         F: ArrayLike | None = None,
         df: ArrayLike | None = None,
         dF: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        dy: ArrayLike | None = None,
     ) -> None:
         """Take in results: of any points, in any order, repeats included.
 
@@ -189,9 +194,12 @@ class Snobfit:
             Windowed properties; a row with one that is not finite counts as failed.
         df, dF : (k,) and (k, m) array_like, optional
             Standard uncertainties of f and F (one number for all is enough); sqrt(eps) where 0, NaN
-            or not given. State them when there is noise, or the models believe every value.
+            or not given. State them when there is noise, or the models of the merit believe every
+            value; the composite model estimates what noise there is beyond them.
+        y, dy : (k, q) array_like
+            Measured quantities and their uncertainties, if the optimiser was made with `measured`.
         """
-        points, values, errors = self._table.rows(x, f, F, df, dF)
+        points, values, errors = self._table.rows(x, f, F, df, dF, y, dy)
         self._table.append(points, values, errors)
         for position in points:
             gap = np.abs(self._asked[self._pending] - position) / self.resolution
@@ -215,30 +223,42 @@ class Snobfit:
         """
         points = self._table.points()
         merit, _ = self._rank(points)
-        inside = points.measured & self._feasible(points.F)
-        score = (
-            np.where(inside, points.f, np.inf)
-            if feasible
-            else np.where(points.measured, merit, np.inf)
-        )
-        if not np.isfinite(score).any():
+        score, chance = merit, probability_feasible(self.windows, points.F, points.dF)
+        goal, inside = points.f, points.measured & within(self.windows, points.F)
+        surrogate = self._surrogate()
+        if surrogate is not None:
+            rows, outcomes = surrogate.rows, judge(surrogate)
+            chance, goal, score = chance.copy(), goal.copy(), score.copy()
+            chance[rows], goal[rows] = outcomes.inside, outcomes.f.mean(axis=1)
+            score[rows] = outcomes.merit(
+                current_scale(points, self.windows, self._scale, len(self._table))
+            )
+            inside = points.measured & (chance >= LIKELY)
+        allowed = inside if feasible else points.measured
+        if not allowed.any():
             return None
-        i = int(score.argmin())
+        i = int(np.where(allowed, goal if feasible else score, np.inf).argmin())
         return Best(
             points.x[i].copy(),
             float(points.f[i]),
             points.F[i].copy(),
             float(merit[i]),
             bool(inside[i]),
+            float(chance[i]),
         )
 
+    def verdict(self) -> Verdict | None:
+        """Say whether going on is worth it: see `Verdict`; None while nothing is certain."""
+        surrogate = self._surrogate()
+        return None if surrogate is None else give(surrogate, len(self._table))
+
     def why(self, x: ArrayLike) -> str:
-        """Say why a point was asked for: its SNOBFIT class in words."""
+        """Say why a point was asked for: its SNOBFIT class in words, and which window it probes."""
         position = np.asarray(x, dtype=float).reshape(self.lower.shape)
         asked = np.flatnonzero((np.abs(self._asked - position) < self.resolution).all(axis=1))
-        return (
-            WHY[self._kinds[asked[-1]]] if asked.size else "given: not asked for by the optimiser"
-        )
+        if not asked.size:
+            return "given: not asked for by the optimiser"
+        return self._notes[asked[-1]] or WHY[self._kinds[asked[-1]]]
 
     # -- state ----------------------------------------------------------------
 
@@ -254,6 +274,8 @@ class Snobfit:
             "resolution": self.resolution.tolist(),
             "p": self.p,
             "model": self.model,
+            "measured": self.measured.count if self.measured else 0,
+            "scales": list(self._coordinates.scales),
             "scale": self._scale and list(self._scale),
             "rng": self._rng.bit_generator.state,
             "told": {
@@ -264,17 +286,26 @@ class Snobfit:
             "asked": {
                 "x": self._asked.tolist(),
                 "kinds": list(self._kinds),
+                "notes": list(self._notes),
                 "pending": list(self._pending),
             },
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Continue from a `state`: the next ask is the one that the original would have given."""
+    def from_state(cls, state: Mapping[str, Any], measured: Measured | None = None) -> Self:
+        """Continue from a `state`: the next ask is the one that the original would have given.
+
+        `measured` is needed again where it was given, since no state holds a function.
+        """
         if state.get("schema") != 1:
             raise ValueError(
                 f"the optimiser's state has schema {state.get('schema')!r}, this version reads 1; "
                 "start a new optimiser and tell it the old results"
+            )
+        if state["measured"] != (measured.count if measured else 0):
+            raise ValueError(
+                f"the optimiser was made with {state['measured']} measured quantities; give the "
+                "same `measured` again"
             )
         self = cls(
             state["lower"],
@@ -283,6 +314,8 @@ class Snobfit:
             resolution=state["resolution"],
             p=state["p"],
             model=state["model"],
+            measured=measured,
+            scales=state["scales"],
         )
         self._rng.bit_generator.state = state["rng"]
         self._scale = state["scale"] and (state["scale"][0], state["scale"][1])
@@ -290,7 +323,7 @@ class Snobfit:
             state["told"],
             state["asked"],
             self.lower.size,
-            1 + len(self.windows),
+            1 + len(self.windows) + state["measured"],
         )
         self._table.append(
             np.array(told["x"], dtype=float).reshape(-1, dim),
@@ -299,6 +332,7 @@ class Snobfit:
         )
         self._asked = np.array(asked["x"], dtype=float).reshape(-1, dim)
         self._kinds, self._pending = list(asked["kinds"]), list(asked["pending"])
+        self._notes = list(asked["notes"])
         return self
 
     # -- inside ---------------------------------------------------------------
@@ -307,64 +341,58 @@ class Snobfit:
         """All positions taken, in the unit box, with what is to be minimised."""
         points = self._table.points()
         enough = points.measured.sum() > 2 * self.lower.size
-        if self._scale is None and len(self.windows) and enough and self._feasible(points.F).any():
+        inside = within(self.windows, points.F)
+        if self._scale is None and len(self.windows) and enough and inside.any():
             measured = points.measured
             self._scale = reference(points.f[measured], points.F[measured], self.windows)
         merit, error = self._rank(points)
         pending = self._asked[self._pending]
         blank = np.full(len(pending), np.nan)
         return Known(
-            (np.vstack([points.x, pending]) - self.lower) / self._span,
+            self._unit(np.vstack([points.x, pending])),
             np.r_[merit, blank],
             np.r_[error, blank],
             np.r_[~points.measured, np.zeros(len(pending), dtype=bool)],
         )
 
-    def _feasible(self, F: Floats) -> NDArray[np.bool_]:
-        """Say of each row whether it is inside all windows; a failed one is not."""
-        return np.asarray((self.windows.violation(F) == 0).all(axis=1))
-
     def _rank(self, points: Points) -> tuple[Floats, Floats]:
         """Compute what ranks each point now, and its uncertainty; NaN for failures."""
-        if not len(self.windows):
-            return points.f, points.df
-        merit, error = np.full((2, len(points.f)), np.nan)
-        f, F, df, dF = (a[points.measured] for a in (points.f, points.F, points.df, points.dF))
-        if self._scale is not None or self._feasible(F).any() or len(self._table) >= PATIENCE:
-            f0, delta = self._scale or reference(f, F, self.windows)
+        return rank(points, self.windows, self._scale, len(self._table))
 
-            def score(f: Floats, F: Floats) -> Floats:
-                return soft_merit(f, F, self.windows, f0, delta)
-        else:
+    def _surrogate(self) -> Surrogate | None:
+        """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
+        if not self._composite:
+            return None
+        if self._fitted is None or self._fitted[0] != len(self._table):
+            points = self._table.points()
+            rows = np.flatnonzero(points.measured)
+            fit = None
+            if len(rows) >= self.lower.size + 2:
+                merit = self._rank(points)[0]
+                fit = Surrogate(points, merit, self._coordinates, self.windows, self.measured)
+            self._fitted = len(self._table), fit
+        return self._fitted[1]
 
-            def score(f: Floats, F: Floats) -> Floats:
-                return self.windows.penalty(F)
+    def _local(self, resolution: Floats) -> list[Floats]:
+        """Places that local quadratics of goal and properties propose, in the unit box."""
+        points = self._table.points()
+        if self.measured is not None or not len(self.windows):
+            return []
+        points, windows = tamed(points.take(points.measured), self.windows), with_room(self.windows)
+        x, best = self._unit(points.x), int(order(points, windows).argmin())
+        found = constrained_minima(x, points, best, windows, resolution)
+        if (other := int(compromise(points, windows).argmin())) != best:
+            found += constrained_minima(x, points, other, windows, resolution)[:1]
+        return found
 
-        merit[points.measured] = score(f, F)
-        # first-order propagation by central differences over one standard uncertainty each
-        changes = [score(f + df, F) - score(f - df, F)]
-        for shift in dF.T[:, :, None] * np.eye(len(self.windows))[:, None, :]:
-            changes.append(score(f, F + shift) - score(f, F - shift))
-        error[points.measured] = np.maximum(0.5 * np.linalg.norm(changes, axis=0), EXACT)
-        return merit, error
+    @property
+    def _composite(self) -> bool:
+        """Whether a composite model differs from one of the merit."""
+        return self.model == "composite" and (len(self.windows) > 0 or self.measured is not None)
 
-
-def _closed(window: Window) -> tuple[float, float, tuple[float, float]]:
-    """Spell out open edges as infinite, and give the open side, which needs none, a tolerance."""
-    lower, upper, tolerance = window
-    low = -math.inf if lower is None else float(lower)
-    high = math.inf if upper is None else float(upper)
-    below, above = tolerance if isinstance(tolerance, Sequence) else (tolerance, tolerance)
-    return low, high, (_side(below, low, window), _side(above, high, window))
-
-
-def _side(tolerance: float | None, edge: float, window: Window) -> float:
-    """Tolerance beside an edge."""
-    if math.isinf(edge):
-        return 1.0  # never used
-    if tolerance is None:
-        raise ValueError(f"window {window}: its edge {edge:g} needs a tolerance above 0")
-    return float(tolerance)
+    def _unit(self, x: Floats) -> Floats:
+        """Points of the box in the unit box."""
+        return np.asarray((x - self.lower) / self._span)
 
 
 def _plain(value: float) -> float | None:

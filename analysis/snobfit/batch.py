@@ -45,9 +45,23 @@ class Known:
     error: Floats
     failed: Bools
 
+    def sane(self, y: Floats) -> Bools:
+        """Say for each row of y (M, d) whether the point nearest to it did not fail.
+
+        So failures repel local search.
+        """
+        if not self.failed.any():
+            return np.ones(len(y), dtype=bool)
+        return np.asarray(~self.failed[cKDTree(self.x).query(y)[1]])
+
 
 def compose(
-    size: int, known: Known, p: float, resolution: Floats, rng: np.random.Generator
+    size: int,
+    known: Known,
+    p: float,
+    resolution: Floats,
+    rng: np.random.Generator,
+    leads: Floats | None = None,
 ) -> tuple[Floats, list[int]]:
     """Choose the next places.
 
@@ -62,6 +76,8 @@ def compose(
     resolution : (d,) array
         Smallest distance between two places, in at least one coordinate.
     rng : Generator
+    leads : (L, d) array, optional
+        Places of class 1, in place of the minima of the quadratic model; or the first batch.
 
     Returns
     -------
@@ -71,10 +87,10 @@ def compose(
     """
     batch = Batch(size, known, resolution)
     if not len(known.x):
-        for y in _latin_hypercube(size, resolution.size, rng):
+        for y in latin_hypercube(size, resolution.size, rng) if leads is None else leads:
             batch.offer(y, FILL)
     elif np.isfinite(known.value).sum() >= resolution.size + 2:
-        _branch_and_fit(batch, p, rng)
+        _branch_and_fit(batch, p, rng, leads)
     _fill(batch, rng)
     return np.array(batch.places), batch.kinds
 
@@ -128,12 +144,8 @@ class Batch:
         return np.asarray(nearest >= 1.0)
 
     def sane(self, y: Floats) -> bool:
-        """Say whether the known point nearest to y did not fail: failures repel local search."""
-        failed = self.known.failed
-        if not failed.any():
-            return True
-        distance = ((self.known.x - y) ** 2).sum(axis=1)
-        return bool(distance[~failed].min(initial=np.inf) < distance[failed].min())
+        """Say whether failures do not forbid y, see `Known.sane`."""
+        return bool(self.known.sane(y[None])[0])
 
 
 def _hit(places: Floats, y: Floats, gap: Floats) -> bool:
@@ -141,9 +153,13 @@ def _hit(places: Floats, y: Floats, gap: Floats) -> bool:
     return bool((np.abs(places - y) < gap).all(axis=1).any())
 
 
-def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator) -> None:
+def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Floats | None) -> None:
     """Add points of classes 1 to 4."""
     known = batch.known
+    for y in () if leads is None else leads:
+        batch.offer(y, MODEL)
+    if not batch.open:
+        return
     boxes = Boxes(known.x, np.where(known.failed, np.inf, known.value))
     measured = np.isfinite(known.value)
     x, f, df = known.x[measured], known.value[measured], known.error[measured]
@@ -153,7 +169,7 @@ def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator) -> None:
         f, df = (f / 2 - f.min() / 2) / half, np.clip(df / 2 / half, 1e-30, 1e30)
     near = neighbours(x, min(x.shape[1] + 5, len(x) - 1), batch.resolution)
     # a batch of one leaves nothing to share out, so what it is has to be drawn
-    if not flat and (batch.size > 1 or rng.random() >= p):
+    if leads is None and not flat and (batch.size > 1 or rng.random() >= p):
         best = int(f.argmin())
         reach = np.maximum(np.abs(x[near[best]] - x[best]).max(axis=0), batch.resolution)
         _minimise_quadratic(batch, QuadraticBasis(x, best), f, df, reach, rng)
@@ -213,11 +229,16 @@ def _minimise_linear(batch: Batch, keep: int, models: LinearModels, local: Bools
                 queue = queue[np.abs(queue - y).max(axis=1) >= APART]
 
 
-def _latin_hypercube(size: int, dim: int, rng: np.random.Generator) -> Floats:
-    """Draw a few Latin hypercubes and keep the one whose closest pair is the farthest apart."""
+def latin_hypercube(size: int, dim: int, rng: np.random.Generator, walls: bool = False) -> Floats:
+    """Draw a few Latin hypercubes and keep the one whose closest pair is the farthest apart.
+
+    With `walls` the outer layers lie on the walls, from where global models see most.
+    """
     strata = np.tile(np.arange(size), (dim, 1))
     # not scipy's: it spawns generators, so that a restored state would draw another design
     designs = [(rng.permuted(strata, axis=1).T + rng.random((size, dim))) / size for _ in range(20)]
+    if walls and size > 2:
+        designs = [np.floor(size * design) / (size - 1) for design in designs]
     if size == 1:
         return designs[0]
     return max(designs, key=lambda y: float(np.asarray(cKDTree(y).query(y, k=2)[0])[:, 1].min()))

@@ -23,6 +23,8 @@ class Points:
         Goal and its uncertainty; NaN if every experiment there failed.
     F, dF : (N, m) array
         Windowed properties and their uncertainties, likewise.
+    y, dy : (N, q) array
+        Measured quantities and their uncertainties, likewise.
     """
 
     x: Floats
@@ -30,11 +32,18 @@ class Points:
     df: Floats
     F: Floats
     dF: Floats  # noqa: N815 - the field's symbol
+    y: Floats
+    dy: Floats
 
     @property
     def measured(self) -> NDArray[np.bool_]:
         """Which points have values."""
         return np.isfinite(self.f)
+
+    def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Points":
+        """Give some of the points."""
+        columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy)
+        return Points(*(column[rows] for column in columns))
 
 
 class Table:
@@ -42,18 +51,20 @@ class Table:
 
     Parameters
     ----------
-    dim, windows : int
-        Number of variables and of windowed properties.
+    dim, windows, measured : int
+        Number of variables, of windowed properties and of measured quantities.
     resolution : (d,) array
         Rows nearer than this in every coordinate are repeats of one point.
     """
 
-    def __init__(self, dim: int, windows: int, resolution: Floats) -> None:
-        self._dim, self._windows = dim, windows
+    def __init__(self, dim: int, windows: int, measured: int, resolution: Floats) -> None:
+        self._dim, self._windows, self._measured = dim, windows, measured
         self._resolution = resolution
         self.x: Floats = np.zeros((0, dim))
-        self.values: Floats = np.zeros((0, 1 + windows))  # f, then each F; NaN for a failure
-        self.errors: Floats = np.zeros((0, 1 + windows))
+        self.values: Floats = np.zeros(
+            (0, 1 + windows + measured)
+        )  # f, each F, each y; NaN: failed
+        self.errors: Floats = np.zeros_like(self.values)
         self._point = np.zeros(0, dtype=np.intp)  # the distinct point that each row repeats
         self._places: Floats = np.zeros((0, dim))
 
@@ -67,13 +78,15 @@ class Table:
         F: ArrayLike | None,
         df: ArrayLike | None,
         dF: ArrayLike | None,
+        y: ArrayLike | None = None,
+        dy: ArrayLike | None = None,
     ) -> tuple[Floats, Floats, Floats]:
-        """Check what is told and return x (k, d), values and errors (k, 1 + m)."""
+        """Check what is told and return x (k, d), values and errors (k, 1 + m + q)."""
         goal = np.atleast_1d(np.asarray(f, dtype=float))
         points = np.asarray(x, dtype=float)
         if points.ndim == 1:
             points = points.reshape(-1, self._dim) if self._dim == 1 else points[None, :]
-        count, m = goal.size, self._windows
+        count, m, q = goal.size, self._windows, self._measured
         _expect("x", points, (count, self._dim))
         _expect("f", goal, (count,))
         if not np.isfinite(points).all():
@@ -83,20 +96,32 @@ class Table:
             )
         if F is None and m and np.isfinite(goal).any():
             raise ValueError(f"F is missing: there are {m} windows, so tell F with {m} columns")
-        values = np.column_stack([goal, _matrix("F", F, count, m, np.nan)])
+        if y is None and q and np.isfinite(goal).any():
+            raise ValueError(
+                f"y is missing: {q} quantities are measured, so tell y with {q} columns"
+            )
+        if y is not None and not q:
+            raise ValueError("y is told, but the optimiser was made without measured quantities")
+        values = np.column_stack(
+            [goal, _matrix("F", F, count, m, np.nan), _matrix("y", y, count, q, np.nan)]
+        )
         goal_error = np.asarray(EXACT if df is None else df, dtype=float)
         goal_error = np.full(count, goal_error) if goal_error.ndim == 0 else goal_error
         _expect("df", goal_error, (count,))
-        errors = np.column_stack([goal_error, _matrix("dF", dF, count, m, EXACT)])
+        errors = np.column_stack(
+            [goal_error, _matrix("dF", dF, count, m, EXACT), _matrix("dy", dy, count, q, EXACT)]
+        )
         if (errors < 0).any():
-            raise ValueError("df or dF is negative; an uncertainty is above 0, or NaN if unknown")
+            raise ValueError(
+                "df, dF or dy is negative; an uncertainty is above 0, or NaN if unknown"
+            )
         failed = ~np.isfinite(values).all(axis=1)
         values[failed] = np.nan
         errors = np.where(failed[:, None] | np.isnan(errors), EXACT, np.maximum(errors, EXACT))
         if not np.isfinite(errors).all():
             raise ValueError(
-                f"df or dF is infinite in row {_first_bad(errors)}; tell NaN as f of an experiment "
-                "that says nothing"
+                f"df, dF or dy is infinite in row {_first_bad(errors)}; tell NaN as f of an "
+                "experiment that says nothing"
             )
         return points, values, errors
 
@@ -129,11 +154,17 @@ class Table:
             error = np.sqrt(np.maximum(scatter / free, 1.0) / total)
         # repeats that differ beyond all numbers are worthless, not infinite
         error = np.where(np.isfinite(mean), np.minimum(error, 1e150), np.nan)
-        return Points(self._places, mean[:, 0], error[:, 0], mean[:, 1:], error[:, 1:])
+        first = 1 + self._windows  # column of the first measured quantity
+        return Points(
+            self._places,
+            mean[:, 0], error[:, 0],
+            mean[:, 1:first], error[:, 1:first],
+            mean[:, first:], error[:, first:],
+        )  # fmt: skip
 
     def _sum(self, rows: Floats, point: NDArray[np.intp]) -> Floats:
         """Add up rows point by point."""
-        total = np.zeros((len(self._places), 1 + self._windows))
+        total = np.zeros((len(self._places), rows.shape[1]))
         np.add.at(total, point, rows)
         return total
 

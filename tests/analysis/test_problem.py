@@ -324,7 +324,7 @@ def plain(value):
         return all(isinstance(k, str) and "." not in k and plain(v) for k, v in value.items())
     if isinstance(value, list):
         return all(map(plain, value))
-    return value is None or type(value) in (str, int) or (type(value) is float and value < math.inf)
+    return value is None or type(value) in (str, int, bool) or (type(value) is float and value < math.inf)
 
 
 @pytest.mark.parametrize("name", ["walker-i", "walker-iii", "walker-vi", PYTHON_3])
@@ -355,8 +355,8 @@ def test_resolved_form_spells_out_defaults():
         "schema": 1, "title": "", "maximise": "Y", "measured": ["Y"],
         "constraints": [{"of": "Y", "within": [None, 0.5], "tolerance": [0.1, 0.1]}],
         "budget": 100, "batch": 7,
-        "optimiser": {"engine": "snobfit", "model": "merit", "p": 0.5},
-        "stop": {"goal": 0.9, "patience": 20},
+        "optimiser": {"engine": "snobfit", "model": "composite", "p": 0.5},
+        "stop": {"goal": 0.9, "patience": 20, "verdict": True},
         "variables": {"T": {"range": [1.0, 2.0], "unit": ""}},
         "fixed": {}, "limits": {"T": {"of": "T", "within": [1.5, None], "unit": ""}},
     }  # fmt: skip
@@ -534,7 +534,7 @@ Never try outside (hard limits):
   this leaves F_C60 + F_sult from 10.0 to 100.0 uL/min
   this leaves F_sult / (F_C60 + F_sult) from 0.333 to 0.667
 Budget: 100 experiments in batches of 7: 14 x 7 + 2.
-Optimiser: snobfit, model merit, p = 0.5.
+Optimiser: snobfit, model composite, p = 0.5.
 Stop at a feasible point with X3 at most 0.005.
 Takes at worst 72.3 h.
 Uses at worst: F_C60 21.5 mL, F_sult 33.2 mL."""

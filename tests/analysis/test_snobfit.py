@@ -197,7 +197,7 @@ def test_a_repeat_after_a_failure_counts() -> None:
     o.tell([[0.5]], [math.nan])
     assert o.best() is None
     o.tell([[0.5]], [2.0])
-    assert o.best() == Best(pytest.approx([0.5]), 2.0, pytest.approx([]), 2.0, True)
+    assert o.best() == Best(pytest.approx([0.5]), 2.0, pytest.approx([]), 2.0, True, 1.0)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-9, 1e9, 1e300])
@@ -263,7 +263,9 @@ def test_points_outside_the_box_are_used_but_never_asked() -> None:
         ({"lower": [0], "upper": [1, 2]}, "same length"),
         ({"lower": [0], "upper": [math.inf]}, "finite"),
         ({"p": 1.5}, "from 0 to 1"),
-        ({"model": "composite"}, "model must be"),
+        ({"model": "quadratic"}, "model must be"),
+        ({"scales": ["log"]}, "does not exist all over"),
+        ({"scales": ["cubic"]}, "scales must name"),
         ({"resolution": 0.0}, "resolution"),
         ({"resolution": [0.1, 0.1]}, "resolution"),
         ({"windows": [(2.0, 1.0, 0.1)]}, "window"),

@@ -1,0 +1,181 @@
+"""Composite model: goal and windowed properties modelled apart, and the batch that gains most.
+
+A Gaussian process for each quantity that was measured, or for the goal and each property where
+nothing else was told. Functions drawn from their posterior are composed to goal and properties, so
+that the uncertainty of a ratio or a sum, and the probability to be inside all windows, come out
+right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `Coordinates`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..merit import Windows, f_star
+from .gp import GaussianProcess
+from .scales import Coordinates, Measured, Smooth
+from .shaping import room, room_error, tamed, with_room
+from .table import Points
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+MOST = 120
+"""Points that a model is made of: the nearest to the best one, if there are more."""
+
+JUDGES = 768
+"""Functions drawn to judge the points already measured."""
+
+LIKELY = 0.5
+"""Probability to be inside all windows from which on a point counts as feasible."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Goal and properties of M points in S functions drawn from the posterior.
+
+    Attributes
+    ----------
+    f : (M, S) array
+    violation : (M, S) array
+        Root of the sum of squared violations, in units of the tolerances; 0 inside all windows.
+    """
+
+    f: Floats
+    violation: Floats
+
+    def merit(self, scale: tuple[float, float] | None) -> Floats:
+        """Give the expected merit of each point, (M,): the penalty alone without f0 and delta."""
+        penalty = 2 * self.violation**2 / (1 + self.violation**2)
+        goal = f_star(self.f, *scale) if scale else 0.0
+        return np.asarray((goal + penalty).mean(axis=1))
+
+    @property
+    def inside(self) -> Floats:
+        """Probability of each point to be inside all windows, (M,)."""
+        return np.asarray((self.violation == 0).mean(axis=1))
+
+
+class Surrogate:
+    """What is known of goal and properties everywhere.
+
+    Parameters
+    ----------
+    points : Points
+    merit : (N,) array
+        What ranks them; NaN for failures.
+    coordinates : Coordinates
+    windows : Windows
+    measured : Measured or None
+        None: goal and properties themselves are modelled.
+
+    Attributes
+    ----------
+    rows : (K,) int array
+        The points it is made of: measured ones, the nearest to the best if there are many.
+    z : (K, d) array
+        Where they are, in the cube.
+    """
+
+    def __init__(
+        self,
+        points: Points,
+        merit: Floats,
+        coordinates: Coordinates,
+        windows: Windows,
+        measured: Measured | None,
+    ) -> None:
+        self.coordinates, self.windows = coordinates, with_room(windows)
+        rows = np.flatnonzero(points.measured)
+        if len(rows) > MOST:
+            cube = coordinates.to_cube(points.x[rows])
+            distance = ((cube - cube[merit[rows].argmin()]) ** 2).sum(axis=1)
+            rows = np.sort(rows[np.argsort(distance, kind="stable")[:MOST]])
+        self.rows = rows
+        points = points.take(rows)
+        self.z: Floats = coordinates.to_cube(points.x)
+        self._compose = measured.compose if measured else None
+        self.composed = measured is not None
+        if measured is None:
+            points = tamed(points, windows)
+            y, error = (
+                np.column_stack([points.f, points.F]),
+                np.column_stack([points.df, points.dF]),
+            )
+        else:
+            y, error = points.y, points.dy
+        self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
+        self._models = [
+            GaussianProcess(self.z, value, spread)
+            for value, spread in zip(self._smooth.values.T, self._smooth.errors.T, strict=True)
+        ]
+
+    def mean(self, z: Floats) -> tuple[Floats, Floats]:
+        """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
+        values = np.stack([model.predict(z)[0] for model in self._models], axis=-1)
+        return self._outcome(values, z)
+
+    def spread(self, z: Floats, repeat: bool = False) -> Floats:
+        """Give the standard deviation of goal and properties (1 + m,) at one place (d,).
+
+        To first order; with `repeat`, how far repeats of an experiment there would scatter.
+        """
+        means, sds = zip(*(model.predict(z[None]) for model in self._models), strict=True)
+        mean, sd = np.concatenate(means), np.concatenate(sds)
+        if repeat:
+            sd = np.array([model.noise for model in self._models])
+        shifts = np.vstack([mean + np.diag(sd), mean - np.diag(sd)])
+        f, F = self._outcome(shifts, np.tile(z, (len(shifts), 1)))
+        both = np.column_stack([f, F])
+        half = (both[: len(sd)] - both[len(sd) :]) / 2
+        return np.asarray(np.sqrt((half**2).sum(axis=0)))
+
+    def violated(self, z: Floats) -> list[int]:
+        """Give the indices of the windows that z (d,) is expected to be outside of."""
+        return [
+            int(i) for i in np.flatnonzero(self.windows.violation(self.mean(z[None])[1])[0] > 0)
+        ]
+
+    def probed(self, z: Floats) -> int | None:
+        """Index of the window with an edge within two standard deviations of z (d,), if any."""
+        if not len(self.windows):
+            return None
+        distance = np.abs(room(self.windows, self.mean(z[None])[1]))[0]
+        error = np.maximum(room_error(self.windows, self.spread(z)[1:]), 1e-12)
+        edges = np.r_[
+            np.flatnonzero(np.isfinite(self.windows.lower)),
+            np.flatnonzero(np.isfinite(self.windows.upper)),
+        ]
+        nearest = int((distance / error).argmin())
+        return int(edges[nearest]) if distance[nearest] <= 2 * error[nearest] else None
+
+    def draw(self, count: int, rng: np.random.Generator) -> Callable[[Floats], Outcomes]:
+        """Draw functions, to be evaluated anywhere: z (M, d) to `Outcomes`."""
+        samples = [model.sample(count, rng) for model in self._models]
+
+        def outcomes(z: Floats) -> Outcomes:
+            values = np.stack([sample(z) for sample in samples], axis=-1)  # (M, S, k)
+            f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(z, count, axis=0))
+            violation = np.sqrt((self.windows.violation(F) ** 2).sum(axis=-1))
+            violation = np.where(np.isfinite(violation + f), violation, 1e3)
+            f = np.where(np.isfinite(f), f, 1e300)
+            return Outcomes(f.reshape(len(z), count), violation.reshape(len(z), count))
+
+        return outcomes
+
+    def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
+        """Goal and properties of modelled values (M, k) at z (M, d)."""
+        y = self._smooth.measured(values)
+        if self._compose is None:
+            return y[:, 0], y[:, 1:]
+        with np.errstate(all="ignore"):
+            return self._compose(y, self.coordinates.to_box(z))
+
+
+def judge(surrogate: Surrogate) -> Outcomes:
+    """Give the outcomes at the surrogate's own points, for choosing the best of them.
+
+    The draws are the same each time, so that asking does not change the answer.
+    """
+    return surrogate.draw(JUDGES, np.random.default_rng(0))(surrogate.z)

@@ -1,0 +1,206 @@
+"""Gaussian process: a quadratic trend plus a smooth rest, with hyper-parameters from the data.
+
+Kernel, in coordinates z from -1 to 1 and values of unit variance::
+
+    k = 25 + b^2 z.z' + c^2 sum_{i<=j} w_ij z_i z_j z'_i z'_j + a^2 exp(-|z - z'|_l^2 / 2)
+
+The first three terms are Bayesian regression by a full quadratic; a, the size of what is left, is
+small where the function is a quadratic. So one model is both the response surface and the Gaussian
+process, and the marginal likelihood chooses between them (Rasmussen & Williams, Gaussian Processes
+for Machine Learning, 2006, sections 2.7 and 5.4).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.optimize import minimize
+
+Floats = NDArray[np.float64]
+
+OFFSET = 5.0
+"""Prior standard deviation of the constant, in units of the values' own."""
+
+FEATURES = 256
+"""Random Fourier features that stand for the smooth part of a sample (Rahimi & Recht 2007)."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal priors on the logarithms of the hyper-parameters, and bounds."""
+
+    mean: Floats
+    sd: Floats
+    low: Floats
+    high: Floats
+
+    @classmethod
+    def of(cls, dim: int) -> "Prior":
+        """Make the one used for everything: a, l (dim), b, c, noise."""
+        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, 0.02])
+        sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 2.0])
+        low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6])
+        high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0])
+        return cls(mean, sd, low, high)
+
+
+class GaussianProcess:
+    """Posterior of one quantity.
+
+    Parameters
+    ----------
+    z : (N, d) array
+        Points, about -1 to 1.
+    y, error : (N,) array
+        Values and their known standard uncertainties; noise beyond these is estimated.
+    """
+
+    def __init__(self, z: Floats, y: Floats, error: Floats) -> None:
+        self._z = z
+        self._shift = float(y.mean())
+        self._unit = float(y.std()) or 1.0
+        self._y = (y - self._shift) / self._unit
+        self._known = (error / self._unit) ** 2 + 1e-12
+        dim = z.shape[1]
+        i, j = np.triu_indices(dim)
+        self._pairs = i, j
+        self._weight = np.where(i == j, 1.0, 2.0) ** 0.5
+        self._gaps = (z[:, None, :] - z[None, :, :]) ** 2
+        self._linear = z @ z.T
+        quadratic = self._products(z)
+        self._quadratic = quadratic @ quadratic.T
+        self._hyper = self._maximise(Prior.of(dim))
+        self._condition()
+
+    # -- learning ---------------------------------------------------------------
+
+    def _maximise(self, prior: Prior) -> Floats:
+        """Find the hyper-parameters of highest posterior density."""
+        result = minimize(
+            self._loss,
+            prior.mean,
+            args=(prior,),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=list(zip(prior.low, prior.high, strict=True)),
+            options={"maxiter": 60},
+        )
+        return np.asarray(result.x)
+
+    def _loss(self, hyper: Floats, prior: Prior) -> tuple[float, Floats]:
+        """Negative log posterior of the hyper-parameters, and its gradient."""
+        dim = self._z.shape[1]
+        a, length, b, c, noise = _split(hyper, dim)
+        smooth = a * np.exp(-0.5 * np.tensordot(self._gaps, 1 / length, axes=1))
+        K = OFFSET**2 + b * self._linear + c * self._quadratic + smooth
+        K[np.diag_indices_from(K)] += self._known + noise
+        factor = _factor(K)
+        alpha = cho_solve(factor, self._y, check_finite=False)
+        inverse = cho_solve(factor, np.eye(len(K)), check_finite=False)
+        pull = inverse - np.outer(alpha, alpha)
+        weighted = pull * smooth
+        slopes = np.empty_like(hyper)
+        slopes[0] = weighted.sum()  # d/d ln a of a^2 is twice; times one half
+        slopes[1 : 1 + dim] = 0.5 * np.tensordot(weighted, self._gaps, axes=2) / length
+        slopes[1 + dim] = b * (pull * self._linear).sum()
+        slopes[2 + dim] = c * (pull * self._quadratic).sum()
+        slopes[3 + dim] = noise * np.trace(pull)
+        away = (hyper - prior.mean) / prior.sd
+        loss = 0.5 * self._y @ alpha + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
+        return float(loss), slopes + away / prior.sd
+
+    def _condition(self) -> None:
+        """Prepare what predictions and samples need."""
+        self._noise = _split(self._hyper, self._z.shape[1])[-1]
+        K = self._kernel(self._z, self._z)
+        K[np.diag_indices_from(K)] += self._known + self._noise
+        self._factor = _factor(K)
+        self._alpha = cho_solve(self._factor, self._y, check_finite=False)
+
+    # -- knowing ------------------------------------------------------------------
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation of a repeat: known uncertainty (median) and estimated noise."""
+        return self._unit * float(np.sqrt(self._noise + np.median(self._known)))
+
+    def predict(self, z: Floats) -> tuple[Floats, Floats]:
+        """Give mean and standard deviation of the quantity itself, both (M,), at z (M, d)."""
+        K = self._kernel(z, self._z)
+        mean = K @ self._alpha
+        half = solve_triangular(self._factor[0], K.T, lower=True, check_finite=False)
+        a, _, b, c, _ = _split(self._hyper, z.shape[1])
+        own = OFFSET**2 + b * (z**2).sum(1) + c * (self._products(z) ** 2).sum(1) + a
+        sd = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-14))
+        return self._shift + self._unit * mean, self._unit * sd
+
+    def sample(self, count: int, rng: np.random.Generator) -> Callable[[Floats], Floats]:
+        """Draw functions from the posterior, to be evaluated anywhere: z (M, d) to (M, count).
+
+        Pathwise: functions drawn from the prior plus what the data make of them (Wilson et al.,
+        JMLR 2021, 22, 105).
+        """
+        dim = self._z.shape[1]
+        a, length, b, c, noise = _split(self._hyper, dim)
+        frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None]
+        phase = rng.uniform(0, 2 * np.pi, FEATURES)
+
+        def basis(z: Floats) -> Floats:
+            """Features whose random sums have the kernel as covariance."""
+            waves = np.sqrt(2 * a / FEATURES) * np.cos(z @ frequency + phase)
+            trend = np.sqrt(b) * z, np.sqrt(c) * self._products(z)
+            return np.hstack([np.full((len(z), 1), OFFSET), *trend, waves])
+
+        at_data = basis(self._z)
+        weights = rng.standard_normal((at_data.shape[1], count))
+        jitter = rng.standard_normal((len(self._y), count)) * np.sqrt(self._known + noise)[:, None]
+        update = cho_solve(self._factor, self._y[:, None] - at_data @ weights - jitter)
+
+        def functions(z: Floats) -> Floats:
+            values = basis(z) @ weights + self._kernel(z, self._z) @ update
+            return np.asarray(self._shift + self._unit * values)
+
+        return functions
+
+    # -- inside -------------------------------------------------------------------
+
+    def _products(self, z: Floats) -> Floats:
+        """Squares and mixed products of the coordinates."""
+        i, j = self._pairs
+        products: Floats = z[:, i] * z[:, j] * self._weight
+        return products
+
+    def _kernel(self, z: Floats, other: Floats) -> Floats:
+        """Prior covariance of the values at two sets of points."""
+        a, length, b, c, _ = _split(self._hyper, z.shape[1])
+        u, v = z / np.sqrt(length), other / np.sqrt(length)
+        gap = (u**2).sum(1)[:, None] + (v**2).sum(1)[None, :] - 2 * u @ v.T
+        K: Floats = OFFSET**2 + b * z @ other.T + a * np.exp(-0.5 * np.maximum(gap, 0.0))
+        return K + c * self._products(z) @ self._products(other).T
+
+
+def _factor(K: Floats) -> tuple[Floats, bool]:
+    """Factorise a covariance, with what rounding needs added to the diagonal."""
+    jitter = 1e-13 * float(np.trace(K))
+    while True:
+        try:
+            factor, lower = cho_factor(K, lower=True, check_finite=False)
+        except np.linalg.LinAlgError:
+            K[np.diag_indices_from(K)] += jitter
+            jitter *= 10
+        else:
+            return factor, bool(lower)
+
+
+def _split(hyper: Floats, dim: int) -> tuple[float, Floats, float, float, float]:
+    """Give the squares of a, l, b, c and noise."""
+    squares = np.exp(2 * hyper)
+    return (
+        float(squares[0]),
+        squares[1 : 1 + dim],
+        float(squares[1 + dim]),
+        float(squares[2 + dim]),
+        float(squares[3 + dim]),
+    )

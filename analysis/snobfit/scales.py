@@ -1,0 +1,205 @@
+"""Smooth scales: of the variables (ln tau, ln ratio, 1/T) and of what is measured (log-ratios).
+
+A model learns fastest where nature is nearly linear. Every scale is inverted exactly, so nothing
+but the shape of the models depends on it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+KELVIN = 273.15
+
+INCOMPLETE = 0.05
+"""Fractions whose sums differ from 1 by more are not all that there are."""
+
+
+class Scale(NamedTuple):
+    """A monotonic change of one variable."""
+
+    forward: Callable[[Floats], Floats]
+    backward: Callable[[Floats], Floats]
+
+
+SCALES = {
+    "linear": Scale(lambda x: x, lambda u: u),
+    "log": Scale(np.log, np.exp),
+    "logit": Scale(lambda x: np.log(x / (1 - x)), lambda u: 1 / (1 + np.exp(-u))),
+    "reciprocal": Scale(lambda x: 1 / x, lambda u: 1 / u),
+    "celsius": Scale(lambda x: 1 / (x + KELVIN), lambda u: 1 / u - KELVIN),
+}
+
+
+class Coordinates:
+    """The map between the user's box and the models' cube [-1, 1]^d.
+
+    Parameters
+    ----------
+    lower, upper : (d,) array
+        The box.
+    scales : sequence of str
+        One of `SCALES` for each variable; a variable must stay finite on it all over the box.
+    """
+
+    def __init__(self, lower: Floats, upper: Floats, scales: Sequence[str] | None) -> None:
+        self.scales = tuple(scales or ("linear",) * lower.size)
+        if len(self.scales) != lower.size or not set(self.scales) <= set(SCALES):
+            raise ValueError(
+                f"scales must name one of {', '.join(SCALES)} for each of the {lower.size} "
+                f"variables, not {self.scales}"
+            )
+        self._lower, self._upper = lower, upper
+        with np.errstate(all="ignore"):
+            low, high = self._apply(lower[None])[0], self._apply(upper[None])[0]
+        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        for i, name in enumerate(self.scales):
+            ends = lower[i] if name != "celsius" else lower[i] + KELVIN, upper[i]
+            whole = name == "linear" or (min(ends) > 0 and np.isfinite(low[i] + high[i]))
+            if not whole:
+                raise ValueError(
+                    f"scale {name!r} does not exist all over [{lower[i]:g}, {upper[i]:g}]; "
+                    'take "linear"'
+                )
+
+    def to_cube(self, x: Floats) -> Floats:
+        """Map points (n, d) of the box, or a little beyond, to the cube."""
+        if any(name != "linear" for name in self.scales):  # no scale beyond the box is sure to be
+            x = np.clip(x, self._lower, self._upper)
+        cube: Floats = (self._apply(x) - self._middle) / self._half
+        return cube
+
+    def to_box(self, z: Floats) -> Floats:
+        """Map points (n, d) of the cube to the box."""
+        u = self._middle + z * self._half
+        columns = [SCALES[name].backward(u[:, i]) for i, name in enumerate(self.scales)]
+        return np.clip(np.stack(columns, axis=1), self._lower, self._upper)
+
+    def _apply(self, x: Floats) -> Floats:
+        columns = [SCALES[name].forward(x[:, i]) for i, name in enumerate(self.scales)]
+        return np.stack(columns, axis=1)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What an experiment measures, and how goal and windowed properties follow from it.
+
+    Attributes
+    ----------
+    count : int
+        Number of measured quantities, q.
+    compose : callable
+        ``compose(y, x)``: measured values (n, q) at points (n, d) to goal (n,) and windowed
+        properties (n, m).
+    kind : {"fractions", "positive", "real"}
+        Fractions of a whole (which add up to 1), positive quantities, or anything.
+    """
+
+    count: int
+    compose: Callable[[Floats, Floats], tuple[Floats, Floats]]
+    kind: Literal["fractions", "positive", "real"] = "real"
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("fractions", "positive", "real") or self.count < 1:
+            raise ValueError(
+                'measured needs a count above 0 and a kind "fractions", "positive" or "real", '
+                f"not {self.count} and {self.kind!r}"
+            )
+        if self.kind == "fractions" and self.count < 2:
+            raise ValueError("one fraction alone is always 1; measure at least two")
+
+
+class Smooth:
+    """Measured values on scales that a model likes, and back.
+
+    Fractions become log-ratios to the largest of them, if they add up to 1; positive values their
+    logarithms. For values near 0, where noise may even make them negative, the logarithm is the one
+    of Durbin et al. (Bioinformatics 2002, 18, S105), ``asinh(y / 2 s) + ln s`` with s the least
+    uncertainty of the quantity: ln y far above s, finite below. Its error is
+    ``dy / sqrt(y^2 + 4 s^2)``.
+
+    The scales are then chained: what the more precise ones predict linearly is subtracted from
+    each. The remainders are small and smooth, and the noise that all share (of the extent of a
+    reaction, say) is mostly gone from them.
+
+    Parameters
+    ----------
+    y, error : (N, q) array
+        Measured values and their standard uncertainties.
+    kind : str
+        See `Measured`.
+    chained : bool
+        Whether to chain.
+    """
+
+    def __init__(self, y: Floats, error: Floats, kind: str, chained: bool) -> None:
+        self._kind, self._count = kind, y.shape[1]
+        self.values: Floats
+        self.errors: Floats
+        self._restore: Floats
+        self._columns = np.arange(self._count)
+        if kind == "real":
+            values, errors = y, error
+        else:
+            self._floor = np.maximum(error.min(axis=0), 1e-9 * np.abs(y).max(axis=0) + 1e-300)
+            values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
+            errors = error / np.hypot(y, 2 * self._floor)
+            if kind == "fractions" and np.abs(y.sum(axis=1) - 1).max() > INCOMPLETE:
+                self._kind = "positive"
+            if self._kind == "fractions":
+                largest = int(np.median(values, axis=0).argmax())
+                self._columns = np.delete(self._columns, largest)
+                values = values[:, self._columns] - values[:, [largest]]
+                errors = np.hypot(errors[:, self._columns], errors[:, [largest]])
+        if not chained:
+            self._restore = np.eye(len(self._columns))
+            self.values, self.errors = values, errors
+            return
+        order = np.argsort(np.median(errors / _spread(values), axis=0), kind="stable")
+        self._columns = self._columns[order]
+        values, errors = values[:, order], errors[:, order]
+        self._chain = _chain(values, errors)
+        unchain = np.eye(len(order)) - self._chain
+        self._restore = np.asarray(np.linalg.inv(unchain), dtype=float)
+        self.values = values @ unchain.T
+        self.errors = np.asarray(np.sqrt(errors**2 @ (unchain**2).T))
+
+    def measured(self, values: Floats) -> Floats:
+        """Return the measured quantities (..., q) for values on the smooth scales (..., k)."""
+        values = np.asarray(values @ self._restore.T)
+        u = np.zeros((*values.shape[:-1], self._count))
+        u[..., self._columns] = values
+        if self._kind == "real":
+            return u
+        u = np.clip(u, -300.0, 300.0)
+        if self._kind == "fractions":  # the common factor that makes them add up to 1
+            a = np.exp(u).sum(axis=-1)
+            b = (self._floor**2 * np.exp(-u)).sum(axis=-1)
+            u += np.log((1 + np.sqrt(1 + 4 * a * b)) / (2 * a))[..., None]
+        y = np.exp(u) - self._floor**2 * np.exp(-u)
+        return np.asarray(np.maximum(y, 1e-3 * self._floor))
+
+
+def _spread(values: Floats) -> Floats:
+    """Range of each column, 1 where nothing varies."""
+    spread: Floats = np.ptp(values, axis=0)
+    return np.where(spread > 0, spread, 1.0)
+
+
+def _chain(values: Floats, errors: Floats) -> Floats:
+    """Coefficients by which each column follows from the ones before it, strictly lower."""
+    count = values.shape[1]
+    chain = np.zeros((count, count))
+    unit = _spread(values)
+    for j in range(1, count):
+        weight = 1 / np.hypot(errors[:, j] / unit[j], 0.05)
+        design = np.column_stack([np.ones(len(values)), values[:, :j] / unit[:j]])
+        # a little shrinkage: few points must not tie what is not tied
+        design = np.vstack([design * weight[:, None], np.diag([0.0] + [1.0] * j)])
+        aim = np.r_[values[:, j] / unit[j] * weight, np.zeros(j + 1)]
+        chain[j, :j] = np.linalg.lstsq(design, aim, rcond=None)[0][1:] * unit[j] / unit[:j]
+    return chain

@@ -1,0 +1,168 @@
+"""The search for the points of class 1 of one batch, among functions drawn from the posterior."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from .batch import SLACK, Known
+from .composite import Outcomes, Surrogate
+
+Floats = NDArray[np.float64]
+
+DRAWS = 192
+"""Functions drawn from the posterior for one batch."""
+
+GUIDES = 64
+"""As many of them lead the search for candidates."""
+
+SAFE = 0.8
+"""Probability to be inside all windows that the safe point of a batch has."""
+
+NOTHING = 1e-6
+"""Expected improvement, in units of the spread of the goal, that is not worth an experiment."""
+
+
+def propose(
+    search: "Search",
+    size: int,
+    known: Known,
+    resolution: Floats,
+    to_unit: Callable[[Floats], Floats],
+    local: Sequence[Floats] = (),
+) -> list[tuple[Floats, str]]:
+    """Choose the places of class 1 of a batch, each with the reason in words.
+
+    First the safe place, then by gain, until nothing is to be gained or the batch is full.
+
+    Parameters
+    ----------
+    search : Search
+    size : int
+        How many at most.
+    known : Known
+        Positions taken, in the unit box.
+    resolution : (d,) array
+        Smallest distance of two places, in the unit box.
+    to_unit : callable
+        Maps points of the user's box to the unit box.
+    local : sequence of (d,) array
+        Places that local models propose, in the unit box.
+    """
+    gap = resolution * SLACK
+    places = to_unit(search.surrogate.coordinates.to_box(search.z))
+    nearest = cKDTree(known.x / gap).query(places / gap, p=np.inf)[0]
+    free = (nearest >= 1.0) & known.sane(places)
+    chosen: list[tuple[Floats, str]] = []
+
+    def offer(place: Floats, note: str) -> None:
+        nonlocal free
+        taken = np.vstack([known.x, *(y for y, _ in chosen)])
+        apart = (np.abs(taken - place) >= gap).any(axis=1).all()
+        if apart and known.sane(place[None])[0] and len(chosen) < size:
+            free &= (np.abs(places - place) >= gap).any(axis=1)
+            chosen.append((place, note))
+
+    for place in local:
+        offer(place, "class 1: minimum of the quadratic models inside the windows")
+    if size > 1 and (z := search.safe(SAFE)) is not None:
+        place = to_unit(search.surrogate.coordinates.to_box(z[None]))[0]
+        offer(place, f"class 1: {search.describe(z)}, the best that is safely inside")
+    most = size if search.surrogate.composed else (size + len(chosen)) // 2
+    while len(chosen) < most:
+        gain = np.where(free, search.gain(), 0.0)
+        best = int(gain.argmax())
+        if gain[best] <= NOTHING:
+            break
+        search.take(best)
+        free &= (np.abs(places - places[best]) >= gap).any(axis=1)
+        chosen.append((places[best], f"class 1: {search.describe(search.z[best])}"))
+    return chosen
+
+
+class Search:
+    """The search for one batch among functions drawn from the posterior.
+
+    Every function s has its own best point known so far, of value r_s. What a further point is
+    worth is the mean of the improvements ``max(r_s - v_s, 0)`` over the functions; once it is
+    chosen (or pending) it lowers the r_s. So a batch spreads over what the functions disagree on:
+    the noisy expected improvement of Letham et al. (Bayesian Analysis 2019, 14, 495), in batches
+    as of Wilson et al. (NeurIPS 2018).
+
+    Parameters
+    ----------
+    surrogate : Surrogate
+    pending : (P, d) array
+        Places asked for and not told yet, in the cube.
+    rng : Generator
+    """
+
+    def __init__(self, surrogate: Surrogate, pending: Floats, rng: np.random.Generator) -> None:
+        self.surrogate, self._rng = surrogate, rng
+        self._outcomes = surrogate.draw(DRAWS, rng)
+        known = self._outcomes(surrogate.z)
+        goal = np.minimum(known.f.mean(axis=1), 1e300)
+        self._top, self.unit = float(goal.max()), float(goal.std()) or 1.0
+        self._incumbent: Floats = self._value(known).min(axis=0)
+        if len(pending):
+            self._take(self._value(self._outcomes(pending)))
+        self.z, found = self._candidates(known)
+        self._values: Floats = self._value(found)
+        self._mean_goal: Floats = np.minimum(found.f, self._top).mean(axis=1)
+        self.inside: Floats = found.inside
+        self.violation: Floats = found.violation
+
+    def gain(self) -> Floats:
+        """Mean improvement at each candidate, in units of the spread of the goal."""
+        gain = np.maximum(self._incumbent - self._values, 0.0).mean(axis=1)
+        return np.asarray(gain / self.unit)
+
+    def take(self, candidate: int) -> None:
+        """Count a candidate as chosen."""
+        self._take(self._values[candidate])
+
+    def safe(self, probability: float) -> Floats | None:
+        """Give the place of lowest expected goal that is inside with this probability, if any."""
+        allowed = self.inside >= probability
+        if not allowed.any():
+            return None
+        start = int(np.where(allowed, self._mean_goal, np.inf).argmin())
+        self._take(self._values[start])
+        return np.asarray(self.z[start])
+
+    def describe(self, z: Floats) -> str:
+        """Say what is expected at a place and which window it probes."""
+        inside = float(self._outcomes(z[None]).inside[0])
+        text = f"expected improvement, {inside:.0%} likely inside all windows"
+        probed = self.surrogate.probed(z)
+        return text + (f", probes window {probed + 1}" if probed is not None else "")
+
+    def _take(self, values: Floats) -> None:
+        self._incumbent = np.minimum(self._incumbent, values.reshape(-1, DRAWS).min(axis=0))
+
+    def _value(self, outcomes: Outcomes) -> Floats:
+        """Compute what is minimised: the goal inside, above all goals the violation."""
+        outside = self._top + self.unit * outcomes.violation
+        goal = np.minimum(outcomes.f, self._top)
+        return np.where(outcomes.violation == 0, goal, outside)
+
+    def _candidates(self, known: Outcomes) -> tuple[Floats, Outcomes]:
+        """Look everywhere, then ever closer around the minimum of each guiding function."""
+        dim = self.surrogate.z.shape[1]
+        z = self._rng.uniform(-1.0, 1.0, (256 + 128 * dim, dim))
+        parts, seen = [z], [self._outcomes(z)]
+        places = np.vstack([np.clip(self.surrogate.z, -1.0, 1.0), z])
+        values = np.vstack([self._value(known), self._value(seen[0])])[:, :GUIDES]
+        for width in (0.3, 0.1, 0.03):
+            leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
+            steps = width * self._rng.standard_normal(leaders.shape)
+            # not all coordinates at once: a minimum at a wall stays there
+            steps *= self._rng.random(leaders.shape) < 0.7
+            z = np.clip(leaders + steps, -1.0, 1.0)
+            parts.append(z)
+            seen.append(self._outcomes(z))
+            places = np.vstack([places, z])
+            values = np.vstack([values, self._value(seen[-1])[:, :GUIDES]])
+        f = np.vstack([part.f for part in seen])
+        return np.vstack(parts), Outcomes(f, np.vstack([part.violation for part in seen]))

@@ -1,0 +1,81 @@
+"""Windows and properties as the models see them, and orders of points."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..merit import Windows
+from .table import Points
+
+Floats = NDArray[np.float64]
+
+DECADES = 1e6
+"""Ratio of the largest to small values of a property from which on it is compressed."""
+
+
+def with_room(windows: Windows) -> Windows:
+    """Widen windows that leave no room (equalities) by half their tolerances.
+
+    No drawn function would ever be inside them.
+    """
+    width = windows.upper - windows.lower
+    share = np.where(width < 0.05 * (windows.below + windows.above), 0.5, 0.0)
+    return Windows(
+        windows.lower - share * windows.below,
+        windows.upper + share * windows.above,
+        windows.below,
+        windows.above,
+    )
+
+
+def tamed(points: Points, windows: Windows) -> Points:
+    """Compress one-sided properties that range over many decades, around their window's edge.
+
+    ``edge + s asinh((F - edge) / s)`` moves no point across the edge. A quadratic of an exponential
+    is of no use; one of its logarithm is.
+    """
+    F, dF = points.F.copy(), points.dF.copy()
+    for i in range(len(windows)):
+        edges = np.array([windows.lower[i], windows.upper[i]])
+        edges = edges[np.isfinite(edges)]
+        if np.ptp(edges) > 0:
+            continue
+        gap = points.F[:, i] - edges[0]
+        size = np.abs(gap[np.isfinite(gap)])
+        tolerance = min(windows.below[i], windows.above[i])
+        s = max(float(np.quantile(size, 0.1)), tolerance) if size.size else 1.0
+        if size.max(initial=0.0) > DECADES * s:
+            F[:, i] = edges[0] + s * np.arcsinh(gap / s)
+            dF[:, i] /= np.hypot(gap / s, 1.0)
+    return replace(points, F=F, dF=dF)
+
+
+def order(points: Points, windows: Windows) -> Floats:
+    """Order measured points: by goal inside all windows, above all goals by violation."""
+    violation = np.sqrt((windows.violation(points.F) ** 2).sum(axis=1))
+    top, unit = points.f.max(), points.f.std() or 1.0
+    return np.where(violation == 0, points.f, top + unit * violation)
+
+
+def compromise(points: Points, windows: Windows) -> Floats:
+    """Order points by goal plus violation, each in units of its own spread."""
+    far = windows.violation(points.F) * np.maximum(windows.below, windows.above)
+    spread = np.maximum(np.median(np.abs(points.F - np.median(points.F, axis=0)), axis=0), 1e-300)
+    goal = points.f / (np.median(np.abs(points.f - np.median(points.f))) or 1.0)
+    return np.asarray(goal + (far / spread).sum(axis=1))
+
+
+def room(windows: Windows, F: Floats) -> Floats:
+    """Distance inside each finite edge, in units of its tolerance: (M, edges)."""
+    lower, upper = np.isfinite(windows.lower), np.isfinite(windows.upper)
+    return np.hstack(
+        [((F - windows.lower) / windows.below)[:, lower],
+         ((windows.upper - F) / windows.above)[:, upper]]
+    )  # fmt: skip
+
+
+def room_error(windows: Windows, spread: Floats) -> Floats:
+    """Propagate the standard deviation of the properties, (m,), to that of `room`."""
+    lower, upper = np.isfinite(windows.lower), np.isfinite(windows.upper)
+    return np.asarray(np.r_[(spread / windows.below)[lower], (spread / windows.above)[upper]])

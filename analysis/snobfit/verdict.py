@@ -1,0 +1,90 @@
+"""Verdicts: when going on is not worth an experiment, and the evidence for saying so."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from .composite import LIKELY, Outcomes, Surrogate, judge
+from .search import GUIDES, Search
+
+AGREE = 0.05
+"""The drawn functions agree when their least penalties are within so much of each other."""
+
+SHARE = 0.05
+"""Improvement, in units of the scatter of repeats, that is not worth an experiment."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Why to stop.
+
+    Attributes
+    ----------
+    kind : {"unsatisfiable", "converged"}
+    text : str
+        One sentence.
+    evidence : dict of str to float or list
+        What it rests on.
+    """
+
+    kind: Literal["unsatisfiable", "converged"]
+    text: str
+    evidence: dict[str, float | list[float] | list[int]] = field(default_factory=dict)
+
+
+def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
+    """Judge from functions drawn from the posterior; None while nothing is certain.
+
+    Unsatisfiable: three times as many experiments as a quadratic has coefficients, and yet not one
+    of the drawn functions is inside all windows anywhere, all agree on the least penalty, and a
+    point already measured has it. Converged: a further experiment is expected to improve the goal
+    by less than a twentieth of the scatter of repeats.
+    """
+    dim = surrogate.z.shape[1]
+    if experiments < 3 * (dim + 1) * (dim + 2) // 2:
+        return None
+    search = Search(surrogate, np.zeros((0, dim)), np.random.default_rng(0))
+    known = judge(surrogate)
+    if len(surrogate.windows) and not (known.inside > 0).any():
+        return _unsatisfiable(surrogate, search, known)
+    inside = known.inside >= LIKELY
+    gain = float(search.gain().max()) * search.unit
+    if not inside.any():
+        return None
+    best = int(np.where(inside, known.f.mean(axis=1), np.inf).argmin())
+    noise = float(surrogate.spread(surrogate.z[best], repeat=True)[0])
+    if gain > max(SHARE * noise, 1e-6 * search.unit):
+        return None
+    return Verdict(
+        "converged",
+        f"converged: a further experiment is expected to improve the goal by {gain:.2g}, "
+        f"its repeats scatter by {noise:.2g}",
+        {"expected_improvement": gain, "noise": noise, "point": int(surrogate.rows[best])},
+    )
+
+
+def _unsatisfiable(surrogate: Surrogate, search: Search, known: Outcomes) -> Verdict | None:
+    """Judge whether the windows can be met at all."""
+    violation = np.vstack([search.violation, known.violation[:, : search.violation.shape[1]]])
+    # the candidates surround the minima of the guiding functions only
+    worst = violation[:, :GUIDES].min(axis=0)
+    penalty = 2 * worst**2 / (1 + worst**2)
+    low, middle, high = (float(q) for q in np.quantile(penalty, [0.05, 0.5, 0.95]))
+    expected = known.merit(None)
+    nearest = int(expected.argmin())
+    if penalty.min() == 0 or high - low > AGREE or expected[nearest] - middle > AGREE:
+        return None
+    binding = surrogate.violated(surrogate.z[nearest])
+    windows = " and ".join(str(i + 1) for i in binding)
+    return Verdict(
+        "unsatisfiable",
+        f"unsatisfiable: the windows cannot all be met; the least penalty is {middle:.3f} "
+        f"(90 %: {low:.3f} to {high:.3f}), where these windows are violated: {windows}",
+        {
+            "least_penalty": middle,
+            "least_penalty_90": [low, high],
+            "violated_windows": binding,
+            "point": int(surrogate.rows[nearest]),
+        },
+    )
