@@ -129,6 +129,8 @@ class SQSnobFit:
         F: ArrayLike | None = None,
         df: ArrayLike | None = None,
         dF: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        dy: ArrayLike | None = None,
     ) -> None:
         """Take in results; see `Snobfit.tell`. Uncertainties of F are not used."""
         self._book.tell(x, f, F, df, dF)  # refuses what makes no sense

@@ -82,6 +82,8 @@ class Baseline:
         F: ArrayLike | None = None,
         df: ArrayLike | None = None,
         dF: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        dy: ArrayLike | None = None,
     ) -> None:
         """Take in results."""
         self.book.tell(x, f, F, df, dF)
