@@ -95,7 +95,7 @@ class Agent:
                 f"measured: {', '.join(missing)} is not a peak of the HPLC method, which has "
                 f"{', '.join(measured)}; add the peak to the rig file or leave it out"
             )
-        if clash := [n for n in self.problem.measured if n in _OWN_KEYS]:
+        if clash := [n for n in self.problem.measured if n in _OWN_KEYS or n.startswith("F_")]:
             raise ValueError(
                 f"measured: {', '.join(clash)} is a name that decisions use themselves; "
                 "call it otherwise in problem and rig file"

@@ -109,8 +109,7 @@ class Campaign:
     @property
     def goal(self) -> str:
         """Such as ``minimise X3``."""
-        verb = "minimise" if self.problem.sign > 0 else "maximise"
-        return f"{verb} {self.problem.goal.text}"
+        return f"{self.problem.verb} {self.problem.goal.text}"
 
     @property
     def bests(self) -> list[tuple[str, int]]:
@@ -124,7 +123,9 @@ class Campaign:
 def _join(primary: pd.DataFrame, decision: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
     facts, conclusions = _by_number(primary), _by_number(decision)
-    conclusions = conclusions.drop(columns="run", errors="ignore")  # a last one may come later
+    conclusions = conclusions.drop(
+        columns=["run", "began"], errors="ignore"
+    )  # a last one may come later
     table = facts.drop(columns=conclusions.columns, errors="ignore").join(conclusions)
     properties = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
     measured = ["goal", *problem.measured, *properties]

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from .problem import Problem
 from .snobfit import Best, Measured, Snobfit
 from .space import Space
+from .sqsnobfit_engine import SQSnobFit
 
 Floats = NDArray[np.float64]
 
@@ -64,16 +65,19 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
     ValueError
         If the engine is not installed, or does not work with what is; the message says what to do.
     """
+    stated = problem.optimiser
+    windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
+    common: dict[str, Any] = {"resolution": space.resolution, "p": stated.p, "seed": seed}
+    if stated.engine == "sqsnobfit":
+        return SQSnobFit(space.lower, space.upper, windows, **common)
     return Snobfit(
         space.lower,
         space.upper,
-        [(w.lower, w.upper, w.tolerance) for w in problem.windows],
-        resolution=space.resolution,
-        p=problem.optimiser.p,
-        model=problem.optimiser.model,
-        seed=seed,
+        windows,
+        model=stated.model,
         measured=composition(problem, space),
         scales=space.scales,
+        **common,
     )
 
 
@@ -93,4 +97,6 @@ def composition(problem: Problem, space: Space) -> Measured:
 
 def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:
     """Continue the optimiser of a problem from its `state`."""
+    if problem.optimiser.engine == "sqsnobfit":
+        return SQSnobFit.from_state(state)
     return Snobfit.from_state(state, composition(problem, Space.of(problem)))

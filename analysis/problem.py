@@ -189,6 +189,11 @@ class Problem(Part):
         return parse(self.minimise or self.maximise or "")
 
     @property
+    def verb(self) -> str:
+        """What is done to the goal: ``minimise`` or ``maximise``."""
+        return "minimise" if self.minimise is not None else "maximise"
+
+    @property
     def sign(self) -> int:
         """+1 if the goal is minimised, -1 if it is maximised; the optimiser's f is sign * goal."""
         return 1 if self.minimise is not None else -1

@@ -98,10 +98,17 @@ class Lineage:
         return [data for run in self.runs for data in run.events(stream)]
 
     def table(self, stream: str) -> "pd.DataFrame":
-        """Give a stream as one table, a row per event in order; column ``run`` says which's."""
+        """Give a stream as one table, a row per event in order.
+
+        Two columns more say of which ``run`` it is, and at what lab time [s] that ``began``: each
+        run has a clock of its own.
+        """
         import pandas as pd
 
-        tables = [run.table(stream).assign(run=run.uid) for run in self.runs]
+        tables = [
+            run.table(stream).assign(run=run.uid, began=float(run.start["lab_time"]))
+            for run in self.runs
+        ]
         return pd.concat(tables, ignore_index=True)
 
 

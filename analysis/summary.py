@@ -7,8 +7,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from .campaign import NOT_EVALUATED, Campaign, StoredRun
 
 _RELATIONS = "in", ">=", "<="
@@ -100,8 +98,8 @@ class Summary:
     best, best_feasible : Candidate or None
         Lowest merit; lowest goal among the feasible.
     lab_hours : float
-        From the first injection to the end of the last chromatogram [h], run by run if the
-        campaign was resumed; NaN without experiment.
+        From the start to the end of the last chromatogram [h], run by run if the campaign was
+        resumed; NaN without experiment.
     used : dict of str to float
         Volume used by stream [mL].
     units : dict of str to str
@@ -264,9 +262,9 @@ class Summary:
         remarks.append(("Done", f"{counts}, {self.n_failed} failed"))
         if self.n:
             used = ", ".join(f"{name} {volume:.1f} mL" for name, volume in self.used.items())
-            remarks.append(
-                ("Took", f"{self.lab_hours:.1f} lab hours; {used}; {self.used_total:.1f} mL in all")
-            )
+            unknown = math.isnan(self.lab_hours)
+            hours = "unknown time" if unknown else f"{self.lab_hours:.1f} lab hours"
+            remarks.append(("Took", f"{hours}; {used}; {self.used_total:.1f} mL in all"))
         if self.windows:
             remarks.append(("Feasible", _TERMS))
         return [*remarks, ("Run", self.uid)]
@@ -341,8 +339,11 @@ def aligned(values: Iterable[float], digits: int) -> list[str]:
 
 def _stop_reason(run: StoredRun) -> str:
     """Why the run stopped, as a sentence."""
+    go_on = f"; to go on: reactune optimise --resume {run.uid[:8]}"
     if run.stop is None:
-        return "not yet, or crashed: the run has no stop document"
+        return f"not yet, or the process was killed{go_on}"
+    if run.stop.get("recovered"):
+        return f"the process was killed{go_on}"
     status, reason = str(run.stop["exit_status"]), str(run.stop.get("reason", ""))
     if status == "success":
         return reason or "the plan came to its end"
@@ -350,14 +351,16 @@ def _stop_reason(run: StoredRun) -> str:
 
 
 def _lab_hours(campaign: Campaign) -> float:
-    """First injection to the end of the last chromatogram of each run [h]."""
+    """Start to the end of the last chromatogram of each run [h]."""
     facts = campaign.table.dropna(subset="lab_time")
     if facts.empty:
         return math.nan
     recording = len(facts["trace"].tolist()[-1]) / campaign.run.start["method"]["rate"]
+    if "run" not in facts:
+        facts = facts.assign(run="", began=campaign.run.start["lab_time"])
     # each run has a clock of its own, and what passed between two runs was no lab time
-    times = facts.groupby(facts["run"] if "run" in facts else np.zeros(len(facts)))["lab_time"]
-    return float((times.max() - times.min() + recording).sum()) / 3600
+    runs = facts.groupby("run")
+    return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
 
 
 def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:

@@ -45,8 +45,8 @@ def _lines(
         yield f"  {name:<{width}}  {lower:g} to {upper:g} {variable.unit}".rstrip()
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {v:g}" for name, v in problem.fixed.items())
-    verb = "Minimise" if problem.sign > 0 else "Maximise"
-    yield f"{verb} {problem.goal.text}, measuring {', '.join(problem.measured)}."
+    measured = ", ".join(problem.measured)
+    yield f"{problem.verb.capitalize()} {problem.goal.text}, measuring {measured}."
     if problem.windows:
         yield "Keep, as far as possible (soft constraints):"
         for window in problem.windows:

@@ -179,8 +179,11 @@ class Eurotherm3216:
             If it reads back as something else.
         """
         value = round(temperature * 10**_DECIMALS)
-        if self._ask(encode_read(self.address, _SP)) == [value]:
-            return
+        try:
+            if self._ask(encode_read(self.address, _SP)) == [value]:
+                return
+        except TransportError as error:  # it may hear us all the same, and this may be to cool it
+            _log.warning("%s: writing a setpoint unseen: %s", self.name, error)
         self._ask(encode_write(self.address, _SP, value))
         (taken,) = self._ask(encode_read(self.address, _SP))
         if taken != value:

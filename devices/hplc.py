@@ -247,6 +247,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self.source = f"serial:{driver.transport.url}"
         self._clock = clock
         self._status: LabStatus | None = None
+        self._left: list[LabStatus] = []  # of recordings that were abandoned
         self._missing = 0  # in a row
         self.rate.fill(method.rate)
         self.clear()
@@ -283,6 +284,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         -------
         LabStatus
             Finishes with the last sample; fails with `DetectorError` when the meter stays silent.
+            A status whose recording was abandoned ends together with the next one's.
 
         Raises
         ------
@@ -303,8 +305,15 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         status, self._status = self._status, None
         if status is not None:
             self.clear()
+            self._left.append(status)
             if reason is not None:
-                conclude(status, reason)
+                self._conclude(reason)
+
+    def _conclude(self, error: Exception | None = None) -> None:
+        """Finish the status of the recording, and those of abandoned ones before it."""
+        left, self._left = self._left, []
+        for status in left:
+            conclude(status, error)
 
     def _sample(self, status: LabStatus, samples: Any, begin: float, k: int) -> None:
         if status is not self._status:  # abandoned before
@@ -327,10 +336,11 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
             then = begin + (k + 1) * period
             self._clock.call_at(then, partial(self._sample, status, samples, begin, k + 1))
             return
-        self._status = None
         self.trace.fill(samples)
         self.late_samples.fill(float(np.count_nonzero(np.isnan(samples))))
-        conclude(status)
+        self._status = None
+        self._left.append(status)
+        self._conclude()
 
     def _volts(self) -> float:
         """One sample; NaN if the meter does not answer sensibly or is overloaded."""

@@ -291,7 +291,8 @@ class FlowRig:
         Returns
         -------
         LabStatus
-            Finishes with the last sample.
+            Finishes with the last sample, fails if the detector does. A fault elsewhere makes the
+            rig safe but leaves the recording alone: the sample is on the column by then.
 
         Raises
         ------
@@ -318,9 +319,10 @@ class FlowRig:
             if not self._closed:
                 self.clock.call_later(_BEAT[self.clock.simulated], self._beat, background=True)
 
-    def _track(self, status: LabStatus) -> LabStatus:
-        """Have a fault fail this status, and a broken instrument behind it be a fault."""
-        self._pending.add(status)
+    def _track(self, status: LabStatus, *, spared: bool = False) -> LabStatus:
+        """Have a fault fail this status unless spared, and a broken instrument behind it be one."""
+        if not spared:
+            self._pending.add(status)
         status.add_callback(self._tracked)
         return status
 
@@ -331,7 +333,7 @@ class FlowRig:
                 self._trip(error)
 
     def _trip(self, error: Exception) -> None:
-        """Latch a fault, make the rig safe, fail what is pending; never raises."""
+        """Latch a fault, make the rig safe, fail what is pending but a trace; never raises."""
         with self._lock:
             if self.fault is not None:
                 return
@@ -342,7 +344,7 @@ class FlowRig:
             self._make_safe(reason)
             self._steady.fail(reason)
             self.feed.fail(reason)
-            self._sampler.stop(reason)
+            self._sampler.give_up()  # but for the trace: what is on the column is worth having
             for status in list(self._pending):
                 conclude(status, reason)
 

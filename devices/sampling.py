@@ -55,7 +55,7 @@ class Sampler:
         clock: LabClock,
         config: RigFile,
         lock: threading.RLock,
-        track: Callable[[LabStatus], LabStatus],
+        track: Callable[..., LabStatus],
     ):
         self._valve, self._detector, self._heater, self._feed = valve, detector, heater, feed
         self._clock, self._config, self._lock, self._track = clock, config, lock, track
@@ -140,7 +140,7 @@ class Sampler:
         with self._lock:
             if self._latch is None:
                 raise InstrumentError("nothing has been injected: call inject before trigger")
-            return self._track(self._detector.trigger(self._latch.lab_time))
+            return self._track(self._detector.trigger(self._latch.lab_time), spared=True)
 
     def forget(self) -> None:
         """Drop the sample, so that it is not read for another; not while it is recorded."""
@@ -149,12 +149,17 @@ class Sampler:
                 self._latch = None
                 self._detector.clear()
 
-    def stop(self, reason: Exception | None = None) -> None:
-        """Give up what is under way, trace included; sends nothing."""
+    def give_up(self) -> None:
+        """Give up loading and injecting; a trace goes on being recorded. Sends nothing."""
         with self._lock:
             self._errand += 1
+
+    def stop(self) -> None:
+        """Give up what is under way, trace included; sends nothing."""
+        with self._lock:
+            self.give_up()
             if self._detector.recording:
-                self._detector.abandon(reason)
+                self._detector.abandon()
                 self._latch = None
 
     # -- the event's data ---------------------------------------------------------------------

@@ -71,30 +71,35 @@ class SteadyState:
                 if not status.done:
                     self._clock.after(status, partial(self._approach, errand, attempts, status))
                     return
-            due = self._since() + stabilisation(self._asked, self._config)
-            if self._clock.now() < due:
-                self._clock.call_at(due, partial(self._approach, errand, attempts))
-                return
-            self._confirm(errand, attempts)
+            since = self._since()
+            due = since + stabilisation(self._asked, self._config)
+            self._clock.call_at(due, partial(self._confirm, errand, attempts, since))
 
-    def _confirm(self, errand: int, attempts: int) -> None:
-        """Believe in the steady state only after a last look at heater and pumps."""
-        try:
-            self._feed.look()
-            self._heater.poll()
-        except (TransportError, InstrumentError) as error:
-            self.fail(error)
-            return
-        if self._heater.settled_since is not None and self._feed.since is not None:
-            self._end(None)
-        elif attempts > 1:
-            self._clock.call_later(0.0, partial(self._approach, errand, attempts - 1))
-        else:
-            self.fail(
-                NotSettledError(
-                    f"the steady state was lost {_ATTEMPTS} times: look at heater and pumps"
+    def _confirm(self, errand: int, attempts: int, since: float) -> None:
+        """Believe in a steady state since `since` only after a last look at heater and pumps."""
+        with self._lock:
+            if errand != self._errand:
+                return
+            try:
+                self._feed.look()
+                self._heater.poll()
+            except (TransportError, InstrumentError) as error:
+                self.fail(error)
+                return
+            if self._right() and self._since() == since:
+                self._end(None)
+            elif attempts > 1:  # lost at some time since then
+                self._clock.call_later(0.0, partial(self._approach, errand, attempts - 1))
+            else:
+                self.fail(
+                    NotSettledError(
+                        f"the steady state was lost {_ATTEMPTS} times: look at heater and pumps"
+                    )
                 )
-            )
+
+    def _right(self) -> bool:
+        """Whether temperature and flows are right, as of the last look."""
+        return self._heater.settled_since is not None and self._feed.since is not None
 
     def _since(self) -> float:
         """Lab time since which temperature and flows have been right."""
@@ -102,9 +107,8 @@ class SteadyState:
 
     def progress(self) -> None:
         """Tell progress bars how far it is."""
-        right = self._heater.settled_since is not None and self._feed.since is not None
         for status in self._pending:
-            status.progress(self._clock.now() - self._since() if right else 0.0)
+            status.progress(self._clock.now() - self._since() if self._right() else 0.0)
 
     def fail(self, reason: Exception) -> None:
         """Give it up; who waits for it gets `reason`."""

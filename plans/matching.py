@@ -1,6 +1,7 @@
 """Where a problem meets a rig: does it fit, what does it cost, how is a trace read."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -100,6 +101,13 @@ def misfits(problem: Problem, rig: RigFile) -> list[str]:
             wrong.append(
                 f"variables: the rig also needs {name}; give it a range, or a value under [fixed]"
             )
+    volume = problem.fixed.get("volume", rig.reactor.heated_volume)
+    if not math.isclose(volume, rig.reactor.heated_volume, rel_tol=1e-3):
+        wrong.append(
+            f"fixed.volume: {volume:g} uL, but the rig's heated volume is "
+            f"{rig.reactor.heated_volume:g} uL (reactor.heated_volume); residence times follow "
+            "from it, so make them agree"
+        )
     return wrong or list(_thirst(problem, rig))
 
 

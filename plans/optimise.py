@@ -2,9 +2,9 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
+from time import time
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -14,14 +14,14 @@ from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.agent import Agent, Suggestion
 from reactune.analysis.problem import Problem
-from reactune.devices.rig import FlowRig, LedgerError
+from reactune.devices.rig import FlowRig, LedgerError, RigFaultError
 
 from .matching import method_of, misfits, whole
 from .stubs import sample
 
 
 class CampaignError(RuntimeError):
-    """The rig cannot go on: the campaign is over until somebody has looked at it."""
+    """A fault, or no reagent left: the campaign is over until somebody has seen to the rig."""
 
 
 def optimise(
@@ -65,9 +65,13 @@ def optimise(
     ValueError
         If the rig cannot do what the problem asks; before the run is opened.
     CampaignError
-        If the rig has a fault, and the experiment it happened in is stored as failed; or if
-        syringes and flasks cannot finish the next experiment.
+        If the rig has a fault; the experiment it happened in is stored as failed. If syringes and
+        flasks cannot finish the next experiment; that has not been tried and is not stored.
     """
+    if rig.fault is not None:
+        raise CampaignError(
+            f"nothing moves after a fault until rig.acknowledge() takes it back: {rig.fault}"
+        )
     if agent is None:
         problem = Problem.load(problem)
         agent = Agent(problem, method_of(rig.config), seed=seed, first=first)
@@ -75,11 +79,12 @@ def optimise(
         raise ValueError("\n".join(wrong))
     metadata = {
         "plan_name": "optimise",
-        "title": agent.problem.title,
+        "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
         "problem": agent.problem.to_dict(),
         "method": agent.method.to_dict(),
         "rig": rig.description(),
         "simulated": rig.simulated,
+        "lab_time": rig.clock.now(),
         "seed": agent.seed,
         "first": [dict(conditions) for conditions in agent.first],
         "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
@@ -123,23 +128,25 @@ def _experiment(
     problem: Problem, rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
 ) -> MsgGenerator[str]:
     """Measure a suggestion; return why it failed, or nothing."""
-    ahead = None
     try:
-        now = rig.setpoints(whole(suggestion.conditions, problem, rig.config))
-    except LedgerError as error:
-        raise CampaignError(str(error)) from error
-    if following is not None:
-        with suppress(LedgerError):  # it meets that itself, once this one has been measured
-            ahead = rig.setpoints(whole(following.conditions, problem, rig.config))
-    try:
+        now = whole(suggestion.conditions, problem, rig.config)
+        ahead = whole(following.conditions, problem, rig.config) if following else None
         yield from sample(rig, now, ahead)
     except FailedStatus as error:
         (status,) = error.args
-        return rig.fault or str(status.exception())
-    return ""
+        cause = status.exception()
+    except (RigFaultError, LedgerError) as error:
+        cause = error
+    else:
+        return ""
+    if isinstance(cause, LedgerError):  # says nothing about these conditions: not a failure of them
+        raise CampaignError(str(cause)) from cause
+    return rig.fault or str(cause)
 
 
 def _event(stream: str, record: "ExperimentRecord | DecisionRecord") -> MsgGenerator[None]:
+    """Emit an event; a pause never repeats what came before it, measured or told already."""
+    yield from bps.checkpoint()
     yield from bps.create(stream)
     yield from bps.read(record)
     yield from bps.save()
@@ -172,7 +179,7 @@ class ExperimentRecord:
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data; of a failed experiment the measured numbers are NaN."""
-        now = self._rig.clock.now()
+        now = time()
         measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
         return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
 
@@ -208,7 +215,7 @@ class DecisionRecord:
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data."""
-        return {key: {"value": v, "timestamp": 0.0} for key, v in self._agent.decision().items()}
+        return {k: {"value": v, "timestamp": time()} for k, v in self._agent.decision().items()}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the event's data."""

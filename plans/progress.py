@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +18,8 @@ class Progress:
     ----------
     console : rich.console.Console
         Where to print; colour only if it is a terminal.
+    goals : mapping of int to float, optional
+        Goals of the experiments of a campaign that is being resumed, by number.
 
     Attributes
     ----------
@@ -24,21 +27,22 @@ class Progress:
         Of the latest campaign; empty before its run is opened.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, goals: Mapping[int, float] | None = None) -> None:
         self.uid = ""
-        self._console = console
+        self._console, self._earlier = console, dict(goals or {})
         self._streams: dict[str, str] = {}
         self._goals: dict[int, float] = {}
-        self._lab_time = 0.0
+        self._began = self._lab_time = 0.0
         self._budget = 0
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""
         if name == "start":
-            self._streams, self._goals = {}, {}
+            self._streams, self._goals = {}, dict(self._earlier)
             if doc.get("plan_name") == "optimise":
                 self.uid, self._budget = doc["uid"], doc["problem"]["budget"]
-                self._console.print(_banner(doc), soft_wrap=True)
+                self._began = self._lab_time = doc["lab_time"]
+                self._say(_banner(doc))
         elif name == "descriptor":
             self._streams[doc["uid"]] = doc["name"]
         elif name == "event":
@@ -47,12 +51,17 @@ class Progress:
                 self._lab_time = data["lab_time"]
             elif stream == "decision":
                 self._goals[int(data["number"])] = data["goal"]
-                self._console.print(self._line(data), soft_wrap=True)
+                self._say(self._line(data))
+
+    def _say(self, text: Text) -> None:
+        """Print; that nobody reads along any more must not end a campaign."""
+        with suppress(OSError, SystemExit):  # SystemExit is rich's answer to a broken pipe
+            self._console.print(text, soft_wrap=True)
 
     def _line(self, data: Mapping[str, Any]) -> Text:
         """Say what the latest experiment gave, and what is best so far."""
         verdict, count = data["feasibility"], f"{int(data['number'])}/{self._budget}"
-        line = Text(f"{count:>10} {self._lab_time / 3600:6.1f}  ")
+        line = Text(f"{count:>10} {(self._lab_time - self._began) / 3600:6.1f}  ")
         line.append(f"{verdict:<13} ", _STYLE[verdict])
         if not data["valid"]:
             return line.append(data["reason"])
@@ -64,16 +73,19 @@ class Progress:
         """Say the goal of an experiment and its number, or that there is none."""
         if math.isnan(number):
             return "none yet"
-        goal = self._goals.get(int(number))  # not one of a campaign that is being resumed
-        return f"{'' if goal is None else f'{goal:.4f} '}(no. {int(number)})"
+        return f"{self._goals[int(number)]:.4f} (no. {int(number)})"
 
 
 def _banner(start: Mapping[str, Any]) -> Text:
     """Say what begins, and on what; then the head of the table of experiments."""
     problem = start["problem"]
     mark = ("SIMULATED", "bold blue") if start["simulated"] else ("REAL HARDWARE", "bold red")
-    text = Text.assemble(mark, f"  {start['rig']['title']}\n{problem['title']}\n")
-    text.append(f"{problem['budget']} experiments, seed {start['seed']}, run {start['uid'][:8]}\n")
+    text = Text.assemble(mark, f"  {start['rig']['title']}\n{start['title']}\n")
+    text.append(f"{problem['budget']} experiments, seed {start['seed']}, run {start['uid'][:8]}")
+    for verb in ("resumes", "rediscovers"):
+        if verb in start:
+            text.append(f", {verb} {start[verb][:8]}")
+    text.append("\n")
     goal = problem.get("minimise") or problem.get("maximise")
     head = f"{'experiment':>10} {'lab h':>6}  {'verdict':<13} {goal[:9]:>9}"
     return text.append(f"{head}   {'best feasible':<15} best by merit", "bold")

@@ -1,6 +1,7 @@
 """Plan stubs: what happens on the rig, in lab time, during one experiment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +9,9 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, MsgGenerator
 from ophyd.status import Status  # type: ignore[import-untyped]  # ophyd ships no types
 
-from reactune.devices.rig import FlowRig, Setpoints
+from reactune.devices.rig import FlowRig, LedgerError, RigFaultError, Setpoints
+
+Conditions = Mapping[str, float] | Setpoints
 
 
 @dataclass(frozen=True)
@@ -42,16 +45,19 @@ def lab_sleep(rig: FlowRig, seconds: float) -> MsgGenerator[None]:
 
 
 def sample(
-    rig: FlowRig, setpoints: Setpoints, following: Setpoints | None = None
+    rig: FlowRig, conditions: Conditions, following: Conditions | None = None
 ) -> MsgGenerator[None]:
     """Measure one set of conditions: stabilise, flush the loop, inject, record.
+
+    A fault while the trace is being recorded does not end the recording, unless it is the
+    detector's: look at ``rig.fault`` afterwards.
 
     Parameters
     ----------
     rig : FlowRig
-    setpoints : Setpoints
+    conditions : mapping or Setpoints
         What to measure at. If the rig is on its way there already it just goes on.
-    following : Setpoints, optional
+    following : mapping or Setpoints, optional
         What will be measured next: it is stabilised while the trace is being recorded,
         its flows starting one stabilisation before the recording ends (Walker et al. 2017).
 
@@ -59,25 +65,31 @@ def sample(
     ------
     FailedStatus
         If the rig does not get there, or a device fails.
+    RigFaultError, LedgerError
+        If the rig refuses to begin.
     """
-    yield from act(rig.set, setpoints)
+    # Not an act: a pause stops what the RunEngine has itself set, and that must be the rig.
+    yield from bps.abs_set(rig, conditions, wait=True)
     yield from act(rig.load)
     yield from act(rig.inject)
-    yield from bps.trigger(rig, group="trace")
+    trace = yield from bps.trigger(rig, group="trace")
     # The loop holds the sample now: what leaves the reactor from here on is only spent.
-    yield from act(rig.pause_flow)
+    with suppress(FailedStatus):  # a fault; the trace goes on
+        yield from act(rig.pause_flow)
     if following is not None:
         yield from _get_ahead(rig, following)
     yield from bps.wait("trace")
+    if trace is not None and not trace.success:  # _get_ahead may have been told of it, and passed
+        raise FailedStatus(trace)
 
 
-def _get_ahead(rig: FlowRig, following: Setpoints) -> MsgGenerator[None]:
+def _get_ahead(rig: FlowRig, following: Conditions) -> MsgGenerator[None]:
     """Heat for the next experiment now, and start its flows so that nobody waits for them."""
-    rig.heat(following)
-    spare = rig.config.chromatogram.duration - rig.stabilisation(following)
-    yield from lab_sleep(rig, max(spare, 0.0))
     try:
+        rig.heat(following)
+        spare = rig.config.chromatogram.duration - rig.stabilisation(rig.setpoints(following))
+        yield from lab_sleep(rig, max(spare, 0.0))
         yield from act(rig.flow, following)
-    except FailedStatus:
+    except (FailedStatus, RigFaultError, LedgerError):
         # The sample on the column is worth finishing; the next experiment meets the fault itself.
         return

@@ -57,6 +57,10 @@ class FakeRun:
         return self.tables[stream]
 
 
+BEGAN = 1.79e9
+"""Lab time at which the run began [s]."""
+
+
 def fake_run(
     n: int = 100, *, failed: tuple[int, ...] = (), seed: int = 3, **problem: Any
 ) -> FakeRun:
@@ -64,7 +68,7 @@ def fake_run(
     stated = Problem.load({**RUN_II, **problem})
     rng = np.random.default_rng(seed)
     primary, decision, conclusions = [], [], []
-    clock = 1.79e9
+    clock = BEGAN
     for number in range(1, n + 1):
         conditions = _conditions(rng, number)
         minutes = 931 / (conditions["flow_c60"] + conditions["flow_sultine"])
@@ -95,6 +99,7 @@ def fake_run(
         "problem": stated.to_dict(),
         "rig": {"title": "Walker 2017, emulated", "simulated": True},
         "method": METHOD,
+        "lab_time": BEGAN,
         "versions": {"bluesky": "1.15.1", "reactune": "0.1.0"},
     }
     reason = f"budget: {n} of {stated.budget} experiments done"

@@ -75,7 +75,7 @@ class TestWhatItSays:
             {"c60": primary.used_c60.sum() / 1000, "sultine": primary.used_sultine.sum() / 1000}
         )
         assert summary.used_total == pytest.approx(sum(summary.used.values()))
-        span = primary.lab_time.iloc[-1] - primary.lab_time.iloc[0]
+        span = primary.lab_time.iloc[-1] - run.start["lab_time"]
         assert summary.lab_hours == pytest.approx((span + 780) / 3600)
 
     def test_maximised_goal_keeps_its_sign(self) -> None:
@@ -101,7 +101,7 @@ class TestWhatItSays:
     def test_crashed_run_counts_what_was_not_evaluated(self) -> None:
         summary = summarise(CASES["crashed"])
         assert (summary.n, summary.n_unjudged, summary.n_failed) == (30, 2, 0)
-        assert "no stop document" in summary.stop_reason
+        assert "to go on: reactune optimise --resume 5f0c2a7e" in summary.stop_reason
         whole = summarise(crashed(fake_run(28), 28))
         assert (summary.best, summary.best_feasible) == (whole.best, whole.best_feasible)
 

@@ -80,8 +80,11 @@ def test_an_experiment_whose_decision_was_not_stored_is_judged_when_resumed(
     for key in ("best", "best_feasible", "n", "n_feasible", "stop_reason"):
         assert resumed[key] == whole[key]
     with Catalogue(folder) as catalogue:
-        parts = [run.table("primary") for run in lineage(catalogue, resumed["uid"]).runs]
-    hours = [(part["lab_time"].max() - part["lab_time"].min() + 780) / 3600 for part in parts]
+        runs = lineage(catalogue, resumed["uid"]).runs
+        parts = [run.table("primary") for run in runs]
+        began = [run.start["lab_time"] for run in runs]
+    last = [part["lab_time"].max() + 780 for part in parts]
+    hours = [(end - start) / 3600 for start, end in zip(began, last, strict=True)]
     assert [len(part) for part in parts] == [4, 2]
     assert resumed["lab_hours"] == pytest.approx(sum(hours))
 

@@ -30,7 +30,11 @@ def interrupted(folder, number, experiments, budget=16):
 
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(signal.SIGINT, "stopped by the user (Ctrl-C)"), (signal.SIGTERM, "terminated from outside")],
+    [
+        (signal.SIGINT, "stopped by the user (Ctrl-C)"),
+        (signal.SIGTERM, "terminated from outside"),
+        (signal.SIGHUP, "the terminal was closed"),
+    ],
 )
 def test_a_signal_ends_the_campaign_safely_with_its_reason(tmp_path, number, reason):
     code, out, err = interrupted(tmp_path, number, 3)

@@ -1,0 +1,345 @@
+"""SQSnobFit 0.4 (the translation of SNOBFIT v2.1 on PyPI) behind the contract of our own optimiser.
+
+It minimises one scalar, so it is given the merit. Its known faults are kept from the caller:
+
+====================================================  ==============================================
+fault                                                 what is done about it
+====================================================  ==============================================
+NumPy 2.4 and later: arrays to scalars raise          refused at once, in one sentence
+one state and one random generator for the process    both are swapped in for each call, in a lock
+ask and tell are one call; nothing may be pending     results wait for the next ask; pending points
+                                                      are kept apart from new ones
+empty tell, one point told twice, point outside       never passed on
+a new job of many points ignores the models           fed in batches of dim + 6
+fewer than dim + 6 points, or all values equal        not asked: the batch is filled here
+failed points (a batch of them crashes)               told as worse than all measured
+fewer points than asked for; crashes inside           the rest is filled here, and `why` says so
+runs for ever when its boxes are used up              stopped by counting searches; then as above
+====================================================  ==============================================
+"""
+
+import base64
+import importlib
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from .merit import FAILED, Windows, reference, soft_merit
+from .snobfit import Best, Snobfit, Window
+
+Floats = NDArray[np.float64]
+
+PATIENCE = 50
+"""Experiments without a feasible one after which the goal counts too (Walker et al. 2017)."""
+
+EXACT = float(np.sqrt(np.finfo(np.float64).eps))
+
+WHY = {
+    1: "class 1: minimum of SQSnobFit's quadratic model",
+    2: "class 2: minimum of a local model of SQSnobFit around a local best point",
+    3: "class 3: minimum of a local model of SQSnobFit around another point",
+    4: "class 4: SQSnobFit explores a large box",
+    5: "class 5: SQSnobFit fills a gap between the points",
+}
+FILLED = "class 5: fills a gap between the points, for SQSnobFit gave none"
+
+SEARCHES = 200_000
+"""After so many searches for a box, a call of the package will not come back."""
+
+_lock = threading.Lock()  # around the package's global state
+
+
+class SQSnobFit:
+    """Minimise within soft windows with the package SQSnobFit.
+
+    Parameters and verbs are those of `reactune.analysis.snobfit.Snobfit`, which documents them;
+    what is modelled is always the merit.
+
+    Raises
+    ------
+    ValueError
+        If the package is not installed, or not with a NumPy that it works with.
+    """
+
+    def __init__(
+        self,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        windows: Sequence[Window] | None = None,
+        *,
+        resolution: ArrayLike | None = None,
+        p: float = 0.5,
+        seed: int | None = None,
+    ) -> None:
+        self._package = _package()
+        # checks what it is given, keeps the book of results and ranks the best
+        self._book = Snobfit(
+            lower, upper, windows, resolution=resolution, p=p, model="merit", seed=seed
+        )
+        self.lower, self.upper = self._book.lower, self._book.upper
+        self.windows: Windows = self._book.windows
+        self._span = self.upper - self.lower
+        self._gap = self._book.resolution / self._span
+        self._rng = np.random.default_rng(seed)
+        self._theirs = np.random.RandomState(self._rng.integers(2**32))
+        dim = self.lower.size
+        self._x: Floats = np.zeros((0, dim))  # told, in the unit box
+        self._values: Floats = np.zeros((0, 2 + len(self.windows)))  # f, df, each F
+        self._distinct: Floats = np.zeros((0, dim))  # places told inside the box
+        self._place = np.zeros(0, dtype=np.intp)  # of each row; -1 outside the box
+        self._asked: Floats = np.zeros((0, dim))  # in the user's units
+        self._whys: list[str] = []
+        self._pending: list[int] = []
+        self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
+        self._fed: Floats = np.zeros((0, dim + 2))  # what the present job knows: x, merit, error
+        self._job: tuple[Any, ...] | None = None
+
+    def ask(self, n: int) -> Floats:
+        """Choose the next n points; see `Snobfit.ask`."""
+        if n < 1:
+            raise ValueError(f"ask for at least 1 point, not {n}")
+        known = self._known()
+        places, whys = self._request(known, n)
+        taken = [*known[:, :-2], *((self._asked[self._pending] - self.lower) / self._span)]
+        chosen: list[Floats] = []
+        reasons: list[str] = []
+        for y, why in zip(places, whys, strict=True):
+            near = [(np.abs(y - other) < self._gap).all() for other in (*taken, *chosen)]
+            if len(chosen) < n and not any(near):
+                chosen.append(y)
+                reasons.append(why)
+        self._fill(chosen, taken, n)
+        reasons += [FILLED] * (n - len(reasons))
+        x = np.clip(self.lower + np.array(chosen) * self._span, self.lower, self.upper)
+        self._pending += range(len(self._whys), len(self._whys) + n)
+        self._asked = np.vstack([self._asked, x])
+        self._whys += reasons
+        return np.asarray(x)
+
+    def tell(
+        self,
+        x: ArrayLike,
+        f: ArrayLike,
+        F: ArrayLike | None = None,
+        df: ArrayLike | None = None,
+        dF: ArrayLike | None = None,
+    ) -> None:
+        """Take in results; see `Snobfit.tell`. Uncertainties of F are not used."""
+        self._book.tell(x, f, F, df, dF)  # refuses what makes no sense
+        goal = np.atleast_1d(np.asarray(f, dtype=float))
+        points = np.asarray(x, dtype=float).reshape(len(goal), -1)
+        blank = np.full((len(goal), len(self.windows)), np.nan)
+        properties = blank if F is None else np.asarray(F, dtype=float)
+        error = np.broadcast_to(np.asarray(EXACT if df is None else df, dtype=float), goal.shape)
+        values = np.column_stack([goal, error, properties.reshape(blank.shape)])
+        values[~np.isfinite(np.delete(values, 1, axis=1)).all(axis=1)] = np.nan
+        self._append((points - self.lower) / self._span, values)
+        for position in points:
+            gap = np.abs(self._asked[self._pending] - position) / self._book.resolution
+            if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
+                del self._pending[int(nearest.argmin())]
+
+    def best(self, feasible: bool = False) -> Best | None:
+        """Give the best point so far; see `Snobfit.best`."""
+        return self._book.best(feasible)
+
+    def why(self, x: ArrayLike) -> str:
+        """Say why a point was asked for: its SNOBFIT class in words."""
+        position = np.asarray(x, dtype=float).reshape(self.lower.shape)
+        gap = np.abs(self._asked - position) < self._book.resolution
+        asked = np.flatnonzero(gap.all(axis=1))
+        return self._whys[asked[-1]] if asked.size else "given: not asked for by the optimiser"
+
+    def state(self) -> dict[str, Any]:
+        """Give everything that the next ask depends on, for `json.dumps`."""
+        kind, key, position, has_gauss, gauss = self._theirs.get_state()
+        return {
+            "schema": 1,
+            "engine": "sqsnobfit",
+            "book": self._book.state(),
+            "rng": self._rng.bit_generator.state,
+            "theirs": [kind, _plain(np.asarray(key)), position, has_gauss, gauss],
+            "x": _plain(self._x),
+            "values": _plain(self._values),
+            "asked": _plain(self._asked),
+            "whys": list(self._whys),
+            "pending": list(self._pending),
+            "scale": self._scale and list(self._scale),
+            "fed": _plain(self._fed),
+            "job": self._job and [_plain(item) for item in self._job],
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> Self:
+        """Continue from a `state`: the next ask is the one that the original would have given."""
+        book = state["book"]
+        self = cls(
+            book["lower"],
+            book["upper"],
+            [(a, b, tuple(tolerance)) for a, b, tolerance in book["windows"]],
+            resolution=book["resolution"],
+            p=book["p"],
+        )
+        self._book = Snobfit.from_state(book)
+        self._rng.bit_generator.state = state["rng"]
+        kind, key, *rest = state["theirs"]
+        self._theirs.set_state((kind, _array(key), *rest))
+        self._append(_array(state["x"]), _array(state["values"]))
+        self._asked, self._fed = _array(state["asked"]), _array(state["fed"])
+        self._whys, self._pending = list(state["whys"]), list(state["pending"])
+        self._scale = state["scale"] and (state["scale"][0], state["scale"][1])
+        self._job = state["job"] and tuple(_array(item) for item in state["job"])
+        return self
+
+    # -- inside ---------------------------------------------------------------
+
+    def _append(self, x: Floats, values: Floats) -> None:
+        """Add rows told."""
+        place = np.full(len(x), -1)
+        for i, y in enumerate(x):
+            if ((y >= 0) & (y <= 1)).all():
+                same = np.flatnonzero((np.abs(self._distinct - y) < self._gap).all(axis=1))
+                if not same.size:
+                    self._distinct = np.vstack([self._distinct, y])
+                place[i] = same[0] if same.size else len(self._distinct) - 1
+        self._x = np.vstack([self._x, x])
+        self._values = np.vstack([self._values, values])
+        self._place = np.r_[self._place, place]
+
+    def _known(self) -> Floats:
+        """Distinct places inside the box in the order told: x, what is minimised, its error."""
+        inside = self._place >= 0
+        values = self._values[inside]
+        if not inside.any():
+            return np.zeros((0, self.lower.size + 2))
+        merit = self._rank(values[:, 0], values[:, 2:])
+        measured = np.isfinite(merit)
+        if measured.any():
+            worst = merit[measured].max()
+            step = max(worst - merit[measured].min(), 1.0)
+            merit[~measured] = FAILED if len(self.windows) else worst + step
+        error = np.where(measured & (not len(self.windows)), values[:, 1], EXACT)
+        error = np.where(error > 0, error, EXACT)
+        # repeats are averaged; of a place where some failed, those that did not
+        place = self._place[inside]
+        use = measured | (np.bincount(place, measured)[place] == 0)
+        count = np.bincount(place, use)
+        mean = np.bincount(place, np.where(use, merit, 0.0)) / count
+        spread = np.sqrt(np.bincount(place, np.where(use, error, 0.0) ** 2)) / count
+        return np.column_stack([self._distinct, mean, spread])
+
+    def _rank(self, f: Floats, F: Floats) -> Floats:
+        """Compute what is minimised: f, or the penalty until the soft merit has its scale."""
+        if not len(self.windows):
+            return np.array(f)
+        measured = np.isfinite(f)
+        feasible = measured & (self.windows.violation(F) == 0).all(axis=1)
+        if self._scale is None and feasible.any() and measured.sum() > 2 * self.lower.size:
+            self._scale = reference(f[measured], F[measured], self.windows)
+        if self._scale is None and not feasible.any() and len(f) < PATIENCE:
+            return self.windows.penalty(F)
+        scale = self._scale or reference(f, F, self.windows)
+        merit = soft_merit(f, F, self.windows, *scale)
+        merit[~measured] = np.nan
+        return merit
+
+    def _request(self, known: Floats, n: int) -> tuple[Floats, list[str]]:
+        """Have SQSnobFit choose; nothing where it would not look at the models, or crashes."""
+        dim = self.lower.size
+        nothing: tuple[Floats, list[str]] = np.zeros((0, dim)), []
+        if len(known) < dim + 6 or not np.ptp(known[:, -2]) > 0:
+            return nothing
+        start = len(self._fed)
+        if self._job is None or not np.array_equal(known[:start], self._fed):
+            self._job, start = None, 0  # another merit, another job
+        if start == len(known):
+            return nothing
+        # a new job begins with nothing: a first batch large enough for models makes it crash
+        cuts = [*([] if start else [0, 0]), *range(start or dim + 6, len(known), dim + 6)]
+        for first, end in zip(cuts, [*cuts[1:], len(known)], strict=True):
+            try:
+                request = self._call(known[first:end], n if end == len(known) else 1)
+            except Exception:  # noqa: BLE001 - it fails in many ways; `why` says that it did
+                self._job, self._fed = None, known[:0]
+                return nothing
+        self._fed = known
+        usable = np.isfinite(request[:, :dim]).all(axis=1)
+        places = np.clip(request[usable, :dim], 0.0, 1.0)
+        return places, [WHY[int(kind)] for kind in request[usable, dim + 1]]
+
+    def _call(self, batch: Floats, n: int) -> Floats:
+        """Tell and ask the package, with this job's state in place of its global one."""
+        dim = self.lower.size
+        config = {"bounds": np.tile([0.0, 1.0], (dim, 1)), "nreq": n, "p": self._book.p}
+        gap = self._gap.copy() if self._job is None else None
+        inner, tools = self._package._snobfit, self._package._gen_utils  # noqa: SLF001
+        with _lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            before = inner._im_storage, tools._randstate, inner.find  # noqa: SLF001
+            try:
+                inner._im_storage, tools._randstate = self._job, self._theirs  # noqa: SLF001
+                inner.find = _counted(inner.find)
+                request, _, _ = inner.snobfit(
+                    batch[:, :dim].copy(), batch[:, dim:].copy(), config, gap
+                )
+                self._job = inner._im_storage  # noqa: SLF001
+            finally:
+                inner._im_storage, tools._randstate, inner.find = before  # noqa: SLF001
+        return np.asarray(request, dtype=float).reshape(-1, dim + 2)
+
+    def _fill(self, chosen: list[Floats], taken: Sequence[Floats], n: int) -> None:
+        """Add, again and again, the random candidate farthest from all others."""
+        while len(chosen) < n:
+            y = self._rng.random((200, self.lower.size))
+            others = np.array([*taken, *chosen])
+            distance = cKDTree(others / self._gap).query(y / self._gap)[0] if len(others) else [1.0]
+            chosen.append(y[int(np.argmax(distance))])
+
+
+def _package() -> ModuleType:
+    """Import SQSnobFit, or say why that cannot work."""
+    remedy = "install reactune[sqsnobfit] in an environment of its own, or use engine = 'snobfit'"
+    if np.lib.NumpyVersion(np.__version__) >= "2.4.0":
+        raise ValueError(
+            f"engine 'sqsnobfit' does not work with NumPy {np.__version__}, which must be below "
+            f"2.4: {remedy}"
+        )
+    try:
+        return importlib.import_module("SQSnobFit")
+    except ImportError as error:
+        raise ValueError(f"engine 'sqsnobfit' is not installed ({error}): {remedy}") from None
+
+
+def _counted(find: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let the package's search be called only so often: no call needs a tenth of that."""
+    left = iter(range(SEARCHES))
+
+    def limited(condition: Any) -> Any:
+        if next(left, None) is None:
+            raise RuntimeError("SQSnobFit runs for ever")
+        return find(condition)
+
+    return limited
+
+
+def _plain(item: Any) -> Any:
+    """Make an array of any kind JSON-able, to the last bit."""
+    if isinstance(item, np.ndarray):
+        data = base64.b64encode(np.ascontiguousarray(item).tobytes()).decode()
+        return {"type": item.dtype.str, "shape": list(item.shape), "data": data}
+    return _plain(np.asarray(item)) | {"scalar": True} if isinstance(item, float) else item
+
+
+def _array(item: Any) -> Any:
+    """Undo `_plain`."""
+    if not isinstance(item, Mapping):
+        return item
+    raw = np.frombuffer(base64.b64decode(item["data"]), dtype=item["type"])
+    array = raw.reshape(item["shape"]).copy()
+    return array[()] if item.get("scalar") else array

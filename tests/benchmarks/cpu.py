@@ -1,0 +1,67 @@
+"""CPU time of an ask, against SQSnobFit in the same process.
+
+    python -m tests.benchmarks.cpu [--engines snobfit-merit,sqsnobfit] [--known 100,300,1000,3000]
+
+In six variables: N known points are loaded, with the first ask after them; then the mean of five
+more rounds of ask and tell, 12 points each. Ratios are to SQSnobFit where it is installed.
+"""
+
+import argparse
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from .optimisers import ENGINES, available
+from .tables import markdown
+from .tasks import hartman6
+
+DIM = 6
+ROUNDS = 5
+
+
+def seconds(engine: str, known: int, seed: int = 0) -> tuple[float, float]:
+    """Give CPU seconds to load the known points with the first ask, and of an ask and tell then."""
+    optimiser = ENGINES[engine]()([0.0] * DIM, [1.0] * DIM, seed=seed)
+    x = np.random.default_rng(seed).random((known, DIM))
+    f = [hartman6(row) for row in x]
+    start = time.process_time()
+    optimiser.tell(x, f)
+    y = optimiser.ask(DIM + 6)
+    loaded = time.process_time() - start
+    spent = 0.0
+    for _ in range(ROUNDS):
+        f = [hartman6(row) for row in y]
+        start = time.process_time()
+        optimiser.tell(y, f)
+        y = optimiser.ask(DIM + 6)
+        spent += time.process_time() - start
+    return loaded, spent / ROUNDS
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.cpu")
+    parser.add_argument("--engines", default="snobfit-composite,snobfit-merit,sqsnobfit")
+    parser.add_argument("--known", default="100,300,1000,3000")
+    args = parser.parse_args(argv)
+    engines = args.engines.split(",")
+    if unknown := [name for name in engines if name not in ENGINES]:
+        parser.error(f"no such engine: {', '.join(unknown)}; there are {', '.join(ENGINES)}")
+    engines = [name for name in engines if available(name) is None]
+    for name in engines:
+        seconds(name, 30)  # imports and first calls
+    rows = []
+    for known in (int(n) for n in args.known.split(",")):
+        found = {name: seconds(name, known) for name in engines}
+        load, ask = found.get("sqsnobfit", (math.nan, math.nan))
+        for name, (mine, each) in found.items():
+            ratios = [each / ask, mine / load]
+            shown = ["" if math.isnan(r) else f"{r:.2f}" for r in ratios]
+            rows.append([str(known), name, f"{each:.4f}", shown[0], f"{mine:.3f}", shown[1]])
+    print(markdown(["N", "engine", "s an ask", "ratio", "s to load", "ratio"], rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,390 @@
+"""How many experiments does each optimiser need?
+
+    python -m tests.benchmarks.optimisers [--seeds 20] [--problems unconstrained,hock,HS71,twin-V]
+        [--engines snobfit-merit,sobol,gp] [--out results.csv]
+
+One campaign a row; rows that the file holds already are not run again, so that it can be stopped
+and resumed, and new engines added. `python -m tests.benchmarks.tables results.csv` makes tables and
+figures of it; `tests.benchmarks.tasks` documents the problems.
+
+Everything is judged by the noise-free value and violation. Columns:
+
+====================  ==============================================================================
+problem, engine, seed
+solved                Experiments until a point was visited that solves the problem; inf if none.
+handed                Experiments, in whole batches, from which on to the end the point handed over
+                      solved it; inf if it did not at the end. On the twin a violation of one SD of
+                      an experiment there is allowed.
+done                  Experiments made. A campaign in a box ends when it is solved (without noise)
+                      or when what it would hand over has solved the problem for three batches.
+f, violation          Of the point handed over at the end: goal; worst window, in units of its
+                      tolerance (boxes) or of the SD that one experiment has there (twin).
+probability           That it is feasible, as the optimiser itself says; nan if it does not.
+verdict, at           What the optimiser said of the problem on the way, if anything, and after how
+                      many experiments it first did.
+cpu                   CPU seconds an ask and tell of a batch, mean.
+curve                 ``N:gap`` after each batch: f above the optimum; none while violating.
+====================  ==============================================================================
+"""
+
+import argparse
+import csv
+import importlib.util
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reactune.analysis.agent import Agent
+from reactune.analysis.engines import Engine
+from reactune.analysis.problem import Problem
+from reactune.analysis.snobfit import Snobfit
+from reactune.analysis.sqsnobfit_engine import SQSnobFit
+
+from .baselines import DifferentialEvolution, NelderMead, Sobol
+from .lab import METHOD, SPECIES, Lab, stated, true_fractions
+from .tasks import SETS, Task
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One campaign; the module documents the columns."""
+
+    problem: str
+    engine: str
+    seed: int
+    solved: float
+    handed: float
+    done: int
+    f: float
+    violation: float
+    probability: float
+    verdict: str
+    at: float
+    cpu: float
+    curve: str
+
+
+# -- engines ------------------------------------------------------------------------------
+
+
+def _bayesian() -> Callable[..., Engine]:
+    from .bayesian import Bayesian
+
+    return Bayesian
+
+
+ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {
+    "snobfit-composite": lambda: partial(Snobfit, model="composite"),
+    "snobfit-merit": lambda: partial(Snobfit, model="merit"),
+    "sqsnobfit": lambda: SQSnobFit,
+    "gp": _bayesian,
+    "de": lambda: DifferentialEvolution,
+    "nelder-mead": lambda: NelderMead,
+    "sobol": lambda: Sobol,
+}
+"""Name to a function that gives the class: what it needs may not be installed."""
+
+OURS = {
+    "snobfit-composite": {"engine": "snobfit", "model": "composite"},
+    "snobfit-merit": {"engine": "snobfit", "model": "merit"},
+    "sqsnobfit": {"engine": "sqsnobfit"},
+}
+"""Engines that a problem file can name."""
+
+
+def available(name: str) -> str | None:
+    """Say why an engine cannot be run here; None if it can."""
+    if name == "gp" and importlib.util.find_spec("sklearn") is None:
+        return "gp needs scikit-learn: the extra benchmark"
+    try:
+        ENGINES[name]()([0.0], [1.0], seed=0)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+# -- problems in a box --------------------------------------------------------------------
+
+
+def box(task: Task, engine: str, seed: int) -> Row:
+    """Run a campaign on a problem in a box, n + 6 points a batch."""
+    optimiser = ENGINES[engine]()(task.lower, task.upper, list(task.windows) or None, seed=seed)
+    rng = np.random.default_rng([seed, 1])
+    size, cpu, asks = task.dim + 6, 0.0, 0
+    solved, curve, hits = math.inf, [], 0
+    done, handed = 0, math.inf
+    f, violation, probability = math.nan, math.nan, math.nan
+    while done < task.budget:
+        start = time.process_time()
+        x = optimiser.ask(size)
+        cpu += time.process_time() - start
+        asks += 1
+        true_f, true_F = task.truth(x)
+        reached = np.flatnonzero(task.solved(true_f, true_F))
+        if reached.size and math.isinf(solved):
+            solved = done + float(reached[0]) + 1
+        done += size
+        start = time.process_time()
+        _tell(optimiser, task, x, true_f, true_F, rng)
+        cpu += time.process_time() - start
+        best = optimiser.best()
+        if best is None:
+            continue
+        one_f, one_F = task.truth(best.x[None, :])
+        f, violation = float(one_f[0]), float(task.violation(one_F)[0])
+        probability = float(getattr(best, "probability_feasible", math.nan))
+        if violation <= 1.0:
+            curve.append(f"{done}:{max(f - task.best, 0.0):.3g}")
+        hits = hits + 1 if task.solved(one_f, one_F)[0] else 0
+        if hits == 0:
+            handed = math.inf
+        elif hits == 1:
+            handed = float(done)
+        if hits and (hits == 3 or not task.noise):
+            break
+    return Row(
+        task.name, engine, seed, solved, handed, done, f, violation, probability, "", math.nan,
+        cpu / asks, " ".join(curve),
+    )  # fmt: skip
+
+
+def _tell(
+    optimiser: Engine, task: Task, x: Floats, f: Floats, F: Floats, rng: np.random.Generator
+) -> None:
+    if not task.noise:
+        optimiser.tell(x, f, F if task.windows else None)
+        return
+    df, dF = task.noise * np.abs(f), task.noise * np.abs(F)
+    f = f + df * rng.standard_normal(f.shape)
+    F = F + dF * rng.standard_normal(F.shape)
+    optimiser.tell(x, f, F if task.windows else None, df, dF if task.windows else None)
+
+
+# -- the twin -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the paper on the twin: what counts as solved.
+
+    Attributes
+    ----------
+    best : float
+        The constrained optimum; of run IV, which has none, the least penalty.
+    within : float
+    """
+
+    best: float
+    within: float
+
+
+RUNS = {
+    "II": Run(0.00871, 0.0005),
+    "III": Run(0.00871, 0.0005),
+    "IV": Run(0.2132, 0.02),
+    "V": Run(0.0723, 0.005),
+    "VI": Run(1.109, 0.03),
+}
+
+BUDGET = 105
+
+
+def twin(run: str, engine: str, seed: int) -> Row:
+    """Run a campaign on the twin, 7 points a batch, always to the end.
+
+    Own engines are driven by the agent as on the rig; the others take the optimiser's place in it.
+    """
+    problem = stated(f"walker-{run.lower()}", optimiser={"p": 0.3} | OURS.get(engine, {}))
+    agent = Agent(problem, METHOD, seed)
+    if engine not in OURS:
+        windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
+        agent.optimiser = ENGINES[engine]()(
+            agent.space.lower, agent.space.upper, windows, seed=seed
+        )
+    lab = Lab([seed, 1])
+    target = RUNS[run]
+    cpu, curve, verdicts = 0.0, [], dict[str, float]()
+    handed, solved = math.inf, math.inf
+    goal = worst = probability = math.nan
+    while len(agent.conclusions) < BUDGET:
+        before = len(agent.conclusions)
+        start = time.process_time()
+        suggestions = agent.suggest(problem.batch)
+        cpu += time.process_time() - start
+        outcomes = lab.measure(suggestions)
+        start = time.process_time()
+        agent.ingest(outcomes)
+        cpu += time.process_time() - start
+        visited, inside = judge(problem, run, [c.conditions for c in agent.conclusions[before:]])
+        reached = np.flatnonzero((inside == 0) & (visited <= target.best + target.within))
+        if reached.size and math.isinf(solved):
+            solved = before + float(reached[0]) + 1
+        done = len(agent.conclusions)
+        said = getattr(agent.optimiser, "verdict", lambda: None)()
+        if said is not None and said.kind not in verdicts:
+            verdicts[said.kind] = float(done)
+        best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
+        assert best is not None
+        conditions = agent.space.to_conditions(best.x[None, :])
+        one, outside = judge(problem, run, conditions)
+        goal = float(one[0])
+        worst = outside[0] and float(outside[0]) / scatter(problem, conditions[0])
+        probability = float(getattr(best, "probability_feasible", math.nan))
+        if worst > 1.0 or goal > target.best + target.within:
+            handed = math.inf
+        elif math.isinf(handed):
+            handed = float(done)
+        if worst == 0:
+            curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
+    return Row(
+        f"twin-{run}", engine, seed, solved, handed, done, goal,
+        worst, probability, ", ".join(verdicts), min(verdicts.values(), default=math.nan),
+        cpu / math.ceil(BUDGET / problem.batch), " ".join(curve),
+    )  # fmt: skip
+
+
+def judge(
+    problem: Problem, run: str, conditions: Sequence[dict[str, float]]
+) -> tuple[Floats, Floats]:
+    """Noise-free goal and worst violation [property's unit]; of run IV the penalty and nothing."""
+    goals, worst = [], []
+    for point, x in zip(conditions, true_fractions(conditions), strict=True):
+        found = problem.properties(dict(zip(SPECIES, x, strict=True)), conditions=point)
+        outside = [
+            (max(w.lower - F, F - w.upper, 0.0), w.tolerance[0])
+            for w, F in zip(problem.windows, found.F, strict=True)
+        ]
+        if run == "IV":
+            d = sum((v / tolerance) ** 2 for v, tolerance in outside)
+            goals.append(2 * d / (1 + d))
+            worst.append(0.0)
+        else:
+            goals.append(found.f)
+            worst.append(max((v for v, _ in outside), default=0.0))
+    return np.array(goals), np.array(worst)
+
+
+def scatter(problem: Problem, conditions: dict[str, float]) -> float:
+    """SD that one experiment has in the window that is violated most there, from 200 of them."""
+    lab = Lab(0)
+    rows = []
+    for outcome in lab.measure([{"_id": i, **conditions} for i in range(200)]):
+        fractions = {name: outcome[name] for name in SPECIES}
+        rows.append(problem.properties(fractions, conditions=conditions).F)
+    F = np.array(rows)
+    low = np.array([w.lower for w in problem.windows])
+    high = np.array([w.upper for w in problem.windows])
+    outside = np.maximum(low - F.mean(axis=0), F.mean(axis=0) - high)
+    return float(F.std(axis=0)[outside.argmax()])
+
+
+# -- the command --------------------------------------------------------------------------
+
+
+def campaigns(problems: Sequence[str]) -> dict[str, Callable[[str, int], Row]]:
+    """Resolve names of sets and problems to what runs them, in order.
+
+    Raises
+    ------
+    KeyError
+        With the name that is neither.
+    """
+    single = {task.name: task for tasks in SETS.values() for task in tasks}
+    chosen: dict[str, Callable[[str, int], Row]] = {}
+    for name in problems:
+        if name == "twin":
+            chosen |= {f"twin-{run}": partial(twin, run) for run in RUNS}
+        elif name.startswith("twin-"):
+            chosen[name] = partial(twin, next(run for run in RUNS if f"twin-{run}" == name))
+        elif name in SETS:
+            chosen |= {task.name: partial(box, task) for task in SETS[name]}
+        else:
+            chosen[name] = partial(box, single[name])
+    return chosen
+
+
+def read(path: Path) -> list[Row]:
+    """Read what was measured so far; nothing if there is no file.
+
+    Raises
+    ------
+    ValueError
+        If the file has other columns.
+    """
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        reader = csv.DictReader(file)
+        names = [field.name for field in fields(Row)]
+        if reader.fieldnames != names:
+            raise ValueError(f"{path} has other columns than {', '.join(names)}; name another file")
+        kinds = {field.name: field.type for field in fields(Row)}
+        return [Row(**{k: kinds[k](v) for k, v in line.items()}) for line in reader]  # type: ignore[operator]
+
+
+def measure(
+    problems: Sequence[str], engines: Sequence[str], seeds: int, path: Path
+) -> Iterator[Row]:
+    """Run what the file lacks, and write each row as soon as it is there."""
+    known = {(row.problem, row.engine, row.seed) for row in read(path)}
+    chosen = campaigns(problems)
+    new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)])
+        if new:
+            writer.writeheader()
+        for seed in range(seeds):
+            for problem, run in chosen.items():
+                for engine in engines:
+                    if (problem, engine, seed) not in known:
+                        row = run(engine, seed)
+                        writer.writerow(asdict(row))
+                        file.flush()
+                        yield row
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.optimisers")
+    sets = [*SETS, "twin"]
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument(
+        "--problems", default="unconstrained,hock,others,twin", help=f"of {', '.join(sets)}, or one"
+    )
+    parser.add_argument("--engines", default=",".join(ENGINES), help=f"of {', '.join(ENGINES)}")
+    parser.add_argument("--out", type=Path, default=Path("results.csv"))
+    args = parser.parse_args(argv)
+    engines = args.engines.split(",")
+    if unknown := [name for name in engines if name not in ENGINES]:
+        parser.error(f"no such engine: {', '.join(unknown)}; there are {', '.join(ENGINES)}")
+    problems = args.problems.split(",")
+    try:
+        campaigns(problems)
+        read(args.out)
+    except (KeyError, StopIteration):
+        parser.error(f"no such problem in {args.problems}; the sets are {', '.join(sets)}")
+    except ValueError as error:
+        parser.error(str(error))
+    missing = {name: why for name in engines if (why := available(name)) is not None}
+    for name, why in missing.items():
+        print(f"without {name}: {why}", file=sys.stderr)
+    runnable = [name for name in engines if name not in missing]
+    for row in measure(problems, runnable, args.seeds, args.out):
+        print(
+            f"{row.problem:18s} {row.engine:18s} seed {row.seed:<3d} solved {row.solved:<6g} "
+            f"handed over {row.handed:<6g} of {row.done:<4d} {1000 * row.cpu:.0f} ms a batch",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

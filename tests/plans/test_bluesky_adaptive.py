@@ -1,0 +1,199 @@
+"""The agent keeps bluesky-adaptive's protocols: `bluesky_adaptive.optimize` runs it on the rig."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+import numpy as np
+import pytest
+from bluesky_adaptive import optimize, protocols, sample_suggestions
+
+from reactune.analysis.agent import Agent
+from reactune.analysis.chromatogram import analyse
+from reactune.analysis.problem import Problem
+from reactune.devices.rig import load
+from reactune.plans.matching import method_of
+from reactune.plans.optimise import ExperimentRecord
+from reactune.plans.stubs import sample
+
+PROTOCOLS = [
+    protocols.Optimizer,
+    protocols.CanRegisterSuggestions,
+    protocols.TrialFaultAware,
+    protocols.SupportsStoppingCriteria,
+    protocols.Checkpointable,
+]
+
+
+@pytest.fixture(scope="module")
+def walker_method() -> Any:
+    return method_of(load("walker"))
+
+
+@pytest.fixture
+def agent(walker_method, tmp_path) -> Agent:
+    stated = Problem.load("walker-ii").to_dict() | {"budget": 6}
+    return Agent(Problem.load(stated), walker_method, seed=1, file=tmp_path / "agent.json")
+
+
+def outcome(number: int, X3: float = 0.02, **more: float) -> dict[str, float]:
+    return {"_id": number, "X0": 0.05, "X1": 0.6, "X2": 0.35 - X3, "X3": X3, **more}
+
+
+def problem_of(lab: Any, agent: Agent) -> protocols.OptimizationProblem[str]:
+    """The emulated rig and an agent in the shape that bluesky-adaptive's plans take."""
+    record = ExperimentRecord(agent.problem, lab.rig)
+
+    def acquire(
+        suggestions: Sequence[Mapping[str, Any]],
+        actuators: Any,
+        sensors: Any = None,
+        md: Mapping[str, Any] | None = None,
+    ) -> Any:
+        @bpp.set_run_key_decorator("experiments")
+        @bpp.stage_decorator([lab.rig])
+        @bpp.run_decorator(md=dict(md or {}))
+        def experiments() -> Any:
+            for suggestion in suggestions:
+                conditions = {k: v for k, v in suggestion.items() if k != "_id"}
+                yield from sample(lab.rig, lab.rig.setpoints(conditions))
+                record.note(agent._asked[suggestion["_id"]], "")
+                yield from bps.trigger_and_read([record])
+
+        return (yield from experiments())
+
+    def evaluate(uid: str, suggestions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        mine = {d["uid"] for n, d in lab.documents if n == "descriptor" and d["run_start"] == uid}
+        found = []
+        for name, doc in lab.documents:
+            if name == "event" and doc["descriptor"] in mine:
+                chromatogram = analyse(doc["data"]["trace"], agent.method)
+                found.append(
+                    {"_id": int(doc["data"]["number"]), **chromatogram.fractions}
+                    | {f"{name}_sd": sd for name, sd in chromatogram.sd.items()}
+                )
+        return found
+
+    return protocols.OptimizationProblem(
+        optimizer=agent,
+        actuators=[lab.rig],
+        sensors=[],
+        evaluation_function=evaluate,
+        acquisition_plan=acquire,
+    )
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.__name__)
+def test_every_protocol_is_kept(agent, protocol):
+    assert isinstance(agent, protocol)
+
+
+def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):
+    lab.RE(optimize(problem_of(lab, agent), iterations=None, n_points=2, checkpoint_interval=1))
+    assert [c.number for c in agent.conclusions] == [1, 2, 3, 4, 5, 6]
+    assert all(c.valid for c in agent.conclusions)
+    assert agent.should_stop() == (True, "budget: 6 of 6 experiments done")
+    kept = json.loads(agent.file.read_text())
+    assert len(kept["conclusions"]) == 4  # the plan stops before it would write the last
+    ((number, conditions, fractions),) = agent.get_best_points()
+    assert agent.problem.outside_limits(conditions) is None
+    assert sum(fractions.values()) == pytest.approx(1)
+    assert agent.conclusions[number - 1].fractions == fractions
+    events = [d["data"] for n, d in lab.documents if n == "event" and "suggestion_ids" in d["data"]]
+    assert [e["suggestion_ids"] for e in events] == ["1", "2", "3", "4"]
+    lab.assert_safe()
+
+
+def test_conditions_of_ones_own_can_be_measured_too(lab, agent):
+    middle = agent.space.to_conditions((agent.space.lower + agent.space.upper)[None, :] / 2)
+    lab.RE(sample_suggestions(problem_of(lab, agent), middle))
+    (found,) = agent.conclusions
+    assert (found.number, found.conditions, found.why) == (1, middle[0], "given")
+    assert found.valid
+
+
+def test_a_fault_of_the_acquisition_is_a_failed_experiment(lab, agent):
+    problem = problem_of(lab, agent)
+
+    def broken(*args: Any) -> Any:
+        raise OSError("no chromatogram")
+
+    object.__setattr__(problem, "evaluation_function", broken)
+    with pytest.raises(OSError, match="no chromatogram"):
+        lab.RE(optimize(problem, iterations=1, n_points=2))
+    assert [(c.number, c.valid, c.reason) for c in agent.conclusions] == [
+        (1, False, "not acquired"),
+        (2, False, "not acquired"),
+    ]
+    lab.assert_safe()
+
+
+def test_suggestions_are_numbered_allowed_and_exactly_as_many_as_asked_for(agent):
+    drawn = agent.suggest() + agent.suggest(5) + agent.suggest(2)
+    assert [s["_id"] for s in drawn] == list(range(1, 9))
+    for suggestion in drawn:
+        conditions = {k: v for k, v in suggestion.items() if k != "_id"}
+        assert set(conditions) == set(agent.problem.variables)
+        assert agent.problem.outside_limits(conditions) is None
+
+
+def test_outcomes_come_in_any_order_and_failures_are_told_as_such(agent):
+    agent.suggest(4)
+    agent.ingest([outcome(3, 0.03), outcome(1, 0.01, X3_sd=0.001, X0_sd=0, X1_sd=0, X2_sd=0)])
+    agent.ingest([outcome(2) | {"X1": math.nan}])
+    agent.register_failures([{"_id": 4}, {"_id": 1}])  # what has its outcome keeps it
+    assert [(c.number, c.valid) for c in agent.conclusions] == [
+        (3, True),
+        (1, True),
+        (2, False),
+        (4, False),
+    ]
+    assert [c.recorded for c in agent.conclusions] == [True, True, True, False]
+    assert agent.conclusions[1].f_sd == 0.001
+    assert agent.get_best_points()[0][0] == 1
+    best = agent.optimiser.best()
+    assert best is not None
+    assert best.f == 0.01
+
+
+def test_points_of_others_are_ingested_with_their_conditions(agent):
+    (middle,) = agent.space.to_conditions((agent.space.lower + agent.space.upper)[None, :] / 2)
+    agent.ingest([outcome("baseline") | middle])  # type: ignore[arg-type]
+    assert agent.conclusions[0].conditions == middle
+    with pytest.raises(ValueError, match=r"_id 7 is no suggestion .*temperature, flow_c60"):
+        agent.ingest([outcome(7)])
+    with pytest.raises(ValueError, match="suggestion 1 has its outcome already"):
+        agent.ingest([outcome(1)])
+    with pytest.raises(ValueError, match="temperature = 200 degC is outside its range"):
+        agent.register_suggestions([middle, middle | {"temperature": 200.0}])
+    assert agent.suggest()[0]["_id"] == 2  # nothing was registered
+
+
+def test_without_outcomes_there_is_no_best(agent):
+    assert agent.get_best_points() == []
+    agent.suggest(1)
+    agent.register_failures([{"_id": 1}])
+    assert agent.get_best_points() == []
+
+
+def test_a_checkpoint_goes_on_where_the_agent_was(agent):
+    rng = np.random.default_rng(0)
+    for n in (7, 7, 3):
+        agent.ingest([outcome(s["_id"], float(rng.uniform(0, 0.1))) for s in agent.suggest(n)])
+    agent.ask()  # leaves a queue behind
+    left = agent.suggest(2)
+    agent.ingest([outcome(left[0]["_id"]) | {"X1": math.nan}])
+    agent.checkpoint()
+    twin = Agent.from_state(json.loads(agent.file.read_text()), file=agent.file)
+    assert repr(twin.conclusions) == repr(agent.conclusions)
+    assert twin.suggest(9) == agent.suggest(9)
+    assert twin.digest() == agent.digest()
+    assert list(agent.file.parent.iterdir()) == [agent.file]
+
+
+def test_a_checkpoint_needs_a_file(walker_method):
+    with pytest.raises(ValueError, match="no file to write to"):
+        Agent(Problem.load("walker-i"), walker_method).checkpoint()

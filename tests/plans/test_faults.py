@@ -1,0 +1,156 @@
+"""What a fault, a pause or an empty flask does to the experiment that is under way."""
+
+import math
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from bluesky.utils import RunEngineInterrupted
+
+from reactune.plans.optimise import CampaignError
+
+
+def at(lab, verb, number, delay, do):
+    """Do something `delay` lab seconds after the rig has begun an action for the n-th time."""
+    act, calls = getattr(lab.rig, verb), []
+
+    def begin(*arguments):
+        status = act(*arguments)
+        calls.append(verb)
+        if len(calls) == number:
+            lab.rig.clock.call_later(delay, do)
+        return status
+
+    setattr(lab.rig, verb, begin)
+
+
+def pause(lab):
+    """Ask for a pause from a clock callback, and hold lab time until it has been heard."""
+    threading.Thread(target=lab.RE.request_pause, daemon=True).start()
+    threading.Event().wait(0.2)
+
+
+@pytest.mark.parametrize(
+    "break_", [lambda world: world.stall(0), lambda world: world.break_sensor()]
+)
+def test_a_fault_while_recording_keeps_the_trace(lab, break_):
+    at(lab, "trigger", 2, 50.0, lambda: break_(lab.world))
+    with pytest.raises(CampaignError):
+        lab.campaign()
+    last = lab.events("primary")[-1]
+    assert (last["number"], last["valid"], last["reason"]) == (2, 1.0, "")
+    assert np.isfinite(last["trace"]).all()
+    assert np.isfinite(lab.events("decision")[-1]["X3"])
+    assert lab.only("stop")["exit_status"] == "fail"
+    assert lab.only("stop")["reason"] == lab.rig.fault
+    assert lab.world.flow() == (0.0, 0.0)
+    assert lab.rig.heater.driver.read().setpoint == 25.0
+
+
+def test_a_trace_that_broke_off_is_never_valid(lab):
+    at(lab, "trigger", 2, 50.0, lambda: lab.world.links["detector"].unplug())
+    with pytest.raises(CampaignError):
+        lab.campaign()
+    last = lab.events("primary")[-1]
+    assert (last["number"], last["valid"]) == (2, 0.0)
+    assert "the port is gone" in last["reason"]
+    assert np.isnan(last["trace"]).all()
+    lab.assert_safe()
+
+
+@pytest.mark.parametrize(
+    ("verb", "delay"),
+    [("load", 1.0), ("inject", 0.0), ("trigger", 50.0), ("flow", 0.0), ("trigger", 779.0)],
+)
+def test_a_pause_stops_the_pumps_and_loses_no_experiment(lab, verb, delay):
+    at(lab, verb, 2, delay, lambda: pause(lab))
+    with pytest.raises(RunEngineInterrupted):
+        lab.campaign(lab.agent(budget=4))
+    assert lab.world.flow() == (0.0, 0.0)
+    lab.RE.resume()
+    assert [e["number"] for e in lab.events("primary")] == [1, 2, 3, 4]
+    assert [e["number"] for e in lab.events("decision")] == [1, 2, 3, 4]
+    assert all(np.isfinite(e["trace"]).all() for e in lab.events("primary"))
+    assert lab.only("stop")["exit_status"] == "success"
+
+
+def test_a_pause_while_an_event_is_told_does_not_measure_it_again(lab):
+    agent = lab.agent(budget=4)
+    conclude = agent.conclude
+
+    def pause_at_the_second(data):
+        if data["number"] == 2:
+            pause(lab)
+        return conclude(data)
+
+    agent.conclude = pause_at_the_second
+    with pytest.raises(RunEngineInterrupted):
+        lab.campaign(agent)
+    lab.RE.resume()
+    assert [e["number"] for e in lab.events("primary")] == [1, 2, 3, 4]
+
+
+def test_empty_flasks_end_the_campaign_after_the_sample_on_the_column(lab):
+    def spill():
+        pump = lab.rig.pumps["c60"]
+        pump.flask = 0.0
+        pump._content -= pump.deliverable - 50.0
+
+    at(lab, "trigger", 2, 50.0, spill)
+    with pytest.raises(CampaignError, match=r"stream c60 needs .* refill them"):
+        lab.campaign()
+    assert [e["number"] for e in lab.events("primary")] == [1, 2]
+    assert np.isfinite(lab.events("primary")[-1]["trace"]).all()
+    assert "stream c60 needs" in lab.only("stop")["reason"]
+    lab.assert_safe()
+
+
+def test_a_steady_state_that_is_lost_again_and_again_is_given_up(lab):
+    there = lab.world.temperature
+    lab.world.temperature = lambda: there() + (8 if lab.rig.clock.now() % 300 > 200 else 0)
+    lab.campaign()
+    reasons = [e["reason"] for e in lab.events("primary")]
+    assert reasons == ["the steady state was lost 3 times: look at heater and pumps"] * 3
+    assert lab.only("stop")["reason"].startswith("3 experiments in a row failed")
+
+
+def test_no_second_campaign_before_the_fault_is_acknowledged(lab):
+    at(lab, "load", 1, 1.0, lambda: lab.world.stall(1))
+    with pytest.raises(CampaignError, match="stall"):
+        lab.campaign()
+    lab.world.stall(1, stalled=False)
+    lab.documents.clear()
+    with pytest.raises(CampaignError, match=r"until rig\.acknowledge\(\) takes it back: .*stall"):
+        lab.campaign()
+    assert lab.documents == []
+    lab.rig.acknowledge()
+    lab.campaign(lab.agent(budget=2))
+    assert [e["valid"] for e in lab.events("primary")] == [1.0, 1.0]
+
+
+def test_a_heater_that_hears_but_cannot_be_heard_is_cooled(lab):
+    for line in lab.rig._bench.transports.values():
+        line.timeout = 0.05
+    at(lab, "load", 1, 1.0, lambda: setattr(lab.world.links["heater"], "lost", math.inf))
+    with pytest.raises(CampaignError, match="no reply"):
+        lab.campaign()
+    lab.world.links["heater"].lost = 0
+    assert lab.rig.heater.driver.read().setpoint == 25.0
+    assert not lab.rig.last_report.confirmed
+
+
+def test_a_reader_that_goes_away_does_not_end_the_campaign(tmp_path):
+    command = [sys.executable, "-u", "-m", "reactune.plans.cli", "demo", "--seed", "1"]
+    command += ["--budget", "5", "--catalogue", str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stderr.readline()
+    process.stderr.close()
+    try:
+        out = process.stdout.read()
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.stdout.close()
+    assert "budget: 5 of 5 experiments done" in out
