@@ -27,7 +27,7 @@ from .shaping import compromise, order, tamed, with_room
 from .table import Points, Table
 from .verdict import Verdict, give
 
-__all__ = ["Best", "Measured", "Snobfit", "Verdict"]
+__all__ = ["Best", "Measured", "Snobfit", "Verdict", "Window"]
 
 Floats = NDArray[np.float64]
 

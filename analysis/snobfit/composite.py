@@ -27,7 +27,7 @@ MOST = 120
 JUDGES = 768
 """Functions drawn to judge the points already measured."""
 
-DOUBT = 1.0
+DOUBT = 0.5
 """What a point outside the windows costs when one is handed over, in scatters of a repeat."""
 
 LIKELY = 0.5

@@ -15,8 +15,8 @@ from .table import Points
 
 Floats = NDArray[np.float64]
 
-TRUST = (1.0, 0.25)
-"""Sizes of the trust boxes, relative to the distance of the neighbours."""
+TRUST = (10.0, 1.0, 0.1)
+"""Sizes of the trust boxes, relative to the distance of the neighbours: to leap, step, refine."""
 
 
 def constrained_minima(

@@ -324,7 +324,11 @@ def plain(value):
         return all(isinstance(k, str) and "." not in k and plain(v) for k, v in value.items())
     if isinstance(value, list):
         return all(map(plain, value))
-    return value is None or type(value) in (str, int, bool) or (type(value) is float and value < math.inf)
+    return (
+        value is None
+        or type(value) in (str, int, bool)
+        or (type(value) is float and value < math.inf)
+    )
 
 
 @pytest.mark.parametrize("name", ["walker-i", "walker-iii", "walker-vi", PYTHON_3])
