@@ -24,6 +24,9 @@ SMOOTHING = 1e-4, 1e-3, 1e-2, 1e-1
 STEP = 0.5
 """Margin between one start and the next, in units of the scatter that the splines leave."""
 
+DRIFT = 0.03
+"""Least scatter to reckon with, in tolerances: a reaction drifts by more than its noise."""
+
 APART = 0.05
 """Share of the box that keeps measured starts apart."""
 
@@ -72,7 +75,7 @@ def _modelled(
     tight = np.abs(room).argmin(axis=1)
     rows = np.arange(len(x))
     near = np.argsort(np.abs(room[rows, tight]))[: len(x) // 2]
-    scatter = 1.4826 * np.median(np.abs(np.array(misses).T[near, tight[near]]))
+    scatter = max(1.4826 * np.median(np.abs(np.array(misses).T[near, tight[near]])), DRIFT)
     places = _candidates(x, soft_merit(f, F, windows, f0, delta))
     margin = np.min([spline(places) for spline in margins], axis=0)
     modelled = goal(places)

@@ -98,7 +98,7 @@ def test_empty_flasks_end_the_campaign_after_the_sample_on_the_column(lab):
         pump.flask = 0.0
         pump._content -= pump.deliverable - 50.0
 
-    at(lab, "trigger", 2, 50.0, spill)
+    at(lab, "inject", 2, 0.0, spill)  # before the flow of the third has been started
     with pytest.raises(CampaignError, match=r"stream c60 needs .* refill them"):
         lab.campaign()
     assert [e["number"] for e in lab.events("primary")] == [1, 2]
