@@ -19,6 +19,7 @@ import numpy as np
 
 from . import merit
 from .chromatogram import Method, analyse
+from .decision import OWN_KEYS
 from .engines import engine_of, restored
 from .problem import Problem
 from .snobfit import Best, Snobfit, Verdict
@@ -27,13 +28,6 @@ from .standing import Conclusion, Standing, stand
 
 FAILURES_IN_A_ROW = 3
 """A campaign ends after so many failed experiments in a row: the rig needs a look."""
-
-_NUMBERS = (
-    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_feasible",
-    "handed_over", "probability_feasible",
-)  # fmt: skip
-_TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
-_OWN_KEYS = {*_NUMBERS, *_TEXTS}  # of a decision, beside those of what is measured
 
 
 @dataclass(frozen=True)
@@ -95,7 +89,7 @@ class Agent:
                 f"measured: {', '.join(missing)} is not a peak of the HPLC method, which has "
                 f"{', '.join(measured)}; add the peak to the rig file or leave it out"
             )
-        if clash := [n for n in self.problem.measured if n in _OWN_KEYS or n.startswith("F_")]:
+        if clash := [n for n in self.problem.measured if n in OWN_KEYS or n.startswith("F_")]:
             raise ValueError(
                 f"measured: {', '.join(clash)} is a name that decisions use themselves; "
                 "call it otherwise in problem and rig file"
@@ -443,56 +437,3 @@ class Agent:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""
         state = json.dumps(self.optimiser.state(), sort_keys=True)
         return hashlib.sha256(state.encode()).hexdigest()[:16]
-
-    # -- the decision stream ----------------------------------------------------
-
-    def decision(self) -> dict[str, float | str]:
-        """Give the data of a ``decision`` event for the latest conclusion."""
-        last, standing = self.conclusions[-1], self.standing()
-        i = len(self.conclusions) - 1
-        sign = self.problem.sign
-        handed = self.handed_over()
-        data: dict[str, float | str] = {
-            "number": float(last.number),
-            "valid": float(last.valid),
-            "reason": last.reason,
-            "goal": sign * last.f,
-            "goal_sd": last.f_sd,
-            "f": last.f,
-            "p": float(standing.p[i]),
-            "f_star": float(standing.f_star[i]),
-            "f_soft": float(standing.f_soft[i]),
-            "feasibility": standing.feasibility[i],
-            "violated": self.problem.violated(last.F) if last.valid else "",
-            "why": last.why,
-            "flags": "; ".join(last.flags),
-            "best": _number(standing.best),
-            "best_feasible": _number(standing.best_feasible),
-            "handed_over": _number(handed[0] if handed else None),
-            "probability_feasible": handed[1].probability_feasible if handed else math.nan,
-            "digest": self.digest(),
-        }
-        for name in self.problem.measured:
-            data[name] = last.fractions[name]
-            data[f"{name}_sd"] = last.sd[name]
-        for k in range(len(self.problem.windows)):
-            data[f"F_{k + 1}"] = float(last.F[k])
-            data[f"F_{k + 1}_sd"] = float(last.F_sd[k])
-        return data
-
-    def describe_decision(self) -> dict[str, dict[str, Any]]:
-        """Describe the keys of `decision`: all numbers are dimensionless floats."""
-        numbers = list(_NUMBERS)
-        numbers += [key for name in self.problem.measured for key in (name, f"{name}_sd")]
-        for k in range(len(self.problem.windows)):
-            numbers += [f"F_{k + 1}", f"F_{k + 1}_sd"]
-        common = {"source": "reactune.analysis.agent", "shape": []}
-        return {
-            **{key: {**common, "dtype": "number", "units": "1"} for key in numbers},
-            **{key: {**common, "dtype": "string"} for key in _TEXTS},
-        }
-
-
-def _number(index: int | None) -> float:
-    """Experiment number (from 1) of an index, NaN for none."""
-    return math.nan if index is None else float(index + 1)

@@ -13,6 +13,7 @@ import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.agent import Agent, Suggestion
+from reactune.analysis.decision import decision, describe
 from reactune.analysis.problem import Problem
 from reactune.devices.rig import FlowRig, LedgerError, RigFaultError
 
@@ -215,11 +216,11 @@ class DecisionRecord:
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data."""
-        return {k: {"value": v, "timestamp": time()} for k, v in self._agent.decision().items()}
+        return {k: {"value": v, "timestamp": time()} for k, v in decision(self._agent).items()}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the event's data."""
-        return self._agent.describe_decision()
+        return describe(self._agent.problem)
 
 
 def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:
