@@ -315,5 +315,5 @@ def _match(key: str, known: Iterable[str], folder: Path) -> str:
         )
     heads = [uid[: max(len(key), 8)] for uid in known]
     near = get_close_matches(key, heads, n=3, cutoff=0.5)
-    hint = f"; near it: {', '.join(near)}" if near else ""
+    hint = f"; near it: {', '.join(near)}" if near else "; reactune runs lists them"
     raise UnknownRun(f"No run in {folder} begins with {key!r}{hint}.")

@@ -225,8 +225,14 @@ def _emulate(a: argparse.Namespace) -> int:
 def _safe(a: argparse.Namespace) -> int:
     if not a.rig:
         raise UserError("safe: say which rig: --rig FILE")
-    with open_rig(rig_file(a.rig)) as rig:
-        report = rig.safe()
+    try:
+        with open_rig(rig_file(a.rig)) as rig:
+            report = rig.safe()
+    except RigTroubleError as error:
+        raise RigTroubleError(
+            f"NOTHING WAS MADE SAFE: {error}\nStop pumps and heater by hand. If a campaign is "
+            "running on this rig, Ctrl-C there (or kill -TERM) makes it safe."
+        ) from error
     print("\n".join(report.lines))
     return DONE if report.confirmed else OURS
 
