@@ -1,14 +1,22 @@
 """The safe state: pumps stopped, heater at its safe setpoint, valve to load."""
 
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from .heater import Heater
-from .hplc import InjectionValve
+from .heater import Eurotherm3216, Heater
+from .hplc import InjectionValve, ViciValve
+from .protocol11 import Harvard11
 from .pumps import SyringePump
+from .rigfile import RigFile
+from .transport import InstrumentError, Transport
 
 _log = logging.getLogger(__name__)
+
+_Step = tuple[Callable[[], None], str, str]
+"""What to do, what to say when it is done, and what to do by hand when it is not."""
 
 
 @dataclass(frozen=True)
@@ -45,19 +53,87 @@ def make_safe(
     SafeReport
         Confirmed by what each instrument reads back.
     """
-    lines, confirmed = [], True
-    steps: list[tuple[Callable[[], None], str, str]] = [
-        (pump.halt, f"pump {pump.name} stopped", f"stop pump {pump.name} by hand") for pump in pumps
-    ]
-    safe = heater.spec.safe
-    steps += [
-        (
+    return _attempt(
+        _steps(
+            {pump.name: pump.halt for pump in pumps},
             lambda: heater.make_safe(reason),
-            f"heater setpoint {safe:g} degC",
-            "switch the heater off by hand",
-        ),
-        (valve.make_safe, "valve in load", "turn the valve to load by hand"),
+            heater.spec.safe,
+            valve.make_safe,
+        )
+    )
+
+
+def make_hardware_safe(rig: RigFile) -> SafeReport:
+    """Make a rig safe that nobody has open, instrument by instrument.
+
+    Nothing is asked of one instrument that another has to answer first: a port that cannot be
+    opened, or an instrument that is silent, keeps no other from being made safe.
+
+    Parameters
+    ----------
+    rig : RigFile
+        With a url for each transport.
+
+    Returns
+    -------
+    SafeReport
+        Confirmed by what each instrument reads back.
+    """
+    opened: dict[str, Transport] = {}
+
+    def line(name: str) -> Transport:
+        if name not in opened:
+            port = rig.transports[name]
+            opened[name] = Transport(port.url or "", **port.model_dump(exclude={"url"}))
+        return opened[name]
+
+    def stop(transport: str, address: int) -> None:
+        pump = Harvard11(line(transport), address)
+        pump.connect()
+        pump.stop()
+
+    def cool() -> None:
+        heater = Eurotherm3216(line(rig.heater.transport), rig.heater.address)
+        heater.write_setpoint(rig.heater.safe)
+
+    def turn() -> None:
+        valve = ViciValve(line(rig.valve.transport))
+        valve.connect()
+        valve.go(rig.valve.load)
+        deadline = time.monotonic() + rig.valve.timeout
+        while valve.position() != rig.valve.load:
+            if time.monotonic() > deadline:
+                raise InstrumentError(f"{valve.name} does not turn to {rig.valve.load}")
+            threading.Event().wait(0.1)
+
+    stops: dict[str, Callable[[], None]] = {
+        name: lambda s=spec: stop(s.transport, s.address)  # type: ignore[misc]  # a default binds it
+        for name, spec in rig.streams.items()
+    }
+    try:
+        return _attempt(_steps(stops, cool, rig.heater.safe, turn))
+    finally:
+        for transport in opened.values():
+            transport.close()
+
+
+def _steps(
+    stops: dict[str, Callable[[], None]],
+    cool: Callable[[], None],
+    safe: float,
+    turn: Callable[[], None],
+) -> list[_Step]:
+    """Put the steps in their order, with their words."""
+    return [
+        *((stop, f"pump {k} stopped", f"stop pump {k} by hand") for k, stop in stops.items()),
+        (cool, f"heater setpoint {safe:g} degC", "switch the heater off by hand"),
+        (turn, "valve in load", "turn the valve to load by hand"),
     ]
+
+
+def _attempt(steps: Iterable[_Step]) -> SafeReport:
+    """Do every step, whether or not those before it could be done."""
+    lines, confirmed = [], True
     for step, success, cure in steps:
         try:
             step()

@@ -13,7 +13,6 @@ from .opening import (
     RigTroubleError,
     UserError,
     catalogue_of,
-    open_rig,
     problem_of,
     rig_file,
     said,
@@ -225,15 +224,18 @@ def _emulate(a: argparse.Namespace) -> int:
 def _safe(a: argparse.Namespace) -> int:
     if not a.rig:
         raise UserError("safe: say which rig: --rig FILE")
-    try:
-        with open_rig(rig_file(a.rig)) as rig:
-            report = rig.safe()
-    except RigTroubleError as error:
-        raise RigTroubleError(
-            f"NOTHING WAS MADE SAFE: {error}\nStop pumps and heater by hand. If a campaign is "
-            "running on this rig, Ctrl-C there (or kill -TERM) makes it safe."
-        ) from error
+    from reactune.devices.safe import make_hardware_safe
+
+    config = rig_file(a.rig)
+    if config.emulation is not None:
+        raise UserError("safe: this rig is emulated, only while a campaign runs is there one")
+    report = make_hardware_safe(config)
     print("\n".join(report.lines))
+    if not report.confirmed:
+        print(
+            "If a campaign is running on this rig, Ctrl-C there (or kill -TERM) makes it safe.",
+            file=sys.stderr,
+        )
     return DONE if report.confirmed else OURS
 
 

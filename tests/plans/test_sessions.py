@@ -68,12 +68,27 @@ def test_safe_brings_a_rig_to_its_safe_state(emulated, capsys):
         assert line in lines
 
 
-def test_an_instrument_that_is_not_there_is_named(emulated, capsys, tmp_path):
-    away = tmp_path / "away.toml"
+def test_one_dead_instrument_keeps_no_other_from_being_made_safe(emulated, capsys, tmp_path):
     text = emulated.read_text()
-    port = text.split("[transports.heater]")[1].split('url = "')[1].split('"')[0]
+    port = text.split("[transports.pumps]")[1].split('url = "')[1].split('"')[0]
+    away = tmp_path / "away.toml"
     away.write_text(text.replace(port, "socket://127.0.0.1:1"))
     assert main(["safe", "--rig", str(away)]) == 1
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[0].startswith("NOT CONFIRMED, stop pump c60 by hand: socket://127.0.0.1:1")
+    assert lines[1].startswith("NOT CONFIRMED, stop pump sultine by hand: socket://127.0.0.1:1")
+    assert lines[2:] == ["heater setpoint 25 degC", "valve in load"]
+    assert "Ctrl-C there" in err
+    assert "Traceback" not in err
+
+
+def test_a_campaign_names_the_instrument_that_is_not_there(emulated, capsys, tmp_path):
+    text = emulated.read_text()
+    port = text.split("[transports.heater]")[1].split('url = "')[1].split('"')[0]
+    away = tmp_path / "away.toml"
+    away.write_text(text.replace(port, "socket://127.0.0.1:1"))
+    assert main(["optimise", "walker-ii", "--rig", str(away), "--catalogue", str(tmp_path)]) == 1
     err = capsys.readouterr().err
     assert "socket://127.0.0.1:1" in err
     assert "Traceback" not in err
