@@ -28,9 +28,9 @@ class StoredRun(Protocol):
     @property
     def uid(self) -> str: ...  # noqa: D102 - documented by the class
     @property
-    def start(self) -> Mapping[str, Any]: ...  # noqa: D102
+    def start(self) -> Mapping[str, Any]: ...  # noqa: D102 - likewise
     @property
-    def stop(self) -> Mapping[str, Any] | None: ...  # noqa: D102
+    def stop(self) -> Mapping[str, Any] | None: ...  # noqa: D102 - likewise
 
     def table(self, stream: str) -> pd.DataFrame:
         """Return a stream as a table, one row per event in order."""

@@ -161,7 +161,7 @@ class Catalogue:
             A run must match all of them; keys are those of the start and stop documents:
             ``Key("start.seed") == 1``, ``Key("stop.exit_status") == "success"``.
         """
-        from databroker.client import CatalogOfBlueskyRuns  # type: ignore[import-untyped]
+        from databroker.client import CatalogOfBlueskyRuns
 
         found: CatalogOfBlueskyRuns = self.broker
         for query in queries:

@@ -60,11 +60,11 @@ class Tiled:
             )
         for message in _NOT_THE_USERS:
             warnings.filterwarnings("ignore", message=message)
-        from bluesky_tiled_plugins.exporters import json_seq_exporter  # type: ignore[import-untyped]
-        from tiled.catalog import from_uri  # type: ignore[import-untyped]
-        from tiled.client import Context, from_context  # type: ignore[import-untyped]
-        from tiled.media_type_registration import default_serialization_registry  # type: ignore[import-untyped]
-        from tiled.server.app import build_app  # type: ignore[import-untyped]
+        from bluesky_tiled_plugins.exporters import json_seq_exporter
+        from tiled.catalog import from_uri
+        from tiled.client import Context, from_context
+        from tiled.media_type_registration import default_serialization_registry
+        from tiled.server.app import build_app
 
         logging.getLogger("tiled.server.app").setLevel(logging.WARNING)  # greets at INFO
         # Without it a run's documents() are answered by 406.
@@ -82,7 +82,7 @@ class Tiled:
 
     def writer(self, batch: int) -> Callable[[str, Document], None]:
         """Make the callback that files one run, `batch` events at a time."""
-        from bluesky_tiled_plugins import TiledWriter  # type: ignore[import-untyped]
+        from bluesky_tiled_plugins import TiledWriter
 
         # SQLite has no list columns, so arrays of any size (> 0) go to files.
         writer: Callable[[str, Document], None] = TiledWriter(
@@ -152,12 +152,12 @@ def _initialise(folder: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     from sqlalchemy.ext.asyncio import create_async_engine
-    from tiled.alembic_utils import stamp_head  # type: ignore[import-untyped]
-    from tiled.catalog.alembic_constants import (  # type: ignore[import-untyped]
+    from tiled.alembic_utils import stamp_head
+    from tiled.catalog.alembic_constants import (
         ALEMBIC_DIR,
         ALEMBIC_INI_TEMPLATE_PATH,
     )
-    from tiled.catalog.core import initialize_database  # type: ignore[import-untyped]
+    from tiled.catalog.core import initialize_database
 
     half_made = folder / "catalog.new"
     half_made.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from ophyd import Component, Device  # type: ignore[import-untyped]  # ophyd ships no types
+from ophyd import Component, Device
 
 from .clock import LabClock, LabStatus, conclude
 from .rigfile import HeaterSpec

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 import numpy as np
-from ophyd import Component, Device  # type: ignore[import-untyped]  # ophyd ships no types
+from ophyd import Component, Device
 
 from .clock import LabClock, LabStatus, conclude
 from .rigfile import Chromatogram, ValveSpec

@@ -331,6 +331,7 @@ class Record:
 
     def at(self, t: float) -> float:
         """Signal at lab time `t` [V]."""
+        # The lists come from ndarray.tolist(), which is Any to a checker.
         # Rounded: a reading depends on the time since injection, not on the last bits of `t`.
         x = round((t - self.start) * self.TICKS, 6)
         k = int(x)

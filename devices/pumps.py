@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
-from ophyd import Component, Device  # type: ignore[import-untyped]  # ophyd ships no types
+from ophyd import Component, Device
 
 from .clock import LabClock, LabStatus, conclude
 from .protocol11 import Harvard11, PumpError, PumpStatus, achievable

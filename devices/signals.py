@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from ophyd import Kind, Signal  # type: ignore[import-untyped]  # ophyd ships no types
-from ophyd.utils import LimitError, ReadOnlyError  # type: ignore[import-untyped]  # same
+from ophyd import Kind, Signal
+from ophyd.utils import LimitError, ReadOnlyError
 
 __all__ = ["Kind", "LimitError", "Reading", "check_limits"]
 

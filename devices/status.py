@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from ophyd.status import Status  # type: ignore[import-untyped]  # ophyd ships no types
-from ophyd.utils.errors import InvalidState  # type: ignore[import-untyped]  # same
+from ophyd.status import Status
+from ophyd.utils.errors import InvalidState
 
 
 class WaitedFor(Protocol):

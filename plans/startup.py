@@ -16,7 +16,7 @@ import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
 from IPython import get_ipython
 from IPython.terminal.prompts import Prompts
-from pygments.token import Token  # type: ignore[import-untyped]  # ships no types
+from pygments.token import Token
 from rich.console import Console
 
 from reactune.analysis.catalogue import Catalogue

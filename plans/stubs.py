@@ -7,7 +7,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, MsgGenerator
-from ophyd.status import Status  # type: ignore[import-untyped]  # ophyd ships no types
+from ophyd.status import Status
 
 from reactune.devices.rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
