@@ -250,6 +250,10 @@ def _shell(a: argparse.Namespace) -> int:
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
     IPython.start_ipython([f"--profile-dir={profile}"])
+    if session := sys.modules.get("reactune.plans.startup"):
+        # Now: from Python 3.12 on, Tiled cannot write any more once the interpreter shuts down.
+        session.rig.close()
+        session.cat.close()
     return DONE
 
 
