@@ -88,11 +88,11 @@ class Catalogue:
         self._recorder = Recorder(self.folder, self._problem) if writing else None
         if self._recorder:
             self._tiled = self._recorder.tiled
-            mine = weakref.WeakMethod(self.close)
+            mine = weakref.WeakMethod(self._leave)
             # A private hook, because Tiled closes itself by it: atexit comes later, while of this
             # one the last registered is called first.
             threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001
-                lambda: (close := mine()) and close()
+                lambda: (leave := mine()) and leave()
             )
 
     def _problem(self, sentence: str) -> None:
@@ -103,7 +103,8 @@ class Catalogue:
         """Store one document; subscribe this to a RunEngine.
 
         The document is on the disk, in the run's journal, when this returns; Tiled follows in its
-        own thread, event by event (from a simulated run `recorder.SIMULATED_BATCH` events at once).
+        own thread, event by event (from a simulated run `recorder.SIMULATED_BATCH` events at once),
+        and has the whole run when its stop document returns, unless it takes longer than a minute.
         What fails is reported in `problems` and the log at once and never stops an experiment: when
         the disk is full the documents are held in memory until there is room, and an error of Tiled
         is made good from the journal.
@@ -227,6 +228,12 @@ class Catalogue:
         if self._tiled:
             self._tiled.close()  # once more for the writer's, which is harmless
         self._tiled = None
+
+    def _leave(self) -> None:
+        """Close at the interpreter's end; an unfinished run is filed at the next start."""
+        if self._recorder:
+            self._recorder.leave()
+        self.close()
 
     def __enter__(self) -> Self:
         return self

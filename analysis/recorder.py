@@ -17,6 +17,9 @@ from .journal import Document
 SIMULATED_BATCH = 25
 """Events that Tiled takes at once from a simulated run, which makes hundreds in a minute."""
 
+FILING_TIME = 60.0
+"""How long the end of a run waits for Tiled [s]; what it did not take is filed later."""
+
 
 class CatalogueBusy(RuntimeError):  # noqa: N818 - says what is, and may be waited for
     """Another process writes this catalogue."""
@@ -58,6 +61,7 @@ class Recorder:
         self._queue: queue.SimpleQueue[tuple[_Recording, str, bytes] | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="reactune-catalogue", daemon=True)
+        self._leaving = False
         self.tiled: Tiled | None = None
         self._recover()
         try:
@@ -91,7 +95,7 @@ class Recorder:
                     self._finish(_Recording(journal.uid_of(path), journal.Journal(path)))
 
     def record(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Journal a document and queue it for Tiled."""
+        """Journal a document and queue it for Tiled; at the end of a run wait until it is filed."""
         with self._mutex:
             uid = self._run_of(name, doc)
             line, losses = journal.dumps(name, doc)
@@ -109,6 +113,8 @@ class Recorder:
             if name == "stop":
                 del self._runs[uid]
                 self._owner = {k: v for k, v in self._owner.items() if v != uid}
+        if name == "stop":
+            self.flush(FILING_TIME)
 
     def _run_of(self, name: str, doc: Mapping[str, Any]) -> str:
         """Find the run that a document belongs to; several may be open at once."""
@@ -147,6 +153,9 @@ class Recorder:
 
     def _file(self, run: _Recording, name: str, line: bytes) -> None:
         """Give Tiled a document; at the end of a run make good what it did not take."""
+        if self._leaving:
+            run.write = None
+            return
         try:
             doc = journal.loads(line)["doc"]
             if name == "start" and self.tiled:
@@ -184,6 +193,10 @@ class Recorder:
         done = threading.Event()
         self._queue.put(done)
         return done.wait(timeout)
+
+    def leave(self) -> None:
+        """Give Tiled nothing more: it would start threads, which an ending interpreter refuses."""
+        self._leaving = True
 
     def close(self, timeout: float) -> None:
         """End the thread, the journals, Tiled and the lock."""
