@@ -300,18 +300,17 @@ class Agent:
                 self._take(asked.number, asked.conditions, None, "not acquired", recorded=False)
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
-        """Give the best feasible experiment, or the one of lowest merit while none is feasible.
+        """Give the best feasible experiment, or the best by merit while none is feasible.
 
         Returns
         -------
         list of (number, conditions, fractions)
             One, or none while nothing has been measured.
         """
-        standing = self.standing()
-        best = standing.best if standing.best_feasible is None else standing.best_feasible
+        best = self.best(feasible=True) or self.best()
         if best is None:
             return []
-        found = self.conclusions[best]
+        found = self.conclusions[best[0]]
         return [(found.number, dict(found.conditions), dict(found.fractions))]
 
     def checkpoint(self) -> None:
@@ -392,24 +391,25 @@ class Agent:
         Failed experiments are no such reason: once the rig is mended the campaign can go on.
         """
         done, budget = len(self.conclusions), self.problem.budget
-        standing = self.standing()
         stop = self.problem.stop
-        best = standing.best_feasible
+        best = self.best(feasible=True)
         if stop.goal is not None and best is not None:
-            reached = self.problem.sign * self.conclusions[best].f
+            found = self.conclusions[best[0]]
+            reached = self.problem.sign * found.f
             if self.problem.sign * (reached - stop.goal) <= 0:
                 return (
                     f"goal reached: {self.problem.goal.text} = {reached:.4g} in experiment "
-                    f"{self.conclusions[best].number} (asked for {stop.goal:g})"
+                    f"{found.number} (asked for {stop.goal:g})"
                 )
         waiting = self._queue or done < len(self._asked)
         if stop.verdict and not waiting and (verdict := self.verdict()) is not None:
-            return verdict.text
+            return verdict.sentence([window.text for window in self.problem.windows])
         if stop.patience is not None:
-            leader = best if best is not None else standing.best
-            since = done - (leader + 1 if leader is not None else 0)
+            leader = best or self.best()
+            since = done - (leader[0] + 1 if leader else 0)
             if since >= stop.patience:
-                return f"no improvement in {since} experiments"
+                which = f" since experiment {leader[0] + 1}, the best" if leader else ""
+                return f"no improvement in {since} experiments{which}"
         if done >= budget:
             return f"budget: {done} of {budget} experiments done"
         return None
@@ -418,15 +418,21 @@ class Agent:
         """Give the optimiser's verdict on whether going on is of use, with its evidence."""
         return self.optimiser.verdict() if isinstance(self.optimiser, Snobfit) else None
 
-    def handed_over(self) -> tuple[int, Best] | None:
-        """Give the experiment to hand over: lowest expected goal among those likely feasible.
+    def best(self, feasible: bool = False) -> tuple[int, Best] | None:
+        """Give the best experiment so far, as the optimiser judges: not the luckiest noise.
+
+        Parameters
+        ----------
+        feasible : bool
+            False: the best by merit. True: the best goal among those likely inside all windows,
+            which is the one to hand over.
 
         Returns
         -------
         (int, Best) or None
             Index of its first experiment, and what is known of it; None while there is none.
         """
-        best = self.optimiser.best(feasible=True)
+        best = self.optimiser.best(feasible)
         if best is None:
             return None
         span = self.space.upper - self.space.lower

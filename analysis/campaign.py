@@ -37,6 +37,9 @@ class StoredRun(Protocol):
         ...
 
 
+BESTS = "best", "best_feasible"
+"""Columns that name the best experiments so far."""
+
 NOT_EVALUATED = "not evaluated"
 """Feasibility of an experiment that a run ended on before the agent had judged it."""
 
@@ -45,8 +48,9 @@ NOT_EVALUATED = "not evaluated"
 class Campaign:
     """A stored run read once: what every figure and the report draw from.
 
-    Merits are ranked anew by the final ``f0`` and ``Delta``: those in the stored decisions are
-    each by the scale of their own moment, and cannot be compared with one another.
+    Merits are computed anew by the final ``f0`` and ``Delta``: those in the stored decisions are
+    each by the scale of their own moment, and cannot be compared with one another. Which
+    experiments are best was decided while it ran, by all that was known; the last decision stands.
 
     Attributes
     ----------
@@ -58,6 +62,8 @@ class Campaign:
         one, that of ``decision``), with ``f_soft``, ``p`` and ``f_star`` by the final scale.
     best, best_feasible : int or None
         Experiment numbers.
+    probabilities : dict of int to float
+        That these two truly are inside all windows.
     """
 
     run: StoredRun
@@ -65,6 +71,7 @@ class Campaign:
     table: pd.DataFrame
     best: int | None
     best_feasible: int | None
+    probabilities: dict[int, float]
 
     @classmethod
     def of(cls, run: "StoredRun | Campaign") -> "Campaign":
@@ -91,10 +98,14 @@ class Campaign:
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
-        best, feasible = (
-            None if i is None else int(judged[i]) for i in (standing.best, standing.best_feasible)
-        )
-        return cls(run, problem, table, best, feasible)
+        last = table.loc[judged[-1]].to_dict() if len(judged) else {}
+        best, feasible = (last.get(name, math.nan) for name in BESTS)
+        probabilities = {
+            int(last[name]): float(last[f"{name}_probability"])
+            for name in BESTS
+            if not math.isnan(last.get(name, math.nan))
+        }
+        return cls(run, problem, table, _number(best), _number(feasible), probabilities)
 
     @property
     def simulated(self) -> bool:
@@ -120,6 +131,11 @@ class Campaign:
         return [(name, number) for name, number in pair if number is not None]
 
 
+def _number(value: float) -> int | None:
+    """Experiment number of a column's value, None for NaN."""
+    return None if math.isnan(value) else int(value)
+
+
 def _join(primary: pd.DataFrame, decision: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
     facts, conclusions = _by_number(primary), _by_number(decision)
@@ -130,6 +146,7 @@ def _join(primary: pd.DataFrame, decision: pd.DataFrame, problem: Problem) -> pd
     properties = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
     measured = ["goal", *problem.measured, *properties]
     numbers = ["f", "p", "f_star", "f_soft", "valid", "residence_time", "lab_time"]
+    numbers += [key for name in BESTS for key in (name, f"{name}_probability")]
     numbers += [*measured, *(f"{name}_sd" for name in measured)]
     numbers += [f"asked_{name}" for name in problem.variables]
     texts = {"feasibility": NOT_EVALUATED, "reason": "", "violated": "", "why": "", "flags": ""}

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from .agent import Agent
 
 _NUMBERS = (
-    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_feasible",
-    "handed_over", "probability_feasible",
+    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_probability",
+    "best_feasible", "best_feasible_probability",
 )  # fmt: skip
 _TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
 OWN_KEYS = {*_NUMBERS, *_TEXTS}
@@ -28,7 +28,7 @@ def decision(agent: "Agent") -> dict[str, float | str]:
     last, standing = agent.conclusions[-1], agent.standing()
     i = len(agent.conclusions) - 1
     sign = agent.problem.sign
-    handed = agent.handed_over()
+    best, feasible = agent.best(), agent.best(feasible=True)
     data: dict[str, float | str] = {
         "number": float(last.number),
         "valid": float(last.valid),
@@ -43,10 +43,10 @@ def decision(agent: "Agent") -> dict[str, float | str]:
         "violated": agent.problem.violated(last.F) if last.valid else "",
         "why": last.why,
         "flags": "; ".join(last.flags),
-        "best": _number(standing.best),
-        "best_feasible": _number(standing.best_feasible),
-        "handed_over": _number(handed[0] if handed else None),
-        "probability_feasible": handed[1].probability_feasible if handed else math.nan,
+        "best": float(best[0] + 1) if best else math.nan,
+        "best_probability": best[1].probability_feasible if best else math.nan,
+        "best_feasible": float(feasible[0] + 1) if feasible else math.nan,
+        "best_feasible_probability": feasible[1].probability_feasible if feasible else math.nan,
         "digest": agent.digest(),
     }
     for name in agent.problem.measured:
@@ -69,8 +69,3 @@ def describe(problem: Problem) -> dict[str, dict[str, Any]]:
         **{key: {**common, "dtype": "number", "units": "1"} for key in numbers},
         **{key: {**common, "dtype": "string"} for key in _TEXTS},
     }
-
-
-def _number(index: int | None) -> float:
-    """Experiment number (from 1) of an index, NaN for none."""
-    return math.nan if index is None else float(index + 1)

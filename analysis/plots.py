@@ -124,10 +124,11 @@ def fractions(run: Campaign, ax: Axes | None = None) -> Axes:
 
 @_styled
 def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
-    """Draw the goal of the best feasible point and the lowest merit against the experiments done.
+    """Draw the goal of the best feasible point and the best merit against the experiments done.
 
-    The goal belongs to the left axis, the merit (by the final ``f0`` and ``Delta``) to the right
-    one; without windows the merit says nothing more than the goal and is left out.
+    Best as decided after each experiment: a point found to be lucky gives way to a worse one, so
+    a line may go up. The goal belongs to the left axis, the merit (by the final ``f0`` and
+    ``Delta``) to the right one; without windows it says nothing more and is left out.
 
     Parameters
     ----------
@@ -141,9 +142,8 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
         That of the goal.
     """
     ax = _axes(ax, (6.2, 3.9))
-    table, goal, sign = run.table, run.problem.goal.text, run.problem.sign
-    feasible = (sign * table["goal"]).where(table["feasibility"] == "feasible")
-    goals = sign * feasible.cummin().ffill()
+    table, goal = run.table, run.problem.goal.text
+    goals = table["best_feasible"].map(table["goal"])
     _number_axis(ax, run)
     _title(ax, run, "Best so far")
     if not run.problem.windows:
@@ -154,8 +154,7 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     ax.set_ylabel(f"{goal}, best feasible", color=FEASIBLE, y=0.25)
     right = ax.twinx()
     right.spines["right"].set_visible(True)
-    merits = table["f_soft"].where(table["f_star"].notna())
-    _record(right, merits.cummin().ffill(), BEST, "--", half=1)
+    _record(right, table["best"].map(table["f_soft"]), BEST, "--", half=1)
     right.set_ylabel("merit, best", color=BEST, y=0.75)
     ax.plot([0, 1], [0.5, 0.5], transform=ax.transAxes, color="#999999", lw=0.8)
     return ax

@@ -156,15 +156,28 @@ class Optimiser(Part):
     Attributes
     ----------
     engine : {"snobfit", "sqsnobfit"}
-    model : str
-        What the engine fits, see the engine; "composite" (goal and windows apart) or "merit".
+    model : {"composite", "merit"}
+        What is modelled: goal and windows apart, from what is measured, or the merit. Unless told
+        otherwise the first; engine "sqsnobfit" has only the second.
     p : float
         Share of the points that explore instead of following the model.
     """
 
     engine: Literal["snobfit", "sqsnobfit"] = "snobfit"
-    model: str = "composite"
+    model: Literal["composite", "merit"] = "composite"
     p: float = Field(default=0.5, strict=True, ge=0, le=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_that_the_engine_has(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("engine") == "sqsnobfit":
+            if value.get("model") == "composite":
+                raise ValueError(
+                    "has model 'composite', but engine 'sqsnobfit' only models the merit: "
+                    "leave model out, or take engine 'snobfit'"
+                )
+            return {"model": "merit", **value}
+        return value
 
 
 class Stop(Part):

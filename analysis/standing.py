@@ -61,7 +61,7 @@ class Conclusion:
 
 @dataclass(frozen=True)
 class Standing:
-    """How a campaign stands: every experiment's merit by today's ``f0`` and ``Delta``.
+    """How a campaign stands: every experiment's merit by today's ``f0`` and ``Delta``, as measured.
 
     Attributes
     ----------
@@ -69,16 +69,12 @@ class Standing:
         Merit and its parts (`reactune.analysis.merit`).
     feasibility : list of str
         ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``.
-    best, best_feasible : int or None
-        Index of the lowest merit, and of the lowest goal among the feasible.
     """
 
     f_soft: np.ndarray
     p: np.ndarray
     f_star: np.ndarray
     feasibility: list[str]
-    best: int | None
-    best_feasible: int | None
 
 
 def stand(conclusions: Sequence[Conclusion], windows: merit.Windows) -> Standing:
@@ -97,14 +93,11 @@ def stand(conclusions: Sequence[Conclusion], windows: merit.Windows) -> Standing
     ok = np.array([c.valid for c in conclusions], dtype=bool)
     if not ok.any():
         nothing = np.full(n, math.nan)
-        return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n, None, None)
+        return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n)
     f0, delta = merit.reference(f[ok], F[ok], windows)
     f_soft = merit.soft_merit(f, F, windows, f0, delta)
     p = np.where(ok, windows.penalty(F), math.nan)
     f_star = np.where(ok, merit.f_star(f, f0, delta), math.nan)
     classes = windows.feasibility(F)
     feasibility = [str(c) if good else "failed" for c, good in zip(classes, ok, strict=True)]
-    feasible = np.array([c == "feasible" for c in feasibility])
-    best_feasible = int(np.argmin(np.where(feasible, f, np.inf))) if feasible.any() else None
-    best = int(np.argmin(np.where(ok, f_soft, np.inf)))
-    return Standing(f_soft, p, f_star, feasibility, best, best_feasible)
+    return Standing(f_soft, p, f_star, feasibility)

@@ -43,8 +43,11 @@ class Candidate:
     merit : float
         By the final ``f0`` and ``Delta``.
     feasible : bool
+        Whether it is more likely inside every window than not.
+    probability_feasible : float
+        That it truly is inside every window; NaN in runs stored before this was judged.
     feasibility : str
-        ``feasible``, ``semi-feasible`` or ``infeasible``.
+        As measured: ``feasible``, ``semi-feasible`` or ``infeasible``.
     violated : str
         The violated windows in words; empty if there is none.
     close : tuple of str
@@ -62,6 +65,7 @@ class Candidate:
     goal_sd: float
     merit: float
     feasible: bool
+    probability_feasible: float
     feasibility: str
     violated: str
     close: tuple[str, ...]
@@ -96,7 +100,8 @@ class Summary:
     stop_reason : str
         A sentence; also for a run that has no stop document.
     best, best_feasible : Candidate or None
-        Lowest merit; lowest goal among the feasible.
+        Best by merit; best goal among those likely inside every window. Both as the optimiser
+        judged after the last experiment, from all of them: not the luckiest noise.
     lab_hours : float
         From the start to the end of the last chromatogram [h], run by run if the campaign was
         resumed; NaN without experiment.
@@ -185,7 +190,7 @@ class Summary:
             What stands between a value and its standard deviation.
         """
         pair = (self.best_feasible, self.best)
-        rows = [("", "BEST FEASIBLE", "BEST (LOWEST MERIT)")]
+        rows = [("", "BEST FEASIBLE", "BEST BY MERIT")]
 
         def add(label: str, cell: Callable[[Candidate], str], missing: str = "-") -> None:
             a, b = (missing if c is None else cell(c) for c in pair)
@@ -217,7 +222,8 @@ class Summary:
         measured(self.goal, lambda c: (c.goal, c.goal_sd))
         add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
         if self.windows:
-            add("  inside every window", lambda c: "yes" if c.feasible else f"no: {c.feasibility}")
+            add("  inside every window", lambda c: f"{_share(c.probability_feasible)} likely")
+            add("  as measured", lambda c: c.feasibility)
         return rows
 
     def sentence(self, candidate: Candidate) -> str:
@@ -370,6 +376,7 @@ def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
     row: dict[Any, Any] = campaign.table.loc[number].to_dict()
     problem = campaign.problem
     keys = {window.text: f"F_{k}" for k, window in enumerate(problem.windows, start=1)}
+    likely = campaign.probabilities.get(number, math.nan)
     properties = {text: float(row[key]) for text, key in keys.items()}
     sds = {text: float(row[f"{key}_sd"]) for text, key in keys.items()}
     return Candidate(
@@ -383,7 +390,8 @@ def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         goal=float(row["goal"]),
         goal_sd=float(row["goal_sd"]),
         merit=float(row["f_soft"]),
-        feasible=bool(row["feasibility"] == "feasible"),
+        feasible=number == campaign.best_feasible or likely >= 0.5,
+        probability_feasible=likely,
         feasibility=str(row["feasibility"]),
         violated=str(row["violated"]),
         close=tuple(
@@ -394,6 +402,13 @@ def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
             if abs(properties[window.text] - edge) < CLOSE * sds[window.text]
         ),
     )
+
+
+def _share(probability: float) -> str:
+    """Write a probability in percent, never as certain."""
+    if math.isnan(probability):
+        return "-"
+    return f"{min(max(probability, 0.01), 0.99):.0%}"
 
 
 def _jsonable(value: Any) -> Any:

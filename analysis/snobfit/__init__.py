@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
-from .composite import LIKELY, Surrogate, judge, with_doubt
+from .composite import LIKELY, Surrogate, with_doubt
 from .local import constrained_minima
 from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
 from .scales import Coordinates, Measured
@@ -227,9 +227,9 @@ class Snobfit:
         goal, inside = points.f, points.measured & within(self.windows, points.F)
         surrogate = self._surrogate()
         if surrogate is not None:
-            rows, outcomes = surrogate.rows, judge(surrogate)
+            rows, outcomes = surrogate.rows, surrogate.judged
             chance, goal, score = chance.copy(), goal.copy(), score.copy()
-            chance[rows], goal[rows] = outcomes.inside, with_doubt(surrogate, outcomes)
+            chance[rows], goal[rows] = outcomes.inside, with_doubt(surrogate)
             score[rows] = outcomes.merit(
                 current_scale(points, self.windows, self._scale, len(self._table))
             )

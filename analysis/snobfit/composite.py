@@ -8,6 +8,7 @@ right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -114,6 +115,14 @@ class Surrogate:
             for value, spread in zip(self._smooth.values.T, self._smooth.errors.T, strict=True)
         ]
 
+    @cached_property
+    def judged(self) -> Outcomes:
+        """Outcomes at its own points, for choosing the best of them.
+
+        The draws are the same each time, so that asking does not change the answer.
+        """
+        return self.draw(JUDGES, np.random.default_rng(0))(self.z)
+
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
         values = np.stack([model.predict(z)[0] for model in self._models], axis=-1)
@@ -176,17 +185,9 @@ class Surrogate:
             return self._compose(y, self.coordinates.to_box(z))
 
 
-def judge(surrogate: Surrogate) -> Outcomes:
-    """Give the outcomes at the surrogate's own points, for choosing the best of them.
-
-    The draws are the same each time, so that asking does not change the answer.
-    """
-    return surrogate.draw(JUDGES, np.random.default_rng(0))(surrogate.z)
-
-
-def with_doubt(surrogate: Surrogate, outcomes: Outcomes) -> Floats:
+def with_doubt(surrogate: Surrogate) -> Floats:
     """Give the expected goal of each point plus what its probability to be outside costs, (K,)."""
-    goal, inside = outcomes.f.mean(axis=1), outcomes.inside
+    goal, inside = surrogate.judged.f.mean(axis=1), surrogate.judged.inside
     best = int(np.where(inside >= LIKELY, goal, np.inf).argmin())
     scatter = float(surrogate.spread(surrogate.z[best], repeat=True)[0])
     return np.asarray(goal + DOUBT * scatter * (1 - inside))

@@ -15,8 +15,8 @@ Floats = NDArray[np.float64]
 
 KELVIN = 273.15
 
-INCOMPLETE = 0.05
-"""Fractions whose sums differ from 1 by more are not all that there are."""
+INCOMPLETE = 0.005
+"""Fractions whose sum differs from 1 by more, and by four of its errors, are not all there are."""
 
 
 class Scale(NamedTuple):
@@ -148,7 +148,8 @@ class Smooth:
             self._floor = np.maximum(error.min(axis=0), 1e-9 * np.abs(y).max(axis=0) + 1e-300)
             values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
             errors = error / np.hypot(y, 2 * self._floor)
-            if kind == "fractions" and np.abs(y.sum(axis=1) - 1).max() > INCOMPLETE:
+            missing = np.abs(y.sum(axis=1) - 1) - 4 * np.linalg.norm(error, axis=1)
+            if kind == "fractions" and missing.max() > INCOMPLETE:
                 self._kind = "positive"
             if self._kind == "fractions":
                 largest = int(np.median(values, axis=0).argmax())

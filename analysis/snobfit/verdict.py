@@ -1,12 +1,13 @@
 """Verdicts: when going on is not worth an experiment, and the evidence for saying so."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from .composite import LIKELY, Outcomes, Surrogate, judge
-from .search import GUIDES, Search
+from .composite import LIKELY, Outcomes, Surrogate
+from .search import DRAWS, GUIDES, Search
 
 AGREE = 0.05
 """The drawn functions agree when their least penalties are within so much of each other."""
@@ -23,14 +24,25 @@ class Verdict:
     ----------
     kind : {"unsatisfiable", "converged"}
     text : str
-        One sentence.
+        One sentence with the evidence; what follows it, of the unsatisfiable, is which windows
+        are violated.
     evidence : dict of str to float or list
-        What it rests on.
+        What it rests on: "least_penalty", "least_penalty_90" (its 5 and 95 % quantiles) and
+        "violated_windows" (from 0), or "expected_improvement" and "noise"; and the number of
+        "functions" drawn.
     """
 
     kind: Literal["unsatisfiable", "converged"]
     text: str
-    evidence: dict[str, float | list[float] | list[int]] = field(default_factory=dict)
+    evidence: dict[str, float | list[float] | list[int]]
+
+    def sentence(self, windows: Sequence[str] | None = None) -> str:
+        """Say it with the names of the windows; by default their numbers, from 1."""
+        violated = self.evidence.get("violated_windows")
+        if not isinstance(violated, list):
+            return self.text
+        names = [windows[int(i)] if windows else f"window {int(i) + 1}" for i in violated]
+        return f"{self.text} {' and '.join(names)}"
 
 
 def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
@@ -45,7 +57,7 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     if experiments < 3 * (dim + 1) * (dim + 2) // 2:
         return None
     search = Search(surrogate, np.zeros((0, dim)), np.random.default_rng(0))
-    known = judge(surrogate)
+    known = surrogate.judged
     if len(surrogate.windows) and not (known.inside > 0).any():
         return _unsatisfiable(surrogate, search, known)
     inside = known.inside >= LIKELY
@@ -60,7 +72,7 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
         "converged",
         f"converged: a further experiment is expected to improve the goal by {gain:.2g}, "
         f"its repeats scatter by {noise:.2g}",
-        {"expected_improvement": gain, "noise": noise, "point": int(surrogate.rows[best])},
+        {"expected_improvement": gain, "noise": noise, "functions": DRAWS},
     )
 
 
@@ -76,15 +88,15 @@ def _unsatisfiable(surrogate: Surrogate, search: Search, known: Outcomes) -> Ver
     if penalty.min() == 0 or high - low > AGREE or expected[nearest] - middle > AGREE:
         return None
     binding = surrogate.violated(surrogate.z[nearest])
-    windows = " and ".join(str(i + 1) for i in binding)
     return Verdict(
         "unsatisfiable",
-        f"unsatisfiable: the windows cannot all be met; the least penalty is {middle:.3f} "
-        f"(90 %: {low:.3f} to {high:.3f}), where these windows are violated: {windows}",
+        f"unsatisfiable: none of {DRAWS} functions that agree with the experiments meets all "
+        f"windows anywhere; the least penalty is {middle:.3f} (90 %: {low:.3f} to {high:.3f}), "
+        f"where these are violated:",
         {
             "least_penalty": middle,
             "least_penalty_90": [low, high],
             "violated_windows": binding,
-            "point": int(surrogate.rows[nearest]),
+            "functions": DRAWS,
         },
     )

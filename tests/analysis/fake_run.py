@@ -183,10 +183,12 @@ def _decide(conclusions: list[Conclusion], problem: Problem) -> dict[str, Any]:
         "feasibility": standing.feasibility[-1],
         "violated": problem.violated(last.F) if last.valid else "",
         "why": last.why,
-        "best": math.nan if standing.best is None else standing.best + 1.0,
-        "best_feasible": math.nan
-        if standing.best_feasible is None
-        else standing.best_feasible + 1.0,
+        "best": _lowest(standing.f_soft, np.array([c.valid for c in conclusions])),
+        "best_probability": 0.4,
+        "best_feasible": _lowest(
+            np.array([c.f for c in conclusions]), np.array(standing.feasibility) == "feasible"
+        ),
+        "best_feasible_probability": 0.9,
         "flags": "",
         "digest": "00",
     }
@@ -195,6 +197,13 @@ def _decide(conclusions: list[Conclusion], problem: Problem) -> dict[str, Any]:
     for k, (value, sd) in enumerate(zip(last.F, last.F_sd, strict=True), start=1):
         row |= {f"F_{k}": value, f"F_{k}_sd": sd}
     return row
+
+
+def _lowest(values: np.ndarray, allowed: np.ndarray) -> float:
+    """Number of the experiment of lowest value, NaN if none is allowed."""
+    if not allowed.any():
+        return math.nan
+    return float(np.where(allowed, values, np.inf).argmin() + 1)
 
 
 def crashed(run: FakeRun, decisions: int) -> FakeRun:

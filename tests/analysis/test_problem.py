@@ -179,6 +179,12 @@ def test_negative_tolerance_in_the_table_form(load):
          "optimiser.p: should be less than or equal to 1, not 1.5"),
         ("budget = 100", "budget = 100\noptimiser.pp = 0.5",
          "optimiser.pp: is not a setting; did you mean 'p'? Allowed: engine, model, p"),
+        ("budget = 100", "budget = 100\noptimiser.model = \"gauss\"",
+         "optimiser.model: should be 'composite' or 'merit', not 'gauss'"),
+        ("budget = 100",
+         'budget = 100\noptimiser = { engine = "sqsnobfit", model = "composite" }',
+         "optimiser: has model 'composite', but engine 'sqsnobfit' only models the merit: leave "
+         "model out, or take engine 'snobfit'"),
         ("schema   = 1", "schema = 2", "schema: should be 1, not 2"),
         ("V = 300", 'V = "300 uL"', "fixed: V must be a finite number; '300 uL' is text"),
         ("[100, 150]", "[100, 100]",

@@ -90,7 +90,7 @@ def test_answer_comes_first_both_bests_side_by_side(full: Page) -> None:
     summary, words = summarise(CASES["full"]), full.words
     a, b = summary.best_feasible, summary.best
     first = words[: words.index("What happened")]
-    assert f"Best feasible experiment {a.number} Best (lowest merit) experiment {b.number}" in first
+    assert f"Best feasible experiment {a.number} Best by merit experiment {b.number}" in first
     assert f"{a.fractions['X1']:.4f} \u00b1 {a.fraction_sds['X1']:.4f}" in first
     assert f"{a.conditions['temperature']:.1f}" in first
     assert b.violated in first

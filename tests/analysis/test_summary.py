@@ -174,7 +174,14 @@ class TestText:
         assert words in " ".join(text.split())
         assert "X1 + X2 = " in summary.best.violated
         assert summary.best.violated in text
-        assert text.split("inside every window")[1].split()[:3] == ["yes", "no:", "semi-feasible"]
+        assert text.split("as measured")[1].split()[:2] == ["feasible", "semi-feasible"]
+        assert text.split("inside every window")[1].split()[:4] == [
+            "90%",
+            "likely",
+            "40%",
+            "likely",
+        ]
+        assert (summary.best_feasible.feasible, summary.best.feasible) == (True, False)
         assert "budget: 100 of 100 experiments done" in text
 
     def test_real_hardware_is_said(self) -> None:
