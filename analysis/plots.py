@@ -143,18 +143,17 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax, (6.2, 3.9))
     table, goal = run.table, run.problem.goal.text
-    goals = table["best_feasible"].map(table["goal"])
     _number_axis(ax, run)
     _title(ax, run, "Best so far")
     if not run.problem.windows:
-        _record(ax, goals, BEST, "-")
+        _record(ax, table["best"], table["goal"], BEST, "-")
         ax.set_ylabel(f"{goal}, best")
         return ax
-    _record(ax, goals, FEASIBLE, "-", half=0)
+    _record(ax, table["best_feasible"], table["goal"], FEASIBLE, "-", half=0)
     ax.set_ylabel(f"{goal}, best feasible", color=FEASIBLE, y=0.25)
     right = ax.twinx()
     right.spines["right"].set_visible(True)
-    _record(right, table["best"].map(table["f_soft"]), BEST, "--", half=1)
+    _record(right, table["best"], table["f_soft"], BEST, "--", half=1)
     right.set_ylabel("merit, best", color=BEST, y=0.75)
     ax.plot([0, 1], [0.5, 0.5], transform=ax.transAxes, color="#999999", lw=0.8)
     return ax
@@ -329,26 +328,32 @@ def _marked(run: Campaign) -> list[tuple[int, str, str, str]]:
 
 
 def _record(
-    ax: Axes, values: "pd.Series[float]", colour: str, ls: str, half: int | None = None
+    ax: Axes,
+    holders: "pd.Series[float]",
+    values: "pd.Series[float]",
+    colour: str,
+    ls: str,
+    half: int | None = None,
 ) -> None:
-    """Draw a record as steps, its improvements marked, the last one in words.
+    """Draw the value of the experiment that held a record as steps, the last one in words.
 
     With `half`, only the lower (0) or upper (1) half of the axes is used: two records of different
     units then never seem to cross.
     """
-    values = values.dropna()
+    holders = holders.dropna()
+    values = holders.map(values)
     if values.empty:
         middle = 0.5 if half is None else 0.25 + 0.5 * half
         ax.set_yticks([])
         ax.text(0.5, middle, "none yet", transform=ax.transAxes, ha="center", color=colour)
         return
-    better = values[values.diff() != 0]
+    changed = values[holders.diff() != 0]
     ax.plot(values.index, values, ls, drawstyle="steps-post", color=colour, lw=1.7)
-    ax.plot(better.index, better, "o", color=colour, ms=4.5)
-    number, value = better.index[-1], better.iloc[-1]
+    ax.plot(changed.index, changed, "o", color=colour, ms=4.5)
+    number, value = changed.index[-1], changed.iloc[-1]
     right = number > 0.55 * ax.get_xlim()[1]
     ax.annotate(
-        f"{value:.3g} (experiment {number})".replace("-", "\u2212"),
+        f"{value:.3g} (experiment {holders.iloc[-1]:.0f})".replace("-", "\u2212"),
         (number, value), (0, -13), color=colour,
         textcoords="offset points", ha="right" if right else "left",
     )  # fmt: skip

@@ -229,13 +229,14 @@ class Summary:
     def sentence(self, candidate: Candidate) -> str:
         """Say in half a sentence what an experiment gave, and at which conditions."""
         goal = uncertain(candidate.goal, candidate.goal_sd, "\u00b1")
-        outside = f" ({candidate.violated})" if candidate.violated else ""
+        if self.windows:
+            goal += f", {_share(candidate.probability_feasible)} likely inside every window"
         conditions = ", ".join(
             f"{name} {value:.4g} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
         quantity = self.goal.split(" ", 1)[1]
-        return f"experiment {candidate.number}, {quantity} = {goal}{outside} at {conditions}"
+        return f"experiment {candidate.number}, {quantity} = {goal}, at {conditions}"
 
     def cautions(self) -> list[tuple[str, str]]:
         """Return what is wrong with the two bests, each as keyword and sentence."""
@@ -244,7 +245,7 @@ class Summary:
         if best is None:
             cautions.append(("Nothing", "to hand over: no experiment has a valid result"))
         elif feasible is None:
-            cautions.append(("None fits", "no experiment is inside every window"))
+            cautions.append(("None fits", "no experiment is likely inside every window"))
         if best is not None and best.violated:
             cautions.append(("Violated", f"by the best, experiment {best.number}: {best.violated}"))
         if feasible is not None and feasible.close:

@@ -91,7 +91,7 @@ class TestWhatItSays:
         assert summary.best_feasible is None
         assert not summary.best.feasible
         assert "X1 + X2 = " in summary.best.violated
-        assert ("None fits", "no experiment is inside every window") in summary.cautions()
+        assert ("None fits", "no experiment is likely inside every window") in summary.cautions()
 
     def test_all_failed(self) -> None:
         summary = summarise(CASES["all failed"])

@@ -12,9 +12,10 @@ Everything is judged by the noise-free value and violation. Columns:
 ====================  ==============================================================================
 problem, engine, seed
 solved                Experiments until a point was visited that solves the problem; inf if none.
-handed                Experiments, in whole batches, from which on to the end the point handed over
-                      solved it; inf if it did not at the end. On the twin a violation of one SD of
-                      an experiment there is allowed.
+handed                Experiments until the point handed over solves it; inf if never. Looked at
+                      after each batch, on the twin after each experiment, where a violation of one
+                      SD of an experiment is allowed.
+lasting               The same, from which on it does so to the end.
 done                  Experiments made. A campaign in a box ends when it is solved (without noise)
                       or when what it would hand over has solved the problem for three batches.
 f, violation          Of the point handed over at the end: goal; worst window, in units of its
@@ -63,6 +64,7 @@ class Row:
     seed: int
     solved: float
     handed: float
+    lasting: float
     done: int
     f: float
     violation: float
@@ -71,6 +73,32 @@ class Row:
     at: float
     cpu: float
     curve: str
+
+
+@dataclass
+class Watch:
+    """Since when the point handed over has solved the problem.
+
+    Attributes
+    ----------
+    first, lasting : float
+        Experiments until it first did, and from which on it has since; infinite if not.
+    checks : int
+        How often in a row.
+    """
+
+    first: float = math.inf
+    lasting: float = math.inf
+    checks: int = 0
+
+    def see(self, done: int, solves: bool) -> None:
+        """Look at it after so many experiments."""
+        self.checks = self.checks + 1 if solves else 0
+        if not solves:
+            self.lasting = math.inf
+        elif self.checks == 1:
+            self.lasting = float(done)
+            self.first = min(self.first, self.lasting)
 
 
 # -- engines ------------------------------------------------------------------------------
@@ -120,8 +148,7 @@ def box(task: Task, engine: str, seed: int) -> Row:
     optimiser = ENGINES[engine]()(task.lower, task.upper, list(task.windows) or None, seed=seed)
     rng = np.random.default_rng([seed, 1])
     size, cpu, asks = task.dim + 6, 0.0, 0
-    solved, curve, hits = math.inf, [], 0
-    done, handed = 0, math.inf
+    solved, curve, done, watch = math.inf, [], 0, Watch()
     f, violation, probability = math.nan, math.nan, math.nan
     while done < task.budget:
         start = time.process_time()
@@ -144,16 +171,12 @@ def box(task: Task, engine: str, seed: int) -> Row:
         probability = float(getattr(best, "probability_feasible", math.nan))
         if violation <= 1.0:
             curve.append(f"{done}:{max(f - task.best, 0.0):.3g}")
-        hits = hits + 1 if task.solved(one_f, one_F)[0] else 0
-        if hits == 0:
-            handed = math.inf
-        elif hits == 1:
-            handed = float(done)
-        if hits and (hits == 3 or not task.noise):
+        watch.see(done, bool(task.solved(one_f, one_F)[0]))
+        if watch.checks and (watch.checks == 3 or not task.noise):
             break
     return Row(
-        task.name, engine, seed, solved, handed, done, f, violation, probability, "", math.nan,
-        cpu / asks, " ".join(curve),
+        task.name, engine, seed, solved, watch.first, watch.lasting, done, f, violation,
+        probability, "", math.nan, cpu / asks, " ".join(curve),
     )  # fmt: skip
 
 
@@ -213,43 +236,44 @@ def twin(run: str, engine: str, seed: int) -> Row:
     lab = Lab([seed, 1])
     target = RUNS[run]
     cpu, curve, verdicts = 0.0, [], dict[str, float]()
-    handed, solved = math.inf, math.inf
+    solved, watch = math.inf, Watch()
     goal = worst = probability = math.nan
-    while len(agent.conclusions) < BUDGET:
-        before = len(agent.conclusions)
+    while (before := len(agent.conclusions)) < BUDGET:
         start = time.process_time()
         suggestions = agent.suggest(problem.batch)
         cpu += time.process_time() - start
-        outcomes = lab.measure(suggestions)
-        start = time.process_time()
-        agent.ingest(outcomes)
-        cpu += time.process_time() - start
-        visited, inside = judge(problem, run, [c.conditions for c in agent.conclusions[before:]])
-        reached = np.flatnonzero((inside == 0) & (visited <= target.best + target.within))
+        for outcome in lab.measure(suggestions):
+            start = time.process_time()
+            agent.ingest([outcome])
+            best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
+            cpu += time.process_time() - start
+            assert best is not None
+            probability = float(getattr(best, "probability_feasible", math.nan))
+            goal, worst = _truth(problem, run, agent.space.to_conditions(best.x[None, :])[0])
+            good = worst <= 1.0 and goal <= target.best + target.within
+            watch.see(len(agent.conclusions), good)
+        visited, outside = judge(problem, run, [c.conditions for c in agent.conclusions[before:]])
+        reached = np.flatnonzero((outside == 0) & (visited <= target.best + target.within))
         if reached.size and math.isinf(solved):
             solved = before + float(reached[0]) + 1
         done = len(agent.conclusions)
         said = getattr(agent.optimiser, "verdict", lambda: None)()
-        if said is not None and said.kind not in verdicts:
-            verdicts[said.kind] = float(done)
-        best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
-        assert best is not None
-        conditions = agent.space.to_conditions(best.x[None, :])
-        one, outside = judge(problem, run, conditions)
-        goal = float(one[0])
-        worst = outside[0] and float(outside[0]) / scatter(problem, conditions[0])
-        probability = float(getattr(best, "probability_feasible", math.nan))
-        if worst > 1.0 or goal > target.best + target.within:
-            handed = math.inf
-        elif math.isinf(handed):
-            handed = float(done)
+        if said is not None:
+            verdicts.setdefault(said.kind, float(done))
         if worst == 0:
             curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
     return Row(
-        f"twin-{run}", engine, seed, solved, handed, done, goal,
-        worst, probability, ", ".join(verdicts), min(verdicts.values(), default=math.nan),
+        f"twin-{run}", engine, seed, solved, watch.first, watch.lasting, done, goal, worst,
+        probability, ", ".join(verdicts), min(verdicts.values(), default=math.nan),
         cpu / math.ceil(BUDGET / problem.batch), " ".join(curve),
     )  # fmt: skip
+
+
+def _truth(problem: Problem, run: str, conditions: dict[str, float]) -> tuple[float, float]:
+    """Noise-free goal of a point, and its worst violation in units of an experiment's SD there."""
+    goal, outside = judge(problem, run, [conditions])
+    worst = float(outside[0])
+    return float(goal[0]), worst and worst / scatter(problem, conditions)
 
 
 def judge(

@@ -118,8 +118,10 @@ def report(rows: Sequence[Row]) -> str:
         parts.append(f"### {name}: experiments until a visited point solves the problem")
         parts.append(counts(mine, problems, "solved"))
         if name == "twin" or name.endswith("-noisy"):
-            parts.append(f"### {name}: experiments until what is handed over solves it for good")
+            parts.append(f"### {name}: experiments until what is handed over solves it")
             parts.append(counts(mine, problems, "handed"))
+            parts.append(f"### {name}: experiments until it does so for good")
+            parts.append(counts(mine, problems, "lasting"))
         if name == "twin":
             parts.append("### twin: what is handed over after 105 experiments")
             parts.append(handed_over(mine))

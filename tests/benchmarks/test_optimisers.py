@@ -7,27 +7,36 @@ import pytest
 
 from tests.benchmarks import cpu, optimisers, tables
 from tests.benchmarks.lab import stated
-from tests.benchmarks.optimisers import Row, box, judge, read, twin
+from tests.benchmarks.optimisers import Row, Watch, box, judge, read, twin
 from tests.benchmarks.tasks import HOCK, UNCONSTRAINED
 
 
 def row(**changes) -> Row:
     plain = {
         "problem": "twin-V", "engine": "sobol", "seed": 0, "solved": 40.0, "handed": 49.0,
-        "done": 105, "f": 0.08, "violation": 0.5, "probability": math.nan, "verdict": "",
-        "at": math.nan, "cpu": 0.01, "curve": "7:0.1 14:0.02",
+        "lasting": 56.0, "done": 105, "f": 0.08, "violation": 0.5, "probability": math.nan,
+        "verdict": "", "at": math.nan, "cpu": 0.01, "curve": "7:0.1 14:0.02",
     }  # fmt: skip
     return Row(**plain | changes)
 
 
 def test_a_campaign_in_a_box_ends_when_it_is_solved():
     found = box(UNCONSTRAINED[1], "snobfit-merit", 0)
-    assert found.solved < found.handed == found.done < 300
+    assert found.solved < found.handed == found.lasting == found.done < 300
     assert found.f == pytest.approx(-1.0316, abs=2e-4)
     assert found.violation == 0
     assert 0 < found.cpu < 1
     gaps = [float(item.split(":")[1]) for item in found.curve.split()]
     assert gaps == sorted(gaps, reverse=True)  # without noise the best never gets worse
+
+
+def test_what_is_handed_over_has_to_stay_good():
+    watch = Watch()
+    for done, solves in [(7, False), (14, True), (21, False), (28, True), (35, True)]:
+        watch.see(done, solves)
+    assert (watch.first, watch.lasting, watch.checks) == (14, 28, 2)
+    watch.see(42, solves=False)
+    assert (watch.first, watch.lasting, watch.checks) == (14, math.inf, 0)
 
 
 def test_a_campaign_that_fails_is_unsolved_and_uses_its_budget():
@@ -39,7 +48,8 @@ def test_a_campaign_that_fails_is_unsolved_and_uses_its_budget():
 
 def test_with_noise_it_has_to_stay_solved():
     found = box(UNCONSTRAINED[1].noisy(), "snobfit-merit", 0)
-    assert found.done >= found.handed + 16
+    assert found.done >= found.lasting + 16
+    assert found.handed <= found.lasting
     assert abs(found.f + 1.0316) <= 0.0104
 
 
