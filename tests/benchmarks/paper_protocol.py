@@ -75,8 +75,8 @@ def first_feasible(trial: Trial) -> float:
 
 def best_measured(trial: Trial) -> float:
     """Give the lowest goal measured inside all windows."""
-    index = trial.agent.standing().best_feasible
-    return np.inf if index is None else trial.agent.conclusions[index].f
+    told = zip(trial.agent.standing().feasibility, trial.agent.conclusions, strict=True)
+    return min((found.f for word, found in told if word == "feasible"), default=np.inf)
 
 
 def best_true(trial: Trial) -> float:
