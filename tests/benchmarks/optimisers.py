@@ -1,7 +1,7 @@
 """How many experiments does each optimiser need?
 
-    python -m tests.benchmarks.optimisers [--seeds 20] [--problems unconstrained,hock,HS71,twin-V]
-        [--engines snobfit-merit,sobol,gp] [--out results.csv]
+    python -m tests.benchmarks.optimisers [--seeds 20] [--first 0] [--out results.csv]
+        [--problems unconstrained,hock,HS71,twin-V] [--engines snobfit-merit,sobol,gp]
 
 One campaign a row; rows that the file holds already are not run again, so that it can be stopped
 and resumed, and new engines added. `python -m tests.benchmarks.tables results.csv` makes tables and
@@ -34,7 +34,7 @@ import importlib.util
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import partial
 from pathlib import Path
@@ -356,7 +356,7 @@ def read(path: Path) -> list[Row]:
 
 
 def measure(
-    problems: Sequence[str], engines: Sequence[str], seeds: int, path: Path
+    problems: Sequence[str], engines: Sequence[str], seeds: Iterable[int], path: Path
 ) -> Iterator[Row]:
     """Run what the file lacks, and write each row as soon as it is there."""
     known = {(row.problem, row.engine, row.seed) for row in read(path)}
@@ -366,7 +366,7 @@ def measure(
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
         if new:
             writer.writeheader()
-        for seed in range(seeds):
+        for seed in seeds:
             for problem, run in chosen.items():
                 for engine in engines:
                     if (problem, engine, seed) not in known:
@@ -380,7 +380,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.optimisers")
     sets = [*SETS, "twin"]
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=20, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument(
         "--problems", default="unconstrained,hock,others,twin", help=f"of {', '.join(sets)}, or one"
     )
@@ -401,8 +402,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     missing = {name: why for name in engines if (why := available(name)) is not None}
     for name, why in missing.items():
         print(f"without {name}: {why}", file=sys.stderr)
+    seeds = range(args.first, args.first + args.seeds)
     runnable = [name for name in engines if name not in missing]
-    for row in measure(problems, runnable, args.seeds, args.out):
+    for row in measure(problems, runnable, seeds, args.out):
         print(
             f"{row.problem:18s} {row.engine:18s} seed {row.seed:<3d} solved {row.solved:<6g} "
             f"handed over {row.handed:<6g} of {row.done:<4d} {1000 * row.cpu:.0f} ms a batch",

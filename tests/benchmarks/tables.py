@@ -108,6 +108,20 @@ def handed_over(rows: Sequence[Row]) -> str:
     return markdown([*head, "ms a batch"], table)
 
 
+def by(rows: Sequence[Row], column: str, marks: Sequence[int] = (25, 40, 45, 60)) -> str:
+    """Tabulate how many campaigns had reached a column's event after so many experiments."""
+    table = []
+    for problem in GROUPS["twin"]:
+        for engine in by_engine(rows):
+            reached = [
+                getattr(r, column) for r in rows if (r.problem, r.engine) == (problem, engine)
+            ]
+            if reached:
+                shares = [str(sum(n <= mark for n in reached)) for mark in marks]
+                table.append([problem, engine, *shares, str(len(reached))])
+    return markdown(["run", "engine", *(f"by {mark}" for mark in marks), "seeds"], table)
+
+
 def report(rows: Sequence[Row]) -> str:
     """Give all tables for which there are rows."""
     parts = []
@@ -123,6 +137,8 @@ def report(rows: Sequence[Row]) -> str:
             parts.append(f"### {name}: experiments until it does so for good")
             parts.append(counts(mine, problems, "lasting"))
         if name == "twin":
+            parts.append("### twin: campaigns in which what is handed over solves it")
+            parts.append(by(mine, "handed"))
             parts.append("### twin: what is handed over after 105 experiments")
             parts.append(handed_over(mine))
     return "\n\n".join(parts)

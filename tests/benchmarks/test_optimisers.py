@@ -91,7 +91,7 @@ def test_it_is_resumable(tmp_path, capsys):
 
 def test_rows_survive_the_file(tmp_path):
     out = tmp_path / "r.csv"
-    (written,) = optimisers.measure(["HS18"], ["nelder-mead"], 1, out)
+    (written,) = optimisers.measure(["HS18"], ["nelder-mead"], [0], out)
     (back,) = read(out)
     assert repr(back) == repr(written)
 
@@ -133,6 +133,7 @@ def test_the_tables_count_as_stated(tmp_path, capsys):
     assert "| branin | - (0/1) | 80 (2/2) | 77 (10/10) |" in text
     assert "| twin-V | sobol | 0.08 | 3 | 2/3 | converged 1x | 10 |" in text
     assert "| twin-V | 49 (2/3) |" in text
+    assert "| twin-V | sobol | 0 | 0 | 0 | 2 | 3 |" in text
     paths = tables.figures(rows, tmp_path / "figures")
     assert {p.name for p in paths} == {"twin.png", "unconstrained.png", "twin-V.png"}
     assert all(p.stat().st_size > 5000 for p in paths)
@@ -157,8 +158,9 @@ def test_no_results_no_tables(tmp_path, capsys):
 def test_cpu_is_a_table(capsys):
     cpu.main(["--engines", "snobfit-merit,sobol", "--known", "40"])
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 4
-    assert lines[2].startswith("| 40 | snobfit-merit | 0.")
+    assert len(lines) == 6
+    assert lines[2].startswith("| 0 | 40 | snobfit-merit | 0.")
+    assert lines[5].startswith("| 2 | 40 | sobol | 0.")
 
 
 def test_the_bayesian_optimiser_keeps_the_contract_and_finds_an_optimum():
