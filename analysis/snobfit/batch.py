@@ -173,11 +173,11 @@ def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Flo
     if not flat:  # values from 0 to 1, whose squares cannot overflow
         f, df = (f / 2 - f.min() / 2) / half, np.clip(df / 2 / half, 1e-30, 1e30)
     near = neighbours(x, min(x.shape[1] + 5, len(x) - 1), batch.resolution)
-    local, hopeful = f < f[near].min(axis=1), _hopeful(x, f, near)
+    local, promising = f < f[near].min(axis=1), hopeful(x, f, near)
     # a batch of one leaves nothing to share out, so what it is has to be drawn
     if leads is None and not flat and (batch.size > 1 or rng.random() >= p):
         order = np.argsort(f, kind="stable")
-        rivals = order[1:][(local & hopeful)[order[1:]]]
+        rivals = order[1:][(local & promising)[order[1:]]]
         for centre in (int(order[0]), *rivals):
             reach = np.maximum(np.abs(x[near[centre]] - x[centre]).max(axis=0), batch.resolution)
             if _minimise_quadratic(batch, QuadraticBasis(x, centre), f, df, reach, rng):
@@ -186,14 +186,14 @@ def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Flo
     explore = int(share) + int(rng.random() < share - int(share))
     if not flat:
         models = linear_models(x, f, df, near, batch.resolution)
-        _minimise_linear(batch, explore, models, local & hopeful, ~local & hopeful)
+        _minimise_linear(batch, explore, models, local & promising, ~local & promising)
     for box in boxes.by_level():
         if not batch.open:
             return
         batch.offer(boxes.inner(box), EXPLORE, APART)
 
 
-def _hopeful(x: Floats, f: Floats, near: Ints) -> Bools:
+def hopeful(x: Floats, f: Floats, near: Ints) -> Bools:
     """Say around which points f may still fall below the best, (N,).
 
     Not where it rises by less among the neighbours than it would have to fall: that basin is
