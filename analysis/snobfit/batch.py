@@ -15,6 +15,7 @@ from .models import LinearModels, QuadraticBasis, linear_models, neighbours
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
+Ints = NDArray[np.intp]
 
 REPLICATE, MODEL, LOCAL, OTHER, EXPLORE, FILL = range(6)
 
@@ -23,6 +24,10 @@ APART = 0.1
 
 SHRUNK = -1.5, -0.3
 """Decades by which the further trust boxes of class 1 are smaller than the first."""
+
+RESOLVED = 1e-8
+"""Decrease expected of a quadratic model that ends its search, in medians of the value above the
+least."""
 
 SLACK = 1.0 + 1e-9  # so that rounding never brings two points within the resolution
 
@@ -168,20 +173,35 @@ def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Flo
     if not flat:  # values from 0 to 1, whose squares cannot overflow
         f, df = (f / 2 - f.min() / 2) / half, np.clip(df / 2 / half, 1e-30, 1e30)
     near = neighbours(x, min(x.shape[1] + 5, len(x) - 1), batch.resolution)
+    local, promising = f < f[near].min(axis=1), hopeful(x, f, near)
     # a batch of one leaves nothing to share out, so what it is has to be drawn
     if leads is None and not flat and (batch.size > 1 or rng.random() >= p):
-        best = int(f.argmin())
-        reach = np.maximum(np.abs(x[near[best]] - x[best]).max(axis=0), batch.resolution)
-        _minimise_quadratic(batch, QuadraticBasis(x, best), f, df, reach, rng)
+        order = np.argsort(f, kind="stable")
+        rivals = order[1:][(local & promising)[order[1:]]]
+        for centre in (int(order[0]), *rivals):
+            reach = np.maximum(np.abs(x[near[centre]] - x[centre]).max(axis=0), batch.resolution)
+            if _minimise_quadratic(batch, QuadraticBasis(x, centre), f, df, reach, rng):
+                break  # else the search there is over, and the next basin has its turn
     share = p * batch.open
     explore = int(share) + int(rng.random() < share - int(share))
     if not flat:
         models = linear_models(x, f, df, near, batch.resolution)
-        _minimise_linear(batch, explore, models, f < f[near].min(axis=1))
+        _minimise_linear(batch, explore, models, local & promising, ~local & promising)
     for box in boxes.by_level():
         if not batch.open:
             return
         batch.offer(boxes.inner(box), EXPLORE, APART)
+
+
+def hopeful(x: Floats, f: Floats, near: Ints) -> Bools:
+    """Say around which points f may still fall below the best, (N,).
+
+    Not where it rises by less among the neighbours than it would have to fall: that basin is
+    resolved. Neighbours that are far away say nothing about a basin.
+    """
+    reach = np.abs(x[near] - x[:, None, :]).max(axis=(1, 2))
+    rise = f[near].max(axis=1) - f
+    return np.asarray((f - rise <= f.min()) | (reach > APART))
 
 
 def _minimise_quadratic(
@@ -191,35 +211,46 @@ def _minimise_quadratic(
     df: Floats,
     reach: Floats,
     rng: np.random.Generator,
-) -> None:
-    """Add points of class 1: minima of the quadratic model in trust boxes around the best point.
+) -> bool:
+    """Add points of class 1: minima of the quadratic model in trust boxes around its centre.
 
     The paper has one such point. One more for every four places of the batch, from smaller boxes,
-    protects against a poor model: a third fewer evaluations on the standard test set.
+    protects against a poor model: a third fewer evaluations on the standard test set. Where the
+    model expects no decrease worth a point there is none, and the answer is False.
     """
     centre = basis.centre
     gradient, hessian = basis.fit(f, df)
-    for trust in (1.0, *10 ** rng.uniform(*SHRUNK, size=batch.size // 4)):
+
+    def downhill(trust: float) -> Floats:
         low = np.clip(centre - trust * reach, 0.0, 1.0)
         high = np.clip(centre + trust * reach, 0.0, 1.0)
         # a best point told from outside the box starts at the wall
-        step = minimise_quadratic(gradient, hessian, low - centre, high - centre)
-        y = np.clip(centre + step, low, high)
+        return minimise_quadratic(gradient, hessian, low - centre, high - centre)
+
+    step = downhill(1.0)
+    if -(gradient + hessian @ step / 2) @ step < RESOLVED * (np.median(f) - f.min()):
+        return False
+    smaller = 10 ** rng.uniform(*SHRUNK, size=batch.size // 4)
+    for move in (step, *map(downhill, smaller)):
+        y = np.clip(centre + move, 0.0, 1.0)
         for _ in range(3):
             if batch.sane(y):
                 batch.offer(y, MODEL)
                 break
             y = np.clip(0.5 * (centre + y), 0.0, 1.0)  # back off from a failure
+    return True
 
 
-def _minimise_linear(batch: Batch, keep: int, models: LinearModels, local: Bools) -> None:
+def _minimise_linear(
+    batch: Batch, keep: int, models: LinearModels, local: Bools, other: Bools
+) -> None:
     """Add points of class 2, minima of linear models around local best points, then of class 3.
 
-    Class 3 are the minima around all other points; ``keep`` places stay open. A local best is
+    Class 3 are the minima around other points; ``keep`` places stay open. A local best is
     better than all its neighbours. (The paper asks for a margin, which keeps a minimum that already
     has close neighbours from being refined: Hartman 6 then often ends in its second basin.)
     """
-    for kind, mask in ((LOCAL, local), (OTHER, ~local)):
+    for kind, mask in ((LOCAL, local), (OTHER, other)):
         rows = np.flatnonzero(mask)
         queue = models.best[rows[np.argsort(models.predicted[rows], kind="stable")]]
         queue = queue[batch.free(queue)]

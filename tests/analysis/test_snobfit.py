@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from reactune.analysis.merit import Windows, reference, soft_merit
 from reactune.analysis.snobfit import Best, Snobfit
+from reactune.analysis.snobfit.batch import hopeful
 from reactune.analysis.snobfit.boxes import Boxes, partition
 from reactune.analysis.snobfit.minq import minimise_quadratic
 from reactune.analysis.snobfit.models import QuadraticBasis, linear_models, neighbours
@@ -521,6 +522,23 @@ def test_stated_noise_is_not_fitted() -> None:
     assert np.median(true) < 0.05
 
 
+def test_a_resolved_basin_is_left() -> None:
+    """Two narrow wells: once both minima are known, neither models nor batches stay there."""
+
+    def two(x: Floats) -> float:
+        deep, shallow = (math.exp(-((x - c) ** 2).sum() / 0.02) for c in (0.75, 0.25))
+        return -deep - 0.7 * shallow
+
+    for seed in range(3):
+        o = Snobfit([0, 0], [1, 1], seed=seed)
+        x = run(o, two, 40, 8)
+        assert two(o.best().x) < -0.999999  # type: ignore[union-attr]
+        assert (np.abs(x - 0.25).max(axis=1) < 0.01).any()  # the shallow one was looked into
+        late = [o.why(row)[:7] for row in x[-80:]]
+        assert "class 2" not in late  # there is no other well to follow
+        assert late.count("class 1") <= 8
+
+
 # -- inside -------------------------------------------------------------------------------
 
 
@@ -578,6 +596,19 @@ def test_models_reproduce_what_they_can_express() -> None:
     np.testing.assert_allclose(models.gradient, np.tile(g, (60, 1)), atol=1e-6)
     np.testing.assert_allclose(models.predicted, models.best @ g, atol=1e-6)
     assert (models.predicted < x @ g).all()
+
+
+def test_what_may_still_be_the_best() -> None:
+    """Clusters of ten in 1-D: the best, a resolved minimum, an unresolved one; then far points."""
+    cluster = np.linspace(-0.01, 0.01, 10)
+    x = np.r_[0.1 + cluster, 0.5 + cluster, 0.9 + cluster, 0.3, 0.7][:, None]
+    bowl = (cluster / 0.01) ** 2
+    f = np.r_[0.1 * bowl, 0.5 + 0.1 * bowl, 0.5 + 2 * bowl, 0.9, 0.9]
+    found = hopeful(x, f, neighbours(x, 6, np.full(1, 1e-5)))
+    assert found[4:6].all()
+    assert not found[10:20].any()
+    assert found[24:26].all()
+    assert found[30:].all()  # nobody knows what is around them
 
 
 def test_neighbours_see_every_direction() -> None:
