@@ -124,7 +124,7 @@ ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {
 OURS = {
     "snobfit-composite": {"engine": "snobfit", "model": "composite"},
     "snobfit-merit": {"engine": "snobfit", "model": "merit"},
-    "sqsnobfit": {"engine": "sqsnobfit"},
+    "sqsnobfit": {"engine": "sqsnobfit", "model": "merit"},
 }
 """Engines that a problem file can name."""
 
