@@ -113,7 +113,7 @@ class _Model:
         # a centre told from outside the box starts at the wall
         low, high = np.minimum(low, high), np.maximum(low, high)
         step = _solve(self._goal, self._edges, low, high)
-        return np.clip(self._centre + step, 0.0, 1.0)
+        return np.asarray(np.clip(self._centre + step, 0.0, 1.0))
 
     def multipliers(self, y: Floats) -> Floats:
         """Estimate what room in each property is worth in the goal at y (d,): (m,), from 0 up.
