@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..merit import Windows, f_star
 from .gp import GaussianProcess
 from .scales import Coordinates, Measured, Smooth
-from .shaping import room, room_error, tamed, with_room
+from .shaping import order, room, room_error, tamed, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -93,7 +93,8 @@ class Surrogate:
         rows = np.flatnonzero(points.measured)
         if len(rows) > MOST:
             cube = coordinates.to_cube(points.x[rows])
-            distance = ((cube - cube[merit[rows].argmin()]) ** 2).sum(axis=1)
+            centre = (order(points.take(rows), self.windows) if measured is None else merit[rows]).argmin()
+            distance = ((cube - cube[centre]) ** 2).sum(axis=1)
             rows = np.sort(rows[np.argsort(distance, kind="stable")[:MOST]])
         self.rows = rows
         points = points.take(rows)

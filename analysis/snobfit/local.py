@@ -27,6 +27,8 @@ TRUST = (3.0, 1.0, 0.3)
 PRICE = 2.0
 """What a violation costs, in Lagrange multipliers; below 1 it would pay."""
 
+MOST = 3
+VISIBLE = 8.0
 CURBED = 0.5, 10.0
 """Quantile and ratio from which on a property is compressed among the points of one model."""
 
@@ -86,10 +88,14 @@ class _Model:
         near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
         self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
         nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
-        rows = np.union1d(nearest[: dim * (dim + 3) + 1], near)
+        if (seen := _seen(points.take(nearest[: MOST * dim * (dim + 3)]))) > len(near):
+            near = nearest[1:seen]
+            self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
+        count = max(dim * (dim + 3), len(near))
+        rows = np.union1d(nearest[: count + 1], near)
         points = tamed(points.take(rows), windows, *CURBED)
         near, centre = np.searchsorted(rows, near), int(np.searchsorted(rows, centre))
-        basis = QuadraticBasis(x[rows], centre)
+        basis = QuadraticBasis(x[rows], centre, count)
         # everything in units of its range among the neighbours
         self._unit = float(np.ptp(points.f[near])) or 1.0
         goal = basis.fit(points.f / self._unit, points.df / self._unit)
@@ -129,6 +135,14 @@ class _Model:
         worth = np.zeros(len(self._spans))
         np.maximum.at(worth, self._owners, weights[: len(slopes)])
         return np.asarray(worth * self._unit / self._spans)
+
+
+def _seen(points: Points) -> int:
+    """Count the first points among which goal and properties differ by more than their noise."""
+    values, errors = np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
+    range_ = np.maximum.accumulate(values) - np.minimum.accumulate(values)
+    clear = (range_ > VISIBLE * np.median(errors[:10],axis=0)).all(axis=1)
+    return int(clear.argmax()) + 1 if clear.any() else len(clear)
 
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:
