@@ -67,7 +67,7 @@ class Surrogate:
     ----------
     points : Points
     merit : (N,) array
-        What ranks them; NaN for failures.
+        What ranks them where quantities were measured; NaN for failures.
     coordinates : Coordinates
     windows : Windows
     measured : Measured or None
@@ -93,7 +93,9 @@ class Surrogate:
         rows = np.flatnonzero(points.measured)
         if len(rows) > MOST:
             cube = coordinates.to_cube(points.x[rows])
-            centre = (order(points.take(rows), self.windows) if measured is None else merit[rows]).argmin()
+            # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
+            rank = merit[rows] if measured else order(points.take(rows), self.windows)
+            centre = rank.argmin()
             distance = ((cube - cube[centre]) ** 2).sum(axis=1)
             rows = np.sort(rows[np.argsort(distance, kind="stable")[:MOST]])
         self.rows = rows

@@ -27,8 +27,9 @@ TRUST = (3.0, 1.0, 0.3)
 PRICE = 2.0
 """What a violation costs, in Lagrange multipliers; below 1 it would pay."""
 
-MOST = 3
 VISIBLE = 8.0
+"""Range of goal and properties, in standard errors, that the neighbours of a centre must show."""
+
 CURBED = 0.5, 10.0
 """Quantile and ratio from which on a property is compressed among the points of one model."""
 
@@ -86,11 +87,11 @@ class _Model:
     ) -> None:
         self._centre, dim = x[centre], x.shape[1]
         near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
-        self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
         nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
-        if (seen := _seen(points.take(nearest[: MOST * dim * (dim + 3)]))) > len(near):
+        # among points that differ by noise alone, there is no slope to see
+        if (seen := _seen(points.take(nearest[: 3 * dim * (dim + 3)]))) > len(near):
             near = nearest[1:seen]
-            self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
+        self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
         count = max(dim * (dim + 3), len(near))
         rows = np.union1d(nearest[: count + 1], near)
         points = tamed(points.take(rows), windows, *CURBED)
@@ -138,11 +139,11 @@ class _Model:
 
 
 def _seen(points: Points) -> int:
-    """Count the first points among which goal and properties differ by more than their noise."""
+    """Count the first points whose goals, and whose properties, differ by more than noise."""
     values, errors = np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
-    range_ = np.maximum.accumulate(values) - np.minimum.accumulate(values)
-    clear = (range_ > VISIBLE * np.median(errors[:10],axis=0)).all(axis=1)
-    return int(clear.argmax()) + 1 if clear.any() else len(clear)
+    span = np.maximum.accumulate(values) - np.minimum.accumulate(values)
+    clear = np.asarray((span > VISIBLE * np.median(errors[:10], axis=0)).all(axis=1))
+    return int(clear.argmax()) + 1 if clear.any() else len(span)
 
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:

@@ -112,7 +112,9 @@ class QuadraticBasis:
     x : (N, d) array
         Points with values.
     centre : int
-        The point to fit around, from its K = min(N - 1, d (d + 3)) nearest points.
+        The point to fit around, from its nearest points.
+    count : int, optional
+        How many of these, if there are so many; default d (d + 3).
     """
 
     def __init__(self, x: Floats, centre: int, count: int | None = None) -> None:
