@@ -23,7 +23,6 @@ from .local import constrained_minima
 from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
 from .scales import Coordinates, Measured
 from .search import Search, propose
-from .shaping import compromise, order, tamed, with_room
 from .table import Points, Table
 from .verdict import Verdict, give
 
@@ -378,12 +377,8 @@ class Snobfit:
         points = self._table.points()
         if self.measured is not None or not len(self.windows):
             return []
-        points, windows = tamed(points.take(points.measured), self.windows), with_room(self.windows)
-        x, best = self._unit(points.x), int(order(points, windows).argmin())
-        found = constrained_minima(x, points, best, windows, resolution)
-        if (other := int(compromise(points, windows).argmin())) != best:
-            found += constrained_minima(x, points, other, windows, resolution)[:1]
-        return found
+        points = points.take(points.measured)
+        return constrained_minima(self._unit(points.x), points, self.windows, resolution)
 
     @property
     def _composite(self) -> bool:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..merit import Windows, f_star
 from .gp import GaussianProcess
 from .scales import Coordinates, Measured, Smooth
-from .shaping import room, room_error, tamed, with_room
+from .shaping import order, room, room_error, tamed, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -68,7 +68,7 @@ class Surrogate:
     ----------
     points : Points
     merit : (N,) array
-        What ranks them; NaN for failures.
+        What ranks them where quantities were measured; NaN for failures.
     coordinates : Coordinates
     windows : Windows
     measured : Measured or None
@@ -94,7 +94,10 @@ class Surrogate:
         rows = np.flatnonzero(points.measured)
         if len(rows) > MOST:
             cube = coordinates.to_cube(points.x[rows])
-            distance = ((cube - cube[merit[rows].argmin()]) ** 2).sum(axis=1)
+            # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
+            rank = merit[rows] if measured else order(points.take(rows), self.windows)
+            centre = rank.argmin()
+            distance = ((cube - cube[centre]) ** 2).sum(axis=1)
             rows = np.sort(rows[np.argsort(distance, kind="stable")[:MOST]])
         self.rows = rows
         points = points.take(rows)

@@ -1,28 +1,43 @@
-"""Local composite model: one quadratic of the goal and one of each property around the best point.
+"""Local composite model: one quadratic of the goal and one of each property around a point.
 
-All share one least-squares basis. Their constrained problem, solved in a trust box, gives points of
+All share one least-squares basis. Their constrained problem, solved in trust boxes, gives points of
 class 1 where goal and properties themselves are modelled: exact where these are quadratics, and as
 local as the points are where a global model is not good enough.
+
+There are two centres. The best point alone would have to stay inside the windows on the way, and
+along a curved edge this allows tiny steps only. So what a violation costs is read from the model
+(Lagrange multipliers), and the other centre is the best at that price: an l1 penalty, as of
+sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18).
 """
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize
+from scipy.optimize import minimize, nnls
 
 from ..merit import Windows
 from .models import QuadraticBasis, neighbours
+from .shaping import order, priced, tamed, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
 
-TRUST = (10.0, 1.0, 0.1)
-"""Sizes of the trust boxes, relative to the distance of the neighbours: to leap, step, refine."""
+TRUST = (3.0, 1.0, 0.3)
+"""Sizes of the trust boxes, relative to the distance of the neighbours."""
+
+PRICE = 2.0
+"""What a violation costs, in Lagrange multipliers; below 1 it would pay."""
+
+VISIBLE = 8.0
+"""Range of goal and properties, in standard errors, that the neighbours of a centre must show."""
+
+CURBED = 0.5, 10.0
+"""Quantile and ratio from which on a property is compressed among the points of one model."""
 
 
 def constrained_minima(
-    x: Floats, points: Points, best: int, windows: Windows, resolution: Floats
+    x: Floats, points: Points, windows: Windows, resolution: Floats
 ) -> list[Floats]:
-    """Solve the locally modelled constrained problem in each trust box.
+    """Solve the locally modelled constrained problem in each trust box around each centre.
 
     Parameters
     ----------
@@ -30,31 +45,23 @@ def constrained_minima(
         The points in the unit box.
     points : Points
         Their goals and properties, all measured.
-    best : int
-        The point to model around.
     windows : Windows
     resolution : (d,) array
+
+    Returns
+    -------
+    list of (d,) array
+        Places in the unit box, those around the best point first.
     """
-    near = neighbours(x, min(x.shape[1] + 5, len(x) - 1), resolution)
-    reach = np.maximum(np.abs(x[near[best]] - x[best]).max(axis=0), resolution)
-    basis = QuadraticBasis(x, best)
-    unit = float(np.ptp(points.f[near[best]])) or 1.0
-    goal = _Quadratic(points.f[best] / unit, *basis.fit(points.f / unit, points.df / unit))
-    edges: list[_Quadratic] = []
-    for i, (F, dF) in enumerate(zip(points.F.T, points.dF.T, strict=True)):
-        span = float(np.ptp(F[near[best]])) or 1.0
-        gradient, hessian = basis.fit(F / span, dF / span)
-        for sign, edge in ((1.0, windows.lower[i]), (-1.0, windows.upper[i])):
-            if np.isfinite(edge):
-                room = sign * (F[best] - edge) / span
-                edges.append(_Quadratic(room, sign * gradient, sign * hessian))
-    found = []
-    for trust in TRUST:
-        low = np.clip(x[best] - trust * reach, 0.0, 1.0) - x[best]
-        high = np.clip(x[best] + trust * reach, 0.0, 1.0) - x[best]
-        # a best point told from outside the box starts at the wall
-        low, high = np.minimum(low, high), np.maximum(low, high)
-        found.append(np.clip(x[best] + _solve(goal, edges, low, high), 0.0, 1.0))
+    windows = with_room(windows)
+    best = int(order(points, windows).argmin())
+    model = _Model(x, points, best, windows, resolution)
+    found = [model.minimum(trust) for trust in TRUST]
+    price = PRICE * model.multipliers(found[1])
+    other = int(priced(points, windows, price).argmin())
+    if other != best:
+        model = _Model(x, points, other, windows, resolution)
+        found += [model.minimum(trust) for trust in TRUST]
     return found
 
 
@@ -70,6 +77,73 @@ class _Quadratic:
     def slope(self, s: Floats) -> Floats:
         """Gradient at s."""
         return np.asarray(self._g + self._h @ s)
+
+
+class _Model:
+    """Quadratics of the goal and of the room inside each edge, around one point."""
+
+    def __init__(
+        self, x: Floats, points: Points, centre: int, windows: Windows, resolution: Floats
+    ) -> None:
+        self._centre, dim = x[centre], x.shape[1]
+        near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
+        nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
+        # among points that differ by noise alone, there is no slope to see
+        if (seen := _seen(points.take(nearest[: 3 * dim * (dim + 3)]))) > len(near):
+            near = nearest[1:seen]
+        self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
+        count = max(dim * (dim + 3), len(near))
+        rows = np.union1d(nearest[: count + 1], near)
+        points = tamed(points.take(rows), windows, *CURBED)
+        near, centre = np.searchsorted(rows, near), int(np.searchsorted(rows, centre))
+        basis = QuadraticBasis(x[rows], centre, count)
+        # everything in units of its range among the neighbours
+        self._unit = float(np.ptp(points.f[near])) or 1.0
+        goal = basis.fit(points.f / self._unit, points.df / self._unit)
+        self._goal = _Quadratic(points.f[centre] / self._unit, *goal)
+        self._edges: list[_Quadratic] = []
+        self._owners: list[int] = []
+        self._spans: Floats = np.ptp(points.F[near], axis=0)
+        self._spans[self._spans == 0] = 1.0
+        for i, span in enumerate(self._spans):
+            gradient, hessian = basis.fit(points.F[:, i] / span, points.dF[:, i] / span)
+            for sign, edge in ((1.0, windows.lower[i]), (-1.0, windows.upper[i])):
+                if np.isfinite(edge):
+                    room = sign * (points.F[centre, i] - edge) / span
+                    self._edges.append(_Quadratic(room, sign * gradient, sign * hessian))
+                    self._owners.append(i)
+
+    def minimum(self, trust: float) -> Floats:
+        """Solve the problem in a trust box of this size; the place (d,) in the unit box."""
+        low = np.clip(self._centre - trust * self._reach, 0.0, 1.0) - self._centre
+        high = np.clip(self._centre + trust * self._reach, 0.0, 1.0) - self._centre
+        # a centre told from outside the box starts at the wall
+        low, high = np.minimum(low, high), np.maximum(low, high)
+        step = _solve(self._goal, self._edges, low, high)
+        return np.asarray(np.clip(self._centre + step, 0.0, 1.0))
+
+    def multipliers(self, y: Floats) -> Floats:
+        """Estimate what room in each property is worth in the goal at y (d,): (m,), from 0 up.
+
+        Least squares of the goal's gradient by those of the edges and of the walls that y is at.
+        """
+        step, walls = y - self._centre, np.eye(len(y))
+        slopes = [edge.slope(step) for edge in self._edges]
+        columns = np.array([*slopes, *walls[y <= 0.0], *-walls[y >= 1.0]]).T
+        size = np.linalg.norm(columns, axis=0)
+        size[size == 0.0] = 1.0
+        weights = nnls(columns / size, self._goal.slope(step))[0] / size
+        worth = np.zeros(len(self._spans))
+        np.maximum.at(worth, self._owners, weights[: len(slopes)])
+        return np.asarray(worth * self._unit / self._spans)
+
+
+def _seen(points: Points) -> int:
+    """Count the first points whose goals, and whose properties, differ by more than noise."""
+    values, errors = np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
+    span = np.maximum.accumulate(values) - np.minimum.accumulate(values)
+    clear = np.asarray((span > VISIBLE * np.median(errors[:10], axis=0)).all(axis=1))
+    return int(clear.argmax()) + 1 if clear.any() else len(span)
 
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:

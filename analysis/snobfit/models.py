@@ -112,12 +112,14 @@ class QuadraticBasis:
     x : (N, d) array
         Points with values.
     centre : int
-        The point to fit around, from its K = min(N - 1, d (d + 3)) nearest points.
+        The point to fit around, from its nearest points.
+    count : int, optional
+        How many of these, if there are so many; default d (d + 3).
     """
 
-    def __init__(self, x: Floats, centre: int) -> None:
+    def __init__(self, x: Floats, centre: int, count: int | None = None) -> None:
         total, dim = x.shape
-        count = min(total - 1, dim * (dim + 3))
+        count = min(total - 1, count or dim * (dim + 3))
         distance = ((x - x[centre]) ** 2).sum(axis=1)
         distance[centre] = -1.0
         self.centre: Floats = x[centre]

@@ -11,7 +11,7 @@ from .table import Points
 Floats = NDArray[np.float64]
 
 DECADES = 1e6
-"""Ratio of the largest to small values of a property from which on it is compressed."""
+"""Ratio of the largest to small values of a property from which on it is compressed everywhere."""
 
 
 def with_room(windows: Windows) -> Windows:
@@ -29,11 +29,14 @@ def with_room(windows: Windows) -> Windows:
     )
 
 
-def tamed(points: Points, windows: Windows) -> Points:
-    """Compress one-sided properties that range over many decades, around their window's edge.
+def tamed(
+    points: Points, windows: Windows, quantile: float = 0.1, ratio: float = DECADES
+) -> Points:
+    """Compress one-sided properties of large range around their window's edge.
 
     ``edge + s asinh((F - edge) / s)`` moves no point across the edge. A quadratic of an exponential
-    is of no use; one of its logarithm is.
+    is of no use; one of its logarithm is. s is this `quantile` of the distances from the edge;
+    where none is more than `ratio` times as large, nothing is changed.
     """
     F, dF = points.F.copy(), points.dF.copy()
     for i in range(len(windows)):
@@ -44,8 +47,8 @@ def tamed(points: Points, windows: Windows) -> Points:
         gap = points.F[:, i] - edges[0]
         size = np.abs(gap[np.isfinite(gap)])
         tolerance = min(windows.below[i], windows.above[i])
-        s = max(float(np.quantile(size, 0.1)), tolerance) if size.size else 1.0
-        if size.max(initial=0.0) > DECADES * s:
+        s = max(float(np.quantile(size, quantile)), tolerance) if size.size else 1.0
+        if size.max(initial=0.0) > ratio * s:
             F[:, i] = edges[0] + s * np.arcsinh(gap / s)
             dF[:, i] /= np.hypot(gap / s, 1.0)
     return replace(points, F=F, dF=dF)
@@ -58,12 +61,10 @@ def order(points: Points, windows: Windows) -> Floats:
     return np.where(violation == 0, points.f, top + unit * violation)
 
 
-def compromise(points: Points, windows: Windows) -> Floats:
-    """Order points by goal plus violation, each in units of its own spread."""
-    far = windows.violation(points.F) * np.maximum(windows.below, windows.above)
-    spread = np.maximum(np.median(np.abs(points.F - np.median(points.F, axis=0)), axis=0), 1e-300)
-    goal = points.f / (np.median(np.abs(points.f - np.median(points.f))) or 1.0)
-    return np.asarray(goal + (far / spread).sum(axis=1))
+def priced(points: Points, windows: Windows, price: Floats) -> Floats:
+    """Order measured points: by goal plus violation [property's unit] times its price (m,)."""
+    outside = np.maximum(np.maximum(windows.lower - points.F, points.F - windows.upper), 0.0)
+    return np.asarray(points.f + outside @ price)
 
 
 def room(windows: Windows, F: Floats) -> Floats:

@@ -153,9 +153,23 @@ def test_local_quadratics_solve_a_quadratic_problem_in_one_step() -> None:
     nothing = np.zeros((14, 0))
     points = Points(x, f, exact, F, exact[:, None], nothing, nothing)
     windows = Windows.of([(1.0, math.inf, 0.01)])
-    best = int(np.where(F[:, 0] >= 1, f, np.inf).argmin())
-    place = constrained_minima(x, points, best, windows, np.full(2, 1e-5))[0]
+    place = constrained_minima(x, points, windows, np.full(2, 1e-5))[0]
     np.testing.assert_allclose(place, 0.5, atol=1e-5)
+
+
+def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
+    """The only point inside is far along the edge; one slightly outside is a better centre."""
+    rng = np.random.default_rng(0)
+    good, best = np.array([0.75, 0.5]), np.array([0.3, 0.1])
+    x = np.vstack([best, best + 0.02 * rng.random((8, 2)), good + 0.02 * rng.random((8, 2))])
+    x[1:9, 1] -= 0.04
+    f, F = -x[:, 0], (x[:, 1] - x[:, 0] ** 2)[:, None]
+    exact, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
+    points = Points(x, f, exact, F, exact[:, None], nothing, nothing)
+    assert F[0, 0] >= 0
+    assert (F[1:] < 0).all()
+    places = constrained_minima(x, points, Windows.of([(0.0, math.inf, 0.01)]), np.full(2, 1e-5))
+    assert min(np.abs(place - good).max() for place in places) < 0.1
 
 
 # -- the optimiser -----------------------------------------------------------------------------
