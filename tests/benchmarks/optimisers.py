@@ -163,7 +163,7 @@ def box(task: Task, engine: str, seed: int) -> Row:
         start = time.process_time()
         _tell(optimiser, task, x, true_f, true_F, rng)
         cpu += time.process_time() - start
-        best = optimiser.best()
+        best = optimiser.best(feasible=True) or optimiser.best()
         if best is None:
             continue
         one_f, one_F = task.truth(best.x[None, :])
