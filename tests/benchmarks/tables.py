@@ -92,7 +92,6 @@ def handed_over(rows: Sequence[Row]) -> str:
             if not mine:
                 continue
             feasible = sum(r.violation <= 1.0 for r in mine)
-            verdicts = Counter(kind for r in mine if r.verdict for kind in r.verdict.split(", "))
             table.append(
                 [
                     problem,
@@ -100,12 +99,24 @@ def handed_over(rows: Sequence[Row]) -> str:
                     f"{np.median([r.f for r in mine]):.4g}",
                     f"{max(r.violation for r in mine):.2g}",
                     "" if problem == "twin-IV" else f"{feasible}/{len(mine)}",
-                    "; ".join(f"{k} {n}x" for k, n in verdicts.items()) or "none",
+                    verdicts(mine),
                     f"{1000 * np.median([r.cpu for r in mine]):.0f}",
                 ]
             )
     head = ["run", "engine", "median f", "worst violation [SD]", "within one SD", "verdicts"]
     return markdown([*head, "ms a batch"], table)
+
+
+def verdicts(rows: Sequence[Row]) -> str:
+    """Say which verdicts were given, when, and how often the point handed over was good by then."""
+    kinds = Counter(kind for row in rows if row.verdict for kind in row.verdict.split(", "))
+    if not kinds:
+        return "none"
+    said = [row for row in rows if row.verdict]
+    when = cell([row.at for row in said]).split()[0]
+    good = sum(row.handed <= row.at for row in said)
+    counted = ", ".join(f"{kind} {n}x" for kind, n in kinds.items())
+    return f"{counted}; median N {when}, good by then in {good}"
 
 
 def by(rows: Sequence[Row], column: str, marks: Sequence[int] = (25, 40, 45, 60)) -> str:

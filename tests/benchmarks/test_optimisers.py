@@ -122,7 +122,7 @@ def test_a_file_of_something_else_is_refused(tmp_path, capsys):
 def test_the_tables_count_as_stated(tmp_path, capsys):
     rows = [
         row(),
-        row(seed=1, solved=math.inf, handed=math.inf, violation=3.0, verdict="converged"),
+        row(seed=1, solved=math.inf, handed=math.inf, violation=3.0, verdict="converged", at=35.0),
         row(seed=2, solved=20.0),
         row(problem="branin", solved=70.0),
         row(problem="branin", seed=1, solved=90.0),
@@ -131,7 +131,10 @@ def test_the_tables_count_as_stated(tmp_path, capsys):
     text = tables.report(rows)
     assert "| twin-V | 40 (2/3) |" in text
     assert "| branin | - (0/1) | 80 (2/2) | 77 (10/10) |" in text
-    assert "| twin-V | sobol | 0.08 | 3 | 2/3 | converged 1x | 10 |" in text
+    assert (
+        "| twin-V | sobol | 0.08 | 3 | 2/3 | converged 1x; median N 35, good by then in 0 | 10 |"
+        in text
+    )
     assert "| twin-V | 49 (2/3) |" in text
     assert "| twin-V | sobol | 0 | 0 | 0 | 2 | 3 |" in text
     paths = tables.figures(rows, tmp_path / "figures")
