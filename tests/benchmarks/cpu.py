@@ -15,7 +15,7 @@ from itertools import product
 
 import numpy as np
 
-from .optimisers import ENGINES, available
+from .campaigns import ENGINES, available
 from .tables import markdown
 from .tasks import hartman6
 

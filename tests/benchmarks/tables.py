@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .optimisers import ENGINES, RUNS, Row, read
+from .campaigns import ENGINES, RUNS, Row
+from .optimisers import read
 from .tasks import SETS
 
 ORIGINAL = {

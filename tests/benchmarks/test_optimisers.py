@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import cpu, optimisers, tables
+from tests.benchmarks.campaigns import Row, Watch, box, judge, twin
 from tests.benchmarks.lab import stated
-from tests.benchmarks.optimisers import Row, Watch, box, judge, read, twin
+from tests.benchmarks.optimisers import read
 from tests.benchmarks.tasks import HOCK, UNCONSTRAINED
 
 

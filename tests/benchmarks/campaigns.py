@@ -1,0 +1,300 @@
+"""Campaigns of optimisers on problems with known optima, each judged in one row.
+
+Everything is judged by the noise-free value and violation. Columns:
+
+====================  ==============================================================================
+problem, engine, seed
+solved                Experiments until a point was visited that solves the problem; inf if none.
+handed                Experiments until the point handed over solves it; inf if never. Looked at
+                      after each batch, on the twin after each experiment, where a violation of one
+                      SD of an experiment is allowed.
+lasting               The same, from which on it does so to the end.
+done                  Experiments made. A campaign in a box ends when it is solved (without noise)
+                      or when what it would hand over has solved the problem for three batches.
+f, violation          Of the point handed over at the end: goal; worst window, in units of its
+                      tolerance (boxes) or of the SD that one experiment has there (twin).
+probability           That it is feasible, as the optimiser itself says; nan if it does not.
+verdict, at           What the optimiser said of the problem on the way, if anything, and after how
+                      many experiments it first did.
+cpu                   CPU seconds an ask and tell of a batch, mean.
+curve                 ``N:gap`` after each batch: f above the optimum; none while violating.
+====================  ==============================================================================
+"""
+
+import importlib.util
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reactune.analysis.agent import Agent
+from reactune.analysis.engines import Engine
+from reactune.analysis.problem import Problem
+from reactune.analysis.snobfit import Snobfit
+from reactune.analysis.sqsnobfit_engine import SQSnobFit
+
+from .baselines import DifferentialEvolution, NelderMead, Sobol
+from .lab import METHOD, SPECIES, Lab, stated, true_fractions
+from .tasks import Task
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One campaign; the module documents the columns."""
+
+    problem: str
+    engine: str
+    seed: int
+    solved: float
+    handed: float
+    lasting: float
+    done: int
+    f: float
+    violation: float
+    probability: float
+    verdict: str
+    at: float
+    cpu: float
+    curve: str
+
+
+@dataclass
+class Watch:
+    """Since when the point handed over has solved the problem.
+
+    Attributes
+    ----------
+    first, lasting : float
+        Experiments until it first did, and from which on it has since; infinite if not.
+    checks : int
+        How often in a row.
+    """
+
+    first: float = math.inf
+    lasting: float = math.inf
+    checks: int = 0
+
+    def see(self, done: int, solves: bool) -> None:
+        """Look at it after so many experiments."""
+        self.checks = self.checks + 1 if solves else 0
+        if not solves:
+            self.lasting = math.inf
+        elif self.checks == 1:
+            self.lasting = float(done)
+            self.first = min(self.first, self.lasting)
+
+
+# -- engines ------------------------------------------------------------------------------
+
+
+def _bayesian() -> Callable[..., Engine]:
+    from .bayesian import Bayesian
+
+    return Bayesian
+
+
+ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {
+    "snobfit-composite": lambda: partial(Snobfit, model="composite"),
+    "snobfit-merit": lambda: partial(Snobfit, model="merit"),
+    "sqsnobfit": lambda: SQSnobFit,
+    "gp": _bayesian,
+    "de": lambda: DifferentialEvolution,
+    "nelder-mead": lambda: NelderMead,
+    "sobol": lambda: Sobol,
+}
+"""Name to a function that gives the class: what it needs may not be installed."""
+
+OURS = {
+    "snobfit-composite": {"engine": "snobfit", "model": "composite"},
+    "snobfit-merit": {"engine": "snobfit", "model": "merit"},
+    "sqsnobfit": {"engine": "sqsnobfit", "model": "merit"},
+}
+"""Engines that a problem file can name."""
+
+
+def available(name: str) -> str | None:
+    """Say why an engine cannot be run here; None if it can."""
+    if name == "gp" and importlib.util.find_spec("sklearn") is None:
+        return "gp needs scikit-learn: the extra benchmark"
+    try:
+        ENGINES[name]()([0.0], [1.0], seed=0)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+# -- problems in a box --------------------------------------------------------------------
+
+
+def box(task: Task, engine: str, seed: int) -> Row:
+    """Run a campaign on a problem in a box, n + 6 points a batch."""
+    optimiser = ENGINES[engine]()(task.lower, task.upper, list(task.windows) or None, seed=seed)
+    rng = np.random.default_rng([seed, 1])
+    size, cpu, asks = task.dim + 6, 0.0, 0
+    solved, curve, done, watch = math.inf, [], 0, Watch()
+    f, violation, probability = math.nan, math.nan, math.nan
+    while done < task.budget:
+        start = time.process_time()
+        x = optimiser.ask(size)
+        cpu += time.process_time() - start
+        asks += 1
+        true_f, true_F = task.truth(x)
+        reached = np.flatnonzero(task.solved(true_f, true_F))
+        if reached.size and math.isinf(solved):
+            solved = done + float(reached[0]) + 1
+        done += size
+        start = time.process_time()
+        _tell(optimiser, task, x, true_f, true_F, rng)
+        cpu += time.process_time() - start
+        best = optimiser.best(feasible=True) or optimiser.best()
+        if best is None:
+            continue
+        one_f, one_F = task.truth(best.x[None, :])
+        f, violation = float(one_f[0]), float(task.violation(one_F)[0])
+        probability = float(getattr(best, "probability_feasible", math.nan))
+        if violation <= 1.0:
+            curve.append(f"{done}:{max(f - task.best, 0.0):.3g}")
+        watch.see(done, bool(task.solved(one_f, one_F)[0]))
+        if watch.checks and (watch.checks == 3 or not task.noise):
+            break
+    return Row(
+        task.name, engine, seed, solved, watch.first, watch.lasting, done, f, violation,
+        probability, "", math.nan, cpu / asks, " ".join(curve),
+    )  # fmt: skip
+
+
+def _tell(
+    optimiser: Engine, task: Task, x: Floats, f: Floats, F: Floats, rng: np.random.Generator
+) -> None:
+    if not task.noise:
+        optimiser.tell(x, f, F if task.windows else None)
+        return
+    df, dF = task.noise * np.abs(f), task.noise * np.abs(F)
+    f = f + df * rng.standard_normal(f.shape)
+    F = F + dF * rng.standard_normal(F.shape)
+    optimiser.tell(x, f, F if task.windows else None, df, dF if task.windows else None)
+
+
+# -- the twin -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the paper on the twin: what counts as solved.
+
+    Attributes
+    ----------
+    best : float
+        The constrained optimum; of run IV, which has none, the least penalty.
+    within : float
+    """
+
+    best: float
+    within: float
+
+
+RUNS = {
+    "II": Run(0.00871, 0.0005),
+    "III": Run(0.00871, 0.0005),
+    "IV": Run(0.2132, 0.02),
+    "V": Run(0.0723, 0.005),
+    "VI": Run(1.109, 0.03),
+}
+
+BUDGET = 105
+
+
+def twin(run: str, engine: str, seed: int) -> Row:
+    """Run a campaign on the twin, 7 points a batch, always to the end.
+
+    Own engines are driven by the agent as on the rig; the others take the optimiser's place in it.
+    """
+    problem = stated(f"walker-{run.lower()}", optimiser={"p": 0.3} | OURS.get(engine, {}))
+    agent = Agent(problem, METHOD, seed)
+    if engine not in OURS:
+        windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
+        agent.optimiser = ENGINES[engine]()(
+            agent.space.lower, agent.space.upper, windows, seed=seed
+        )
+    lab = Lab([seed, 1])
+    target = RUNS[run]
+    cpu, curve, verdicts = 0.0, [], dict[str, float]()
+    solved, watch = math.inf, Watch()
+    goal = worst = probability = math.nan
+    while (before := len(agent.conclusions)) < BUDGET:
+        start = time.process_time()
+        suggestions = agent.suggest(problem.batch)
+        cpu += time.process_time() - start
+        for outcome in lab.measure(suggestions):
+            start = time.process_time()
+            agent.ingest([outcome])
+            best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
+            cpu += time.process_time() - start
+            assert best is not None
+            probability = float(getattr(best, "probability_feasible", math.nan))
+            goal, worst = _truth(problem, run, agent.space.to_conditions(best.x[None, :])[0])
+            good = worst <= 1.0 and goal <= target.best + target.within
+            watch.see(len(agent.conclusions), good)
+        visited, outside = judge(problem, run, [c.conditions for c in agent.conclusions[before:]])
+        reached = np.flatnonzero((outside == 0) & (visited <= target.best + target.within))
+        if reached.size and math.isinf(solved):
+            solved = before + float(reached[0]) + 1
+        done = len(agent.conclusions)
+        said = getattr(agent.optimiser, "verdict", lambda: None)()
+        if said is not None:
+            verdicts.setdefault(said.kind, float(done))
+        if worst == 0:
+            curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
+    return Row(
+        f"twin-{run}", engine, seed, solved, watch.first, watch.lasting, done, goal, worst,
+        probability, ", ".join(verdicts), min(verdicts.values(), default=math.nan),
+        cpu / math.ceil(BUDGET / problem.batch), " ".join(curve),
+    )  # fmt: skip
+
+
+def _truth(problem: Problem, run: str, conditions: dict[str, float]) -> tuple[float, float]:
+    """Noise-free goal of a point, and its worst violation in units of an experiment's SD there."""
+    goal, outside = judge(problem, run, [conditions])
+    worst = float(outside[0])
+    return float(goal[0]), worst and worst / scatter(problem, conditions)
+
+
+def judge(
+    problem: Problem, run: str, conditions: Sequence[dict[str, float]]
+) -> tuple[Floats, Floats]:
+    """Noise-free goal and worst violation [property's unit]; of run IV the penalty and nothing."""
+    goals, worst = [], []
+    for point, x in zip(conditions, true_fractions(conditions), strict=True):
+        found = problem.properties(dict(zip(SPECIES, x, strict=True)), conditions=point)
+        outside = [
+            (max(w.lower - F, F - w.upper, 0.0), w.tolerance[0])
+            for w, F in zip(problem.windows, found.F, strict=True)
+        ]
+        if run == "IV":
+            d = sum((v / tolerance) ** 2 for v, tolerance in outside)
+            goals.append(2 * d / (1 + d))
+            worst.append(0.0)
+        else:
+            goals.append(found.f)
+            worst.append(max((v for v, _ in outside), default=0.0))
+    return np.array(goals), np.array(worst)
+
+
+def scatter(problem: Problem, conditions: dict[str, float]) -> float:
+    """SD that one experiment has in the window that is violated most there, from 200 of them."""
+    lab = Lab(0)
+    rows = []
+    for outcome in lab.measure([{"_id": i, **conditions} for i in range(200)]):
+        fractions = {name: outcome[name] for name in SPECIES}
+        rows.append(problem.properties(fractions, conditions=conditions).F)
+    F = np.array(rows)
+    low = np.array([w.lower for w in problem.windows])
+    high = np.array([w.upper for w in problem.windows])
+    outside = np.maximum(low - F.mean(axis=0), F.mean(axis=0) - high)
+    return float(F.std(axis=0)[outside.argmax()])
