@@ -13,7 +13,8 @@ _RELATIONS = "in", ">=", "<="
 
 _TERMS = (
     "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
-    "farther out. The merit adds a penalty for being outside to the goal."
+    "farther out. The merit adds a penalty for being outside to the goal. How likely a point truly "
+    "is inside, and which is best, is judged from all experiments, not from one measurement."
 )
 
 CLOSE = 2.0
