@@ -286,13 +286,14 @@ class Catalogue:
         else:
             events = len(self._run(uid, path).events("primary"))
             status = "running" if path and writer_lives(self.folder) else "crashed"
+        mark = start.get("simulated")
         return start, RunSummary(
             uid=uid,
             time=start["time"],
             plan_name=start.get("plan_name"),
             title=start.get("title"),
             problem=(start.get("problem") or {}).get("title"),
-            simulated=bool(start.get("simulated")),
+            simulated=mark if isinstance(mark, bool) else None,
             events=events,
             exit_status=status,
             reason=(stop or {}).get("reason", ""),

@@ -147,8 +147,8 @@ class RunSummary:
         Start [s since the epoch].
     plan_name, title, problem : str or None
         Plan, title of the run, title of its problem.
-    simulated : bool
-        Whether the rig was emulated.
+    simulated : bool or None
+        Whether the rig was emulated; None for a run that does not say, as others' may not.
     events : int
         Events in ``primary``.
     exit_status : str
@@ -164,7 +164,7 @@ class RunSummary:
     plan_name: str | None
     title: str | None
     problem: str | None
-    simulated: bool
+    simulated: bool | None
     events: int
     exit_status: str
     reason: str

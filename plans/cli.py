@@ -164,7 +164,7 @@ def _runs(a: argparse.Namespace) -> int:
             print(f"No runs yet in {catalogue.folder}; reactune demo makes one.")
         for run in reversed(runs):  # the newest last, where the eye is
             when = datetime.fromtimestamp(run.time).strftime("%Y-%m-%d %H:%M")
-            rig = "simulated" if run.simulated else "REAL"
+            rig = {True: "simulated", False: "REAL", None: "unmarked"}[run.simulated]
             print(f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} experiments")
             ending = run.reason or run.exit_status
             if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):

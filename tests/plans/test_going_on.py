@@ -29,7 +29,10 @@ def foreign(tmp_path):
 def test_a_run_that_is_no_campaign_is_listed_and_refused_elsewhere(foreign, capsys):
     folder, uid = foreign
     assert main(["runs", "--catalogue", str(folder)]) == 0
-    assert uid[:8] in capsys.readouterr().out
+    listed = capsys.readouterr().out
+    assert uid[:8] in listed
+    assert "unmarked" in listed
+    assert "REAL" not in listed
     for command in (["show"], ["replay"], ["rediscover"], ["optimise", "--resume"]):
         assert main([*command, uid, "--catalogue", str(folder)]) == 2
         out, err = capsys.readouterr()
