@@ -66,7 +66,8 @@ def misfits(problem: Problem, rig: RigFile) -> list[str]:
     -------
     list of str
         One sentence each: a variable the rig does not have or cannot take so far, a property it
-        does not measure, reagents that cannot last for the budget.
+        does not measure, syringes too small for an experiment, reagents that cannot last for the
+        budget.
     """
     allowed = limits(rig)
     measured = [peak.name for peak in rig.chromatogram.peaks]
@@ -118,12 +119,19 @@ def whole(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> di
 
 
 def _thirst(problem: Problem, rig: RigFile) -> list[str]:
-    """Say which reagents cannot last for the whole budget."""
+    """Say which syringes are too small for an experiment, and which reagents for all of them."""
     wrong = []
     for name, volume in forecast(problem, rig).volumes.items():
         stream = rig.streams[name]
         filled = stream.syringe_volume if stream.filled is None else stream.filled
         there = filled - stream.dead_volume + stream.flask_volume
+        one, stroke = volume / problem.budget, stream.syringe_volume - stream.dead_volume
+        if one > stroke:
+            wrong.append(
+                f"variables: one experiment may need {one / 1000:.2f} mL of {name}, but its "
+                f"syringe delivers {stroke / 1000:.2f} mL in one stroke; narrow the ranges or take "
+                f"a larger syringe (streams.{name}.syringe_volume)"
+            )
         if volume > there:
             wrong.append(
                 f"budget: {problem.budget} experiments may need {volume / 1000:.1f} mL of {name}, "

@@ -79,6 +79,16 @@ def test_a_fixed_variable_must_be_within_what_the_rig_allows():
     assert wrong == "fixed.temperature: 180 is beyond what the rig allows, [25, 150] degC"
 
 
+def test_a_syringe_too_small_for_one_experiment_is_said_before_the_first():
+    rig = load("walker")
+    streams = rig.streams | {
+        "c60": rig.streams["c60"].model_copy(update={"syringe_volume": 1200.0})
+    }
+    (wrong,) = misfits(Problem.load("walker-ii"), rig.model_copy(update={"streams": streams}))
+    assert wrong.startswith("variables: one experiment may need 1.2")
+    assert "c60, but its syringe delivers 1.10 mL in one stroke" in wrong
+
+
 def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
     agent = lab.agent(budget=20)
     conclude = agent.conclude
