@@ -167,7 +167,7 @@ def figures(rows: Sequence[Row], folder: Path) -> list[Path]:
     written = []
 
     def draw(name: str, y: str, curve: Callable[[str], tuple[np.ndarray, np.ndarray]]) -> None:
-        figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
+        figure, axes = plt.subplots(figsize=(7, 3.6), layout="constrained")
         for engine in by_engine(rows):
             x, values = curve(engine)
             if len(x):
@@ -175,7 +175,7 @@ def figures(rows: Sequence[Row], folder: Path) -> list[Path]:
         axes.set_xlabel("experiments")
         axes.set_ylabel(y)
         axes.set_title(name)
-        axes.legend(fontsize="small")
+        figure.legend(fontsize="small", loc="outside right upper")
         path = folder / f"{name}.png"
         figure.savefig(path, dpi=120, metadata={"Software": None})
         plt.close(figure)
