@@ -430,14 +430,15 @@ class Agent:
         Returns
         -------
         (int, Best) or None
-            Index of its first experiment, and what is known of it; None while there is none.
+            Index of its first valid experiment, and what is known of it; None while there is none.
         """
         best = self.optimiser.best(feasible)
         if best is None:
             return None
         span = self.space.upper - self.space.lower
-        x = np.array([self.space.to_box(c.conditions) for c in self.conclusions])
-        return int((np.abs(x - best.x) / span).max(axis=1).argmin()), best
+        valid = [i for i, c in enumerate(self.conclusions) if c.valid]
+        x = np.array([self.space.to_box(self.conclusions[i].conditions) for i in valid])
+        return valid[int((np.abs(x - best.x) / span).max(axis=1).argmin())], best
 
     def digest(self) -> str:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""

@@ -143,6 +143,7 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax, (6.2, 3.9))
     table, goal = run.table, run.problem.goal.text
+    table = table[table["feasibility"] != NOT_EVALUATED]  # nothing was decided there
     _number_axis(ax, run)
     _title(ax, run, "Best so far")
     if not run.problem.windows:
@@ -340,20 +341,21 @@ def _record(
     With `half`, only the lower (0) or upper (1) half of the axes is used: two records of different
     units then never seem to cross.
     """
-    holders = holders.dropna()
-    values = holders.map(values)
-    if values.empty:
+    if (first := holders.first_valid_index()) is None:
         middle = 0.5 if half is None else 0.25 + 0.5 * half
         ax.set_yticks([])
         ax.text(0.5, middle, "none yet", transform=ax.transAxes, ha="center", color=colour)
         return
-    changed = values[holders.diff() != 0]
+    holders = holders.loc[first:]
+    held, values = holders.notna(), holders.map(values)
+    changed = values[held & (holders != holders.shift())]
     ax.plot(values.index, values, ls, drawstyle="steps-post", color=colour, lw=1.7)
     ax.plot(changed.index, changed, "o", color=colour, ms=4.5)
     number, value = changed.index[-1], changed.iloc[-1]
+    end = "" if held.iloc[-1] else ", then none"
     right = number > 0.55 * ax.get_xlim()[1]
     ax.annotate(
-        f"{value:.3g} (experiment {holders.iloc[-1]:.0f})".replace("-", "\u2212"),
+        f"{value:.3g} (experiment {holders[number]:.0f}){end}".replace("-", "\u2212"),
         (number, value), (0, -13), color=colour,
         textcoords="offset points", ha="right" if right else "left",
     )  # fmt: skip

@@ -155,6 +155,8 @@ class Recorder:
         """Give Tiled a document; at the end of a run make good what it did not take."""
         if self._leaving:
             run.write = None
+            if name == "stop":
+                self._runs[run.uid] = run  # what the disk refused before is tried at the end
             return
         try:
             doc = journal.loads(line)["doc"]

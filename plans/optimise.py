@@ -94,12 +94,13 @@ def optimise(
 
     def campaign() -> MsgGenerator[str]:
         yield from bps.open_run(metadata)
-        reason = yield from _experiments(agent, rig)
+        # the rig is safe before the run ends: who stores the stop document may take long over it
+        experiments = bpp.stage_wrapper(_experiments(agent, rig), [rig])  # type: ignore[no-untyped-call]  # bluesky's own
+        reason: str = yield from experiments
         yield from bps.close_run(exit_status="success", reason=reason)
         return reason
 
-    heard = bpp.subs_wrapper(campaign(), agent)  # type: ignore[no-untyped-call]  # bluesky's own
-    reason: str = yield from bpp.stage_wrapper(heard, [rig])  # type: ignore[no-untyped-call]  # too
+    reason: str = yield from bpp.subs_wrapper(campaign(), agent)  # type: ignore[no-untyped-call]  # too
     return reason
 
 

@@ -214,6 +214,7 @@ class Snobfit:
         ----------
         feasible : bool
             False: the lowest merit. True: the lowest goal among the points inside all windows.
+            Without windows both are the same.
 
         Returns
         -------
@@ -236,7 +237,8 @@ class Snobfit:
         allowed = inside if feasible else points.measured
         if not allowed.any():
             return None
-        i = int(np.where(allowed, goal if feasible else score, np.inf).argmin())
+        by_goal = feasible or not len(self.windows)  # without windows no merit is defined
+        i = int(np.where(allowed, goal if by_goal else score, np.inf).argmin())
         return Best(
             points.x[i].copy(),
             float(points.f[i]),

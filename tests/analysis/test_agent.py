@@ -71,6 +71,24 @@ def test_a_lucky_measurement_is_not_the_best_feasible_experiment() -> None:
     assert after[0] != len(agent.conclusions) - 1
 
 
+def test_a_repeat_of_a_failed_experiment_is_handed_over_not_the_failure() -> None:
+    agent = Agent(stated("walker-ii", stop={"verdict": False, "goal": 0.02}), METHOD, seed=1)
+    suggestions = agent.suggest(7)
+    agent.register_failures(suggestions[:1])
+    agent.ingest(Lab(1).measure(suggestions[1:]))
+    conditions = agent.conclusions[0].conditions
+    found = {"X0": 0.02, "X1": 0.9, "X2": 0.07, "X3": 0.01}
+    agent.ingest([{**conditions, **found, **{f"{name}_sd": 0.002 for name in found}}])
+    for feasible in (False, True):
+        best = agent.best(feasible)
+        assert best is not None
+        assert best[0] == 7
+    assert agent.should_stop() == (
+        True,
+        "goal reached: X3 = 0.01 in experiment 8 (asked for 0.02)",
+    )
+
+
 @pytest.mark.parametrize("name", ["walker-ii", "walker-v"])
 def test_a_method_with_more_peaks_than_the_problem_measures_is_no_closed_sum(name: str) -> None:
     """X0 is left out: what is measured no longer adds up to 1, and the models know."""

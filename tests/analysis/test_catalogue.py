@@ -476,8 +476,10 @@ def without_tiled(monkeypatch):
         yield
 
 
-@pytest.mark.parametrize("ended", [True, False])
-def test_what_no_disk_took_is_tried_again_at_the_end(without_tiled, tmp_path, monkeypatch, ended):
+@pytest.mark.parametrize(("ended", "leaving"), [(True, False), (False, False), (True, True)])
+def test_what_no_disk_took_is_tried_again_at_the_end(
+    without_tiled, tmp_path, monkeypatch, ended, leaving
+):
     pairs = list(documents(uid="fuller"))[: None if ended else -1]
 
     def no_space(fd, data):
@@ -489,6 +491,8 @@ def test_what_no_disk_took_is_tried_again_at_the_end(without_tiled, tmp_path, mo
         with monkeypatch.context() as patch:
             record(catalogue, pairs[:4])
             patch.setattr(journal.os, "write", no_space)
+            if leaving:  # the interpreter ends while the stop document waits for Tiled
+                catalogue._recorder.leave()
             record(catalogue, pairs[4:])
             assert catalogue.flush()
             if lost:

@@ -91,6 +91,19 @@ def test_records_end_at_the_two_bests() -> None:
     assert str(summary.best.number) in right.texts[0].get_text()
 
 
+def test_a_record_that_was_lost_ends() -> None:
+    """The only feasible experiment turned out to be lucky: the figure names no best feasible."""
+    run = fake_run(12)
+    decision = run.tables["decision"].copy()
+    decision.loc[decision.number > 9, ["best_feasible", "best_feasible_probability"]] = np.nan
+    run.tables["decision"] = decision
+    assert summarise(run).best_feasible is None
+    ax = plots.best_so_far(run)
+    numbers, goals = ax.lines[0].get_data()
+    assert numbers[np.isfinite(goals)].max() == 9
+    assert ax.texts[0].get_text().endswith(", then none")
+
+
 def test_record_of_a_maximised_goal_rises() -> None:
     run = CASES["no windows"]
     ax = plots.best_so_far(run)

@@ -257,6 +257,19 @@ def test_the_luckiest_noise_is_not_handed_over() -> None:
     assert 0.5 < luckiest.probability_feasible < 1.0  # as far as its own error bar knows
 
 
+def test_without_windows_the_best_has_the_lowest_goal_however_many_are_known() -> None:
+    """More points than a model is made of: all are compared by the same measure."""
+    identity = Measured(1, lambda y, x: (y[:, 0], np.zeros((len(y), 0))))
+    o = Snobfit([0, 0], [1, 1], measured=identity, seed=1)
+    x = np.random.default_rng(1).random((130, 2))
+    f = ((x - 0.3) ** 2).sum(axis=1) - 3
+    o.tell(x, f, y=f[:, None])
+    best, feasible = o.best(), o.best(feasible=True)
+    assert best is not None
+    assert feasible is not None
+    assert best.f == feasible.f == f.min()
+
+
 def test_state_goes_on_with_the_same_asks_and_needs_the_composition_again() -> None:
     twin = Twin("v", 4)
     twin.batches(3)

@@ -27,6 +27,19 @@ def test_a_campaign_is_one_run_of_facts_and_decisions(open_lab, transport):
         assert all(isinstance(v, float | str | list | np.ndarray) for v in fact.values())
 
 
+def test_the_rig_is_safe_before_the_run_ends(lab):
+    """A stop document is stored in its own time, through which nothing may flow or be hot."""
+    seen = []
+
+    def look(name, doc):
+        seen.append(doc["exit_status"])
+        lab.assert_safe()
+
+    lab.RE.subscribe(look, "stop")
+    lab.campaign(lab.agent(budget=2))
+    assert seen == ["success"]
+
+
 def test_pty_and_tcp_give_the_same_campaign(open_lab):
     runs = []
     for transport in ("pty", "tcp"):
