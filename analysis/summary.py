@@ -249,8 +249,8 @@ class Summary:
             cautions.append(("None fits", "no experiment is likely inside every window"))
         if best is not None and best.violated:
             cautions.append(("Violated", f"by the best, experiment {best.number}: {best.violated}"))
-        if feasible is not None and feasible.close:
-            close = "; ".join(feasible.close)
+        if feasible is not None and (feasible.close or feasible.violated):
+            close = "; ".join(feasible.close) or f"{feasible.violated}, as measured"
             cautions.append(("Close", f"{close}; repeat experiment {feasible.number} to be sure"))
         return cautions
 

@@ -184,6 +184,15 @@ class TestText:
         assert (summary.best_feasible.feasible, summary.best.feasible) == (True, False)
         assert "budget: 100 of 100 experiments done" in text
 
+    def test_a_best_feasible_that_was_measured_outside_is_to_be_repeated(self) -> None:
+        summary = summarise(CASES["full"])
+        outside = "X1 + X2 = 0.85 is below 0.9"
+        best = replace(summary.best_feasible, close=(), violated=outside)
+        said = dict(replace(summary, best_feasible=best).cautions())
+        assert said["Close"] == (
+            f"{outside}, as measured; repeat experiment {best.number} to be sure"
+        )
+
     def test_real_hardware_is_said(self) -> None:
         run = fake_run(2)
         run.start["simulated"] = False
