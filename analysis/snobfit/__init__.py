@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
-from .composite import LIKELY, Surrogate, with_doubt
+from .composite import LIKELY, Surrogate, judge, with_doubt
 from .local import constrained_minima
 from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
 from .scales import Coordinates, Measured
@@ -126,6 +126,7 @@ class Snobfit:
             self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
         )
         self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
+        self._judged: tuple[int, Surrogate] | None = None  # the same of the local model
         self._asked: Floats = np.zeros((0, self.lower.size))
         self._kinds: list[int] = []
         self._notes: list[str] = []
@@ -225,8 +226,7 @@ class Snobfit:
         merit, _ = self._rank(points)
         score, chance = merit, probability_feasible(self.windows, points.F, points.dF)
         goal, inside = points.f, points.measured & within(self.windows, points.F)
-        surrogate = self._surrogate()
-        if surrogate is not None:
+        if (surrogate := self._judge()) is not None:
             rows, outcomes = surrogate.rows, surrogate.judged
             chance, goal, score = chance.copy(), goal.copy(), score.copy()
             chance[rows], goal[rows] = outcomes.inside, with_doubt(surrogate)
@@ -234,6 +234,9 @@ class Snobfit:
                 current_scale(points, self.windows, self._scale, len(self._table))
             )
             inside = points.measured & (chance >= LIKELY)
+            modelled = np.isin(np.arange(len(inside)), rows)
+            if (inside & modelled).any():  # elsewhere the luckiest noise would be the best
+                inside &= modelled
         allowed = inside if feasible else points.measured
         if not allowed.any():
             return None
@@ -365,22 +368,32 @@ class Snobfit:
         if not self._composite:
             return None
         if self._fitted is None or self._fitted[0] != len(self._table):
-            points = self._table.points()
-            rows = np.flatnonzero(points.measured)
-            fit = None
-            if len(rows) >= self.lower.size + 2:
+            points, fit = self._table.points(), None
+            if points.measured.sum() >= self.lower.size + 2:
                 merit = self._rank(points)[0]
                 fit = Surrogate(points, merit, self._coordinates, self.windows, self.measured)
             self._fitted = len(self._table), fit
         return self._fitted[1]
 
+    def _judge(self) -> Surrogate | None:
+        """Give the model that judges the points: of what was measured, or local."""
+        surrogate = self._surrogate()
+        if surrogate is None or self.measured is not None:
+            return surrogate
+        if self._judged is None or self._judged[0] != len(self._table):
+            local = judge(self._table.points(), self._coordinates, self.windows)
+            self._judged = len(self._table), local
+        return self._judged[1]
+
     def _local(self, resolution: Floats) -> list[Floats]:
         """Places that local quadratics of goal and properties propose, in the unit box."""
-        points = self._table.points()
-        if self.measured is not None or not len(self.windows):
+        model = self._judge()
+        if model is None or model.around is None:
             return []
+        points = self._table.points()
+        best = int(points.measured[: model.around].sum())  # its row among those measured
         points = points.take(points.measured)
-        return constrained_minima(self._unit(points.x), points, self.windows, resolution)
+        return constrained_minima(self._unit(points.x), points, best, self.windows, resolution)
 
     @property
     def _composite(self) -> bool:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from ..merit import Windows, f_star
 from .gp import GaussianProcess
+from .ranking import within
 from .scales import Coordinates, Measured, Smooth
-from .shaping import order, room, room_error, tamed, with_room
+from .shaping import CURBED, order, room, room_error, tamed, visible, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,9 @@ JUDGES = 768
 
 DOUBT = 0.5
 """What a point outside the windows costs when one is handed over, in scatters of a repeat."""
+
+TURNS = 8
+"""Neighbourhoods that are judged until one has a point likely inside."""
 
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
@@ -73,6 +77,9 @@ class Surrogate:
     windows : Windows
     measured : Measured or None
         None: goal and properties themselves are modelled.
+    around : int, optional
+        Row of a point; then it is made of the nearest points alone: twice as many as a quadratic
+        has coefficients, or as many as show more than noise.
 
     Attributes
     ----------
@@ -89,23 +96,20 @@ class Surrogate:
         coordinates: Coordinates,
         windows: Windows,
         measured: Measured | None,
+        around: int | None = None,
     ) -> None:
         self.coordinates, self.windows = coordinates, with_room(windows)
-        rows = np.flatnonzero(points.measured)
-        if len(rows) > MOST:
-            cube = coordinates.to_cube(points.x[rows])
-            # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
-            rank = merit[rows] if measured else order(points.take(rows), self.windows)
-            centre = rank.argmin()
-            distance = ((cube - cube[centre]) ** 2).sum(axis=1)
-            rows = np.sort(rows[np.argsort(distance, kind="stable")[:MOST]])
-        self.rows = rows
-        points = points.take(rows)
+        self.around = around
+        self.rows = rows = _rows(points, merit, coordinates, self.windows, measured, around)
+        points, local = points.take(rows), around is not None
         self.z: Floats = coordinates.to_cube(points.x)
+        if local:  # what lengths are expected is meant for points that fill the cube
+            low, span = self.z.min(axis=0), np.ptp(self.z, axis=0)
+            self.z = 2 * (self.z - low) / np.where(span > 0, span, 1.0) - 1
         self._compose = measured.compose if measured else None
         self.composed = measured is not None
         if measured is None:
-            points = tamed(points, windows)
+            points = tamed(points, windows, *(CURBED if local else ()))
             y, error = (
                 np.column_stack([points.f, points.F]),
                 np.column_stack([points.df, points.dF]),
@@ -114,7 +118,7 @@ class Surrogate:
             y, error = points.y, points.dy
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         self._models = [
-            GaussianProcess(self.z, value, spread)
+            GaussianProcess(self.z, value, spread, *([1e-3] if local else []))
             for value, spread in zip(self._smooth.values.T, self._smooth.errors.T, strict=True)
         ]
 
@@ -124,7 +128,9 @@ class Surrogate:
 
         The draws are the same each time, so that asking does not change the answer.
         """
-        return self.draw(JUDGES, np.random.default_rng(0))(self.z)
+        rng = np.random.default_rng(0)
+        values = np.stack([model.sample_here(JUDGES, rng) for model in self._models], axis=-1)
+        return self._outcomes(values, self.z)
 
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
@@ -170,14 +176,18 @@ class Surrogate:
         samples = [model.sample(count, rng) for model in self._models]
 
         def outcomes(z: Floats) -> Outcomes:
-            values = np.stack([sample(z) for sample in samples], axis=-1)  # (M, S, k)
-            f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(z, count, axis=0))
-            violation = np.sqrt((self.windows.violation(F) ** 2).sum(axis=-1))
-            violation = np.where(np.isfinite(violation + f), violation, 1e3)
-            f = np.where(np.isfinite(f), f, 1e300)
-            return Outcomes(f.reshape(len(z), count), violation.reshape(len(z), count))
+            return self._outcomes(np.stack([sample(z) for sample in samples], axis=-1), z)
 
         return outcomes
+
+    def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
+        """Compose the drawn values (M, S, k) at z (M, d)."""
+        shape = values.shape[:2]
+        f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(z, shape[1], axis=0))
+        violation = np.sqrt((self.windows.violation(F) ** 2).sum(axis=-1))
+        violation = np.where(np.isfinite(violation + f), violation, 1e3)
+        f = np.where(np.isfinite(f), f, 1e300)
+        return Outcomes(f.reshape(shape), violation.reshape(shape))
 
     def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Goal and properties of modelled values (M, k) at z (M, d)."""
@@ -186,6 +196,53 @@ class Surrogate:
             return y[:, 0], y[:, 1:]
         with np.errstate(all="ignore"):
             return self._compose(y, self.coordinates.to_box(z))
+
+
+def _rows(
+    points: Points,
+    merit: Floats,
+    coordinates: Coordinates,
+    windows: Windows,
+    measured: Measured | None,
+    around: int | None,
+) -> NDArray[np.intp]:
+    """Choose the points that a surrogate is made of."""
+    rows = np.flatnonzero(points.measured)
+    if around is None and len(rows) <= MOST:
+        return rows
+    cube = coordinates.to_cube(points.x[rows])
+    if around is not None:
+        centre = int(np.searchsorted(rows, around))
+    else:
+        # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
+        rank = merit[rows] if measured else order(points.take(rows), windows)
+        centre = int(rank.argmin())
+    distance = ((cube - cube[centre]) ** 2).sum(axis=1)
+    rows = rows[np.argsort(distance, kind="stable")[:MOST]]
+    if around is not None:
+        dim = cube.shape[1]
+        rows = rows[: max((dim + 1) * (dim + 2), visible(points.take(rows)))]
+    return np.sort(rows)
+
+
+def judge(points: Points, coordinates: Coordinates, windows: Windows) -> Surrogate:
+    """Model the neighbourhood of the best point, to judge the points there.
+
+    Near the best, values differ by less than a model of the whole box can tell. Where noise made
+    a point the best, and none near it is likely inside the windows, the next best has its turn.
+    """
+    rank = np.full(len(points.f), np.inf)
+    rank[points.measured] = order(points.take(points.measured), windows)
+    inside = within(windows, points.F)
+    first = model = Surrogate(points, rank, coordinates, windows, None, int(rank.argmin()))
+    for _ in range(TURNS):
+        if (model.judged.inside >= LIKELY).any():
+            return model
+        rank[model.rows] = np.inf
+        if not (inside & np.isfinite(rank)).any():
+            break
+        model = Surrogate(points, rank, coordinates, windows, None, int(rank.argmin()))
+    return first
 
 
 def with_doubt(surrogate: Surrogate) -> Floats:

@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 OFFSET = 5.0
 """Prior standard deviation of the constant, in units of the values' own."""
 
+UNSEEN = 1e-5
+"""Estimated noise, in units of the values' own, below which there is none."""
+
 FEATURES = 256
 """Random Fourier features that stand for the smooth part of a sample (Rahimi & Recht 2007)."""
 
@@ -37,9 +40,9 @@ class Prior:
     high: Floats
 
     @classmethod
-    def of(cls, dim: int) -> "Prior":
-        """Make the one used for everything: a, l (dim), b, c, noise."""
-        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, 0.02])
+    def of(cls, dim: int, noise: float) -> "Prior":
+        """Make the one used for everything, but for the noise: a, l (dim), b, c, noise."""
+        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, noise])
         sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 2.0])
         low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6])
         high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0])
@@ -55,9 +58,11 @@ class GaussianProcess:
         Points, about -1 to 1.
     y, error : (N,) array
         Values and their known standard uncertainties; noise beyond these is estimated.
+    noise : float
+        How much of it is expected, in units of the values' standard deviation.
     """
 
-    def __init__(self, z: Floats, y: Floats, error: Floats) -> None:
+    def __init__(self, z: Floats, y: Floats, error: Floats, noise: float = 0.02) -> None:
         self._z = z
         self._shift = float(y.mean())
         self._unit = float(y.std()) or 1.0
@@ -71,7 +76,7 @@ class GaussianProcess:
         self._linear = z @ z.T
         quadratic = self._products(z)
         self._quadratic = quadratic @ quadratic.T
-        self._hyper = self._maximise(Prior.of(dim))
+        self._hyper = self._maximise(Prior.of(dim, noise))
         self._condition()
 
     # -- learning ---------------------------------------------------------------
@@ -163,6 +168,16 @@ class GaussianProcess:
             return np.asarray(self._shift + self._unit * values)
 
         return functions
+
+    def sample_here(self, count: int, rng: np.random.Generator) -> Floats:
+        """Draw the values at its own points, (N, count).
+
+        Where no noise is seen these are the given ones, more exact than rounding leaves a sample.
+        """
+        if self._noise > UNSEEN**2:
+            return self.sample(count, rng)(self._z)
+        scatter = np.sqrt(self._known)[:, None] * rng.standard_normal((len(self._y), count))
+        return np.asarray(self._shift + self._unit * (self._y[:, None] + scatter))
 
     # -- inside -------------------------------------------------------------------
 

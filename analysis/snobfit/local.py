@@ -16,7 +16,7 @@ from scipy.optimize import minimize, nnls
 
 from ..merit import Windows
 from .models import QuadraticBasis, neighbours
-from .shaping import order, priced, tamed, with_room
+from .shaping import CURBED, priced, tamed, visible, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -27,15 +27,13 @@ TRUST = (3.0, 1.0, 0.3)
 PRICE = 2.0
 """What a violation costs, in Lagrange multipliers; below 1 it would pay."""
 
-VISIBLE = 8.0
-"""Range of goal and properties, in standard errors, that the neighbours of a centre must show."""
-
-CURBED = 0.5, 10.0
-"""Quantile and ratio from which on a property is compressed among the points of one model."""
+AIM = 0.02
+"""How far inside an edge a minimum is looked for, in units of the tolerance or of the range among
+the neighbours, whichever is smaller. A point on the edge itself is inside or outside by chance."""
 
 
 def constrained_minima(
-    x: Floats, points: Points, windows: Windows, resolution: Floats
+    x: Floats, points: Points, best: int, windows: Windows, resolution: Floats
 ) -> list[Floats]:
     """Solve the locally modelled constrained problem in each trust box around each centre.
 
@@ -45,6 +43,8 @@ def constrained_minima(
         The points in the unit box.
     points : Points
         Their goals and properties, all measured.
+    best : int
+        Row of the best point.
     windows : Windows
     resolution : (d,) array
 
@@ -54,7 +54,6 @@ def constrained_minima(
         Places in the unit box, those around the best point first.
     """
     windows = with_room(windows)
-    best = int(order(points, windows).argmin())
     model = _Model(x, points, best, windows, resolution)
     found = [model.minimum(trust) for trust in TRUST]
     price = PRICE * model.multipliers(found[1])
@@ -89,7 +88,7 @@ class _Model:
         near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
         nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
         # among points that differ by noise alone, there is no slope to see
-        if (seen := _seen(points.take(nearest[: 3 * dim * (dim + 3)]))) > len(near):
+        if (seen := visible(points.take(nearest[: 3 * dim * (dim + 3)]))) > len(near):
             near = nearest[1:seen]
         self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
         count = max(dim * (dim + 3), len(near))
@@ -107,9 +106,13 @@ class _Model:
         self._spans[self._spans == 0] = 1.0
         for i, span in enumerate(self._spans):
             gradient, hessian = basis.fit(points.F[:, i] / span, points.dF[:, i] / span)
-            for sign, edge in ((1.0, windows.lower[i]), (-1.0, windows.upper[i])):
+            for sign, edge, tolerance in (
+                (1.0, windows.lower[i], windows.below[i]),
+                (-1.0, windows.upper[i], windows.above[i]),
+            ):
                 if np.isfinite(edge):
-                    room = sign * (points.F[centre, i] - edge) / span
+                    margin = AIM * min(span, tolerance)
+                    room = (sign * (points.F[centre, i] - edge) - margin) / span
                     self._edges.append(_Quadratic(room, sign * gradient, sign * hessian))
                     self._owners.append(i)
 
@@ -136,14 +139,6 @@ class _Model:
         worth = np.zeros(len(self._spans))
         np.maximum.at(worth, self._owners, weights[: len(slopes)])
         return np.asarray(worth * self._unit / self._spans)
-
-
-def _seen(points: Points) -> int:
-    """Count the first points whose goals, and whose properties, differ by more than noise."""
-    values, errors = np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
-    span = np.maximum.accumulate(values) - np.minimum.accumulate(values)
-    clear = np.asarray((span > VISIBLE * np.median(errors[:10], axis=0)).all(axis=1))
-    return int(clear.argmax()) + 1 if clear.any() else len(span)
 
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:

@@ -143,9 +143,9 @@ def report(rows: Sequence[Row]) -> str:
             continue
         parts.append(f"### {name}: experiments until a visited point solves the problem")
         parts.append(counts(mine, problems, "solved"))
+        parts.append(f"### {name}: experiments until what is handed over solves it")
+        parts.append(counts(mine, problems, "handed"))
         if name == "twin" or name.endswith("-noisy"):
-            parts.append(f"### {name}: experiments until what is handed over solves it")
-            parts.append(counts(mine, problems, "handed"))
             parts.append(f"### {name}: experiments until it does so for good")
             parts.append(counts(mine, problems, "lasting"))
         if name == "twin":
