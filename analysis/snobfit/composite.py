@@ -231,9 +231,9 @@ def judge(points: Points, coordinates: Coordinates, windows: Windows) -> Surroga
     Near the best, values differ by less than a model of the whole box can tell. Where noise made
     a point the best, and none near it is likely inside the windows, the next best has its turn.
     """
-    rank = np.full(len(points.f), np.inf)
-    rank[points.measured] = order(points.take(points.measured), windows)
-    inside = within(windows, points.F)
+    allowed, rank = with_room(windows), np.full(len(points.f), np.inf)
+    rank[points.measured] = order(points.take(points.measured), allowed)
+    inside = within(allowed, points.F)
     first = model = Surrogate(points, rank, coordinates, windows, None, int(rank.argmin()))
     for _ in range(TURNS):
         if (model.judged.inside >= LIKELY).any():
