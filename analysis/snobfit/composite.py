@@ -32,6 +32,9 @@ JUDGES = 768
 DOUBT = 0.5
 """What a point outside the windows costs when one is handed over, in scatters of a repeat."""
 
+QUIET = 1e-3
+"""Noise beyond the known one that is expected in a neighbourhood, in units of the range there."""
+
 TURNS = 8
 """Neighbourhoods that are judged until one has a point likely inside."""
 
@@ -109,18 +112,18 @@ class Surrogate:
         self._compose = measured.compose if measured else None
         self.composed = measured is not None
         if measured is None:
-            points = tamed(points, windows, *(CURBED if local else ()))
-            y, error = (
-                np.column_stack([points.f, points.F]),
-                np.column_stack([points.df, points.dF]),
-            )
+            y, error = _columns(points if local else tamed(points, windows))
         else:
             y, error = points.y, points.dy
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
-        self._models = [
-            GaussianProcess(self.z, value, spread, *([1e-3] if local else []))
-            for value, spread in zip(self._smooth.values.T, self._smooth.errors.T, strict=True)
-        ]
+        if local:
+            curbed = (part.T for part in _columns(tamed(points, windows, *CURBED)))
+            self._models = [
+                _likelier(self.z, *column) for column in zip(y.T, error.T, *curbed, strict=True)
+            ]
+        else:
+            values, errors = self._smooth.values.T, self._smooth.errors.T
+            self._models = [GaussianProcess(self.z, *c) for c in zip(values, errors, strict=True)]
 
     @cached_property
     def judged(self) -> Outcomes:
@@ -223,6 +226,24 @@ def _rows(
         dim = cube.shape[1]
         rows = rows[: max((dim + 1) * (dim + 2), visible(points.take(rows)))]
     return np.sort(rows)
+
+
+def _columns(points: Points) -> tuple[Floats, Floats]:
+    """Goal and properties side by side (N, 1 + m), and their uncertainties."""
+    return np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
+
+
+def _likelier(
+    z: Floats, y: Floats, error: Floats, curbed: Floats, curbed_error: Floats
+) -> GaussianProcess:
+    """Model a quantity as it is or compressed, as the values themselves suggest."""
+    plain = GaussianProcess(z, y, error, QUIET)
+    if (curbed == y).all():
+        return plain
+    bent = GaussianProcess(z, curbed, curbed_error, QUIET)
+    # densities of the same values: the slope of one scale in the other belongs to them
+    slope = float(np.log(curbed_error / error).sum())
+    return bent if bent.evidence + slope > plain.evidence else plain
 
 
 def judge(points: Points, coordinates: Coordinates, windows: Windows) -> Surrogate:

@@ -60,6 +60,11 @@ class GaussianProcess:
         Values and their known standard uncertainties; noise beyond these is estimated.
     noise : float
         How much of it is expected, in units of the values' standard deviation.
+
+    Attributes
+    ----------
+    evidence : float
+        Logarithm of how likely the values are, but for a constant.
     """
 
     def __init__(self, z: Floats, y: Floats, error: Floats, noise: float = 0.02) -> None:
@@ -92,6 +97,7 @@ class GaussianProcess:
             bounds=list(zip(prior.low, prior.high, strict=True)),
             options={"maxiter": 60},
         )
+        self.evidence = -float(result.fun) - len(self._y) * float(np.log(self._unit))
         return np.asarray(result.x)
 
     def _loss(self, hyper: Floats, prior: Prior) -> tuple[float, Floats]:
