@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..merit import Windows, f_star
-from .gp import GaussianProcess
+from .gp import NOISE, GaussianProcess
 from .ranking import within
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, visible, with_room
@@ -116,10 +116,11 @@ class Surrogate:
         else:
             y, error = points.y, points.dy
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
-        if local:
+        if measured is None:
             curbed = (part.T for part in _columns(tamed(points, windows, *CURBED)))
             self._models = [
-                _likelier(self.z, *column) for column in zip(y.T, error.T, *curbed, strict=True)
+                _likelier(self.z, QUIET if local else NOISE, *column)
+                for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
             values, errors = self._smooth.values.T, self._smooth.errors.T
@@ -234,13 +235,13 @@ def _columns(points: Points) -> tuple[Floats, Floats]:
 
 
 def _likelier(
-    z: Floats, y: Floats, error: Floats, curbed: Floats, curbed_error: Floats
+    z: Floats, noise: float, y: Floats, error: Floats, curbed: Floats, curbed_error: Floats
 ) -> GaussianProcess:
     """Model a quantity as it is or compressed, as the values themselves suggest."""
-    plain = GaussianProcess(z, y, error, QUIET)
+    plain = GaussianProcess(z, y, error, noise)
     if (curbed == y).all():
         return plain
-    bent = GaussianProcess(z, curbed, curbed_error, QUIET)
+    bent = GaussianProcess(z, curbed, curbed_error, noise)
     # densities of the same values: the slope of one scale in the other belongs to them
     slope = float(np.log(curbed_error / error).sum())
     return bent if bent.evidence + slope > plain.evidence else plain

@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 OFFSET = 5.0
 """Prior standard deviation of the constant, in units of the values' own."""
 
+NOISE = 0.02
+"""Noise beyond the known one that is expected, in units of the values' standard deviation."""
+
 UNSEEN = 1e-5
 """Estimated noise, in units of the values' own, below which there is none."""
 
@@ -59,7 +62,7 @@ class GaussianProcess:
     y, error : (N,) array
         Values and their known standard uncertainties; noise beyond these is estimated.
     noise : float
-        How much of it is expected, in units of the values' standard deviation.
+        How much of it is expected, in units of the values' standard deviation; see `NOISE`.
 
     Attributes
     ----------
@@ -67,7 +70,7 @@ class GaussianProcess:
         Logarithm of how likely the values are, but for a constant.
     """
 
-    def __init__(self, z: Floats, y: Floats, error: Floats, noise: float = 0.02) -> None:
+    def __init__(self, z: Floats, y: Floats, error: Floats, noise: float = NOISE) -> None:
         self._z = z
         self._shift = float(y.mean())
         self._unit = float(y.std()) or 1.0
