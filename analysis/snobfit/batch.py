@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from .boxes import Boxes
 from .minq import minimise_quadratic
-from .models import LinearModels, QuadraticBasis, linear_models, neighbours
+from .models import LinearModels, QuadraticBasis, hit, linear_models, neighbours
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -126,11 +126,7 @@ class Batch:
         """Take a place unless it is too near another or the batch is full; say whether it was."""
         gap = np.maximum(self.resolution * SLACK, apart)
         members = np.vstack([self._asked, *self.places])
-        if (
-            not self.open
-            or _hit(members, y, gap)
-            or _hit(self.occupied, y, self.resolution * SLACK)
-        ):
+        if not self.open or hit(members, y, gap) or hit(self.occupied, y, self.resolution * SLACK):
             return False
         self.add(y, kind)
         return True
@@ -151,11 +147,6 @@ class Batch:
     def sane(self, y: Floats) -> bool:
         """Say whether failures do not forbid y, see `Known.sane`."""
         return bool(self.known.sane(y[None])[0])
-
-
-def _hit(places: Floats, y: Floats, gap: Floats) -> bool:
-    """Say whether y is within ``gap`` of a place in every coordinate."""
-    return bool((np.abs(places - y) < gap).all(axis=1).any())
 
 
 def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Floats | None) -> None:

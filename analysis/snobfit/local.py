@@ -8,7 +8,8 @@ There are two centres. The best point alone would have to stay inside the window
 along a curved edge this allows tiny steps only. So what a violation costs is read from the model
 (Lagrange multipliers), and the other centre is the best at that price: an l1 penalty, as of
 sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18), plus
-a quadratic one far outside.
+a quadratic one far outside. Where neither has a minimum that is not known yet, the search is over,
+and the next basin at that price has its turn.
 """
 
 import numpy as np
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
 from ..merit import Windows
-from .models import QuadraticBasis, neighbours
+from .models import QuadraticBasis, hit, neighbours
 from .shaping import CURBED, priced, tamed, visible, with_room
 from .table import Points
 
@@ -56,13 +57,23 @@ def constrained_minima(
     """
     windows = with_room(windows)
     model = _Model(x, points, best, windows, resolution)
-    found = [model.minimum(trust) for trust in TRUST]
-    price = PRICE * model.multipliers(found[1])
-    other = int(priced(points, windows, price).argmin())
+    found = model.minima()
+    value = priced(points, windows, PRICE * model.multipliers(found[1]))
+    other = int(value.argmin())
     if other != best:
-        model = _Model(x, points, other, windows, resolution)
-        found += [model.minimum(trust) for trust in TRUST]
+        found += _Model(x, points, other, windows, resolution).minima()
+    for centre in _basins(x, value, resolution):
+        if not all(hit(x, place, resolution) for place in found):
+            break
+        found = _Model(x, points, centre, windows, resolution).minima()
     return found
+
+
+def _basins(x: Floats, value: Floats, resolution: Floats) -> NDArray[np.intp]:
+    """Give the points that are better than their neighbours, the best first, but for the best."""
+    near = neighbours(x, min(x.shape[1] + 5, len(x) - 1), resolution)
+    bottoms = np.flatnonzero(value < value[near].min(axis=1))
+    return bottoms[np.argsort(value[bottoms], kind="stable")][1:]
 
 
 class _Quadratic:
@@ -117,8 +128,11 @@ class _Model:
                     self._edges.append(_Quadratic(room, sign * gradient, sign * hessian))
                     self._owners.append(i)
 
-    def minimum(self, trust: float) -> Floats:
-        """Solve the problem in a trust box of this size; the place (d,) in the unit box."""
+    def minima(self) -> list[Floats]:
+        """Solve the problem in each trust box; the places (d,) in the unit box."""
+        return [self._minimum(trust) for trust in TRUST]
+
+    def _minimum(self, trust: float) -> Floats:
         low = np.clip(self._centre - trust * self._reach, 0.0, 1.0) - self._centre
         high = np.clip(self._centre + trust * self._reach, 0.0, 1.0) - self._centre
         # a centre told from outside the box starts at the wall

@@ -47,6 +47,11 @@ def neighbours(x: Floats, count: int, resolution: Floats) -> Ints:
     return np.take_along_axis(near, order, axis=1)
 
 
+def hit(places: Floats, y: Floats, gap: Floats) -> bool:
+    """Say whether y is within ``gap`` of a place in every coordinate."""
+    return bool((np.abs(places - y) < gap).all(axis=1).any())
+
+
 @dataclass(frozen=True)
 class LinearModels:
     """One linear model around each of N points, with its minimiser in a trust box.

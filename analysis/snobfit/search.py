@@ -8,6 +8,7 @@ from scipy.spatial import cKDTree
 
 from .batch import SLACK, Known
 from .composite import Outcomes, Surrogate
+from .models import hit
 
 Floats = NDArray[np.float64]
 
@@ -59,8 +60,7 @@ def propose(
     def offer(place: Floats, note: str) -> None:
         nonlocal free
         taken = np.vstack([known.x, *(y for y, _ in chosen)])
-        apart = (np.abs(taken - place) >= gap).any(axis=1).all()
-        if apart and known.sane(place[None])[0] and len(chosen) < size:
+        if not hit(taken, place, gap) and known.sane(place[None])[0] and len(chosen) < size:
             free &= (np.abs(places - place) >= gap).any(axis=1)
             chosen.append((place, note))
 

@@ -13,7 +13,7 @@ figures of it; `tests.benchmarks.tasks` documents the problems.
 import argparse
 import csv
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
@@ -64,11 +64,13 @@ def read(path: Path) -> list[Row]:
 
 
 def measure(
-    problems: Sequence[str], engines: Sequence[str], seeds: Iterable[int], path: Path
+    chosen: Mapping[str, Callable[[str, int], Row]],
+    engines: Sequence[str],
+    seeds: Iterable[int],
+    path: Path,
 ) -> Iterator[Row]:
-    """Run what the file lacks, and write each row as soon as it is there."""
+    """Run what the file lacks of `campaigns`, and write each row as soon as it is there."""
     known = {(row.problem, row.engine, row.seed) for row in read(path)}
-    chosen = campaigns(problems)
     new = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Row)])
@@ -101,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"no such engine: {', '.join(unknown)}; there are {', '.join(ENGINES)}")
     problems = args.problems.split(",")
     try:
-        campaigns(problems)
+        chosen = campaigns(problems)
         read(args.out)
     except (KeyError, StopIteration):
         parser.error(f"no such problem in {args.problems}; the sets are {', '.join(sets)}")
@@ -112,7 +114,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"without {name}: {why}", file=sys.stderr)
     seeds = range(args.first, args.first + args.seeds)
     runnable = [name for name in engines if name not in missing]
-    for row in measure(problems, runnable, seeds, args.out):
+    for row in measure(chosen, runnable, seeds, args.out):
         print(
             f"{row.problem:18s} {row.engine:18s} seed {row.seed:<3d} solved {row.solved:<6g} "
             f"handed over {row.handed:<6g} of {row.done:<4d} {1000 * row.cpu:.0f} ms a batch",

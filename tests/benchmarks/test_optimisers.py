@@ -8,7 +8,7 @@ import pytest
 from tests.benchmarks import cpu, optimisers, tables
 from tests.benchmarks.campaigns import Row, Watch, box, judge, twin
 from tests.benchmarks.lab import stated
-from tests.benchmarks.optimisers import read
+from tests.benchmarks.optimisers import campaigns, read
 from tests.benchmarks.tasks import HOCK, UNCONSTRAINED
 
 
@@ -92,7 +92,7 @@ def test_it_is_resumable(tmp_path, capsys):
 
 def test_rows_survive_the_file(tmp_path):
     out = tmp_path / "r.csv"
-    (written,) = optimisers.measure(["HS18"], ["nelder-mead"], [0], out)
+    (written,) = optimisers.measure(campaigns(["HS18"]), ["nelder-mead"], [0], out)
     (back,) = read(out)
     assert repr(back) == repr(written)
 
