@@ -174,6 +174,20 @@ def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
     assert min(np.abs(place - good).max() for place in places) < 0.1
 
 
+def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
+    """The lower minimum is a point already; the other basin's is not."""
+    rng = np.random.default_rng(3)
+    low, high = np.array([0.2, 0.2]), np.array([0.8, 0.7])
+    cloud = 0.05 * rng.uniform(-1, 1, (14, 2))
+    x = np.vstack([low, low + cloud, high + cloud])
+    f = np.minimum(((x - low) ** 2).sum(axis=1), 0.01 + ((x - high) ** 2).sum(axis=1))
+    exact, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
+    points = Points(x, f, exact, x[:, :1], exact[:, None], nothing, nothing)
+    windows = Windows.of([(0.0, math.inf, 0.01)])
+    place = constrained_minima(x, points, 0, windows, np.full(2, 1e-3))[0]
+    np.testing.assert_allclose(place, high, atol=1e-3)
+
+
 @given(st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=6), st.floats(0, 1e3))
 def test_the_price_of_a_violation_rises_with_it(properties: list[float], price: float) -> None:
     F = np.sort(np.array(properties))[:, None]

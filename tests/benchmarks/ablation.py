@@ -121,6 +121,10 @@ INGREDIENTS = {
         [(local, "priced", lambda points, windows, price: shaping.order(points, windows))],
     ),
     "price": Ingredient("a price that rises with the violation", [(shaping, "STEEPER", 0.0)]),
+    "turn": Ingredient(
+        "the next basin once the best is known",
+        [(local, "_basins", lambda x, value, resolution: [])],
+    ),
     "aim": Ingredient("minima a hair inside: on the edge", [(local, "AIM", 0.0)]),
     "noise": Ingredient(
         "neighbours that show more than noise",

@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 
-from tests.benchmarks import cpu, optimisers, tables
+from reactune.analysis.agent import Agent
+from tests.benchmarks import ablation, cpu, optimisers, tables
 from tests.benchmarks.campaigns import Row, Watch, box, judge, twin
-from tests.benchmarks.lab import stated
+from tests.benchmarks.lab import METHOD, Lab, stated
 from tests.benchmarks.optimisers import campaigns, read
 from tests.benchmarks.tasks import HOCK, UNCONSTRAINED
 
@@ -183,3 +184,39 @@ def test_the_bayesian_optimiser_keeps_the_contract_and_finds_an_optimum():
     best = o.best(feasible=True)
     assert best is not None
     assert best.f < 0.1  # 0.09 at (0.5, 0.2)
+
+
+@pytest.mark.parametrize("name", ["measured", "log-ratios", "scales", "chain", "safe", "walls"])
+def test_what_is_left_out_is_missed_and_comes_back(name):
+    """On the twin every one of these changes what is asked for."""
+
+    def asked() -> list[list[float]]:
+        agent = Agent(stated("walker-v"), METHOD, 0)
+        lab = Lab(0)
+        for _ in range(2):
+            agent.ingest(lab.measure(agent.suggest(7)))
+        agent.suggest(7)
+        return agent.optimiser.state()["asked"]["x"]
+
+    plain = asked()
+    with ablation.left_out(name):
+        assert asked() != plain
+    assert asked() == plain
+
+
+def test_every_ingredient_can_be_left_out_and_is_tabulated(tmp_path, capsys):
+    out = tmp_path / "ablation.csv"
+    command = ["--problems", "HS30", "--seeds", "1", "--out", str(out)]
+    ablation.main([*command, "--without", "quadratics,aim"])
+    first = capsys.readouterr().out
+    assert first.count("seed 0") == 3
+    assert "| local quadratics | " in first
+    ablation.main([*command, "--without", "aim"])
+    again = capsys.readouterr().out
+    assert "seed 0" not in again
+    assert again.strip() in first.strip()
+    for name in ablation.INGREDIENTS:
+        with ablation.left_out(name):
+            pass
+    with pytest.raises(SystemExit):
+        ablation.main([*command, "--without", "salt"])
