@@ -7,9 +7,9 @@ local as the points are where a global model is not good enough.
 There are two centres. The best point alone would have to stay inside the windows on the way, and
 along a curved edge this allows tiny steps only. So what a violation costs is read from the model
 (Lagrange multipliers), and the other centre is the best at that price: an l1 penalty, as of
-sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18), plus
-a quadratic one far outside. Where neither has a minimum that is not known yet, the search is over,
-and the next basin at that price has its turn.
+sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18).
+Where neither has a minimum that is not known yet, the search is over, and the next basin at that
+price has its turn.
 """
 
 import numpy as np

@@ -16,9 +16,6 @@ DECADES = 1e6
 CURBED = 0.5, 10.0
 """Quantile and ratio from which on a property is compressed among the points of a local model."""
 
-STEEPER = 0.1
-"""Share by which each tolerance that a property is outside by raises the price of a violation."""
-
 VISIBLE = 8.0
 """Range of goal and properties, in standard errors, that the points of a local model must show."""
 
@@ -71,17 +68,9 @@ def order(points: Points, windows: Windows) -> Floats:
 
 
 def priced(points: Points, windows: Windows, price: Floats) -> Floats:
-    """Order measured points: by goal plus violation [property's unit] times its price (m,).
-
-    The price is a slope near the edge, and too low where it was read far from the optimum: then
-    the lowest goals would be far outside. So it rises with the violation.
-    """
-    below = np.maximum(windows.lower - points.F, 0.0)
-    above = np.maximum(points.F - windows.upper, 0.0)
-    with np.errstate(over="ignore"):  # infinite is dear enough
-        steps = np.minimum(below / windows.below + above / windows.above, 1e9)
-        charge = (below + above) * price * (1.0 + STEEPER * steps)
-        return np.asarray(points.f + charge.sum(axis=1))
+    """Order measured points: by goal plus violation [property's unit] times its price (m,)."""
+    outside = np.maximum(np.maximum(windows.lower - points.F, points.F - windows.upper), 0.0)
+    return np.asarray(points.f + outside @ price)
 
 
 def visible(points: Points) -> int:

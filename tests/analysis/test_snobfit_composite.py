@@ -16,7 +16,6 @@ from reactune.analysis.snobfit import Measured, Snobfit
 from reactune.analysis.snobfit.gp import GaussianProcess
 from reactune.analysis.snobfit.local import AIM, constrained_minima
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
-from reactune.analysis.snobfit.shaping import priced
 from reactune.analysis.snobfit.table import Points
 from reactune.analysis.space import Space
 from reactune.devices.twin import mole_fractions
@@ -186,18 +185,6 @@ def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     windows = Windows.of([(0.0, math.inf, 0.01)])
     place = constrained_minima(x, points, 0, windows, np.full(2, 1e-3))[0]
     np.testing.assert_allclose(place, high, atol=1e-3)
-
-
-@given(st.lists(st.floats(-1e300, 1e300), min_size=2, max_size=6), st.floats(0, 1e3))
-def test_the_price_of_a_violation_rises_with_it(properties: list[float], price: float) -> None:
-    F = np.sort(np.array(properties))[:, None]
-    exact, nothing = np.ones(len(F)), np.zeros((len(F), 0))
-    points = Points(nothing, exact, exact, F, F, nothing, nothing)
-    value = priced(points, Windows.of([(-math.inf, 0.0, 0.5)]), np.array([price]))
-    assert (value[F[:, 0] <= 0] == 1.0).all()
-    assert (value[1:] >= value[:-1]).all()  # nowhere NaN either
-    far = F[:, 0] >= 5.0
-    assert (value[far] >= 1.0 + 1.999 * price * np.minimum(F[far, 0], 1e150)).all()
 
 
 # -- the optimiser -----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """What is each ingredient of the optimiser worth?
 
     python -m tests.benchmarks.ablation [--seeds 10] [--first 0] [--out ablation.csv]
-        [--problems HS34,HS66,twin-V] [--without price,judge]
+        [--problems HS34,HS66,twin-V] [--without turn,judge]
 
 Runs the campaigns of `tests.benchmarks.optimisers` with one ingredient left out at a time, and with
 nothing left out, and prints the tables. Rows that the file holds already are not run again.
@@ -120,7 +120,6 @@ INGREDIENTS = {
         "the second centre",
         [(local, "priced", lambda points, windows, price: shaping.order(points, windows))],
     ),
-    "price": Ingredient("a price that rises with the violation", [(shaping, "STEEPER", 0.0)]),
     "turn": Ingredient(
         "the next basin once the best is known",
         [(local, "_basins", lambda x, value, resolution: [])],
