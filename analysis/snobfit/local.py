@@ -8,8 +8,8 @@ There are two centres. The best point alone would have to stay inside the window
 along a curved edge this allows tiny steps only. So what a violation costs is read from the model
 (Lagrange multipliers), and the other centre is the best at that price: an l1 penalty, as of
 sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18).
-Where neither has a minimum that is not known yet, the search is over, and the next basin at that
-price has its turn.
+Where neither has a minimum that is not known yet, and what is known is exact, the search is over, and
+the next basin at that price has its turn. With noise, further points there still tell something.
 """
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy.optimize import minimize, nnls
 from ..merit import Windows
 from .models import QuadraticBasis, hit, neighbours
 from .shaping import CURBED, priced, tamed, visible, with_room
-from .table import Points
+from .table import EXACT, Points
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +62,8 @@ def constrained_minima(
     other = int(value.argmin())
     if other != best:
         found += _Model(x, points, other, windows, resolution).minima()
-    for centre in _basins(x, value, resolution):
+    exact = points.df.max() <= EXACT and points.dF.max() <= EXACT
+    for centre in _basins(x, value, resolution) if exact else ():
         if not all(hit(x, place, resolution) for place in found):
             break
         found = _Model(x, points, centre, windows, resolution).minima()
