@@ -8,8 +8,8 @@ There are two centres. The best point alone would have to stay inside the window
 along a curved edge this allows tiny steps only. So what a violation costs is read from the model
 (Lagrange multipliers), and the other centre is the best at that price: an l1 penalty, as of
 sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18).
-Where neither has a minimum that is not known yet, and what is known is exact, the search is over, and
-the next basin at that price has its turn. With noise, further points there still tell something.
+Where neither has a minimum that is not known yet, and what is known is exact, the search is over,
+and the next basin at that price has its turn. With noise, further points there are of use.
 """
 
 import numpy as np
