@@ -53,7 +53,8 @@ def constrained_minima(
     Returns
     -------
     list of (d,) array
-        Places in the unit box, those around the best point first.
+        Places in the unit box, those around the best point first; of the next basin instead where
+        the search there is over.
     """
     windows = with_room(windows)
     model = _Model(x, points, best, windows, resolution)
@@ -62,11 +63,16 @@ def constrained_minima(
     other = int(value.argmin())
     if other != best:
         found += _Model(x, points, other, windows, resolution).minima()
+
+    def over() -> bool:
+        return all(hit(x, place, resolution) for place in found)
+
     exact = points.df.max() <= EXACT and points.dF.max() <= EXACT
-    for centre in _basins(x, value, resolution) if exact else ():
-        if not all(hit(x, place, resolution) for place in found):
-            break
-        found = _Model(x, points, centre, windows, resolution).minima()
+    if exact and over():
+        for centre in _basins(x, value, resolution):
+            found = _Model(x, points, centre, windows, resolution).minima()
+            if not over():
+                break
     return found
 
 

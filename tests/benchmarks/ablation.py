@@ -188,6 +188,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"no such ingredient: {', '.join(unknown)}; see --help")
     try:
         chosen = campaigns(args.problems.split(","))
+        read(args.out)
+    except ValueError as error:
+        parser.error(str(error))
     except (KeyError, StopIteration):
         parser.error(f"no such problem in {args.problems}; see tests.benchmarks.tasks")
     seeds = range(args.first, args.first + args.seeds)
