@@ -68,7 +68,10 @@ class Windows:
         for number, (lower, upper, tolerance) in enumerate(windows or (), start=1):
             below, above = np.broadcast_to(np.asarray(tolerance, dtype=float), 2)
             if not lower <= upper or (np.isinf(lower) and np.isinf(upper)):
-                raise ValueError(f"window {number}: [{lower}, {upper}] is not a window")
+                raise ValueError(
+                    f"window {number}: [{lower}, {upper}] is not a window; its lower edge must be "
+                    "below the upper one, and one of them finite"
+                )
             if not (0 < below < np.inf and 0 < above < np.inf):
                 raise ValueError(
                     f"window {number}: the tolerance must be above 0 and finite, not {tolerance}; "

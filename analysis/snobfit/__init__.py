@@ -3,7 +3,8 @@
 W. Huyer and A. Neumaier, ACM Trans. Math. Softw. 2008, 35, 9, with the soft constraints of Walker
 et al., React. Chem. Eng. 2017, 2, 785. Rooms: `table` (what was told), `boxes` (branch), `models`
 and `minq` (fit of the merit), `scales`, `gp` and `composite` (fit of goal and windowed properties
-apart), `batch` (the classes of points), `ranking`, `verdict`, and here the face.
+apart), `batch` (the classes of points), `ranking` (as measured), `choice` (what is handed over),
+`verdict`, and here the face.
 
 Boxes and models are rebuilt from the table of results at each ask. So it does not matter in which
 batches the results came, and a changed merit is a new job by itself.
@@ -11,19 +12,20 @@ batches the results came, and a changed merit is a new job by itself.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any, Self, SupportsFloat, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
-from .composite import LIKELY, Surrogate, judge, with_doubt
+from .choice import Best, choose
+from .composite import Surrogate, judge
 from .local import constrained_minima
-from .ranking import Best, Window, as_windows, current_scale, probability_feasible, rank, within
+from .ranking import Window, as_windows, current_scale, rank, within
 from .scales import Coordinates, Measured
 from .search import Search, propose
-from .table import Points, Table
+from .table import LARGEST, Points, Table, numbers
 from .verdict import Verdict, give
 
 __all__ = ["Best", "Measured", "Snobfit", "Verdict", "Window"]
@@ -94,24 +96,28 @@ class Snobfit:
         measured: Measured | None = None,
         scales: Sequence[str] | None = None,
     ) -> None:
-        self.lower = np.atleast_1d(np.array(lower, dtype=float))
-        self.upper = np.atleast_1d(np.array(upper, dtype=float))
+        self.lower = np.atleast_1d(numbers("lower", lower)).copy()
+        self.upper = np.atleast_1d(numbers("upper", upper)).copy()
         if self.lower.ndim != 1 or self.lower.shape != self.upper.shape or not self.lower.size:
             raise ValueError(
-                f"lower and upper must be two vectors of the same length, not of shapes "
-                f"{self.lower.shape} and {self.upper.shape}"
+                f"lower and upper must be two vectors of the same length, one number or more, not "
+                f"of shapes {self.lower.shape} and {self.upper.shape}"
+            )
+        reach = max(-self.lower.min(), self.upper.max())
+        if not (self.lower < self.upper).all() or reach > LARGEST:
+            raise ValueError(
+                f"lower must be below upper, both finite, {LARGEST:g} at most: {self.lower} and "
+                f"{self.upper} are not"
             )
         self._span = self.upper - self.lower
-        if not (np.isfinite(self._span) & (self._span > 0)).all():
-            raise ValueError(
-                f"lower must be below upper, both finite: {self.lower} and {self.upper} are not"
-            )
         if model not in ("composite", "merit"):
             raise ValueError(f'model must be "composite" or "merit", not {model!r}')
-        if not 0.0 <= p <= 1.0:
-            raise ValueError(f"p, the share of exploring points, must be from 0 to 1, not {p}")
+        if not isinstance(p, SupportsFloat) or not 0.0 <= p <= 1.0:
+            raise ValueError(f"p, the share of exploring points, must be from 0 to 1, not {p!r}")
+        if seed is not None and (not isinstance(seed, SupportsIndex) or seed < 0):
+            raise ValueError(f"seed must be a whole number from 0 up, or None, not {seed!r}")
         self.windows = as_windows(windows)
-        gap = 1e-5 * self._span if resolution is None else np.asarray(resolution, dtype=float)
+        gap = 1e-5 * self._span if resolution is None else numbers("resolution", resolution)
         if gap.shape not in ((), self.lower.shape) or not (np.isfinite(gap) & (gap > 0)).all():
             raise ValueError(
                 f"resolution must be above 0, one number or one for each of the "
@@ -126,7 +132,7 @@ class Snobfit:
             self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
         )
         self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
-        self._judged: tuple[int, Surrogate] | None = None  # the same of the local model
+        self._judged: tuple[int, Surrogate | None] | None = None  # the same of the local model
         self._asked: Floats = np.zeros((0, self.lower.size))
         self._kinds: list[int] = []
         self._notes: list[str] = []
@@ -150,8 +156,9 @@ class Snobfit:
             asked for and not told yet. Only if the box holds no further place, the best points are
             asked again, and `why` says so.
         """
-        if n < 1:
-            raise ValueError(f"ask for at least 1 point, not {n}")
+        if isinstance(n, bool) or not isinstance(n, SupportsIndex) or n < 1:
+            raise ValueError(f"ask for whole points, at least 1 point, not {n!r}")
+        n = int(n)
         known, resolution = self._known(), self.resolution / self._span
         surrogate, leads, notes = self._surrogate(), None, dict[bytes, str]()
         if surrogate is not None:
@@ -189,13 +196,14 @@ class Snobfit:
             Conditions as asked for, or others. A row within the resolution of a point asked for
             answers it; rows outside the box are used too.
         f : (k,) array_like
-            Goals; NaN for a failed experiment, which only keeps later points away.
+            Goals; NaN, or infinite, for a failed experiment, which only keeps later points away.
         F : (k, m) array_like, optional
             Windowed properties; a row with one that is not finite counts as failed.
         df, dF : (k,) and (k, m) array_like, optional
-            Standard uncertainties of f and F (one number for all is enough); sqrt(eps) where 0, NaN
-            or not given. State them when there is noise, or the models of the merit believe every
-            value; the composite model estimates what noise there is beyond them.
+            Standard uncertainties of f and F (one number for all is enough). Where 0, NaN or not
+            given, and at least, sqrt(eps), of the largest value if all are below 1. State them
+            when there is noise, or the models of the merit believe every value; the composite
+            model estimates what noise there is beyond them.
         y, dy : (k, q) array_like
             Measured quantities and their uncertainties, if the optimiser was made with `measured`.
         """
@@ -209,7 +217,10 @@ class Snobfit:
     # -- what is known --------------------------------------------------------
 
     def best(self, feasible: bool = False) -> Best | None:
-        """Give the best point so far.
+        """Give the best point so far, one told from outside the box included.
+
+        Where there is noise, goal, merit and windows are those that the composite model expects,
+        not those that were measured.
 
         Parameters
         ----------
@@ -223,32 +234,18 @@ class Snobfit:
             None while there is no such point.
         """
         points = self._table.points()
-        merit, _ = self._rank(points)
-        score, chance = merit, probability_feasible(self.windows, points.F, points.dF)
-        goal, inside = points.f, points.measured & within(self.windows, points.F)
-        if (surrogate := self._judge()) is not None:
-            rows, outcomes = surrogate.rows, surrogate.judged
-            chance, goal, score = chance.copy(), goal.copy(), score.copy()
-            chance[rows], goal[rows] = outcomes.inside, with_doubt(surrogate)
-            score[rows] = outcomes.merit(
-                current_scale(points, self.windows, self._scale, len(self._table))
-            )
-            inside = points.measured & (chance >= LIKELY)
-            modelled = np.isin(np.arange(len(inside)), rows)
-            if (inside & modelled).any():  # elsewhere the luckiest noise would be the best
-                inside &= modelled
-        allowed = inside if feasible else points.measured
-        if not allowed.any():
-            return None
-        by_goal = feasible or not len(self.windows)  # without windows no merit is defined
-        i = int(np.where(allowed, goal if by_goal else score, np.inf).argmin())
-        return Best(
-            points.x[i].copy(),
-            float(points.f[i]),
-            points.F[i].copy(),
-            float(merit[i]),
-            bool(inside[i]),
-            float(chance[i]),
+
+        def around(row: int) -> Surrogate:
+            return Surrogate(points, points.f, self._coordinates, self.windows, None, row)
+
+        return choose(
+            points,
+            self._rank(points)[0],
+            self.windows,
+            current_scale(points, self.windows, self._scale, len(self._table)),
+            self._judge(),
+            around,
+            feasible,
         )
 
     def verdict(self) -> Verdict | None:
@@ -257,8 +254,11 @@ class Snobfit:
         return None if surrogate is None else give(surrogate, len(self._table))
 
     def why(self, x: ArrayLike) -> str:
-        """Say why a point was asked for: its SNOBFIT class in words, and which window it probes."""
-        position = np.asarray(x, dtype=float).reshape(self.lower.shape)
+        """Say why a point was asked for last: its SNOBFIT class in words, the window it probes."""
+        position = numbers("x", x)
+        if position.size != self.lower.size:
+            raise ValueError(f"x must be one point of {self.lower.size} numbers, not {x!r}")
+        position = position.reshape(self.lower.shape)
         asked = np.flatnonzero((np.abs(self._asked - position) < self.resolution).all(axis=1))
         if not asked.size:
             return "given: not asked for by the optimiser"
@@ -306,6 +306,11 @@ class Snobfit:
                 f"the optimiser's state has schema {state.get('schema')!r}, this version reads 1; "
                 "start a new optimiser and tell it the old results"
             )
+        if "measured" not in state:
+            raise ValueError(
+                "the state is not one of Snobfit, or part of it is missing; start a new optimiser "
+                "and tell it the old results"
+            )
         if state["measured"] != (measured.count if measured else 0):
             raise ValueError(
                 f"the optimiser was made with {state['measured']} measured quantities; give the "
@@ -329,6 +334,12 @@ class Snobfit:
             self.lower.size,
             1 + len(self.windows) + state["measured"],
         )
+        if not len(told["x"]) == len(told["values"]) == len(told["errors"]):
+            raise ValueError(
+                f"the optimiser's state is damaged: {len(told['x'])} points with "
+                f"{len(told['values'])} values and {len(told['errors'])} uncertainties; start "
+                "a new optimiser and tell it the old results"
+            )
         self._table.append(
             np.array(told["x"], dtype=float).reshape(-1, dim),
             np.array(told["values"], dtype=float).reshape(-1, columns),
@@ -377,11 +388,14 @@ class Snobfit:
 
     def _judge(self) -> Surrogate | None:
         """Give the model that judges the points: of what was measured, or local."""
-        surrogate = self._surrogate()
-        if surrogate is None or self.measured is not None:
-            return surrogate
+        if self.model == "merit" or self.measured is not None:
+            return self._surrogate()
         if self._judged is None or self._judged[0] != len(self._table):
-            local = judge(self._table.points(), self._coordinates, self.windows)
+            points, local = self._table.points(), None
+            f = points.f[points.measured]
+            noisy = not points.exact and np.abs(f).max(initial=0.0) < LARGEST
+            if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
+                local = judge(points, self._coordinates, self.windows)
             self._judged = len(self._table), local
         return self._judged[1]
 

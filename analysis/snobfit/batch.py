@@ -302,6 +302,7 @@ def _squeeze(batch: Batch, rng: np.random.Generator) -> None:
             batch.offer(y, FILL)
     inside = ((batch.known.x >= 0.0) & (batch.known.x <= 1.0)).all(axis=1)
     order = np.argsort(batch.known.value[inside], kind="stable")  # NaN last
-    taken = [*batch.known.x[inside][order], *batch.places]
+    # if all that is known lies outside, the part of the box that it takes up is all there is
+    taken = [*batch.known.x[inside][order], *batch.places] or list(np.clip(batch.known.x, 0.0, 1.0))
     for k in range(batch.open):
         batch.add(taken[k % len(taken)], REPLICATE)

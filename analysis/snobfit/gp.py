@@ -181,12 +181,16 @@ class GaussianProcess:
     def sample_here(self, count: int, rng: np.random.Generator) -> Floats:
         """Draw the values at its own points, (N, count).
 
-        Where no noise is seen these are the given ones, more exact than rounding leaves a sample.
+        Where neither noise is seen nor an uncertainty known these are the given ones, more exact
+        than rounding leaves a sample.
         """
         if self._noise > UNSEEN**2:
             return self.sample(count, rng)(self._z)
         scatter = np.sqrt(self._known)[:, None] * rng.standard_normal((len(self._y), count))
-        return np.asarray(self._shift + self._unit * (self._y[:, None] + scatter))
+        drawn = np.asarray(self._shift + self._unit * (self._y[:, None] + scatter))
+        if (doubtful := self._known > UNSEEN**2).any():
+            drawn[doubtful] = self.sample(count, rng)(self._z[doubtful])
+        return drawn
 
     # -- inside -------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from scipy.optimize import minimize, nnls
 from ..merit import Windows
 from .models import QuadraticBasis, hit, neighbours
 from .shaping import CURBED, priced, tamed, visible, with_room
-from .table import EXACT, Points
+from .table import Points
 
 Floats = NDArray[np.float64]
 
@@ -67,8 +67,7 @@ def constrained_minima(
     def over() -> bool:
         return all(hit(x, place, resolution) for place in found)
 
-    exact = points.df.max() <= EXACT and points.dF.max() <= EXACT
-    if exact and over():
+    if points.exact and over():
         for centre in _basins(x, value, resolution):
             found = _Model(x, points, centre, windows, resolution).minima()
             if not over():

@@ -1,8 +1,7 @@
-"""What ranks points: goal, penalty, soft merit; and which of them is handed over."""
+"""What ranks points as they were measured: goal, penalty, soft merit."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,36 +16,6 @@ Window = tuple[float | None, float | None, Tolerance]
 
 PATIENCE = 50
 """Experiments without a feasible one after which the goal counts too (Walker et al. 2017)."""
-
-
-@dataclass(frozen=True)
-class Best:
-    """The best point so far.
-
-    Attributes
-    ----------
-    x : (d,) array
-        Where, in the user's units.
-    f : float
-        Goal measured there, the mean of its repeats.
-    F : (m,) array
-        Windowed properties measured there.
-    merit : float
-        What ranks the points now: f itself without windows; else the penalty p while no point is
-        feasible (for at most 50 experiments), then the soft merit.
-    feasible : bool
-        Whether it is inside all windows: as measured, or with the composite model if that is more
-        likely than not.
-    probability_feasible : float
-        Probability that it truly is inside all windows, noise apart.
-    """
-
-    x: Floats
-    f: float
-    F: Floats
-    merit: float
-    feasible: bool
-    probability_feasible: float
 
 
 def rank(
@@ -112,22 +81,28 @@ def probability_feasible(windows: Windows, F: Floats, dF: Floats) -> Floats:
 
 def as_windows(windows: Sequence[Window] | None) -> Windows:
     """Read windows with None for open edges and for the tolerances that these do not need."""
-    return Windows.of([_closed(window) for window in windows or ()])
+    return Windows.of([_closed(window) for window in (() if windows is None else windows)])
 
 
 def _closed(window: Window) -> tuple[float, float, tuple[float, float]]:
     """Spell out open edges as infinite, and give the open side, which needs none, a tolerance."""
-    lower, upper, tolerance = window
-    low = -math.inf if lower is None else float(lower)
-    high = math.inf if upper is None else float(upper)
-    below, above = tolerance if isinstance(tolerance, Sequence) else (tolerance, tolerance)
+    try:
+        lower, upper, tolerance = window
+        low = -math.inf if lower is None else float(lower)
+        high = math.inf if upper is None else float(upper)
+        below, above = np.broadcast_to(np.asarray(tolerance, dtype=float), 2)  # NaN: None
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"window {window!r} is none; give a list of (lower, upper, tolerance), None for an "
+            "open edge, and as tolerance one number or one below and one above"
+        ) from None
     return low, high, (_side(below, low, window), _side(above, high, window))
 
 
-def _side(tolerance: float | None, edge: float, window: Window) -> float:
+def _side(tolerance: float, edge: float, window: Window) -> float:
     """Tolerance beside an edge."""
     if math.isinf(edge):
         return 1.0  # never used
-    if tolerance is None:
+    if math.isnan(tolerance):
         raise ValueError(f"window {window}: its edge {edge:g} needs a tolerance above 0")
     return float(tolerance)

@@ -20,19 +20,25 @@ INCOMPLETE = 0.005
 
 
 class Scale(NamedTuple):
-    """A monotonic change of one variable."""
+    """A monotonic change of one variable, and between which values it exists."""
 
     forward: Callable[[Floats], Floats]
     backward: Callable[[Floats], Floats]
+    above: float = 0.0
+    below: float = np.inf
 
 
 SCALES = {
-    "linear": Scale(lambda x: x, lambda u: u),
+    "linear": Scale(lambda x: x, lambda u: u, above=-np.inf),
     "log": Scale(np.log, np.exp),
-    "logit": Scale(lambda x: np.log(x / (1 - x)), lambda u: 1 / (1 + np.exp(-u))),
+    "logit": Scale(lambda x: np.log(x / (1 - x)), lambda u: 1 / (1 + np.exp(-u)), below=1.0),
     "reciprocal": Scale(lambda x: 1 / x, lambda u: 1 / u),
-    "celsius": Scale(lambda x: 1 / (x + KELVIN), lambda u: 1 / u - KELVIN),
+    "celsius": Scale(lambda x: 1 / (x + KELVIN), lambda u: 1 / u - KELVIN, above=-KELVIN),
 }
+
+BRINK = 0.01
+"""How near to where its scale ends a value from outside the box may come, in units of the box's own
+distance from there."""
 
 
 class Coordinates:
@@ -54,30 +60,31 @@ class Coordinates:
                 f"variables, not {self.scales}"
             )
         self._lower, self._upper = lower, upper
-        with np.errstate(all="ignore"):
-            low, high = self._apply(lower[None])[0], self._apply(upper[None])[0]
-        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        above = np.array([SCALES[name].above for name in self.scales])
+        below = np.array([SCALES[name].below for name in self.scales])
         for i, name in enumerate(self.scales):
-            ends = lower[i] if name != "celsius" else lower[i] + KELVIN, upper[i]
-            whole = name == "linear" or (min(ends) > 0 and np.isfinite(low[i] + high[i]))
-            if not whole:
+            if not above[i] < lower[i] or not upper[i] < below[i]:
                 raise ValueError(
                     f"scale {name!r} does not exist all over [{lower[i]:g}, {upper[i]:g}]; "
                     'take "linear"'
                 )
+        low, high = self._apply(lower[None])[0], self._apply(upper[None])[0]
+        self._middle, self._half = (low + high) / 2, (high - low) / 2
+        self._brink = [
+            (1 - BRINK) * end + BRINK * edge for end, edge in ((above, lower), (below, upper))
+        ]
 
     def to_cube(self, x: Floats) -> Floats:
-        """Map points (n, d) of the box, or a little beyond, to the cube."""
-        if any(name != "linear" for name in self.scales):  # no scale beyond the box is sure to be
-            x = np.clip(x, self._lower, self._upper)
-        cube: Floats = (self._apply(x) - self._middle) / self._half
+        """Map points (n, d) of the box to the cube, those beyond as far as the scales exist."""
+        cube: Floats = (self._apply(np.clip(x, *self._brink)) - self._middle) / self._half
         return cube
 
     def to_box(self, z: Floats) -> Floats:
-        """Map points (n, d) of the cube to the box."""
+        """Map points (n, d) of the cube to the box, those beyond to where they came from."""
         u = self._middle + z * self._half
         columns = [SCALES[name].backward(u[:, i]) for i, name in enumerate(self.scales)]
-        return np.clip(np.stack(columns, axis=1), self._lower, self._upper)
+        x = np.stack(columns, axis=1)
+        return np.where(np.abs(z) <= 1.0, np.clip(x, self._lower, self._upper), x)
 
     def _apply(self, x: Floats) -> Floats:
         columns = [SCALES[name].forward(x[:, i]) for i, name in enumerate(self.scales)]

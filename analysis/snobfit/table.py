@@ -8,7 +8,11 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 EXACT = float(np.sqrt(np.finfo(np.float64).eps))
-"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is."""
+"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is; in units of
+the largest value of its kind, if all are below 1."""
+
+LARGEST = 1e100
+"""Of the numbers that can be squared and summed, and the inverse of the least of them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,8 @@ class Points:
         Windowed properties and their uncertainties, likewise.
     y, dy : (N, q) array
         Measured quantities and their uncertainties, likewise.
+    exact : bool
+        Whether no goal and no property has an uncertainty beyond the least there is.
     """
 
     x: Floats
@@ -34,6 +40,7 @@ class Points:
     dF: Floats  # noqa: N815 - the field's symbol
     y: Floats
     dy: Floats
+    exact: bool
 
     @property
     def measured(self) -> NDArray[np.bool_]:
@@ -43,7 +50,8 @@ class Points:
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Points":
         """Give some of the points."""
         columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy)
-        return Points(*(column[rows] for column in columns))
+        x, f, df, F, dF, y, dy = (column[rows] for column in columns)
+        return Points(x, f, df, F, dF, y, dy, self.exact)
 
 
 class Table:
@@ -82,8 +90,7 @@ class Table:
         dy: ArrayLike | None = None,
     ) -> tuple[Floats, Floats, Floats]:
         """Check what is told and return x (k, d), values and errors (k, 1 + m + q)."""
-        goal = np.atleast_1d(np.asarray(f, dtype=float))
-        points = np.asarray(x, dtype=float)
+        goal, points = np.atleast_1d(numbers("f", f)), numbers("x", x)
         if points.ndim == 1:
             points = points.reshape(-1, self._dim) if self._dim == 1 else points[None, :]
         count, m, q = goal.size, self._windows, self._measured
@@ -94,6 +101,8 @@ class Table:
                 f"x has a value that is not finite in row {_first_bad(points)}; tell the "
                 "conditions of every experiment, and NaN as f of one that failed"
             )
+        if F is not None and not m and np.size(F):
+            raise ValueError("F is told, but the optimiser was made without windows")
         if F is None and m and np.isfinite(goal).any():
             raise ValueError(f"F is missing: there are {m} windows, so tell F with {m} columns")
         if y is None and q and np.isfinite(goal).any():
@@ -105,24 +114,30 @@ class Table:
         values = np.column_stack(
             [goal, _matrix("F", F, count, m, np.nan), _matrix("y", y, count, q, np.nan)]
         )
-        goal_error = np.asarray(EXACT if df is None else df, dtype=float)
-        goal_error = np.full(count, goal_error) if goal_error.ndim == 0 else goal_error
-        _expect("df", goal_error, (count,))
         errors = np.column_stack(
-            [goal_error, _matrix("dF", dF, count, m, EXACT), _matrix("dy", dy, count, q, EXACT)]
+            [
+                _matrix("df", df, count, 1, 0.0, every=True),
+                _matrix("dF", dF, count, m, 0.0, every=True),
+                _matrix("dy", dy, count, q, 0.0, every=True),
+            ]
         )
         if (errors < 0).any():
+            row, column = np.argwhere(errors < 0)[0]
             raise ValueError(
-                "df, dF or dy is negative; an uncertainty is above 0, or NaN if unknown"
+                f"df, dF or dy is negative in row {row}, {errors[row, column]:g}; an uncertainty "
+                "is above 0, or NaN if unknown"
             )
         failed = ~np.isfinite(values).all(axis=1)
         values[failed] = np.nan
-        errors = np.where(failed[:, None] | np.isnan(errors), EXACT, np.maximum(errors, EXACT))
+        errors[failed] = 0.0
+        errors[np.isnan(errors)] = 0.0
         if not np.isfinite(errors).all():
             raise ValueError(
                 f"df, dF or dy is infinite in row {_first_bad(errors)}; tell NaN as f of an "
                 "experiment that says nothing"
             )
+        # the goal alone is only compared, so that it may be of any size
+        _refuse_huge(np.hstack([points, values if m + q else values[:, 1:], errors]))
         return points, values, errors
 
     def append(self, x: Floats, values: Floats, errors: Floats) -> None:
@@ -144,6 +159,10 @@ class Table:
         """
         good = np.isfinite(self.values[:, 0])
         values, errors, point = self.values[good], self.errors[good], self._point[good]
+        largest = np.abs(values).max(axis=0, initial=0.0)
+        largest[largest == 0.0] = 1.0
+        least = EXACT * np.clip(largest, 1 / LARGEST, 1.0)
+        errors = np.maximum(errors, least)
         weight = errors**-2.0
         total = self._sum(weight, point)
         mean = self._sum(weight / total[point] * values, point)
@@ -155,11 +174,13 @@ class Table:
         # repeats that differ beyond all numbers are worthless, not infinite
         error = np.where(np.isfinite(mean), np.minimum(error, 1e150), np.nan)
         first = 1 + self._windows  # column of the first measured quantity
+        exact = not (error > least)[:, :first].any()
         return Points(
             self._places,
             mean[:, 0], error[:, 0],
             mean[:, 1:first], error[:, 1:first],
             mean[:, first:], error[:, first:],
+            exact,
         )  # fmt: skip
 
     def _sum(self, rows: Floats, point: NDArray[np.intp]) -> Floats:
@@ -169,22 +190,56 @@ class Table:
         return total
 
 
+def numbers(name: str, given: ArrayLike) -> Floats:
+    """Make an array of numbers of what a caller gave."""
+    try:
+        return np.asarray(given, dtype=float)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"{name} must be numbers, in rows of the same length, not {given!r}"
+        ) from None
+
+
 def _expect(name: str, array: Floats, shape: tuple[int, ...]) -> None:
     """Refuse an array of another shape."""
     if array.shape != shape:
         raise ValueError(f"{name} must have shape {shape}, one row for each f, not {array.shape}")
 
 
-def _matrix(name: str, given: ArrayLike | None, rows: int, columns: int, missing: float) -> Floats:
-    """Bring properties, or their uncertainties, into shape (rows, columns)."""
+def _refuse_huge(told: Floats) -> None:
+    """Refuse what no model can square."""
+    rows, columns = np.nonzero(np.abs(told) > LARGEST)
+    if rows.size:
+        raise ValueError(
+            f"a value of {told[rows[0], columns[0]]:g} is told in row {rows[0]}; {LARGEST:g} is "
+            "the most: tell it in other units, or NaN as f of an experiment that failed"
+        )
+
+
+def _matrix(
+    name: str,
+    given: ArrayLike | None,
+    rows: int,
+    columns: int,
+    missing: float,
+    every: bool = False,
+) -> Floats:
+    """Bring properties, or their uncertainties, into shape (rows, columns).
+
+    With `every`, one number stands for all.
+    """
     if given is None:
         return np.full((rows, columns), missing)
-    array = np.asarray(given, dtype=float)
-    if array.ndim == 0 or columns == array.size == 0:
-        array = np.full((rows, columns), array if array.size else missing)
+    array = numbers(name, given)
+    if every and array.ndim == 0:
+        array = np.full((rows, columns), array)
+    elif columns == array.size == 0:
+        array = np.full((rows, columns), missing)
     elif array.ndim == 1:
         # one column may come as a vector of rows, one row as a vector of columns
         array = array[:, None] if columns == 1 else array[None, :]
+    elif array.ndim == 0:
+        array = array[None, None]
     _expect(name, array, (rows, columns))
     return array
 

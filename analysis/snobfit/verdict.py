@@ -10,7 +10,9 @@ from .composite import LIKELY, Outcomes, Surrogate
 from .search import DRAWS, GUIDES, Search
 
 AGREE = 0.05
-"""The drawn functions agree when their least penalties are within so much of each other."""
+"""The drawn functions agree when their least violations are within so many tolerances of each
+other, or within this share of the violation where that is above 1. (Penalties saturate: far outside
+they are all near 2, whatever the functions say.)"""
 
 SHARE = 0.05
 """Improvement, in units of the scatter of repeats, that is not worth an experiment."""
@@ -49,9 +51,9 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     """Judge from functions drawn from the posterior; None while nothing is certain.
 
     Unsatisfiable: three times as many experiments as a quadratic has coefficients, and yet not one
-    of the drawn functions is inside all windows anywhere, all agree on the least penalty, and a
-    point already measured has it. Converged: a further experiment is expected to improve the goal
-    by less than a twentieth of the scatter of repeats.
+    of the drawn functions is inside all windows anywhere, all agree on the least violation, a point
+    already measured has it, and not all points have the same. Converged: a further experiment is
+    expected to improve the goal by less than a twentieth of the scatter of repeats.
     """
     dim = surrogate.z.shape[1]
     if experiments < 3 * (dim + 1) * (dim + 2) // 2:
@@ -81,12 +83,15 @@ def _unsatisfiable(surrogate: Surrogate, search: Search, known: Outcomes) -> Ver
     violation = np.vstack([search.violation, known.violation[:, : search.violation.shape[1]]])
     # the candidates surround the minima of the guiding functions only
     worst = violation[:, :GUIDES].min(axis=0)
-    penalty = 2 * worst**2 / (1 + worst**2)
-    low, middle, high = (float(q) for q in np.quantile(penalty, [0.05, 0.5, 0.95]))
-    expected = known.merit(None)
+    quantiles = np.quantile(worst, [0.05, 0.5, 0.95])
+    expected = known.violation.mean(axis=1)
     nearest = int(expected.argmin())
-    if penalty.min() == 0 or high - low > AGREE or expected[nearest] - middle > AGREE:
+    much = AGREE * max(1.0, float(quantiles[1]))
+    apart = max(quantiles[2] - quantiles[0], expected[nearest] - quantiles[1])
+    flat = np.ptp(expected) <= much  # no point has told where the windows are nearer
+    if worst.min() == 0 or apart > much or flat:
         return None
+    low, middle, high = (float(p) for p in 2 * quantiles**2 / (1 + quantiles**2))
     binding = surrogate.violated(surrogate.z[nearest])
     return Verdict(
         "unsatisfiable",

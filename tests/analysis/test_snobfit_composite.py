@@ -148,10 +148,10 @@ def test_a_process_finds_the_noise_nobody_stated() -> None:
 def test_local_quadratics_solve_a_quadratic_problem_in_one_step() -> None:
     """Minimise |x|^2 with x1 + x2 >= 1: the minimum is (0.5, 0.5), or a hair inside of it."""
     x = np.random.default_rng(2).random((14, 2))
-    exact = np.full(14, 1e-8)
+    error = np.full(14, 1e-8)
     f, F = (x**2).sum(axis=1), x.sum(axis=1, keepdims=True)
     nothing = np.zeros((14, 0))
-    points = Points(x, f, exact, F, exact[:, None], nothing, nothing)
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
     windows = Windows.of([(1.0, math.inf, 0.01)])
     place = constrained_minima(x, points, int(f.argmin()), windows, np.full(2, 1e-5))[0]
     np.testing.assert_allclose(place, 0.5 + AIM * 0.01 / 2, atol=1e-6)
@@ -164,8 +164,8 @@ def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
     x = np.vstack([best, best + 0.02 * rng.random((8, 2)), good + 0.02 * rng.random((8, 2))])
     x[1:9, 1] -= 0.04
     f, F = -x[:, 0], (x[:, 1] - x[:, 0] ** 2)[:, None]
-    exact, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
-    points = Points(x, f, exact, F, exact[:, None], nothing, nothing)
+    error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
     assert F[0, 0] >= 0
     assert (F[1:] < 0).all()
     windows = Windows.of([(0.0, math.inf, 0.01)])
@@ -180,8 +180,8 @@ def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     cloud = 0.05 * rng.uniform(-1, 1, (14, 2))
     x = np.vstack([low, low + cloud, high + cloud])
     f = np.minimum(((x - low) ** 2).sum(axis=1), 0.01 + ((x - high) ** 2).sum(axis=1))
-    exact, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
-    points = Points(x, f, exact, x[:, :1], exact[:, None], nothing, nothing)
+    error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
+    points = Points(x, f, error, x[:, :1], error[:, None], nothing, nothing, exact=True)
     windows = Windows.of([(0.0, math.inf, 0.01)])
     place = constrained_minima(x, points, 0, windows, np.full(2, 1e-3))[0]
     np.testing.assert_allclose(place, high, atol=1e-3)
