@@ -141,15 +141,20 @@ class Surrogate:
         values = np.stack([model.predict(z)[0] for model in self._models], axis=-1)
         return self._outcome(values, z)
 
-    def spread(self, z: Floats, repeat: bool = False) -> Floats:
-        """Give the standard deviation of goal and properties (1 + m,) at one place (d,).
-
-        To first order; with `repeat`, how far repeats of an experiment there would scatter.
-        """
+    def spread(self, z: Floats) -> Floats:
+        """Give, to first order, how sure goal and properties (1 + m,) are at one place (d,)."""
         means, sds = zip(*(model.predict(z[None]) for model in self._models), strict=True)
         mean, sd = np.concatenate(means), np.concatenate(sds)
-        if repeat:
-            sd = np.array([model.noise for model in self._models])
+        return self._propagated(z, mean, sd)
+
+    def scatter(self, k: int) -> Floats:
+        """Give how far repeats of its k-th point scatter in goal and properties, (1 + m,)."""
+        z = self.z[k]
+        mean = np.concatenate([model.predict(z[None])[0] for model in self._models])
+        return self._propagated(z, mean, np.array([model.noise[k] for model in self._models]))
+
+    def _propagated(self, z: Floats, mean: Floats, sd: Floats) -> Floats:
+        """Propagate standard deviations of what is modelled to goal and properties (1 + m,)."""
         shifts = np.vstack([mean + np.diag(sd), mean - np.diag(sd)])
         f, F = self._outcome(shifts, np.tile(z, (len(shifts), 1)))
         both = np.column_stack([f, F])
@@ -271,5 +276,5 @@ def with_doubt(surrogate: Surrogate) -> Floats:
     """Give the expected goal of each point plus what its probability to be outside costs, (K,)."""
     goal, inside = surrogate.judged.f.mean(axis=1), surrogate.judged.inside
     best = int(np.where(inside >= LIKELY, goal, np.inf).argmin())
-    scatter = float(surrogate.spread(surrogate.z[best], repeat=True)[0])
+    scatter = float(surrogate.scatter(best)[0])
     return np.asarray(goal + DOUBT * scatter * (1 - inside))

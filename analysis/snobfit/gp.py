@@ -136,9 +136,9 @@ class GaussianProcess:
     # -- knowing ------------------------------------------------------------------
 
     @property
-    def noise(self) -> float:
-        """Standard deviation of a repeat: known uncertainty (median) and estimated noise."""
-        return self._unit * float(np.sqrt(self._noise + np.median(self._known)))
+    def noise(self) -> Floats:
+        """Standard deviation of a repeat of each value: its known uncertainty, estimated noise."""
+        return np.asarray(self._unit * np.sqrt(self._noise + self._known))
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Give mean and standard deviation of the quantity itself, both (M,), at z (M, d)."""

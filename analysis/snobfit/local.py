@@ -12,6 +12,8 @@ Where neither has a minimum that is not known yet, and what is known is exact, t
 and the next basin at that price has its turn. With noise, further points there are of use.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
@@ -95,6 +97,10 @@ class _Quadratic:
         """Gradient at s."""
         return np.asarray(self._g + self._h @ s)
 
+    def less(self, amount: float) -> "_Quadratic":
+        """Give the same, lower by this amount."""
+        return _Quadratic(self._c - amount, self._g, self._h)
+
 
 class _Model:
     """Quadratics of the goal and of the room inside each edge, around one point."""
@@ -103,6 +109,8 @@ class _Model:
         self, x: Floats, points: Points, centre: int, windows: Windows, resolution: Floats
     ) -> None:
         self._centre, dim = x[centre], x.shape[1]
+        self._resolution = resolution
+        self._outside = x[windows.violation(points.F).any(axis=1)]
         near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
         nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
         # among points that differ by noise alone, there is no slope to see
@@ -135,15 +143,30 @@ class _Model:
                     self._owners.append(i)
 
     def minima(self) -> list[Floats]:
-        """Solve the problem in each trust box; the places (d,) in the unit box."""
-        return [self._minimum(trust) for trust in TRUST]
+        """Solve the problem in each trust box; the places (d,) in the unit box.
 
-    def _minimum(self, trust: float) -> Floats:
+        The place of a known point that is outside cannot be asked for again. The minimum is then
+        looked for so far inside that it must be another place.
+        """
+        found = []
+        for trust in TRUST:
+            place = self._minimum(trust, self._edges)
+            if hit(self._outside, place, self._resolution):
+                slopes = [np.abs(edge.slope(place - self._centre)) for edge in self._edges]
+                farther = [
+                    edge.less(float(slope @ self._resolution))
+                    for edge, slope in zip(self._edges, slopes, strict=True)
+                ]
+                place = self._minimum(trust, farther)
+            found.append(place)
+        return found
+
+    def _minimum(self, trust: float, edges: list[_Quadratic]) -> Floats:
         low = np.clip(self._centre - trust * self._reach, 0.0, 1.0) - self._centre
         high = np.clip(self._centre + trust * self._reach, 0.0, 1.0) - self._centre
         # a centre told from outside the box starts at the wall
         low, high = np.minimum(low, high), np.maximum(low, high)
-        step = _solve(self._goal, self._edges, low, high)
+        step = _solve(self._goal, edges, low, high)
         return np.asarray(np.clip(self._centre + step, 0.0, 1.0))
 
     def multipliers(self, y: Floats) -> Floats:
@@ -164,25 +187,30 @@ class _Model:
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:
     """Minimise the goal where all edges leave room, from a few starts; else the lack of room."""
-    width = high - low
-    best, least = np.clip(np.zeros_like(low), low, high), np.inf
+    unit = np.where(high > low, high - low, 1.0)  # SLSQP wants variables of the order of 1
+    start = np.clip(np.zeros_like(low), low, high)
+    best, least = start, np.inf
 
     def lack(s: Floats) -> float:
         return float(np.sqrt(sum(min(edge(s), 0.0) ** 2 for edge in edges)))
 
+    def scaled(q: _Quadratic) -> tuple[Callable[[Floats], float], Callable[[Floats], Floats]]:
+        return lambda u: q(u * unit), lambda u: q.slope(u * unit) * unit
+
+    value, slope = scaled(goal)
+    rooms = [scaled(edge) for edge in edges]
     for share in (None, 0.25, 0.75):
-        start = np.clip(np.zeros_like(low), low, high) if share is None else low + share * width
         result = minimize(
-            goal,
-            start,
-            jac=goal.slope,
+            value,
+            (start if share is None else low + share * (high - low)) / unit,
+            jac=slope,
             method="SLSQP",
-            bounds=list(zip(low, high, strict=True)),
-            constraints=[{"type": "ineq", "fun": edge, "jac": edge.slope} for edge in edges],
+            bounds=list(zip(low / unit, high / unit, strict=True)),
+            constraints=[{"type": "ineq", "fun": room, "jac": jac} for room, jac in rooms],
             options={"maxiter": 50, "ftol": 1e-10},
         )
-        s = np.clip(np.nan_to_num(result.x), low, high)
-        value = goal(s) + 1e3 * max(lack(s) - 1e-6, 0.0)
-        if value < least:
-            best, least = s, value
+        s = np.clip(np.nan_to_num(result.x) * unit, low, high)
+        found = goal(s) + 1e3 * max(lack(s) - 1e-6, 0.0)
+        if found < least:
+            best, least = s, found
     return best

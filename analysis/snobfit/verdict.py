@@ -67,7 +67,7 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     if not inside.any():
         return None
     best = int(np.where(inside, known.f.mean(axis=1), np.inf).argmin())
-    noise = float(surrogate.spread(surrogate.z[best], repeat=True)[0])
+    noise = float(surrogate.scatter(best)[0])
     if gain > max(SHARE * noise, 1e-6 * search.unit):
         return None
     return Verdict(
