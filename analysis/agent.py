@@ -70,8 +70,8 @@ class Agent:
     Raises
     ------
     ValueError
-        If the method does not measure everything the problem names, or the problem measures
-        something under a name that decisions use.
+        If the method does not measure everything the problem names, the problem measures something
+        under a name that decisions use, or one of the first conditions is outside a range or limit.
     """
 
     problem: Problem
@@ -99,10 +99,13 @@ class Agent:
             [(w.lower, w.upper, w.tolerance) for w in self.problem.windows]
         )
         self.optimiser = engine_of(self.problem, self.space, self.seed)
+        for conditions in self.first:
+            self.space.to_box(conditions)
         self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
         self._primary: str | None = None
+        self._improved = 0  # conclusions until the last one that was the best so far
 
     # -- asking ---------------------------------------------------------------
 
@@ -167,8 +170,8 @@ class Agent:
             (a resumed pause replays from its checkpoint) is not told twice.
         """
         number = int(data["number"])
-        if number <= len(self.conclusions):
-            return self.conclusions[number - 1]
+        if (before := next((c for c in self.conclusions if c.number == number), None)) is not None:
+            return before
         conditions = {v: float(data[f"asked_{v}"]) for v in self.problem.variables}
         recorded = bool(data["valid"])
         if not recorded:
@@ -201,7 +204,6 @@ class Agent:
             found.f if measured else math.nan, found.f_sd, found.F, found.F_sd, flags,
             asked.why if asked else "given",
         )  # fmt: skip
-        self.conclusions.append(conclusion)
         told = (
             self.space.to_box(conditions)[None, :],
             [conclusion.f],
@@ -217,6 +219,9 @@ class Agent:
             self.optimiser.tell(*told, y, dy)
         else:
             self.optimiser.tell(*told)
+        self.conclusions.append(conclusion)
+        if self.problem.stop.patience is not None and (best := self.leader()) is not None:
+            self._improved = max(self._improved, best[0] + 1)
         return conclusion
 
     # -- the protocols of bluesky-adaptive ------------------------------------
@@ -231,9 +236,10 @@ class Agent:
         """
         n = 1 if num_points is None else num_points
         waiting = [self._queue.popleft() for _ in range(min(n, len(self._queue)))]
-        for suggestion in (drawn := waiting + self._draw(n - len(waiting))):
-            self._asked[suggestion.number] = suggestion
-        return [{"_id": s.number, **s.conditions} for s in drawn]
+        self._asked |= {s.number: s for s in waiting}  # before others are numbered
+        drawn = self._draw(n - len(waiting))
+        self._asked |= {s.number: s for s in drawn}
+        return [{"_id": s.number, **s.conditions} for s in waiting + drawn]
 
     def register_suggestions(
         self, suggestions: Sequence[Mapping[str, Any]]
@@ -245,11 +251,8 @@ class Agent:
         ValueError
             If one is outside a range or limit; then none is registered.
         """
-        chosen = [{v: float(point[v]) for v in self.problem.variables} for point in suggestions]
-        for conditions in chosen:
-            self.space.to_box(conditions)
         numbered = []
-        for conditions in chosen:
+        for conditions in [self._chosen(point) for point in suggestions]:
             number = len(self._asked) + len(self._queue) + 1
             self._asked[number] = Suggestion(number, conditions, "given")
             numbered.append({"_id": number, **conditions})
@@ -267,37 +270,64 @@ class Agent:
         Raises
         ------
         ValueError
-            If a point is nobody's: no such ``_id`` and no conditions, or concluded before.
+            If a point is nobody's: no such ``_id`` and no conditions, or concluded before; or if
+            one of its values is missing or no number. Then none is taken in.
         """
         done = {c.number for c in self.conclusions}
+        outcomes = []
         for point in points:
-            asked = self._asked.get(point.get("_id", 0))
+            number = point.get("_id")
+            asked = self._asked.get(number) if isinstance(number, int) else None
+            if asked is not None and asked.number in done:
+                raise ValueError(f"suggestion {asked.number} has its outcome already")
+            if asked is not None:
+                done.add(asked.number)
+            elif missing := [v for v in self.problem.variables if v not in point]:
+                raise ValueError(
+                    f"_id {number!r} is no suggestion of this agent; to ingest "
+                    f"another point give its conditions too ({', '.join(missing)} missing)"
+                )
+            else:
+                self._chosen(point)
+            names = self.problem.measured
+            values = {name: _number(point, name) for name in names}
+            sd = {n: _number(point, f"{n}_sd") if f"{n}_sd" in point else math.nan for n in names}
+            if wrong := [name for name in names if sd[name] < 0 or math.isinf(sd[name])]:
+                raise ValueError(
+                    f"{wrong[0]}_sd = {sd[wrong[0]]:g} is no standard deviation; give a number "
+                    "from 0 up, or leave it out if unknown"
+                )
+            outcomes.append((asked, point, values, sd))
+        for asked, point, values, sd in outcomes:
             if asked is None:
-                if missing := [v for v in self.problem.variables if v not in point]:
-                    raise ValueError(
-                        f"_id {point.get('_id')!r} is no suggestion of this agent; to ingest "
-                        f"another point give its conditions too ({', '.join(missing)} missing)"
-                    )
                 (named,) = self.register_suggestions([point])
                 asked = self._asked[named["_id"]]
-            if asked.number in done:
-                raise ValueError(f"suggestion {asked.number} has its outcome already")
-            done.add(asked.number)
-            names = self.problem.measured
-            values = {name: float(point[name]) for name in names}
-            sd = {name: float(point.get(f"{name}_sd", math.nan)) for name in names}
             if all(math.isfinite(value) for value in values.values()):
                 self._take(asked.number, asked.conditions, (values, sd))
             else:
                 self._take(asked.number, asked.conditions, None, "no outcome")
 
     def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
-        """Take in that these suggestions could not be measured."""
+        """Take in that these suggestions could not be measured.
+
+        Raises
+        ------
+        ValueError
+            If one is no suggestion of this agent; then none is taken in.
+        """
+        numbers = [suggestion.get("_id") for suggestion in suggestions]
+        if nobody := [number for number in numbers if number not in self._asked]:
+            raise ValueError(f"_id {nobody[0]!r} is no suggestion of this agent")
         done = {c.number for c in self.conclusions}
-        for suggestion in suggestions:
-            if suggestion["_id"] not in done:
-                asked = self._asked[suggestion["_id"]]
-                self._take(asked.number, asked.conditions, None, "not acquired", recorded=False)
+        for number in sorted({int(number) for number in numbers if number} - done):
+            asked = self._asked[number]
+            self._take(asked.number, asked.conditions, None, "not acquired", recorded=False)
+
+    def _chosen(self, point: Mapping[str, Any]) -> dict[str, float]:
+        """Give the conditions that somebody else chose, if they are inside all limits."""
+        conditions = {v: _number(point, v) for v in self.problem.variables}
+        self.space.to_box(conditions)
+        return conditions
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
         """Give the best feasible experiment, or the best by merit while none is feasible.
@@ -307,7 +337,7 @@ class Agent:
         list of (number, conditions, fractions)
             One, or none while nothing has been measured.
         """
-        best = self.best(feasible=True) or self.best()
+        best = self.leader()
         if best is None:
             return []
         found = self.conclusions[best[0]]
@@ -341,6 +371,7 @@ class Agent:
             "conclusions": [
                 asdict(c) | {"F": c.F.tolist(), "F_sd": c.F_sd.tolist()} for c in self.conclusions
             ],
+            "improved": self._improved,
             "optimiser": self.optimiser.state(),
         }
 
@@ -358,6 +389,7 @@ class Agent:
         self._queue = deque(Suggestion(**s) for s in state["queue"])
         self._asked = {s["number"]: Suggestion(**s) for s in state["asked"]}
         self.conclusions += [Conclusion.from_dict(c) for c in state["conclusions"]]
+        self._improved = state["improved"]
         self.optimiser = restored(self.problem, state["optimiser"])
         return self
 
@@ -405,11 +437,11 @@ class Agent:
         if stop.verdict and not waiting and (verdict := self.verdict()) is not None:
             return verdict.sentence([window.text for window in self.problem.windows])
         if stop.patience is not None:
-            leader = best or self.best()
-            since = done - (leader[0] + 1 if leader else 0)
+            since = done - self._improved
             if since >= stop.patience:
-                which = f" since experiment {leader[0] + 1}, the best" if leader else ""
-                return f"no improvement in {since} experiments{which}"
+                last = self.conclusions[self._improved - 1].number if self._improved else None
+                which = f" since experiment {last}, the last to be the best" if last else ""
+                return f"no improvement in {since} experiment{'s' * (since > 1)}{which}"
         if done >= budget:
             return f"budget: {done} of {budget} experiments done"
         return None
@@ -417,6 +449,10 @@ class Agent:
     def verdict(self) -> Verdict | None:
         """Give the optimiser's verdict on whether going on is of use, with its evidence."""
         return self.optimiser.verdict() if isinstance(self.optimiser, Snobfit) else None
+
+    def leader(self) -> tuple[int, Best] | None:
+        """Give the best feasible experiment, or the best by merit while none is feasible."""
+        return self.best(feasible=True) or self.best()
 
     def best(self, feasible: bool = False) -> tuple[int, Best] | None:
         """Give the best experiment so far, as the optimiser judges: not the luckiest noise.
@@ -444,3 +480,13 @@ class Agent:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""
         state = json.dumps(self.optimiser.state(), sort_keys=True)
         return hashlib.sha256(state.encode()).hexdigest()[:16]
+
+
+def _number(point: Mapping[str, Any], name: str) -> float:
+    """Read a number that somebody else gave."""
+    try:
+        return float(point[name])
+    except KeyError:
+        raise ValueError(f"{name} is missing; give it a number, NaN if it failed") from None
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {point[name]!r} is no number") from None

@@ -43,9 +43,9 @@ def decision(agent: "Agent") -> dict[str, float | str]:
         "violated": agent.problem.violated(last.F) if last.valid else "",
         "why": last.why,
         "flags": "; ".join(last.flags),
-        "best": float(best[0] + 1) if best else math.nan,
+        "best": float(agent.conclusions[best[0]].number) if best else math.nan,
         "best_probability": best[1].probability_feasible if best else math.nan,
-        "best_feasible": float(feasible[0] + 1) if feasible else math.nan,
+        "best_feasible": float(agent.conclusions[feasible[0]].number) if feasible else math.nan,
         "best_feasible_probability": feasible[1].probability_feasible if feasible else math.nan,
         "digest": agent.digest(),
     }

@@ -301,13 +301,15 @@ class Problem(Part):
                 return f"{name} is missing from the conditions"
             if not _inside(conditions[name], *variable.range):
                 lower, upper = variable.range
-                value = f"{conditions[name]:.6g} {variable.unit}".rstrip()
+                edge = lower if conditions[name] < lower else upper
+                value = f"{_apart(conditions[name], edge, 6)} {variable.unit}".rstrip()
                 return f"{name} = {value} is outside its range [{lower:g}, {upper:g}]"
         values = {**self.fixed, **conditions}
         for name, limit in self.limits.items():
             number = limit.expression(values)
             if not _inside(number, limit.lower, limit.upper):
-                value = f"{number:.6g} {limit.unit}".rstrip()
+                edge = limit.lower if number < limit.lower else limit.upper
+                value = f"{_apart(number, edge, 6)} {limit.unit}".rstrip()
                 return (
                     f"{name}: {limit.of} = {value} is outside the limits "
                     f"[{limit.lower:g}, {limit.upper:g}]"
@@ -339,9 +341,9 @@ def built_in() -> list[str]:
     return sorted(path.stem for path in _BUILT_IN.glob("*.toml"))
 
 
-def _apart(number: float, edge: float) -> str:
-    """Write a number with three digits, or as many more as tell it from the edge."""
-    texts = (f"{number:.{digits}g}" for digits in range(3, 17))
+def _apart(number: float, edge: float, least: int = 3) -> str:
+    """Write a number with the least digits, or as many more as tell it from the edge."""
+    texts = (f"{number:.{digits}g}" for digits in range(least, 17))
     return next((text for text in texts if float(text) != edge), repr(number))
 
 

@@ -188,7 +188,7 @@ class Stop(Part):
     goal : float, optional
         Stop at a feasible point whose goal, as the user states it, is at least this good.
     patience : int, optional
-        Stop after so many experiments without improvement.
+        Stop after so many experiments since the last that was the best so far.
     verdict : bool
         Stop when the optimiser is sure that going on is of no use: the windows cannot all be met,
         or no improvement beyond the noise is to be expected.

@@ -32,6 +32,7 @@ from scipy.spatial import cKDTree
 
 from .merit import FAILED, Windows, reference, soft_merit
 from .snobfit import Best, Snobfit, Window
+from .snobfit.table import one, whole
 
 Floats = NDArray[np.float64]
 
@@ -48,6 +49,7 @@ WHY = {
     5: "class 5: SQSnobFit fills a gap between the points",
 }
 FILLED = "class 5: fills a gap between the points, for SQSnobFit gave none"
+REPEATED = "replicate: no place was found in the box at this resolution"
 
 SEARCHES = 200_000
 """After so many searches for a box, a call of the package will not come back."""
@@ -102,8 +104,7 @@ class SQSnobFit:
 
     def ask(self, n: int) -> Floats:
         """Choose the next n points; see `Snobfit.ask`."""
-        if n < 1:
-            raise ValueError(f"ask for at least 1 point, not {n}")
+        n = whole(n)
         known = self._known()
         places, whys = self._request(known, n)
         taken = [*known[:, :-2], *((self._asked[self._pending] - self.lower) / self._span)]
@@ -114,8 +115,7 @@ class SQSnobFit:
             if len(chosen) < n and not any(near):
                 chosen.append(y)
                 reasons.append(why)
-        self._fill(chosen, taken, n)
-        reasons += [FILLED] * (n - len(reasons))
+        reasons += self._fill(chosen, taken, known, n)
         x = np.clip(self.lower + np.array(chosen) * self._span, self.lower, self.upper)
         self._pending += range(len(self._whys), len(self._whys) + n)
         self._asked = np.vstack([self._asked, x])
@@ -135,7 +135,7 @@ class SQSnobFit:
         """Take in results; see `Snobfit.tell`. Uncertainties of F are not used."""
         self._book.tell(x, f, F, df, dF)  # refuses what makes no sense
         goal = np.atleast_1d(np.asarray(f, dtype=float))
-        points = np.asarray(x, dtype=float).reshape(len(goal), -1)
+        points = np.asarray(x, dtype=float).reshape(len(goal), self.lower.size)
         blank = np.full((len(goal), len(self.windows)), np.nan)
         properties = blank if F is None else np.asarray(F, dtype=float)
         error = np.broadcast_to(np.asarray(EXACT if df is None else df, dtype=float), goal.shape)
@@ -153,7 +153,7 @@ class SQSnobFit:
 
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for: its SNOBFIT class in words."""
-        position = np.asarray(x, dtype=float).reshape(self.lower.shape)
+        position = one(x, self.lower.size)
         gap = np.abs(self._asked - position) < self._book.resolution
         asked = np.flatnonzero(gap.all(axis=1))
         return self._whys[asked[-1]] if asked.size else "given: not asked for by the optimiser"
@@ -180,6 +180,11 @@ class SQSnobFit:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Continue from a `state`: the next ask is the one that the original would have given."""
+        if (state.get("schema"), state.get("engine")) != (1, "sqsnobfit"):
+            raise ValueError(
+                "the state is not one of SQSnobFit of this version; start a new optimiser and tell "
+                "it the old results"
+            )
         book = state["book"]
         self = cls(
             book["lower"],
@@ -295,13 +300,30 @@ class SQSnobFit:
                 inner._im_storage, tools._randstate, inner.find = before  # noqa: SLF001
         return np.asarray(request, dtype=float).reshape(-1, dim + 2)
 
-    def _fill(self, chosen: list[Floats], taken: Sequence[Floats], n: int) -> None:
-        """Add, again and again, the random candidate farthest from all others."""
+    def _fill(
+        self, chosen: list[Floats], taken: Sequence[Floats], known: Floats, n: int
+    ) -> list[str]:
+        """Add, again and again, the random candidate farthest from all others; say why.
+
+        Where none of many is free, the best points are asked again.
+        """
+        whys: list[str] = []
+        best = list(known[np.argsort(known[:, -2], kind="stable"), :-2]) or list(taken)
         while len(chosen) < n:
-            y = self._rng.random((200, self.lower.size))
             others = np.array([*taken, *chosen])
-            distance = cKDTree(others / self._gap).query(y / self._gap)[0] if len(others) else [1.0]
-            chosen.append(y[int(np.argmax(distance))])
+            for count in (200, 20_000):
+                y = self._rng.random((count, self.lower.size))
+                distance: Floats = np.ones(count)
+                if len(others):
+                    tree = cKDTree(others / self._gap)
+                    distance = np.asarray(tree.query(y / self._gap, p=np.inf)[0])
+                if distance.max() >= 1.0:
+                    break
+            free = distance.max() >= 1.0
+            again = best or list(others)
+            chosen.append(y[distance.argmax()] if free else again[len(whys) % len(again)])
+            whys.append(FILLED if free else REPEATED)
+        return whys
 
 
 def _package() -> ModuleType:

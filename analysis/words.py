@@ -65,6 +65,14 @@ def _lines(
         yield f"Stop at a feasible point with {problem.goal.text} {side} {problem.stop.goal:g}."
     if problem.stop.patience is not None:
         yield f"Stop after {problem.stop.patience} experiments without improvement."
+    if problem.stop.verdict and (optimiser.engine, optimiser.model) == ("snobfit", "composite"):
+        yield (
+            "Ends early if the windows cannot all be met, or once no improvement beyond the noise "
+            "is to be expected (stop.verdict = false: goes on)."
+            if problem.windows
+            else "Ends early once no improvement beyond the noise is to be expected "
+            "(stop.verdict = false: goes on)."
+        )
     if hours is not None:
         yield f"Takes at worst {hours:.1f} h."
     if volumes:

@@ -25,7 +25,7 @@ from .local import constrained_minima
 from .ranking import Window, as_windows, current_scale, rank, within
 from .scales import Coordinates, Measured
 from .search import Search, propose
-from .table import LARGEST, Points, Table, numbers
+from .table import LARGEST, Points, Table, numbers, one, whole
 from .verdict import Verdict, give
 
 __all__ = ["Best", "Measured", "Snobfit", "Verdict", "Window"]
@@ -156,9 +156,7 @@ class Snobfit:
             asked for and not told yet. Only if the box holds no further place, the best points are
             asked again, and `why` says so.
         """
-        if isinstance(n, bool) or not isinstance(n, SupportsIndex) or n < 1:
-            raise ValueError(f"ask for whole points, at least 1 point, not {n!r}")
-        n = int(n)
+        n = whole(n)
         known, resolution = self._known(), self.resolution / self._span
         surrogate, leads, notes = self._surrogate(), None, dict[bytes, str]()
         if surrogate is not None:
@@ -196,7 +194,8 @@ class Snobfit:
             Conditions as asked for, or others. A row within the resolution of a point asked for
             answers it; rows outside the box are used too.
         f : (k,) array_like
-            Goals; NaN, or infinite, for a failed experiment, which only keeps later points away.
+            Goals; NaN or infinite for a failed experiment, which only keeps later points away. A
+            row with a number beyond 1e100 to be modelled counts as failed, too.
         F : (k, m) array_like, optional
             Windowed properties; a row with one that is not finite counts as failed.
         df, dF : (k,) and (k, m) array_like, optional
@@ -255,10 +254,7 @@ class Snobfit:
 
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for last: its SNOBFIT class in words, the window it probes."""
-        position = numbers("x", x)
-        if position.size != self.lower.size:
-            raise ValueError(f"x must be one point of {self.lower.size} numbers, not {x!r}")
-        position = position.reshape(self.lower.shape)
+        position = one(x, self.lower.size)
         asked = np.flatnonzero((np.abs(self._asked - position) < self.resolution).all(axis=1))
         if not asked.size:
             return "given: not asked for by the optimiser"

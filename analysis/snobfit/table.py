@@ -1,6 +1,7 @@
 """What was told: every row as it came, and the distinct points with repeats averaged."""
 
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -127,7 +128,9 @@ class Table:
                 f"df, dF or dy is negative in row {row}, {errors[row, column]:g}; an uncertainty "
                 "is above 0, or NaN if unknown"
             )
-        failed = ~np.isfinite(values).all(axis=1)
+        # the goal alone is only compared, so that it may be of any size
+        told = np.where(np.abs(values) > LARGEST, np.nan, values) if m + q else values
+        failed = ~np.isfinite(told).all(axis=1)
         values[failed] = np.nan
         errors[failed] = 0.0
         errors[np.isnan(errors)] = 0.0
@@ -136,8 +139,7 @@ class Table:
                 f"df, dF or dy is infinite in row {_first_bad(errors)}; tell NaN as f of an "
                 "experiment that says nothing"
             )
-        # the goal alone is only compared, so that it may be of any size
-        _refuse_huge(np.hstack([points, values if m + q else values[:, 1:], errors]))
+        _refuse_huge(np.hstack([points, errors]))
         return points, values, errors
 
     def append(self, x: Floats, values: Floats, errors: Floats) -> None:
@@ -198,6 +200,21 @@ def numbers(name: str, given: ArrayLike) -> Floats:
         raise ValueError(
             f"{name} must be numbers, in rows of the same length, not {given!r}"
         ) from None
+
+
+def one(x: ArrayLike, dim: int) -> Floats:
+    """Make a point (dim,) of what a caller gave."""
+    position = numbers("x", x)
+    if position.size != dim:
+        raise ValueError(f"x must be one point of {dim} numbers, not {x!r}")
+    return position.reshape(dim)
+
+
+def whole(n: int) -> int:
+    """Check how many points a caller asks for."""
+    if isinstance(n, bool) or not isinstance(n, SupportsIndex) or n < 1:
+        raise ValueError(f"ask for whole points, at least 1 point, not {n!r}")
+    return int(n)
 
 
 def _expect(name: str, array: Floats, shape: tuple[int, ...]) -> None:

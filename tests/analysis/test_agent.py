@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from reactune.analysis.agent import Agent
+from reactune.analysis.decision import decision
 from tests.benchmarks.lab import METHOD, Lab, stated
 
 
@@ -28,17 +29,93 @@ def test_windows_that_cannot_be_met_end_a_campaign_by_their_names() -> None:
     assert agent.get_best_points()[0][0] == agent.best()[0] + 1  # type: ignore[index]
 
 
-def test_patience_ends_a_campaign_and_names_the_best() -> None:
-    agent = campaign("walker-ii", 4, stop={"verdict": False, "patience": 1000})
-    best = agent.best(feasible=True)
-    assert best is not None
-    since = len(agent.conclusions) - best[0] - 1
-    patient = Agent(stated("walker-ii", stop={"verdict": False, "patience": since}), METHOD, seed=1)
-    again = Lab(1).campaign(patient, 28).agent
-    assert again.should_stop() == (
-        True,
-        f"no improvement in {since} experiments since experiment {best[0] + 1}, the best",
+def outcome(number: int, X3: float = 0.02) -> dict[str, float]:
+    return {"_id": number, "X0": 0.05, "X1": 0.6, "X2": 0.35 - X3, "X3": X3}
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_patience_counts_from_the_last_that_was_the_best(seed: int) -> None:
+    """The model may return to an older one; that takes nothing from those named meanwhile."""
+    problem, last = stated("walker-ii", stop={"verdict": False, "patience": 8}), 0
+    lab, agent = Lab(seed), Agent(problem, METHOD, seed=seed)
+    while not agent.should_stop()[0]:
+        agent.ingest(lab.measure(agent.suggest()))
+        if (best := agent.leader()) is not None:
+            last = max(last, best[0] + 1)
+    assert len(agent.conclusions) == last + 8
+    assert agent.should_stop()[1] == (
+        f"no improvement in 8 experiments since experiment {last}, the last to be the best"
     )
+    again = Agent.from_state(agent.state())
+    assert again.should_stop() == agent.should_stop()
+
+
+def test_experiments_keep_their_numbers_in_whatever_order_they_are_told() -> None:
+    agent = Agent(stated("walker-ii", stop={"patience": 2, "verdict": False}), METHOD, seed=1)
+    agent.suggest(3)
+    agent.ingest([outcome(3, 0.01), outcome(1, 0.04), outcome(2, 0.05)])
+    said = decision(agent)
+    assert said["best"] == agent.get_best_points()[0][0]
+    assert "since experiment 3," in str(agent.should_stop()[1])
+    asked = dict(agent.conclusions[1].conditions)
+    data = {f"asked_{name}": value for name, value in asked.items()}
+    assert agent.conclude({"number": 1, "valid": 0.0, "reason": "", **data}).number == 1
+
+
+def test_every_suggestion_has_a_number_of_its_own() -> None:
+    agent = Agent(stated("walker-ii"), METHOD, seed=1)
+    assert agent.ask() is not None
+    (given,) = agent.register_suggestions(
+        [{"temperature": 120, "flow_c60": 40, "flow_sultine": 40}]
+    )
+    numbers = [1, given["_id"], *(s["_id"] for s in agent.suggest(10))]
+    assert len(set(numbers)) == 12
+
+
+@pytest.mark.parametrize(
+    ("conditions", "text"),
+    [
+        ({"temperature": 90, "flow_c60": 40, "flow_sultine": 40}, "temperature = 90 degC is outs"),
+        ({"temperature": 120, "flow_c60": 20, "flow_sultine": 80}, r"= 4 is outside the limits"),
+        ({"temperature": 120, "flow_c60": 40}, "flow_sultine is missing"),
+        ({"temperature": 150.0001, "flow_c60": 40, "flow_sultine": 40}, "temperature = 150.0001"),
+    ],
+)
+def test_first_conditions_outside_the_limits_are_never_asked(
+    conditions: dict[str, float], text: str
+) -> None:
+    with pytest.raises(ValueError, match=text):
+        Agent(stated("walker-ii"), METHOD, first=[conditions])
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"X3": None}, "X3 = None is no number"),
+        ({"X3": "much"}, "X3 = 'much' is no number"),
+        ({"X0_sd": -1e-9}, "X0_sd = -1e-09 is no standard deviation"),
+        ({"X0_sd": math.inf}, "X0_sd = inf is no standard deviation"),
+        ({"_id": [1]}, r"_id \[1\] is no suggestion of this agent"),
+    ],
+)
+def test_an_outcome_that_is_none_changes_nothing(change: dict[str, object], text: str) -> None:
+    agent = Agent(stated("walker-ii"), METHOD, seed=1)
+    agent.suggest(2)
+    with pytest.raises(ValueError, match=text):
+        agent.ingest([outcome(1), {**outcome(2), **change}])
+    assert not agent.conclusions
+    agent.ingest([outcome(1), outcome(2)])
+    assert len(agent.conclusions) == 2
+
+
+def test_a_failure_is_taken_in_once() -> None:
+    agent = Agent(stated("walker-ii"), METHOD, seed=1)
+    (first,) = agent.suggest()
+    agent.register_failures([first, first])
+    agent.register_failures([first])
+    assert [c.number for c in agent.conclusions] == [1]
+    with pytest.raises(ValueError, match="_id 9 is no suggestion of this agent"):
+        agent.register_failures([{"_id": 9}])
 
 
 def test_a_goal_ends_a_campaign_once_an_experiment_that_is_likely_feasible_reaches_it() -> None:

@@ -348,9 +348,18 @@ class TestSQSnobFit:
 
     @pytest.mark.parametrize("resolution", [3.0, 0.5, 1e-9])
     def test_any_resolution(self, resolution: float) -> None:
+        """No two places are nearer than it; where a box has no place left, points are repeated."""
         o = SQSnobFit(LOWER, UPPER, WINDOWS, resolution=resolution, seed=1)
-        x = campaign(o, 5, 8)
-        assert len(np.unique(x, axis=0)) == 40
+        places, repeats = np.zeros((0, 2)), 0
+        for _ in range(5):
+            x = o.ask(8)
+            for row in x:
+                near = (np.abs(places - row) < resolution * (1 - 1e-9)).all(axis=1).any()
+                repeats += int(near)
+                assert not near or any(o.why(row) == sqsnobfit_engine.REPEATED for row in x)
+                places = np.vstack([places, row])
+            told(o, x)
+        assert (repeats > 0) == (resolution == 3.0)
 
     def test_many_points_at_once_are_modelled(self) -> None:
         x = LOWER + np.random.default_rng(1).random((60, 2)) * (UPPER - LOWER)

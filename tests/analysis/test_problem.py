@@ -546,6 +546,8 @@ Never try outside (hard limits):
 Budget: 100 experiments in batches of 7: 14 x 7 + 2.
 Optimiser: snobfit, model composite, p = 0.5.
 Stop at a feasible point with X3 at most 0.005.
+Ends early if the windows cannot all be met, or once no improvement beyond the
+  noise is to be expected (stop.verdict = false: goes on).
 Takes at worst 72.3 h.
 Uses at worst: F_C60 21.5 mL, F_sult 33.2 mL."""
     )

@@ -182,11 +182,16 @@ def test_windows_may_come_as_an_array() -> None:
     assert len(Snobfit([0], [1], np.array([[0, 1, 0.1]])).windows) == 1  # type: ignore[arg-type]
 
 
-def test_numbers_beyond_what_models_can_square_are_refused() -> None:
+def test_numbers_beyond_what_models_can_square_count_as_failed_or_are_refused() -> None:
     o = Snobfit([0], [1], [(0, 1, 0.1)])
-    for x, f, F in ((0.5, 1.7e308, 0.5), (0.5, 1.0, 1e200), (1e200, 1.0, 0.5)):
+    o.tell([[0.2], [0.5], [0.7]], [1.7e308, 1.0, 1.0], [0.5, 1e200, 0.5])
+    best = o.best()
+    assert best is not None
+    assert best.x[0] == 0.7
+    assert len(o.ask(3)) == 3
+    for x, df in ((1e200, 0.1), (0.5, 1e200)):
         with pytest.raises(ValueError, match="is told in row 0; 1e\\+100 is the most"):
-            o.tell([[x]], [f], [F])
+            o.tell([[x]], [1.0], [0.5], [df])
 
 
 def test_one_property_for_many_experiments_is_refused() -> None:
