@@ -151,7 +151,7 @@ class _Model:
         found = []
         for trust in TRUST:
             place = self._minimum(trust, self._edges)
-            if hit(self._outside, place, self._resolution):
+            if self._barred(place):
                 slopes = [np.abs(edge.slope(place - self._centre)) for edge in self._edges]
                 farther = [
                     edge.less(float(slope @ self._resolution))
@@ -160,6 +160,10 @@ class _Model:
                 place = self._minimum(trust, farther)
             found.append(place)
         return found
+
+    def _barred(self, place: Floats) -> bool:
+        """Say whether a place is that of a known point outside the windows."""
+        return hit(self._outside, place, self._resolution)
 
     def _minimum(self, trust: float, edges: list[_Quadratic]) -> Floats:
         low = np.clip(self._centre - trust * self._reach, 0.0, 1.0) - self._centre

@@ -173,6 +173,20 @@ def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
     assert min(np.abs(place - good).max() for place in places) < 0.1
 
 
+def test_the_place_of_a_point_outside_is_left_for_one_farther_inside() -> None:
+    """Minimise |x|^2 with x1 + x2 >= 1: (0.5, 0.5) is known, and outside by less than is seen."""
+    x = np.vstack([[0.4999, 0.4999], 0.3 + 0.5 * np.random.default_rng(2).random((13, 2))])
+    f, F = (x**2).sum(axis=1), x.sum(axis=1, keepdims=True)
+    error, nothing = np.full(14, 1e-8), np.zeros((14, 0))
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
+    windows, resolution = Windows.of([(1.0, math.inf, 0.001)]), np.full(2, 1e-3)
+    assert (F[0] < 1).all()
+    best = int(np.where(F[:, 0] >= 1, f, np.inf).argmin())
+    for place in constrained_minima(x, points, best, windows, resolution)[:3]:
+        assert place.sum() >= 1
+        assert np.abs(place - x[0]).max() >= resolution[0]
+
+
 def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     """The lower minimum is a point already; the other basin's is not."""
     rng = np.random.default_rng(3)

@@ -125,6 +125,10 @@ INGREDIENTS = {
         [(local, "_basins", lambda x, value, resolution: [])],
     ),
     "aim": Ingredient("minima a hair inside: on the edge", [(local, "AIM", 0.0)]),
+    "farther": Ingredient(
+        "minima farther inside where the place is a known point outside",
+        [(local._Model, "_barred", lambda self, place: False)],
+    ),
     "noise": Ingredient(
         "neighbours that show more than noise",
         [(room, "visible", lambda points: 0) for room in (local, composite)],
