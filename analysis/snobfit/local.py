@@ -61,7 +61,9 @@ def constrained_minima(
     windows = with_room(windows)
     model = _Model(x, points, best, windows, resolution)
     found = model.minima()
-    value = priced(points, windows, PRICE * model.multipliers(found[1]))
+    # one alone may not be at an edge that binds: without a price the other centre were far outside
+    worth = np.max([model.multipliers(place) for place in found], axis=0)
+    value = priced(points, windows, PRICE * worth)
     other = int(value.argmin())
     if other != best:
         found += _Model(x, points, other, windows, resolution).minima()
@@ -110,7 +112,8 @@ class _Model:
     ) -> None:
         self._centre, dim = x[centre], x.shape[1]
         self._resolution = resolution
-        self._outside = x[windows.violation(points.F).any(axis=1)]
+        # with noise, outside is not certain
+        self._outside = x[points.exact & windows.violation(points.F).any(axis=1)]
         near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
         nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
         # among points that differ by noise alone, there is no slope to see
