@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -276,8 +276,9 @@ class Agent:
         done = {c.number for c in self.conclusions}
         outcomes = []
         for point in points:
-            number = point.get("_id")
-            asked = self._asked.get(number) if isinstance(number, int) else None
+            number: Any = point.get("_id")
+            known = isinstance(number, Hashable) and number in self._asked
+            asked = self._asked[number] if known else None
             if asked is not None and asked.number in done:
                 raise ValueError(f"suggestion {asked.number} has its outcome already")
             if asked is not None:
@@ -315,11 +316,13 @@ class Agent:
         ValueError
             If one is no suggestion of this agent; then none is taken in.
         """
-        numbers = [suggestion.get("_id") for suggestion in suggestions]
-        if nobody := [number for number in numbers if number not in self._asked]:
-            raise ValueError(f"_id {nobody[0]!r} is no suggestion of this agent")
+        numbers: list[int] = []
+        for number in (suggestion.get("_id") for suggestion in suggestions):
+            if not isinstance(number, Hashable) or number not in self._asked:
+                raise ValueError(f"_id {number!r} is no suggestion of this agent")
+            numbers.append(number)
         done = {c.number for c in self.conclusions}
-        for number in sorted({int(number) for number in numbers if number} - done):
+        for number in sorted(set(numbers) - done):
             asked = self._asked[number]
             self._take(asked.number, asked.conditions, None, "not acquired", recorded=False)
 

@@ -66,11 +66,9 @@ def _lines(
     if problem.stop.patience is not None:
         yield f"Stop after {problem.stop.patience} experiments without improvement."
     if problem.stop.verdict and (optimiser.engine, optimiser.model) == ("snobfit", "composite"):
+        unmet = "if the windows cannot all be met, or " if problem.windows else ""
         yield (
-            "Ends early if the windows cannot all be met, or once no improvement beyond the noise "
-            "is to be expected (stop.verdict = false: goes on)."
-            if problem.windows
-            else "Ends early once no improvement beyond the noise is to be expected "
+            f"Ends early {unmet}once no improvement beyond the noise is to be expected "
             "(stop.verdict = false: goes on)."
         )
     if hours is not None:

@@ -61,9 +61,7 @@ def constrained_minima(
     windows = with_room(windows)
     model = _Model(x, points, best, windows, resolution)
     found = model.minima()
-    # one alone may not be at an edge that binds: without a price the other centre were far outside
-    worth = np.max([model.multipliers(place) for place in found], axis=0)
-    value = priced(points, windows, PRICE * worth)
+    value = priced(points, windows, PRICE * _worth(model, found))
     other = int(value.argmin())
     if other != best:
         found += _Model(x, points, other, windows, resolution).minima()
@@ -77,6 +75,19 @@ def constrained_minima(
             if not over():
                 break
     return found
+
+
+def _worth(model: "_Model", found: list[Floats]) -> Floats:
+    """Give the largest multiplier of each property, (m,), at the minima of a model.
+
+    At one alone an edge may not bind: without a price the other centre would be far outside.
+    """
+    return np.asarray(np.max([model.multipliers(place) for place in found], axis=0))
+
+
+def _units(low: Floats, high: Floats) -> Floats:
+    """Give units in which SLSQP, with its absolute tolerances, sees variables of order 1."""
+    return np.where(high > low, high - low, 1.0)
 
 
 def _basins(x: Floats, value: Floats, resolution: Floats) -> NDArray[np.intp]:
@@ -194,7 +205,7 @@ class _Model:
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:
     """Minimise the goal where all edges leave room, from a few starts; else the lack of room."""
-    unit = np.where(high > low, high - low, 1.0)  # SLSQP wants variables of the order of 1
+    unit = _units(low, high)
     start = np.clip(np.zeros_like(low), low, high)
     best, least = start, np.inf
 
