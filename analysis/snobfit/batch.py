@@ -210,7 +210,7 @@ def _minimise_quadratic(
     model expects no decrease worth a point there is none, and the answer is False.
     """
     centre = basis.centre
-    gradient, hessian = basis.fit(f, df)
+    _, gradient, hessian = basis.fit(f, df)
 
     def downhill(trust: float) -> Floats:
         low = np.clip(centre - trust * reach, 0.0, 1.0)

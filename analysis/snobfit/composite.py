@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..merit import Windows, f_star
 from .gp import NOISE, GaussianProcess
+from .nearness import weights
 from .ranking import within
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, visible, with_room
@@ -220,13 +221,15 @@ def _rows(
     if around is None and len(rows) <= MOST:
         return rows
     cube = coordinates.to_cube(points.x[rows])
+    weight = np.ones(cube.shape[1])
     if around is not None:
         centre = int(np.searchsorted(rows, around))
+        weight = weights(cube, points.take(rows), centre, windows)
     else:
         # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
         rank = merit[rows] if measured else order(points.take(rows), windows)
         centre = int(rank.argmin())
-    distance = ((cube - cube[centre]) ** 2).sum(axis=1)
+    distance = ((weight * (cube - cube[centre])) ** 2).sum(axis=1)
     rows = rows[np.argsort(distance, kind="stable")[:MOST]]
     if around is not None:
         dim = cube.shape[1]

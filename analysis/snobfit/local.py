@@ -4,12 +4,13 @@ All share one least-squares basis. Their constrained problem, solved in trust bo
 class 1 where goal and properties themselves are modelled: exact where these are quadratics, and as
 local as the points are where a global model is not good enough.
 
-There are two centres. The best point alone would have to stay inside the windows on the way, and
+There is a second centre. The best point alone would have to stay inside the windows on the way, and
 along a curved edge this allows tiny steps only. So what a violation costs is read from the model
 (Lagrange multipliers), and the other centre is the best at that price: an l1 penalty, as of
 sequential quadratic programming (Nocedal & Wright, Numerical Optimization, 2006, chapter 18).
-Where neither has a minimum that is not known yet, and what is known is exact, the search is over,
-and the next basin at that price has its turn. With noise, further points there are of use.
+Where what is known is exact, and one of these two is the other or its minima are all known, the
+search there is over, and the next basin at that price has its turn. With noise, most bottoms of
+basins are chance.
 """
 
 from collections.abc import Callable
@@ -20,7 +21,8 @@ from scipy.optimize import minimize, nnls
 
 from ..merit import Windows
 from .models import QuadraticBasis, hit, neighbours
-from .shaping import CURBED, priced, tamed, visible, with_room
+from .nearness import nearest, weights
+from .shaping import CURBED, priced, tamed, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -55,24 +57,17 @@ def constrained_minima(
     Returns
     -------
     list of (d,) array
-        Places in the unit box, those around the best point first; of the next basin instead where
-        the search there is over.
+        Places in the unit box, those around the best point first.
     """
     windows = with_room(windows)
     model = _Model(x, points, best, windows, resolution)
     found = model.minima()
     value = priced(points, windows, PRICE * _worth(model, found))
-    other = int(value.argmin())
-    if other != best:
-        found += _Model(x, points, other, windows, resolution).minima()
-
-    def over() -> bool:
-        return all(hit(x, place, resolution) for place in found)
-
-    if points.exact and over():
-        for centre in _basins(x, value, resolution):
-            found = _Model(x, points, centre, windows, resolution).minima()
-            if not over():
+    for centre in _bottoms(x, value, resolution) if points.exact else [value.argmin()]:
+        if centre != best:
+            more = _Model(x, points, int(centre), windows, resolution).minima()
+            found += more
+            if not all(hit(x, place, resolution) for place in more):
                 break
     return found
 
@@ -90,11 +85,11 @@ def _units(low: Floats, high: Floats) -> Floats:
     return np.where(high > low, high - low, 1.0)
 
 
-def _basins(x: Floats, value: Floats, resolution: Floats) -> NDArray[np.intp]:
-    """Give the points that are better than their neighbours, the best first, but for the best."""
+def _bottoms(x: Floats, value: Floats, resolution: Floats) -> NDArray[np.intp]:
+    """Give the points that are better than their neighbours, the best first."""
     near = neighbours(x, min(x.shape[1] + 5, len(x) - 1), resolution)
     bottoms = np.flatnonzero(value < value[near].min(axis=1))
-    return bottoms[np.argsort(value[bottoms], kind="stable")][1:]
+    return bottoms[np.argsort(value[bottoms], kind="stable")]
 
 
 class _Quadratic:
@@ -121,38 +116,34 @@ class _Model:
     def __init__(
         self, x: Floats, points: Points, centre: int, windows: Windows, resolution: Floats
     ) -> None:
-        self._centre, dim = x[centre], x.shape[1]
-        self._resolution = resolution
+        self._centre, self._resolution = x[centre], resolution
         # with noise, outside is not certain
         self._outside = x[points.exact & windows.violation(points.F).any(axis=1)]
-        near = neighbours(x, min(dim + 5, len(x) - 1), resolution)[centre]
-        nearest = np.argsort(((x - x[centre]) ** 2).sum(axis=1), kind="stable")
-        # among points that differ by noise alone, there is no slope to see
-        if (seen := visible(points.take(nearest[: 3 * dim * (dim + 3)]))) > len(near):
-            near = nearest[1:seen]
+        weight = weights(x, points, centre, windows)
+        near = neighbours(x * weight, min(x.shape[1] + 5, len(x) - 1), resolution * weight)[centre]
+        rows, few = nearest(x * weight, points, centre)
+        if few > len(near):
+            near = rows[1 : few + 1]
         self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
-        count = max(dim * (dim + 3), len(near))
-        rows = np.union1d(nearest[: count + 1], near)
         points = tamed(points.take(rows), windows, *CURBED)
-        near, centre = np.searchsorted(rows, near), int(np.searchsorted(rows, centre))
-        basis = QuadraticBasis(x[rows], centre, count)
+        basis = QuadraticBasis(x[rows], 0, len(rows) - 1)
         # everything in units of its range among the neighbours
-        self._unit = float(np.ptp(points.f[near])) or 1.0
-        goal = basis.fit(points.f / self._unit, points.df / self._unit)
-        self._goal = _Quadratic(points.f[centre] / self._unit, *goal)
+        self._unit = float(np.ptp(points.f[: few + 1])) or 1.0
+        rise, *bends = basis.fit(points.f / self._unit, points.df / self._unit)
+        self._goal = _Quadratic(points.f[0] / self._unit + rise, *bends)
         self._edges: list[_Quadratic] = []
         self._owners: list[int] = []
-        self._spans: Floats = np.ptp(points.F[near], axis=0)
+        self._spans: Floats = np.ptp(points.F[: few + 1], axis=0)
         self._spans[self._spans == 0] = 1.0
         for i, span in enumerate(self._spans):
-            gradient, hessian = basis.fit(points.F[:, i] / span, points.dF[:, i] / span)
+            rise, gradient, hessian = basis.fit(points.F[:, i] / span, points.dF[:, i] / span)
             for sign, edge, tolerance in (
                 (1.0, windows.lower[i], windows.below[i]),
                 (-1.0, windows.upper[i], windows.above[i]),
             ):
                 if np.isfinite(edge):
                     margin = AIM * min(span, tolerance)
-                    room = (sign * (points.F[centre, i] - edge) - margin) / span
+                    room = sign * ((points.F[0, i] - edge) / span + rise) - margin / span
                     self._edges.append(_Quadratic(room, sign * gradient, sign * hessian))
                     self._owners.append(i)
 

@@ -139,7 +139,7 @@ class QuadraticBasis:
         products = steps[:, i] * steps[:, j] * np.where(i == j, 0.5, 1.0)
         self._design = np.hstack([np.ones((count + 1, 1)), steps, products])
 
-    def fit(self, f: Floats, df: Floats) -> tuple[Floats, Floats]:
+    def fit(self, f: Floats, df: Floats) -> tuple[float, Floats, Floats]:
         """Fit ``f_k = c + g s_k + s_k G s_k / 2`` with errors ``sqrt(df_k^2 + (e r_k^3)^2)``.
 
         r is the distance from the centre in the metric of the cloud; e, the size of the third-order
@@ -154,6 +154,8 @@ class QuadraticBasis:
 
         Returns
         -------
+        constant : float
+            Value at the centre that the fit expects, less the one that was measured.
         gradient : (d,) array
         hessian : (d, d) array
         """
@@ -168,7 +170,7 @@ class QuadraticBasis:
         dim = int(i[-1]) + 1
         hessian = np.zeros((dim, dim))
         hessian[i, j] = hessian[j, i] = coefficients[1 + dim :]
-        return coefficients[1 : 1 + dim], hessian
+        return float(coefficients[0]), coefficients[1 : 1 + dim], hessian
 
     def _solve(self, rise: Floats, error: Floats) -> Floats:
         """Weighted least squares, columns scaled; of least norm where the points do not suffice."""

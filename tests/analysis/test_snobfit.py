@@ -586,7 +586,8 @@ def test_models_reproduce_what_they_can_express() -> None:
     g, h = rng.standard_normal(4), a + a.T
     f = x @ g + 0.5 * np.einsum("ni,ij,nj->n", x, h, x)
     exact = np.full(60, 1e-8)
-    gradient, hessian = QuadraticBasis(x, 7).fit(f, exact)
+    constant, gradient, hessian = QuadraticBasis(x, 7).fit(f, exact)
+    assert constant == pytest.approx(0.0, abs=1e-6)
     np.testing.assert_allclose(hessian, h, atol=1e-6)
     np.testing.assert_allclose(gradient, g + h @ x[7], atol=1e-6)
     resolution = np.full(4, 1e-3)

@@ -15,6 +15,7 @@ from reactune.analysis.problem import Problem
 from reactune.analysis.snobfit import Measured, Snobfit
 from reactune.analysis.snobfit.gp import GaussianProcess
 from reactune.analysis.snobfit.local import AIM, constrained_minima
+from reactune.analysis.snobfit.nearness import LEAST, weights
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
 from reactune.analysis.snobfit.table import Points
 from reactune.analysis.space import Space
@@ -157,6 +158,35 @@ def test_local_quadratics_solve_a_quadratic_problem_in_one_step() -> None:
     np.testing.assert_allclose(place, 0.5 + AIM * 0.01 / 2, atol=1e-6)
 
 
+def test_with_noise_a_minimum_is_where_the_edge_is_expected() -> None:
+    """Minimise x1 where it is above 0.5: the best point measured 0.2 too much by chance."""
+    x = np.vstack([[0.45, 0.5], np.random.default_rng(2).random((40, 2))])
+    F = x[:, :1].copy()
+    F[0] += 0.2
+    error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
+    points = Points(x, x[:, 0], error, F, np.full(F.shape, 0.1), nothing, nothing, exact=False)
+    windows = Windows.of([(0.5, math.inf, 0.1)])
+    place = constrained_minima(x, points, 0, windows, np.full(2, 1e-5))[0]
+    assert place[0] == pytest.approx(0.5, abs=0.05)
+
+
+@given(seed=st.integers(0, 10**6), factor=st.sampled_from([0.01, 1.0, 100.0]))
+def test_near_is_what_goal_and_properties_see(seed: int, factor: float) -> None:
+    """The weight of a coordinate goes with its effect, and with the inverse of its unit."""
+    rng = np.random.default_rng(seed)
+    x = rng.random((19, 3))
+    error, nothing = np.full(19, 1e-8), np.zeros((19, 0))
+    f, F = 10 * x[:, 0] + 0.3 * x[:, 1], (x[:, 0] - 3 * x[:, 1])[:, None]
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
+    windows = Windows.of([(0.0, math.inf, 0.01)])
+    weight = weights(x, points, 0, windows)
+    assert weight.max() == 1.0
+    assert weight[2] == LEAST  # nothing depends on it
+    other = weights(x * [factor, 1.0, 1.0], points, 0, windows)
+    # the ranges among the neighbours are part of it, and these are others
+    assert 1 / 4 < other[0] / other[1] * factor / (weight[0] / weight[1]) < 4
+
+
 def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
     """The only point inside is far along the edge; one slightly outside is a better centre."""
     rng = np.random.default_rng(0)
@@ -197,8 +227,9 @@ def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
     points = Points(x, f, error, x[:, :1], error[:, None], nothing, nothing, exact=True)
     windows = Windows.of([(0.0, math.inf, 0.01)])
-    place = constrained_minima(x, points, 0, windows, np.full(2, 1e-3))[0]
-    np.testing.assert_allclose(place, high, atol=1e-3)
+    places = constrained_minima(x, points, 0, windows, np.full(2, 1e-3))
+    np.testing.assert_allclose(places[:3], np.tile(low, (3, 1)), atol=1e-3)
+    np.testing.assert_allclose(places[3], high, atol=1e-3)
 
 
 # -- the optimiser -----------------------------------------------------------------------------

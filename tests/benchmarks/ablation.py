@@ -18,7 +18,17 @@ from unittest.mock import patch
 import numpy as np
 
 from reactune.analysis import engines
-from reactune.analysis.snobfit import Snobfit, batch, composite, local, scales, search, shaping
+from reactune.analysis.snobfit import (
+    Snobfit,
+    batch,
+    composite,
+    local,
+    nearness,
+    scales,
+    search,
+    shaping,
+)
+from reactune.analysis.snobfit.models import QuadraticBasis
 from reactune.analysis.space import Space
 
 from .campaigns import Row
@@ -52,6 +62,15 @@ def _untold(told: Callable[..., None]) -> Callable[..., None]:
     return tell
 
 
+def _as_measured(fit: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a quadratic go through what was measured at its centre."""
+
+    def through(self: QuadraticBasis, *given: Any) -> Any:
+        return 0.0, *fit(self, *given)[1:]
+
+    return through
+
+
 def _by_the_box(best: Callable[..., Any]) -> Callable[..., Any]:
     """Choose what to hand over by the model of the whole box."""
 
@@ -71,6 +90,10 @@ def _same_everywhere(z: Any, noise: float, y: Any, error: Any, *curbed: Any) -> 
 def _near_ones_too(x: Any, f: Any, near: Any) -> Any:
     """Judge a basin by its neighbours however far they are."""
     return f - (f[near].max(axis=1) - f) <= f.min()
+
+
+def _no_weights(x: Any, *given: Any) -> Any:
+    return np.ones(x.shape[1])
 
 
 COMPOSE, HYPERCUBE = engines.composition, batch.latin_hypercube
@@ -122,7 +145,19 @@ INGREDIENTS = {
     ),
     "turn": Ingredient(
         "the next basin once the best is known",
-        [(local, "_basins", lambda x, value, resolution: [])],
+        [(local, "_bottoms", lambda x, value, resolution: [value.argmin()])],
+    ),
+    "nearness": Ingredient(
+        "nearness by what goal and properties see, of local quadratics: in the box",
+        [(local, "weights", _no_weights)],
+    ),
+    "seen": Ingredient(
+        "the same of the judge's neighbourhood", [(composite, "weights", _no_weights)]
+    ),
+    "again": Ingredient("weights read twice: once", [(nearness, "ROUNDS", 1)]),
+    "expected": Ingredient(
+        "quadratics through what is expected at their centre: what was measured",
+        [(QuadraticBasis, "fit", _as_measured(QuadraticBasis.fit))],
     ),
     "aim": Ingredient("minima a hair inside: on the edge", [(local, "AIM", 0.0)]),
     "farther": Ingredient(
