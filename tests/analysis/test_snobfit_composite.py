@@ -15,7 +15,7 @@ from reactune.analysis.problem import Problem
 from reactune.analysis.snobfit import Measured, Snobfit
 from reactune.analysis.snobfit.gp import GaussianProcess
 from reactune.analysis.snobfit.local import AIM, constrained_minima
-from reactune.analysis.snobfit.nearness import LEAST, weights
+from reactune.analysis.snobfit.nearness import LEAST, nearest, weights
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
 from reactune.analysis.snobfit.table import Points
 from reactune.analysis.space import Space
@@ -170,21 +170,20 @@ def test_with_noise_a_minimum_is_where_the_edge_is_expected() -> None:
     assert place[0] == pytest.approx(0.5, abs=0.05)
 
 
-@given(seed=st.integers(0, 10**6), factor=st.sampled_from([0.01, 1.0, 100.0]))
-def test_near_is_what_goal_and_properties_see(seed: int, factor: float) -> None:
-    """The weight of a coordinate goes with its effect, and with the inverse of its unit."""
-    rng = np.random.default_rng(seed)
-    x = rng.random((19, 3))
-    error, nothing = np.full(19, 1e-8), np.zeros((19, 0))
-    f, F = 10 * x[:, 0] + 0.3 * x[:, 1], (x[:, 0] - 3 * x[:, 1])[:, None]
+@given(seed=st.integers(0, 10**6))
+def test_near_is_what_goal_and_properties_see(seed: int) -> None:
+    """One coordinate has a thirtieth of the other's effect, and the third has none."""
+    x = np.random.default_rng(seed).random((40, 3))
+    error, nothing = np.full(40, 1e-8), np.zeros((40, 0))
+    f, F = x @ [10.0, 0.3, 0.0], x @ [[1.0], [-0.03], [0.0]]
     points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
-    windows = Windows.of([(0.0, math.inf, 0.01)])
-    weight = weights(x, points, 0, windows)
-    assert weight.max() == 1.0
-    assert weight[2] == LEAST  # nothing depends on it
-    other = weights(x * [factor, 1.0, 1.0], points, 0, windows)
-    # the ranges among the neighbours are part of it, and these are others
-    assert 1 / 4 < other[0] / other[1] * factor / (weight[0] / weight[1]) < 4
+    weight = weights(x, points, 0, Windows.of([(0.0, math.inf, 0.01)]))
+    np.testing.assert_allclose(weight, [1.0, 0.03, LEAST], rtol=1e-3)
+    rows, few = nearest(x * weight, points, 0)
+    assert rows[0] == 0
+    assert few == 8
+    # among the neighbours, what has an effect differs the least
+    assert np.ptp(x[rows[: few + 1], 0]) < np.ptp(x[:, 0]) / 2
 
 
 def test_local_models_follow_a_curved_edge_from_beside_it() -> None:

@@ -173,7 +173,7 @@ INGREDIENTS = {
     ),
     "noise": Ingredient(
         "neighbours that show more than noise",
-        [(room, "visible", lambda points: 0) for room in (local, composite)],
+        [(room, "visible", lambda points: 0) for room in (nearness, composite)],
     ),
     "judge": Ingredient(
         "a judge of the neighbourhood: the model of the box",
