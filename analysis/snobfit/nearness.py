@@ -49,7 +49,7 @@ def weights(x: Floats, points: Points, centre: int, windows: Windows) -> Floats:
             if span := float(np.ptp(value[: few + 1])):
                 _, gradient, hessian = basis.fit(value / span, error / span)
                 total += ((gradient + steps @ hessian) ** 2).sum(axis=0)
-        if total.max() > 0:
+        if 0.0 < total.max() < np.inf:
             weight = np.maximum(np.sqrt(total / total.max()), LEAST)
     return weight
 
