@@ -77,5 +77,6 @@ def nearest(x: Floats, points: Points, centre: int) -> tuple[NDArray[np.intp], i
     distance = ((x - x[centre]) ** 2).sum(axis=1)
     distance[centre] = -1.0
     order = np.argsort(distance, kind="stable")
+    # among points that differ by noise alone, there is no slope to see
     few = max(dim + 5, visible(points.take(order[: 3 * dim * (dim + 3)])) - 1)
     return order[: max(dim * (dim + 3), few) + 1], min(few, len(x) - 1)
