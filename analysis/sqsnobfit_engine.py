@@ -180,7 +180,8 @@ class SQSnobFit:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Continue from a `state`: the next ask is the one that the original would have given."""
-        if (state.get("schema"), state.get("engine")) != (1, "sqsnobfit"):
+        made_by = isinstance(state, Mapping) and (state.get("schema"), state.get("engine"))
+        if made_by != (1, "sqsnobfit"):
             raise ValueError(
                 "the state is not one of SQSnobFit of this version; start a new optimiser and tell "
                 "it the old results"

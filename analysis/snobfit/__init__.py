@@ -3,8 +3,9 @@
 W. Huyer and A. Neumaier, ACM Trans. Math. Softw. 2008, 35, 9, with the soft constraints of Walker
 et al., React. Chem. Eng. 2017, 2, 785. Rooms: `table` (what was told), `boxes` (branch), `models`
 and `minq` (fit of the merit), `scales`, `gp` and `composite` (fit of goal and windowed properties
-apart), `batch` (the classes of points), `ranking` (as measured), `choice` (what is handed over),
-`verdict`, and here the face.
+apart, in the whole box), `nearness`, `local` and `judge` (the same near the best point), `batch`
+(the classes of points), `search` (those of class 1), `ranking` (as measured), `choice` (what is
+handed over), `verdict`, and here the face.
 
 Boxes and models are rebuilt from the table of results at each ask. So it does not matter in which
 batches the results came, and a changed merit is a new job by itself.
@@ -20,7 +21,8 @@ from numpy.typing import ArrayLike, NDArray
 from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
 from .choice import Best, choose
-from .composite import Surrogate, judge
+from .composite import Surrogate
+from .judge import Judge, judge_best
 from .local import constrained_minima
 from .ranking import Window, as_windows, current_scale, rank, within
 from .scales import Coordinates, Measured
@@ -132,7 +134,7 @@ class Snobfit:
             self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
         )
         self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
-        self._judged: tuple[int, Surrogate | None] | None = None  # the same of the local model
+        self._judged: tuple[int, Judge | None] | None = None  # the same of the local model
         self._asked: Floats = np.zeros((0, self.lower.size))
         self._kinds: list[int] = []
         self._notes: list[str] = []
@@ -234,8 +236,8 @@ class Snobfit:
         """
         points = self._table.points()
 
-        def around(row: int) -> Surrogate:
-            return Surrogate(points, points.f, self._coordinates, self.windows, None, row)
+        def around(row: int) -> Judge:
+            return Judge(points, self._coordinates, self.windows, row)
 
         return choose(
             points,
@@ -297,10 +299,11 @@ class Snobfit:
 
         `measured` is needed again where it was given, since no state holds a function.
         """
-        if state.get("schema") != 1:
+        schema = state.get("schema") if isinstance(state, Mapping) else None
+        if schema != 1:
             raise ValueError(
-                f"the optimiser's state has schema {state.get('schema')!r}, this version reads 1; "
-                "start a new optimiser and tell it the old results"
+                f"the optimiser's state has schema {schema!r}, this version reads 1; start a new "
+                "optimiser and tell it the old results"
             )
         if "measured" not in state:
             raise ValueError(
@@ -382,7 +385,7 @@ class Snobfit:
             self._fitted = len(self._table), fit
         return self._fitted[1]
 
-    def _judge(self) -> Surrogate | None:
+    def _judge(self) -> Judge | Surrogate | None:
         """Give the model that judges the points: of what was measured, or local."""
         if self.model == "merit" or self.measured is not None:
             return self._surrogate()
@@ -391,14 +394,14 @@ class Snobfit:
             f = points.f[points.measured]
             noisy = not points.exact and np.abs(f).max(initial=0.0) < LARGEST
             if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
-                local = judge(points, self._coordinates, self.windows)
+                local = judge_best(points, self._coordinates, self.windows)
             self._judged = len(self._table), local
         return self._judged[1]
 
     def _local(self, resolution: Floats) -> list[Floats]:
         """Places that local quadratics of goal and properties propose, in the unit box."""
         model = self._judge()
-        if model is None or model.around is None:
+        if not isinstance(model, Judge):
             return []
         points = self._table.points()
         best = int(points.measured[: model.around].sum())  # its row among those measured

@@ -11,7 +11,15 @@ from scipy.spatial import cKDTree
 
 from .boxes import Boxes
 from .minq import minimise_quadratic
-from .models import LinearModels, QuadraticBasis, hit, linear_models, neighbours
+from .models import (
+    LinearModels,
+    QuadraticBasis,
+    fitted,
+    hit,
+    linear_models,
+    nearest,
+    neighbours,
+)
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -141,8 +149,8 @@ class Batch:
         if not len(self.occupied):
             return np.ones(len(y), dtype=bool)
         gap = self.resolution * SLACK
-        nearest = cKDTree(self.occupied / gap).query(y / gap, p=np.inf)[0]
-        return np.asarray(nearest >= 1.0)
+        distance = cKDTree(self.occupied / gap).query(y / gap, p=np.inf)[0]
+        return np.asarray(distance >= 1.0)
 
     def sane(self, y: Floats) -> bool:
         """Say whether failures do not forbid y, see `Known.sane`."""
@@ -171,7 +179,8 @@ def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Flo
         rivals = order[1:][(local & promising)[order[1:]]]
         for centre in (int(order[0]), *rivals):
             reach = np.maximum(np.abs(x[near[centre]] - x[centre]).max(axis=0), batch.resolution)
-            if _minimise_quadratic(batch, QuadraticBasis(x, centre), f, df, reach, rng):
+            rows = nearest(x, centre)[: fitted(x.shape[1])]
+            if _minimise_quadratic(batch, x, f, df, rows, reach, rng):
                 break  # else the search there is over, and the next basin has its turn
     share = p * batch.open
     explore = int(share) + int(rng.random() < share - int(share))
@@ -197,20 +206,21 @@ def hopeful(x: Floats, f: Floats, near: Ints) -> Bools:
 
 def _minimise_quadratic(
     batch: Batch,
-    basis: QuadraticBasis,
+    x: Floats,
     f: Floats,
     df: Floats,
+    rows: NDArray[np.intp],
     reach: Floats,
     rng: np.random.Generator,
 ) -> bool:
-    """Add points of class 1: minima of the quadratic model in trust boxes around its centre.
+    """Add points of class 1: minima of the quadratic of some rows in trust boxes around the first.
 
     The paper has one such point. One more for every four places of the batch, from smaller boxes,
     protects against a poor model: a third fewer evaluations on the standard test set. Where the
     model expects no decrease worth a point there is none, and the answer is False.
     """
-    centre = basis.centre
-    _, gradient, hessian = basis.fit(f, df)
+    centre = x[rows[0]]
+    _, gradient, hessian = QuadraticBasis(x[rows]).fit(f[rows], df[rows])
 
     def downhill(trust: float) -> Floats:
         low = np.clip(centre - trust * reach, 0.0, 1.0)

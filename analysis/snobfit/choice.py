@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..merit import Windows
-from .composite import LIKELY, TURNS, Surrogate, with_doubt
+from .composite import LIKELY, Surrogate
+from .judge import TURNS, Judge, with_doubt
 from .ranking import probability_feasible, within
 from .shaping import with_room
 from .table import Points
@@ -50,8 +51,8 @@ def choose(
     merit: Floats,
     windows: Windows,
     scale: tuple[float, float] | None,
-    judge: Surrogate | None,
-    around: Callable[[int], Surrogate],
+    judge: Judge | Surrogate | None,
+    around: Callable[[int], Judge],
     feasible: bool,
 ) -> Best | None:
     """Choose the point that is handed over; None while there is none.
@@ -64,7 +65,7 @@ def choose(
     windows : Windows
     scale : (f0, delta), optional
         Of the merit.
-    judge : Surrogate, optional
+    judge : Judge or Surrogate, optional
         What is known of some of the points; None: what was measured is all there is.
     around : callable
         Makes a judge of the neighbourhood of a point.
@@ -76,7 +77,7 @@ def choose(
     chance = probability_feasible(windows, points.F, points.dF)
     modelled = np.zeros(len(goal), dtype=bool)
 
-    def learn(model: Surrogate) -> None:
+    def learn(model: Judge | Surrogate) -> None:
         new = ~modelled[model.rows]
         rows, outcomes = model.rows[new], model.judged
         chance[rows], goal[rows] = outcomes.inside[new], with_doubt(model)[new]

@@ -9,16 +9,16 @@ right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..merit import Windows, f_star
 from .gp import NOISE, GaussianProcess
-from .nearness import weights
-from .ranking import within
+from .models import nearest
 from .scales import Coordinates, Measured, Smooth
-from .shaping import CURBED, order, room, room_error, tamed, visible, with_room
+from .shaping import CURBED, order, room, room_error, tamed, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -29,15 +29,6 @@ MOST = 120
 
 JUDGES = 768
 """Functions drawn to judge the points already measured."""
-
-DOUBT = 0.5
-"""What a point outside the windows costs when one is handed over, in scatters of a repeat."""
-
-QUIET = 1e-3
-"""Noise beyond the known one that is expected in a neighbourhood, in units of the range there."""
-
-TURNS = 8
-"""Neighbourhoods that are judged until one has a point likely inside."""
 
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
@@ -56,6 +47,13 @@ class Outcomes:
 
     f: Floats
     violation: Floats
+
+    @classmethod
+    def of(cls, f: Floats, F: Floats, windows: Windows) -> Self:
+        """Make them of goals (M, S) and properties (M, S, m)."""
+        violation = np.sqrt((windows.violation(F) ** 2).sum(axis=-1))
+        violation = np.where(np.isfinite(violation + f), violation, 1e3)
+        return cls(np.where(np.isfinite(f), f, 1e300), violation)
 
     def merit(self, scale: tuple[float, float] | None) -> Floats:
         """Give the expected merit of each point, (M,): the penalty alone without f0 and delta."""
@@ -81,9 +79,6 @@ class Surrogate:
     windows : Windows
     measured : Measured or None
         None: goal and properties themselves are modelled.
-    around : int, optional
-        Row of a point; then it is made of the nearest points alone: twice as many as a quadratic
-        has coefficients, or as many as show more than noise.
 
     Attributes
     ----------
@@ -100,27 +95,22 @@ class Surrogate:
         coordinates: Coordinates,
         windows: Windows,
         measured: Measured | None,
-        around: int | None = None,
     ) -> None:
         self.coordinates, self.windows = coordinates, with_room(windows)
-        self.around = around
-        self.rows = rows = _rows(points, merit, coordinates, self.windows, measured, around)
-        points, local = points.take(rows), around is not None
+        self.rows = _rows(points, merit, coordinates, self.windows, measured)
+        points = points.take(self.rows)
         self.z: Floats = coordinates.to_cube(points.x)
-        if local:  # what lengths are expected is meant for points that fill the cube
-            low, span = self.z.min(axis=0), np.ptp(self.z, axis=0)
-            self.z = 2 * (self.z - low) / np.where(span > 0, span, 1.0) - 1
         self._compose = measured.compose if measured else None
         self.composed = measured is not None
         if measured is None:
-            y, error = _columns(points if local else tamed(points, windows))
+            y, error = tamed(points, windows).columns
         else:
             y, error = points.y, points.dy
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         if measured is None:
-            curbed = (part.T for part in _columns(tamed(points, windows, *CURBED)))
+            curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
             self._models = [
-                _likelier(self.z, QUIET if local else NOISE, *column)
+                likelier(self.z, NOISE, *column)
                 for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
@@ -194,10 +184,7 @@ class Surrogate:
         """Compose the drawn values (M, S, k) at z (M, d)."""
         shape = values.shape[:2]
         f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(z, shape[1], axis=0))
-        violation = np.sqrt((self.windows.violation(F) ** 2).sum(axis=-1))
-        violation = np.where(np.isfinite(violation + f), violation, 1e3)
-        f = np.where(np.isfinite(f), f, 1e300)
-        return Outcomes(f.reshape(shape), violation.reshape(shape))
+        return Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows)
 
     def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Goal and properties of modelled values (M, k) at z (M, d)."""
@@ -214,35 +201,18 @@ def _rows(
     coordinates: Coordinates,
     windows: Windows,
     measured: Measured | None,
-    around: int | None,
 ) -> NDArray[np.intp]:
     """Choose the points that a surrogate is made of."""
     rows = np.flatnonzero(points.measured)
-    if around is None and len(rows) <= MOST:
+    if len(rows) <= MOST:
         return rows
-    cube = coordinates.to_cube(points.x[rows])
-    weight = np.ones(cube.shape[1])
-    if around is not None:
-        centre = int(np.searchsorted(rows, around))
-        weight = weights(cube, points.take(rows), centre, windows)
-    else:
-        # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
-        rank = merit[rows] if measured else order(points.take(rows), windows)
-        centre = int(rank.argmin())
-    distance = ((weight * (cube - cube[centre])) ** 2).sum(axis=1)
-    rows = rows[np.argsort(distance, kind="stable")[:MOST]]
-    if around is not None:
-        dim = cube.shape[1]
-        rows = rows[: max((dim + 1) * (dim + 2), visible(points.take(rows)))]
-    return np.sort(rows)
+    # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
+    rank = merit[rows] if measured else order(points.take(rows), windows)
+    near = nearest(coordinates.to_cube(points.x[rows]), int(rank.argmin()))
+    return np.sort(rows[near[:MOST]])
 
 
-def _columns(points: Points) -> tuple[Floats, Floats]:
-    """Goal and properties side by side (N, 1 + m), and their uncertainties."""
-    return np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
-
-
-def _likelier(
+def likelier(
     z: Floats, noise: float, y: Floats, error: Floats, curbed: Floats, curbed_error: Floats
 ) -> GaussianProcess:
     """Model a quantity as it is or compressed, as the values themselves suggest."""
@@ -253,31 +223,3 @@ def _likelier(
     # densities of the same values: the slope of one scale in the other belongs to them
     slope = float(np.log(curbed_error / error).sum())
     return bent if bent.evidence + slope > plain.evidence else plain
-
-
-def judge(points: Points, coordinates: Coordinates, windows: Windows) -> Surrogate:
-    """Model the neighbourhood of the best point, to judge the points there.
-
-    Near the best, values differ by less than a model of the whole box can tell. Where noise made
-    a point the best, and none near it is likely inside the windows, the next best has its turn.
-    """
-    allowed, rank = with_room(windows), np.full(len(points.f), np.inf)
-    rank[points.measured] = order(points.take(points.measured), allowed)
-    inside = within(allowed, points.F)
-    first = model = Surrogate(points, rank, coordinates, windows, None, int(rank.argmin()))
-    for _ in range(TURNS):
-        if (model.judged.inside >= LIKELY).any():
-            return model
-        rank[model.rows] = np.inf
-        if not (inside & np.isfinite(rank)).any():
-            break
-        model = Surrogate(points, rank, coordinates, windows, None, int(rank.argmin()))
-    return first
-
-
-def with_doubt(surrogate: Surrogate) -> Floats:
-    """Give the expected goal of each point plus what its probability to be outside costs, (K,)."""
-    goal, inside = surrogate.judged.f.mean(axis=1), surrogate.judged.inside
-    best = int(np.where(inside >= LIKELY, goal, np.inf).argmin())
-    scatter = float(surrogate.scatter(best)[0])
-    return np.asarray(goal + DOUBT * scatter * (1 - inside))

@@ -14,15 +14,16 @@ basins are chance.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
 from ..merit import Windows
-from .models import QuadraticBasis, hit, neighbours
-from .nearness import nearest, weights
-from .shaping import CURBED, priced, tamed, with_room
+from .models import hit, neighbours
+from .nearness import Neighbourhood
+from .shaping import priced, with_room
 from .table import Points
 
 Floats = NDArray[np.float64]
@@ -92,22 +93,28 @@ def _bottoms(x: Floats, value: Floats, resolution: Floats) -> NDArray[np.intp]:
     return bottoms[np.argsort(value[bottoms], kind="stable")]
 
 
+@dataclass(frozen=True)
 class _Quadratic:
     """``c + g s + s G s / 2``."""
 
-    def __init__(self, constant: float, gradient: Floats, hessian: Floats) -> None:
-        self._c, self._g, self._h = float(constant), gradient, hessian
+    constant: float
+    gradient: Floats
+    hessian: Floats
 
     def __call__(self, s: Floats) -> float:
-        return float(self._c + self._g @ s + 0.5 * s @ self._h @ s)
+        return float(self.constant + self.gradient @ s + 0.5 * s @ self.hessian @ s)
 
     def slope(self, s: Floats) -> Floats:
         """Gradient at s."""
-        return np.asarray(self._g + self._h @ s)
+        return np.asarray(self.gradient + self.hessian @ s)
 
     def less(self, amount: float) -> "_Quadratic":
         """Give the same, lower by this amount."""
-        return _Quadratic(self._c - amount, self._g, self._h)
+        return replace(self, constant=self.constant - amount)
+
+    def inside(self, sign: float, edge: float) -> "_Quadratic":
+        """Give the distance inside an edge, a lower one (sign 1) or an upper one (sign -1)."""
+        return _Quadratic(sign * (self.constant - edge), sign * self.gradient, sign * self.hessian)
 
 
 class _Model:
@@ -119,32 +126,23 @@ class _Model:
         self._centre, self._resolution = x[centre], resolution
         # with noise, outside is not certain
         self._outside = x[points.exact & windows.violation(points.F).any(axis=1)]
-        weight = weights(x, points, centre, windows)
-        near = neighbours(x * weight, min(x.shape[1] + 5, len(x) - 1), resolution * weight)[centre]
-        rows, few = nearest(x * weight, points, centre)
-        if few > len(near):
-            near = rows[1 : few + 1]
-        self._reach = np.maximum(np.abs(x[near] - x[centre]).max(axis=0), resolution)
-        points = tamed(points.take(rows), windows, *CURBED)
-        basis = QuadraticBasis(x[rows], 0, len(rows) - 1)
+        near = Neighbourhood(x, points, centre, windows)
+        steps = x[near.neighbours] - x[centre]
+        self._reach = np.maximum(np.abs(steps).max(axis=0), resolution)
         # everything in units of its range among the neighbours
-        self._unit = float(np.ptp(points.f[: few + 1])) or 1.0
-        rise, *bends = basis.fit(points.f / self._unit, points.df / self._unit)
-        self._goal = _Quadratic(points.f[0] / self._unit + rise, *bends)
+        spans = np.where(near.ranges > 0, near.ranges, 1.0)
+        self._unit, self._spans = float(spans[0]), spans[1:]
+        self._goal, *models = (_Quadratic(*near.quadratic(i, s)) for i, s in enumerate(spans))
         self._edges: list[_Quadratic] = []
         self._owners: list[int] = []
-        self._spans: Floats = np.ptp(points.F[: few + 1], axis=0)
-        self._spans[self._spans == 0] = 1.0
-        for i, span in enumerate(self._spans):
-            rise, gradient, hessian = basis.fit(points.F[:, i] / span, points.dF[:, i] / span)
+        for i, (model, span) in enumerate(zip(models, self._spans, strict=True)):
             for sign, edge, tolerance in (
                 (1.0, windows.lower[i], windows.below[i]),
                 (-1.0, windows.upper[i], windows.above[i]),
             ):
                 if np.isfinite(edge):
-                    margin = AIM * min(span, tolerance)
-                    room = sign * ((points.F[0, i] - edge) / span + rise) - margin / span
-                    self._edges.append(_Quadratic(room, sign * gradient, sign * hessian))
+                    margin = AIM * min(span, tolerance) / span
+                    self._edges.append(model.inside(sign, edge / span).less(margin))
                     self._owners.append(i)
 
     def minima(self) -> list[Floats]:

@@ -47,6 +47,18 @@ def neighbours(x: Floats, count: int, resolution: Floats) -> Ints:
     return np.take_along_axis(near, order, axis=1)
 
 
+def nearest(x: Floats, centre: int) -> Ints:
+    """Order points (N, d) by their distance from one, that one first: (N,)."""
+    distance = ((x - x[centre]) ** 2).sum(axis=1)
+    distance[centre] = -1.0
+    return np.argsort(distance, kind="stable")
+
+
+def fitted(dim: int) -> int:
+    """Give the number of points that the paper fits a quadratic to, its centre included."""
+    return dim * (dim + 3) + 1
+
+
 def hit(places: Floats, y: Floats, gap: Floats) -> bool:
     """Say whether y is within ``gap`` of a place in every coordinate."""
     return bool((np.abs(places - y) < gap).all(axis=1).any())
@@ -107,29 +119,20 @@ def linear_models(x: Floats, f: Floats, df: Floats, near: Ints, resolution: Floa
 
 
 class QuadraticBasis:
-    """Weighted least-squares basis of full quadratics around one point.
+    """Weighted least-squares basis of full quadratics around the first of some points.
 
     The basis depends on positions only: each call of `fit` reuses it for another quantity measured
     at the same points.
 
     Parameters
     ----------
-    x : (N, d) array
-        Points with values.
-    centre : int
-        The point to fit around, from its nearest points.
-    count : int, optional
-        How many of these, if there are so many; default d (d + 3).
+    x : (K, d) array
+        The point to fit around, then others near it.
     """
 
-    def __init__(self, x: Floats, centre: int, count: int | None = None) -> None:
+    def __init__(self, x: Floats) -> None:
         total, dim = x.shape
-        count = min(total - 1, count or dim * (dim + 3))
-        distance = ((x - x[centre]) ** 2).sum(axis=1)
-        distance[centre] = -1.0
-        self.centre: Floats = x[centre]
-        self._rows: Ints = np.argsort(distance, kind="stable")[: count + 1]  # the centre first
-        steps = x[self._rows] - x[centre]
+        steps = x - x[0]
         # distance in the metric of the cloud itself, so that the fit does not depend on scaling
         u, s, _ = np.linalg.svd(steps, full_matrices=False)
         radius = np.sqrt((u[:, s > 1e-12 * s[0]] ** 2).sum(axis=1))
@@ -137,9 +140,9 @@ class QuadraticBasis:
         i, j = np.triu_indices(dim)
         self._pairs = i, j
         products = steps[:, i] * steps[:, j] * np.where(i == j, 0.5, 1.0)
-        self._design = np.hstack([np.ones((count + 1, 1)), steps, products])
+        self._design = np.hstack([np.ones((total, 1)), steps, products])
 
-    def fit(self, f: Floats, df: Floats) -> tuple[float, Floats, Floats]:
+    def fit(self, f: Floats, df: Floats, explained: bool = False) -> tuple[float, Floats, Floats]:
         """Fit ``f_k = c + g s_k + s_k G s_k / 2`` with errors ``sqrt(df_k^2 + (e r_k^3)^2)``.
 
         r is the distance from the centre in the metric of the cloud; e, the size of the third-order
@@ -149,8 +152,10 @@ class QuadraticBasis:
 
         Parameters
         ----------
-        f, df : (N,) array
+        f, df : (K,) array
             Values and their uncertainties.
+        explained : bool
+            Whether what is not quadratic is all noise: then e is 0.
 
         Returns
         -------
@@ -159,18 +164,31 @@ class QuadraticBasis:
         gradient : (d,) array
         hessian : (d, d) array
         """
-        rise, noise = f[self._rows] - f[self._rows[0]], df[self._rows]
+        rise = f - f[0]
         free = len(rise) - self._design.shape[1]
-        coefficients = self._solve(rise, self._cube)
-        for _ in range(3 if free > 0 else 0):
+        coefficients = self._solve(rise, df if explained else self._cube)
+        for _ in range(3 if free > 0 and not explained else 0):
             residual = rise - self._design @ coefficients
-            e = _third_order(residual, noise, self._cube, free)
-            coefficients = self._solve(rise, np.hypot(noise, e * self._cube))
+            e = _third_order(residual, df, self._cube, free)
+            coefficients = self._solve(rise, np.hypot(df, e * self._cube))
         i, j = self._pairs
         dim = int(i[-1]) + 1
         hessian = np.zeros((dim, dim))
         hessian[i, j] = hessian[j, i] = coefficients[1 + dim :]
         return float(coefficients[0]), coefficients[1 : 1 + dim], hessian
+
+    def explained(self, f: Floats, df: Floats) -> bool:
+        """Say whether a quadratic and the known noise explain values (K,).
+
+        Chi-square is then at most two of its standard deviations above what it should be. Fewer
+        points than coefficients explain nothing.
+        """
+        rise = f - f[0]
+        free = len(rise) - self._design.shape[1]
+        if free <= 0:
+            return False
+        residual = rise - self._design @ self._solve(rise, df)
+        return bool((residual**2 / df**2).sum() <= free + 2 * np.sqrt(2 * free))
 
     def _solve(self, rise: Floats, error: Floats) -> Floats:
         """Weighted least squares, columns scaled; of least norm where the points do not suffice."""

@@ -16,9 +16,6 @@ DECADES = 1e6
 CURBED = 0.5, 10.0
 """Quantile and ratio from which on a property is compressed among the points of a local model."""
 
-VISIBLE = 8.0
-"""Range of goal and properties, in standard errors, that the points of a local model must show."""
-
 
 def with_room(windows: Windows) -> Windows:
     """Widen windows that leave no room (equalities) by half their tolerances.
@@ -71,14 +68,6 @@ def priced(points: Points, windows: Windows, price: Floats) -> Floats:
     """Order measured points: by goal plus violation [property's unit] times its price (m,)."""
     outside = np.maximum(np.maximum(windows.lower - points.F, points.F - windows.upper), 0.0)
     return np.asarray(points.f + outside @ price)
-
-
-def visible(points: Points) -> int:
-    """Count the first points whose goals, and whose properties, differ by more than noise."""
-    values, errors = np.column_stack([points.f, points.F]), np.column_stack([points.df, points.dF])
-    span = np.maximum.accumulate(values) - np.minimum.accumulate(values)
-    clear = np.asarray((span > VISIBLE * np.median(errors[:10], axis=0)).all(axis=1))
-    return int(clear.argmax()) + 1 if clear.any() else len(span)
 
 
 def room(windows: Windows, F: Floats) -> Floats:

@@ -48,6 +48,11 @@ class Points:
         """Which points have values."""
         return np.isfinite(self.f)
 
+    @property
+    def columns(self) -> tuple[Floats, Floats]:
+        """Goal and properties side by side (N, 1 + m), and their uncertainties."""
+        return np.column_stack([self.f, self.F]), np.column_stack([self.df, self.dF])
+
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Points":
         """Give some of the points."""
         columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy)

@@ -14,8 +14,9 @@ from reactune.analysis.merit import Windows
 from reactune.analysis.problem import Problem
 from reactune.analysis.snobfit import Measured, Snobfit
 from reactune.analysis.snobfit.gp import GaussianProcess
+from reactune.analysis.snobfit.judge import judge_best
 from reactune.analysis.snobfit.local import AIM, constrained_minima
-from reactune.analysis.snobfit.nearness import LEAST, nearest, weights
+from reactune.analysis.snobfit.nearness import LEAST, Neighbourhood
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
 from reactune.analysis.snobfit.table import Points
 from reactune.analysis.space import Space
@@ -170,6 +171,43 @@ def test_with_noise_a_minimum_is_where_the_edge_is_expected() -> None:
     assert place[0] == pytest.approx(0.5, abs=0.05)
 
 
+def test_a_slope_is_read_from_as_many_points_as_noise_explains() -> None:
+    """Among the nearest points, within 0.01, all that the goal differs by is noise."""
+    downhill = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        crowd = 0.5 + 0.01 * rng.uniform(-1, 1, (12, 2))
+        x = np.vstack([[[0.5, 0.5]], crowd, rng.random((100, 2))])
+        df, nothing = np.full(len(x), 0.1), np.zeros((len(x), 0))
+        f = x[:, 0] + df * rng.standard_normal(len(x))
+        F, dF = x[:, 1:], np.full((len(x), 1), 1e-3)
+        points = Points(x, f, df, F, dF, nothing, nothing, exact=False)
+        windows = Windows.of([(0.2, math.inf, 0.01)])
+        places = constrained_minima(x, points, 0, windows, np.full(2, 1e-5))
+        downhill += all(place[0] < 0.5 for place in places[:3])
+    assert downhill >= 18
+
+
+def test_more_points_are_taken_as_long_as_noise_explains_what_quadratics_do_not() -> None:
+    """A line and an exponential, the same whether much or little of it is noise."""
+    x = np.random.default_rng(0).random((100, 2))
+    nothing, windows = np.zeros((100, 0)), Windows.of([(-math.inf, 1.0, 0.1)])
+
+    def known(noise: float, exact: bool = False) -> Neighbourhood:
+        df, dF = np.full(100, noise), np.full((100, 1), noise)
+        f, F = (
+            values + noise * np.random.default_rng(1).standard_normal(values.shape)
+            for values in (x[:, 0], np.exp(5 * x[:, 1:]))
+        )
+        return Neighbourhood(x, Points(x, f, df, F, dF, nothing, nothing, exact), 0, windows)
+
+    little, much = known(0.01), known(30.0)
+    assert (little.doublings(0), little.doublings(1)) == (4, 0)
+    assert (much.doublings(0), much.doublings(1)) == (4, 4)
+    assert [len(much.rows(i)) for i in range(5)] == [11, 22, 44, 88, 100]
+    assert known(0.01, exact=True).doublings(0) == 0
+
+
 @given(seed=st.integers(0, 10**6))
 def test_near_is_what_goal_and_properties_see(seed: int) -> None:
     """One coordinate has a thirtieth of the other's effect, and the third has none."""
@@ -177,13 +215,13 @@ def test_near_is_what_goal_and_properties_see(seed: int) -> None:
     error, nothing = np.full(40, 1e-8), np.zeros((40, 0))
     f, F = x @ [10.0, 0.3, 0.0], x @ [[1.0], [-0.03], [0.0]]
     points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
-    weight = weights(x, points, 0, Windows.of([(0.0, math.inf, 0.01)]))
-    np.testing.assert_allclose(weight, [1.0, 0.03, LEAST], rtol=1e-3)
-    rows, few = nearest(x * weight, points, 0)
+    windows = Windows.of([(0.0, math.inf, 0.01)])
+    near = Neighbourhood(x, points, 0, windows)
+    np.testing.assert_allclose(near.weights, [1.0, 0.03, LEAST], rtol=1e-3)
+    rows = near.rows()
     assert rows[0] == 0
-    assert few == 8
     # among the neighbours, what has an effect differs the least
-    assert np.ptp(x[rows[: few + 1], 0]) < np.ptp(x[:, 0]) / 2
+    assert np.ptp(x[rows[:9], 0]) < np.ptp(x[:, 0]) / 2
 
 
 def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
@@ -323,6 +361,22 @@ def test_windows_that_cannot_be_met_are_named() -> None:
         possible.batches(1)
         verdict = possible.optimiser.verdict()
         assert verdict is None or verdict.kind == "converged"
+
+
+def test_what_is_expected_to_be_the_best_is_the_centre_not_the_luckiest() -> None:
+    """The lowest value measured is that of a point far up the slope, again and again."""
+    lucky, settled = [], []
+    windows = Windows.of([(0.0, math.inf, 0.1)])
+    coordinates = Coordinates(np.zeros(2), np.ones(2), None)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        x = rng.random((60, 2))
+        df, nothing = np.full(60, 0.3), np.zeros((60, 0))
+        f = x[:, 0] + df * rng.standard_normal(60)
+        points = Points(x, f, df, x[:, 1:], np.full((60, 1), 1e-3), nothing, nothing, exact=False)
+        lucky.append(x[f.argmin(), 0])
+        settled.append(x[judge_best(points, coordinates, windows).around, 0])
+    assert np.mean(settled) < np.mean(lucky) / 2
 
 
 def test_the_luckiest_noise_is_not_handed_over() -> None:

@@ -1,5 +1,7 @@
 """What the optimiser says of a point, and of a problem, must be true in any unit and noise."""
 
+import json
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -217,3 +219,5 @@ def test_a_state_that_is_none_or_damaged_is_refused() -> None:
         Snobfit.from_state({**state, "told": {**state["told"], "errors": []}})
     with pytest.raises(ValueError, match="not one of Snobfit"):
         Snobfit.from_state({"schema": 1})
+    with pytest.raises(ValueError, match="has schema None, this version reads 1"):
+        Snobfit.from_state(json.loads("null"))

@@ -22,6 +22,7 @@ from reactune.analysis.snobfit import (
     Snobfit,
     batch,
     composite,
+    judge,
     local,
     nearness,
     scales,
@@ -29,6 +30,7 @@ from reactune.analysis.snobfit import (
     shaping,
 )
 from reactune.analysis.snobfit.models import QuadraticBasis
+from reactune.analysis.snobfit.nearness import Neighbourhood
 from reactune.analysis.space import Space
 
 from .campaigns import Row
@@ -83,7 +85,7 @@ def _by_the_box(best: Callable[..., Any]) -> Callable[..., Any]:
 
 def _same_everywhere(z: Any, noise: float, y: Any, error: Any, *curbed: Any) -> Any:
     """Compress near the best, and nowhere else."""
-    near = noise == composite.QUIET
+    near = noise == judge.QUIET
     return composite.GaussianProcess(z, *(curbed if near else (y, error)), noise)
 
 
@@ -92,8 +94,18 @@ def _near_ones_too(x: Any, f: Any, near: Any) -> Any:
     return f - (f[near].max(axis=1) - f) <= f.min()
 
 
-def _no_weights(x: Any, *given: Any) -> Any:
-    return np.ones(x.shape[1])
+class _Unweighted(Neighbourhood):
+    """Weigh no coordinate."""
+
+    def _slopes(self) -> Any:
+        return self.weights
+
+
+class _Narrow(Neighbourhood):
+    """Take no more points than the paper does."""
+
+    def doublings(self, column: int) -> int:
+        return 0
 
 
 COMPOSE, HYPERCUBE = engines.composition, batch.latin_hypercube
@@ -149,10 +161,11 @@ INGREDIENTS = {
     ),
     "nearness": Ingredient(
         "nearness by what goal and properties see, of local quadratics: in the box",
-        [(local, "weights", _no_weights)],
+        [(local, "Neighbourhood", _Unweighted)],
     ),
     "seen": Ingredient(
-        "the same of the judge's neighbourhood", [(composite, "weights", _no_weights)]
+        "the same of the judge's neighbourhood",
+        [(judge, "Neighbourhood", _Unweighted)],
     ),
     "again": Ingredient("weights read twice: once", [(nearness, "ROUNDS", 1)]),
     "expected": Ingredient(
@@ -171,9 +184,16 @@ INGREDIENTS = {
     "units": Ingredient(
         "units of the trust box for SLSQP", [(local, "_units", lambda low, high: np.ones(len(low)))]
     ),
-    "noise": Ingredient(
-        "neighbours that show more than noise",
-        [(room, "visible", lambda points: 0) for room in (nearness, composite)],
+    "wider": Ingredient(
+        "quadratics of as many points as noise explains: of the paper's number",
+        [(local, "Neighbourhood", _Narrow)],
+    ),
+    "sure": Ingredient(
+        "the same of the judge's neighbourhood", [(judge, "Neighbourhood", _Narrow)]
+    ),
+    "settled": Ingredient(
+        "the best point as it is expected: as it was measured",
+        [(judge, "_settled", lambda found, *given: found)],
     ),
     "judge": Ingredient(
         "a judge of the neighbourhood: the model of the box",
@@ -181,7 +201,7 @@ INGREDIENTS = {
     ),
     "compression": Ingredient(
         "compression by evidence: always near the best, over six decades elsewhere",
-        [(composite, "_likelier", _same_everywhere)],
+        [(room, "likelier", _same_everywhere) for room in (composite, judge)],
     ),
 }
 """By name, as ``--without`` takes it."""

@@ -1,0 +1,131 @@
+"""What is known of the points near the best one, to choose among them.
+
+Near the best, values differ by less than a model of the whole box can tell.
+"""
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..merit import Windows
+from .composite import JUDGES, LIKELY, MOST, Outcomes, Surrogate, likelier
+from .gp import GaussianProcess
+from .nearness import Neighbourhood
+from .ranking import within
+from .scales import Coordinates
+from .shaping import CURBED, order, tamed, with_room
+from .table import Points
+
+Floats = NDArray[np.float64]
+
+DOUBT = 0.5
+"""What a point outside the windows costs when one is handed over, in scatters of a repeat."""
+
+QUIET = 1e-3
+"""Noise beyond the known one that is expected in a neighbourhood, in units of the range there."""
+
+TURNS = 8
+"""Neighbourhoods that are judged until one has a point likely inside."""
+
+
+class Judge:
+    """Goal and properties of a point and of those near it, each by a model of its own.
+
+    Parameters
+    ----------
+    points : Points
+    coordinates : Coordinates
+    windows : Windows
+    around : int
+        Row of the point.
+
+    Attributes
+    ----------
+    rows : (K,) int array
+        The points it judges: as many as a quadratic is fitted to, or as noise explains.
+    """
+
+    composed = False
+
+    def __init__(
+        self, points: Points, coordinates: Coordinates, windows: Windows, around: int
+    ) -> None:
+        self.around, self.windows = around, with_room(windows)
+        measured = np.flatnonzero(points.measured)
+        points = points.take(measured)
+        cube, centre = coordinates.to_cube(points.x), int(np.searchsorted(measured, around))
+        near = Neighbourhood(cube, points, centre, self.windows)
+        columns = range(1 + len(windows))
+        sets = [near.rows(near.doublings(i))[:MOST] for i in columns]
+        self.rows = measured[min(sets, key=len)]  # known to each of the models
+        self._models = [
+            _model(cube[rows], points.take(rows), self.windows, i)
+            for i, rows in zip(columns, sets, strict=True)
+        ]
+
+    @cached_property
+    def judged(self) -> Outcomes:
+        """Outcomes at its points, for choosing the best of them.
+
+        The draws are the same each time, so that asking does not change the answer.
+        """
+        rng = np.random.default_rng(0)
+        drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
+        values = np.stack(drawn, axis=-1)
+        return Outcomes.of(values[..., 0], values[..., 1:], self.windows)
+
+    def scatter(self, k: int) -> Floats:
+        """Give how far repeats of its k-th point scatter in goal and properties, (1 + m,)."""
+        return np.array([model.noise[k] for model in self._models])
+
+
+def _model(z: Floats, points: Points, windows: Windows, column: int) -> GaussianProcess:
+    """Model the goal (column 0) or a property of points in the cube (K, d)."""
+    # what lengths are expected is meant for points that fill the cube
+    low, span = z.min(axis=0), np.ptp(z, axis=0)
+    z = 2 * (z - low) / np.where(span > 0, span, 1.0) - 1
+    plain, curbed = points.columns, tamed(points, windows, *CURBED).columns
+    return likelier(z, QUIET, *(part[:, column] for part in (*plain, *curbed)))
+
+
+def judge_best(points: Points, coordinates: Coordinates, windows: Windows) -> Judge:
+    """Find the best point, and judge it and those near it.
+
+    Where noise made a point the best, and none near it is likely inside the windows, the next best
+    has its turn. Where one near it is expected to be better, this one is the best, and judged anew.
+    """
+    allowed, rank = with_room(windows), np.full(len(points.f), np.inf)
+    rank[points.measured] = order(points.take(points.measured), allowed)
+    inside = within(allowed, points.F)
+    first = found = Judge(points, coordinates, windows, int(rank.argmin()))
+    for _ in range(TURNS):
+        if (found.judged.inside >= LIKELY).any():
+            return _settled(found, points, coordinates, windows)
+        rank[found.rows] = np.inf
+        if not (inside & np.isfinite(rank)).any():
+            break
+        found = Judge(points, coordinates, windows, int(rank.argmin()))
+    return first
+
+
+def _settled(found: Judge, points: Points, coordinates: Coordinates, windows: Windows) -> Judge:
+    """Go from the point that was lucky to the one that is expected to be the best near it."""
+    for _ in range(TURNS):
+        goal = np.where(found.judged.inside >= LIKELY, found.judged.f.mean(axis=1), np.inf)
+        best = int(found.rows[goal.argmin()])
+        if best == found.around:
+            break
+        nearer = Judge(points, coordinates, windows, best)
+        if not (nearer.judged.inside >= LIKELY).any():
+            break
+        found = nearer
+    return found
+
+
+def with_doubt(model: Judge | Surrogate) -> Floats:
+    """Give the expected goal of each point plus what its probability to be outside costs, (K,)."""
+    goal, inside = model.judged.f.mean(axis=1), model.judged.inside
+    best = int(np.where(inside >= LIKELY, goal, np.inf).argmin())
+    scatter = float(model.scatter(best)[0])
+    return np.asarray(goal + DOUBT * scatter * (1 - inside))
