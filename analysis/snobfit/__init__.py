@@ -22,7 +22,7 @@ from ..merit import reference
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
 from .choice import Best, choose
 from .composite import Surrogate
-from .judge import Judge, judge_best
+from .judge import Judge, Judges
 from .local import constrained_minima
 from .ranking import Window, as_windows, current_scale, rank, within
 from .scales import Coordinates, Measured
@@ -134,7 +134,7 @@ class Snobfit:
             self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
         )
         self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
-        self._judged: tuple[int, Judge | None] | None = None  # the same of the local model
+        self._bench: tuple[int, Judges] | None = None  # the same of those who judge
         self._asked: Floats = np.zeros((0, self.lower.size))
         self._kinds: list[int] = []
         self._notes: list[str] = []
@@ -236,16 +236,13 @@ class Snobfit:
         """
         points = self._table.points()
 
-        def around(row: int) -> Judge:
-            return Judge(points, self._coordinates, self.windows, row)
-
         return choose(
             points,
             self._rank(points)[0],
             self.windows,
             current_scale(points, self.windows, self._scale, len(self._table)),
             self._judge(),
-            around,
+            self._judges().around,
             feasible,
         )
 
@@ -385,18 +382,23 @@ class Snobfit:
             self._fitted = len(self._table), fit
         return self._fitted[1]
 
+    def _judges(self) -> Judges:
+        """Give those who know the neighbourhoods of points."""
+        if self._bench is None or self._bench[0] != len(self._table):
+            judges = Judges(self._table.points(), self._coordinates, self.windows)
+            self._bench = len(self._table), judges
+        return self._bench[1]
+
     def _judge(self) -> Judge | Surrogate | None:
         """Give the model that judges the points: of what was measured, or local."""
         if self.model == "merit" or self.measured is not None:
             return self._surrogate()
-        if self._judged is None or self._judged[0] != len(self._table):
-            points, local = self._table.points(), None
-            f = points.f[points.measured]
-            noisy = not points.exact and np.abs(f).max(initial=0.0) < LARGEST
-            if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
-                local = judge_best(points, self._coordinates, self.windows)
-            self._judged = len(self._table), local
-        return self._judged[1]
+        points = self._table.points()
+        f = points.f[points.measured]
+        noisy = not points.exact and np.abs(f).max(initial=0.0) < LARGEST
+        if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
+            return self._judges().best
+        return None
 
     def _local(self, resolution: Floats) -> list[Floats]:
         """Places that local quadratics of goal and properties propose, in the unit box."""

@@ -14,11 +14,11 @@ from .minq import minimise_quadratic
 from .models import (
     LinearModels,
     QuadraticBasis,
-    fitted,
     hit,
     linear_models,
     nearest,
     neighbours,
+    quadratic_size,
 )
 
 Floats = NDArray[np.float64]
@@ -179,7 +179,7 @@ def _branch_and_fit(batch: Batch, p: float, rng: np.random.Generator, leads: Flo
         rivals = order[1:][(local & promising)[order[1:]]]
         for centre in (int(order[0]), *rivals):
             reach = np.maximum(np.abs(x[near[centre]] - x[centre]).max(axis=0), batch.resolution)
-            rows = nearest(x, centre)[: fitted(x.shape[1])]
+            rows = nearest(x, centre)[: quadratic_size(x.shape[1])]
             if _minimise_quadratic(batch, x, f, df, rows, reach, rng):
                 break  # else the search there is over, and the next basin has its turn
     share = p * batch.open

@@ -26,7 +26,7 @@ QUIET = 1e-3
 """Noise beyond the known one that is expected in a neighbourhood, in units of the range there."""
 
 TURNS = 8
-"""Neighbourhoods that are judged until one has a point likely inside."""
+"""Neighbourhoods that are judged in search of the best point."""
 
 
 class Judge:
@@ -43,7 +43,9 @@ class Judge:
     Attributes
     ----------
     rows : (K,) int array
-        The points it judges: as many as a quadratic is fitted to, or as noise explains.
+        The points it judges, this one first: those that the models of all quantities know.
+    composed : bool
+        False: goal and properties themselves are modelled.
     """
 
     composed = False
@@ -57,8 +59,8 @@ class Judge:
         cube, centre = coordinates.to_cube(points.x), int(np.searchsorted(measured, around))
         near = Neighbourhood(cube, points, centre, self.windows)
         columns = range(1 + len(windows))
-        sets = [near.rows(near.doublings(i))[:MOST] for i in columns]
-        self.rows = measured[min(sets, key=len)]  # known to each of the models
+        sets = [near.rows(near.level(i))[:MOST] for i in columns]
+        self.rows = measured[min(sets, key=len)]
         self._models = [
             _model(cube[rows], points.take(rows), self.windows, i)
             for i, rows in zip(columns, sets, strict=True)
@@ -89,38 +91,63 @@ def _model(z: Floats, points: Points, windows: Windows, column: int) -> Gaussian
     return likelier(z, QUIET, *(part[:, column] for part in (*plain, *curbed)))
 
 
-def judge_best(points: Points, coordinates: Coordinates, windows: Windows) -> Judge:
-    """Find the best point, and judge it and those near it.
+class Judges:
+    """The judges of a table of points, each made once.
 
-    Where noise made a point the best, and none near it is likely inside the windows, the next best
-    has its turn. Where one near it is expected to be better, this one is the best, and judged anew.
+    Parameters
+    ----------
+    points : Points
+    coordinates : Coordinates
+    windows : Windows
     """
-    allowed, rank = with_room(windows), np.full(len(points.f), np.inf)
-    rank[points.measured] = order(points.take(points.measured), allowed)
-    inside = within(allowed, points.F)
-    first = found = Judge(points, coordinates, windows, int(rank.argmin()))
-    for _ in range(TURNS):
-        if (found.judged.inside >= LIKELY).any():
-            return _settled(found, points, coordinates, windows)
-        rank[found.rows] = np.inf
-        if not (inside & np.isfinite(rank)).any():
-            break
-        found = Judge(points, coordinates, windows, int(rank.argmin()))
-    return first
 
+    def __init__(self, points: Points, coordinates: Coordinates, windows: Windows) -> None:
+        self._points, self._coordinates, self._windows = points, coordinates, windows
+        self._made: dict[int, Judge] = {}
 
-def _settled(found: Judge, points: Points, coordinates: Coordinates, windows: Windows) -> Judge:
-    """Go from the point that was lucky to the one that is expected to be the best near it."""
-    for _ in range(TURNS):
-        goal = np.where(found.judged.inside >= LIKELY, found.judged.f.mean(axis=1), np.inf)
-        best = int(found.rows[goal.argmin()])
-        if best == found.around:
-            break
-        nearer = Judge(points, coordinates, windows, best)
-        if not (nearer.judged.inside >= LIKELY).any():
-            break
-        found = nearer
-    return found
+    def around(self, row: int) -> Judge:
+        """Give the judge of a point and of those near it."""
+        if row not in self._made:
+            self._made[row] = Judge(self._points, self._coordinates, self._windows, row)
+        return self._made[row]
+
+    @cached_property
+    def best(self) -> Judge:
+        """The judge of the best point.
+
+        Where noise made a point the best, and none near it is likely inside the windows, the next
+        best has its turn; after eight, the first is the best that is known.
+        """
+        points, allowed = self._points, with_room(self._windows)
+        rank = np.full(len(points.f), np.inf)
+        rank[points.measured] = order(points.take(points.measured), allowed)
+        inside = within(allowed, points.F)
+        first = int(rank.argmin())
+        for _ in range(TURNS):
+            found = self.around(int(rank.argmin()))
+            if (found.judged.inside >= LIKELY).any():
+                return self._settled(found)
+            rank[found.rows] = np.inf
+            if not (inside & np.isfinite(rank)).any():
+                break
+        return self.around(first)
+
+    def _settled(self, found: Judge) -> Judge:
+        """Go from a point that was lucky to the one near it that is expected to be the best.
+
+        Until one is the best of those near it; where they go in circles, the lowest of these, each
+        as its own judge expects it.
+        """
+        seen: dict[int, float] = {}
+        while found.around not in seen and len(seen) < TURNS:
+            goal = np.where(found.judged.inside >= LIKELY, found.judged.f.mean(axis=1), np.inf)
+            seen[found.around] = float(goal[0])
+            best = int(goal.argmin())
+            if np.isfinite(goal[best]):
+                if best == 0:
+                    return found
+                found = self.around(int(found.rows[best]))
+        return self.around(min(seen, key=lambda row: seen[row]))
 
 
 def with_doubt(model: Judge | Surrogate) -> Floats:

@@ -1,8 +1,9 @@
 """Local composite model: one quadratic of the goal and one of each property around a point.
 
-All share one least-squares basis. Their constrained problem, solved in trust boxes, gives points of
-class 1 where goal and properties themselves are modelled: exact where these are quadratics, and as
-local as the points are where a global model is not good enough.
+Quantities that are fitted to the same points share one least-squares basis. Their constrained
+problem, solved in trust boxes, gives points of class 1 where goal and properties themselves are
+modelled: exact where these are quadratics, and as local as the points are where a global model is
+not good enough.
 
 There is a second centre. The best point alone would have to stay inside the windows on the way, and
 along a curved edge this allows tiny steps only. So what a violation costs is read from the model
@@ -127,7 +128,7 @@ class _Model:
         # with noise, outside is not certain
         self._outside = x[points.exact & windows.violation(points.F).any(axis=1)]
         near = Neighbourhood(x, points, centre, windows)
-        steps = x[near.neighbours] - x[centre]
+        steps = x[near.close] - x[centre]
         self._reach = np.maximum(np.abs(steps).max(axis=0), resolution)
         # everything in units of its range among the neighbours
         spans = np.where(near.ranges > 0, near.ranges, 1.0)

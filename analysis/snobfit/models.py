@@ -54,7 +54,7 @@ def nearest(x: Floats, centre: int) -> Ints:
     return np.argsort(distance, kind="stable")
 
 
-def fitted(dim: int) -> int:
+def quadratic_size(dim: int) -> int:
     """Give the number of points that the paper fits a quadratic to, its centre included."""
     return dim * (dim + 3) + 1
 
@@ -177,7 +177,7 @@ class QuadraticBasis:
         hessian[i, j] = hessian[j, i] = coefficients[1 + dim :]
         return float(coefficients[0]), coefficients[1 : 1 + dim], hessian
 
-    def explained(self, f: Floats, df: Floats) -> bool:
+    def explains(self, f: Floats, df: Floats) -> bool:
         """Say whether a quadratic and the known noise explain values (K,).
 
         Chi-square is then at most two of its standard deviations above what it should be. Fewer

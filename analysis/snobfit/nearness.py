@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..merit import Windows
-from .models import QuadraticBasis, fitted, nearest
+from .models import QuadraticBasis, nearest, quadratic_size
 from .shaping import CURBED, tamed
 from .table import Points
 
@@ -49,7 +49,10 @@ class Neighbourhood:
 
     def __init__(self, x: Floats, points: Points, centre: int, windows: Windows) -> None:
         self._x, self._points, self._windows = x, points, windows
-        self._sort(np.ones(x.shape[1]), centre)
+        dim = x.shape[1]
+        self._close = dim + 6
+        self._least = max(quadratic_size(dim), self._close)
+        self._sort(np.ones(dim), centre)
         for _ in range(ROUNDS):
             self._sort(self._slopes(), centre)
 
@@ -59,44 +62,33 @@ class Neighbourhood:
         self._sets: dict[int, tuple[Floats, Floats, QuadraticBasis]] = {}
 
     @property
-    def neighbours(self) -> NDArray[np.intp]:
+    def close(self) -> NDArray[np.intp]:
         """The point itself and its d + 5 neighbours."""
-        return self._order[: self._x.shape[1] + 6]
+        return self._order[: self._close]
 
     @property
     def ranges(self) -> Floats:
-        """Ranges of goal and properties, (1 + m,), among the neighbours."""
-        values, _, _ = self.known()
-        return np.asarray(np.ptp(values[: len(self.neighbours)], axis=0))
+        """Ranges of goal and properties, (1 + m,), among these."""
+        values, _, _ = self._set(0)
+        return np.asarray(np.ptp(values[: self._close], axis=0))
 
-    def rows(self, doublings: int = 0) -> NDArray[np.intp]:
-        """Give the points of a set, the centre first: as the paper fits a quadratic to, doubled."""
-        return self._order[: fitted(self._x.shape[1]) << doublings]
+    def rows(self, level: int = 0) -> NDArray[np.intp]:
+        """Give a set, the point first: as many as a quadratic needs, doubled so often."""
+        return self._order[: self._least << level]
 
-    def known(self, doublings: int = 0) -> tuple[Floats, Floats, QuadraticBasis]:
-        """Give goal and properties (K, 1 + m) of a set, their uncertainties, and the basis."""
-        if doublings not in self._sets:
-            rows = self.rows(doublings)
-            values, errors = tamed(self._points.take(rows), self._windows, *CURBED).columns
-            self._sets[doublings] = values, errors, QuadraticBasis(self._x[rows])
-        return self._sets[doublings]
+    def level(self, column: int) -> int:
+        """Say which set the goal (column 0) or a property is to be modelled from.
 
-    def doublings(self, column: int) -> int:
-        """Say how often to double the set for the goal (column 0) or a property.
-
-        As long as a quadratic and the noise explain the values. Exact ones need no more points.
+        The last of those, one after the other, whose values a quadratic and the noise explain.
+        Where nothing has an uncertainty, more points tell nothing more.
         """
-        doublings = 0
-        while len(self.rows(doublings)) < len(self._x) and self._explained(column, doublings + 1):
-            doublings += 1
-        return doublings
-
-    def _explained(self, column: int, doublings: int) -> bool:
-        values, errors, basis = self.known(doublings)
-        return not self._points.exact and basis.explained(values[:, column], errors[:, column])
+        level = 0
+        while len(self.rows(level)) < len(self._x) and self._explained(column, level + 1):
+            level += 1
+        return level
 
     def quadratic(self, column: int, unit: float) -> tuple[float, Floats, Floats]:
-        """Fit the goal (column 0) or a property, in this unit, to the points that tell of it.
+        """Fit the goal (column 0) or a property, in this unit, to its set.
 
         Returns
         -------
@@ -105,15 +97,30 @@ class Neighbourhood:
         gradient : (d,) array
         hessian : (d, d) array
         """
-        doublings = self.doublings(column)
-        values, errors, basis = self.known(doublings)
+        level = self.level(column)
+        values, errors, basis = self._set(level)
         value, error = values[:, column] / unit, errors[:, column] / unit
-        rise, *bends = basis.fit(value, error, self._explained(column, doublings))
+        rise, *bends = basis.fit(value, error, explained=self._explained(column, level))
         return value[0] + rise, *bends
+
+    def _set(self, level: int) -> tuple[Floats, Floats, QuadraticBasis]:
+        """Goal and properties (K, 1 + m) of a set, their uncertainties, and the basis."""
+        if level not in self._sets:
+            rows = self.rows(level)
+            values, errors = tamed(self._points.take(rows), self._windows, *CURBED).columns
+            self._sets[level] = values, errors, QuadraticBasis(self._x[rows])
+        return self._sets[level]
+
+    def _explained(self, column: int, level: int) -> bool:
+        """Say whether a quadratic and the noise explain a quantity in a set."""
+        if self._points.exact:
+            return False
+        values, errors, basis = self._set(level)
+        return basis.explains(values[:, column], errors[:, column])
 
     def _slopes(self) -> Floats:
         """Give weights by the slopes at the neighbours."""
-        steps = self._x[self.neighbours] - self._x[self.neighbours[0]]
+        steps = self._x[self.close] - self._x[self.close[0]]
         total = np.zeros(len(self.weights))
         for column, span in enumerate(self.ranges):
             if span:

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from reactune.analysis.merit import Windows
 from reactune.analysis.problem import Problem
-from reactune.analysis.snobfit import Measured, Snobfit
+from reactune.analysis.snobfit import Measured, Snobfit, judge
 from reactune.analysis.snobfit.gp import GaussianProcess
-from reactune.analysis.snobfit.judge import judge_best
+from reactune.analysis.snobfit.judge import Judges
 from reactune.analysis.snobfit.local import AIM, constrained_minima
 from reactune.analysis.snobfit.nearness import LEAST, Neighbourhood
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
@@ -202,10 +202,10 @@ def test_more_points_are_taken_as_long_as_noise_explains_what_quadratics_do_not(
         return Neighbourhood(x, Points(x, f, df, F, dF, nothing, nothing, exact), 0, windows)
 
     little, much = known(0.01), known(30.0)
-    assert (little.doublings(0), little.doublings(1)) == (4, 0)
-    assert (much.doublings(0), much.doublings(1)) == (4, 4)
+    assert (little.level(0), little.level(1)) == (4, 0)
+    assert (much.level(0), much.level(1)) == (4, 4)
     assert [len(much.rows(i)) for i in range(5)] == [11, 22, 44, 88, 100]
-    assert known(0.01, exact=True).doublings(0) == 0
+    assert known(0.01, exact=True).level(0) == 0
 
 
 @given(seed=st.integers(0, 10**6))
@@ -375,8 +375,31 @@ def test_what_is_expected_to_be_the_best_is_the_centre_not_the_luckiest() -> Non
         f = x[:, 0] + df * rng.standard_normal(60)
         points = Points(x, f, df, x[:, 1:], np.full((60, 1), 1e-3), nothing, nothing, exact=False)
         lucky.append(x[f.argmin(), 0])
-        settled.append(x[judge_best(points, coordinates, windows).around, 0])
+        settled.append(x[Judges(points, coordinates, windows).best.around, 0])
     assert np.mean(settled) < np.mean(lucky) / 2
+
+
+def test_where_two_points_prefer_each_other_their_own_judges_decide(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not how often one went from one to the other."""
+    rng = np.random.default_rng(142)
+    x = rng.random((30, 2))
+    f = ((x - 0.4) ** 2).sum(axis=1) + 0.1 * rng.normal(size=30)
+    F = x[:, :1] + 0.1 * rng.normal(size=(30, 1))
+    windows = Windows.of([(0.3, math.inf, 0.1)])
+    errors, nothing = np.full(30, 0.1), np.zeros((30, 0))
+    points = Points(x, f, errors, F, errors[:, None], nothing, nothing, exact=False)
+    found = []
+    for turns in (7, 8):
+        monkeypatch.setattr(judge, "TURNS", turns)
+        judges = Judges(points, Coordinates(np.zeros(2), np.ones(2), None), windows)
+        found.append(judges.best.around)
+    goal = judges.best.judged.f.mean(axis=1)
+    other = judges.around(int(judges.best.rows[goal.argmin()]))
+    assert other.around != found[0], "these two do not go in circles any more: choose others"
+    assert goal[0] <= other.judged.f.mean(axis=1)[0]
+    assert found[0] == found[1]
 
 
 def test_the_luckiest_noise_is_not_handed_over() -> None:

@@ -104,7 +104,7 @@ class _Unweighted(Neighbourhood):
 class _Narrow(Neighbourhood):
     """Take no more points than the paper does."""
 
-    def doublings(self, column: int) -> int:
+    def level(self, column: int) -> int:
         return 0
 
 
@@ -164,7 +164,7 @@ INGREDIENTS = {
         [(local, "Neighbourhood", _Unweighted)],
     ),
     "seen": Ingredient(
-        "the same of the judge's neighbourhood",
+        "the same of the judge",
         [(judge, "Neighbourhood", _Unweighted)],
     ),
     "again": Ingredient("weights read twice: once", [(nearness, "ROUNDS", 1)]),
@@ -189,11 +189,12 @@ INGREDIENTS = {
         [(local, "Neighbourhood", _Narrow)],
     ),
     "sure": Ingredient(
-        "the same of the judge's neighbourhood", [(judge, "Neighbourhood", _Narrow)]
+        "the judge's models of as many: of the paper's number",
+        [(judge, "Neighbourhood", _Narrow)],
     ),
     "settled": Ingredient(
         "the best point as it is expected: as it was measured",
-        [(judge, "_settled", lambda found, *given: found)],
+        [(judge.Judges, "_settled", lambda self, found: found)],
     ),
     "judge": Ingredient(
         "a judge of the neighbourhood: the model of the box",
