@@ -402,11 +402,11 @@ class Snobfit:
 
     def _local(self, resolution: Floats) -> list[Floats]:
         """Places that local quadratics of goal and properties propose, in the unit box."""
-        model = self._judge()
-        if not isinstance(model, Judge):
+        if not isinstance(self._judge(), Judge):
             return []
-        points = self._table.points()
-        best = int(points.measured[: model.around].sum())  # its row among those measured
+        points, judges = self._table.points(), self._judges()
+        centres = dict.fromkeys([judges.best.around, judges.expected.around])
+        best = [int(points.measured[:row].sum()) for row in centres]  # among those measured
         points = points.take(points.measured)
         return constrained_minima(self._unit(points.x), points, best, self.windows, resolution)
 

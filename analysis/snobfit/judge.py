@@ -126,19 +126,20 @@ class Judges:
         for _ in range(TURNS):
             found = self.around(int(rank.argmin()))
             if (found.judged.inside >= LIKELY).any():
-                return self._settled(found)
+                return found
             rank[found.rows] = np.inf
             if not (inside & np.isfinite(rank)).any():
                 break
         return self.around(first)
 
-    def _settled(self, found: Judge) -> Judge:
-        """Go from a point that was lucky to the one near it that is expected to be the best.
+    @cached_property
+    def expected(self) -> Judge:
+        """The judge of the point near the best one that is expected to be the best.
 
         Until one is the best of those near it; where they go in circles, the lowest of these, each
         as its own judge expects it.
         """
-        seen: dict[int, float] = {}
+        found, seen = self.best, dict[int, float]()
         while found.around not in seen and len(seen) < TURNS:
             goal = np.where(found.judged.inside >= LIKELY, found.judged.f.mean(axis=1), np.inf)
             seen[found.around] = float(goal[0])

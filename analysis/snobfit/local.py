@@ -14,7 +14,7 @@ search there is over, and the next basin at that price has its turn. With noise,
 basins are chance.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -41,7 +41,7 @@ the neighbours, whichever is smaller. A point on the edge itself is inside or ou
 
 
 def constrained_minima(
-    x: Floats, points: Points, best: int, windows: Windows, resolution: Floats
+    x: Floats, points: Points, best: Sequence[int], windows: Windows, resolution: Floats
 ) -> list[Floats]:
     """Solve the locally modelled constrained problem in each trust box around each centre.
 
@@ -51,8 +51,9 @@ def constrained_minima(
         The points in the unit box.
     points : Points
         Their goals and properties, all measured.
-    best : int
-        Row of the best point.
+    best : sequence of int
+        Row of the best point; then of others that may be, each to be taken for it where the minima
+        around the ones before are all known.
     windows : Windows
     resolution : (d,) array
 
@@ -62,11 +63,16 @@ def constrained_minima(
         Places in the unit box, those around the best point first.
     """
     windows = with_room(windows)
-    model = _Model(x, points, best, windows, resolution)
-    found = model.minima()
-    value = priced(points, windows, PRICE * _worth(model, found))
-    for centre in _bottoms(x, value, resolution) if points.exact else [value.argmin()]:
-        if centre != best:
+    found: list[Floats] = []
+    for row in best:
+        model = _Model(x, points, row, windows, resolution)
+        minima = model.minima()
+        found += minima
+        if not all(hit(x, place, resolution) for place in minima):
+            break
+    value = priced(points, windows, PRICE * _worth(model, minima))
+    for centre in _bottoms(x, value, resolution) if points.exact else [int(value.argmin())]:
+        if centre not in best:
             more = _Model(x, points, int(centre), windows, resolution).minima()
             found += more
             if not all(hit(x, place, resolution) for place in more):

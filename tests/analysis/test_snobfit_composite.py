@@ -155,7 +155,7 @@ def test_local_quadratics_solve_a_quadratic_problem_in_one_step() -> None:
     nothing = np.zeros((14, 0))
     points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
     windows = Windows.of([(1.0, math.inf, 0.01)])
-    place = constrained_minima(x, points, int(f.argmin()), windows, np.full(2, 1e-5))[0]
+    place = constrained_minima(x, points, [int(f.argmin())], windows, np.full(2, 1e-5))[0]
     np.testing.assert_allclose(place, 0.5 + AIM * 0.01 / 2, atol=1e-6)
 
 
@@ -167,7 +167,7 @@ def test_with_noise_a_minimum_is_where_the_edge_is_expected() -> None:
     error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
     points = Points(x, x[:, 0], error, F, np.full(F.shape, 0.1), nothing, nothing, exact=False)
     windows = Windows.of([(0.5, math.inf, 0.1)])
-    place = constrained_minima(x, points, 0, windows, np.full(2, 1e-5))[0]
+    place = constrained_minima(x, points, [0], windows, np.full(2, 1e-5))[0]
     assert place[0] == pytest.approx(0.5, abs=0.05)
 
 
@@ -183,7 +183,7 @@ def test_a_slope_is_read_from_as_many_points_as_noise_explains() -> None:
         F, dF = x[:, 1:], np.full((len(x), 1), 1e-3)
         points = Points(x, f, df, F, dF, nothing, nothing, exact=False)
         windows = Windows.of([(0.2, math.inf, 0.01)])
-        places = constrained_minima(x, points, 0, windows, np.full(2, 1e-5))
+        places = constrained_minima(x, points, [0], windows, np.full(2, 1e-5))
         downhill += all(place[0] < 0.5 for place in places[:3])
     assert downhill >= 18
 
@@ -236,7 +236,7 @@ def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
     assert F[0, 0] >= 0
     assert (F[1:] < 0).all()
     windows = Windows.of([(0.0, math.inf, 0.01)])
-    places = constrained_minima(x, points, 0, windows, np.full(2, 1e-5))
+    places = constrained_minima(x, points, [0], windows, np.full(2, 1e-5))
     assert min(np.abs(place - good).max() for place in places) < 0.1
 
 
@@ -249,7 +249,7 @@ def test_the_place_of_a_point_outside_is_left_for_one_farther_inside() -> None:
     windows, resolution = Windows.of([(1.0, math.inf, 0.001)]), np.full(2, 1e-3)
     assert (F[0] < 1).all()
     best = int(np.where(F[:, 0] >= 1, f, np.inf).argmin())
-    for place in constrained_minima(x, points, best, windows, resolution)[:3]:
+    for place in constrained_minima(x, points, [best], windows, resolution)[:3]:
         assert place.sum() >= 1
         assert np.abs(place - x[0]).max() >= resolution[0]
 
@@ -375,7 +375,7 @@ def test_what_is_expected_to_be_the_best_is_the_centre_not_the_luckiest() -> Non
         f = x[:, 0] + df * rng.standard_normal(60)
         points = Points(x, f, df, x[:, 1:], np.full((60, 1), 1e-3), nothing, nothing, exact=False)
         lucky.append(x[f.argmin(), 0])
-        settled.append(x[Judges(points, coordinates, windows).best.around, 0])
+        settled.append(x[Judges(points, coordinates, windows).expected.around, 0])
     assert np.mean(settled) < np.mean(lucky) / 2
 
 
@@ -394,9 +394,9 @@ def test_where_two_points_prefer_each_other_their_own_judges_decide(
     for turns in (7, 8):
         monkeypatch.setattr(judge, "TURNS", turns)
         judges = Judges(points, Coordinates(np.zeros(2), np.ones(2), None), windows)
-        found.append(judges.best.around)
-    goal = judges.best.judged.f.mean(axis=1)
-    other = judges.around(int(judges.best.rows[goal.argmin()]))
+        found.append(judges.expected.around)
+    goal = judges.expected.judged.f.mean(axis=1)
+    other = judges.around(int(judges.expected.rows[goal.argmin()]))
     assert other.around != found[0], "these two do not go in circles any more: choose others"
     assert goal[0] <= other.judged.f.mean(axis=1)[0]
     assert found[0] == found[1]

@@ -67,8 +67,8 @@ def _untold(told: Callable[..., None]) -> Callable[..., None]:
 def _as_measured(fit: Callable[..., Any]) -> Callable[..., Any]:
     """Let a quadratic go through what was measured at its centre."""
 
-    def through(self: QuadraticBasis, *given: Any) -> Any:
-        return 0.0, *fit(self, *given)[1:]
+    def through(self: QuadraticBasis, *given: Any, **known: Any) -> Any:
+        return 0.0, *fit(self, *given, **known)[1:]
 
     return through
 
@@ -193,8 +193,8 @@ INGREDIENTS = {
         [(judge, "Neighbourhood", _Narrow)],
     ),
     "settled": Ingredient(
-        "the best point as it is expected: as it was measured",
-        [(judge.Judges, "_settled", lambda self, found: found)],
+        "the expected best as another centre",
+        [(judge.Judges, "expected", property(lambda self: self.best))],
     ),
     "judge": Ingredient(
         "a judge of the neighbourhood: the model of the box",
