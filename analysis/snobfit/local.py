@@ -64,15 +64,17 @@ def constrained_minima(
     """
     windows = with_room(windows)
     found: list[Floats] = []
+    tried: list[int] = []
     for row in best:
         model = _Model(x, points, row, windows, resolution)
         minima = model.minima()
         found += minima
+        tried.append(row)
         if not all(hit(x, place, resolution) for place in minima):
             break
     value = priced(points, windows, PRICE * _worth(model, minima))
     for centre in _bottoms(x, value, resolution) if points.exact else [int(value.argmin())]:
-        if centre not in best:
+        if centre not in tried:
             more = _Model(x, points, int(centre), windows, resolution).minima()
             found += more
             if not all(hit(x, place, resolution) for place in more):
