@@ -40,8 +40,8 @@ def partition(x: Floats, value: Floats, lower: Floats, upper: Floats) -> tuple[F
     box = np.zeros(count, dtype=np.intp)  # the box that each of them is in, 0, 1, 2 ...
     # all boxes are cut at once, round by round: a few array operations, not N recursive calls
     while rows.size > 1:
-        first = np.flatnonzero(np.r_[True, box[1:] != box[:-1]])
-        size = np.diff(np.r_[first, rows.size])
+        first = np.flatnonzero(_begins(box))
+        size = np.bincount(box)
         inside = x[rows]
         mean = np.add.reduceat(inside, first) / size[:, None]
         scatter = np.add.reduceat((inside - mean[box]) ** 2, first)
@@ -50,10 +50,10 @@ def partition(x: Floats, value: Floats, lower: Floats, upper: Floats) -> tuple[F
         rows = rows[order]
         along = x[rows, axis]
         gap = np.full(rows.size, -1.0)
-        gap[:-1] = np.where(box[1:] == box[:-1], np.diff(along), -1.0)
+        gap[:-1] = np.where(box[1:] == box[:-1], along[1:] - along[:-1], -1.0)
         widest = np.maximum.reduceat(gap, first)
         hits = np.flatnonzero(gap == widest[box])
-        left = hits[np.r_[True, box[hits][1:] != box[hits][:-1]]]  # the first such gap of each box
+        left = hits[_begins(box[hits])]  # the first such gap of each box
         here, there = value[rows[left]], value[rows[left + 1]]
         share = np.where(here < there, GOLDEN, np.where(here > there, 1.0 - GOLDEN, 0.5))
         cut = (along[left] + share * gap[left])[box]
@@ -63,8 +63,15 @@ def partition(x: Floats, value: Floats, lower: Floats, upper: Floats) -> tuple[F
         box = 2 * box + ~below
         alone = np.bincount(box)[box] == 1
         rows, box = rows[~alone], box[~alone]
-        box = np.unique(box, return_inverse=True)[1]
+        box = np.cumsum(_begins(box)) - 1
     return box_lower, box_upper
+
+
+def _begins(box: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Say which of the points, sorted by box, is the first of its box."""
+    first = np.ones(box.size, dtype=bool)
+    first[1:] = box[1:] != box[:-1]
+    return first
 
 
 class Boxes:
