@@ -264,7 +264,7 @@ def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
     points = Points(x, f, error, x[:, :1], error[:, None], nothing, nothing, exact=True)
     windows = Windows.of([(0.0, math.inf, 0.01)])
-    places = constrained_minima(x, points, 0, windows, np.full(2, 1e-3))
+    places = constrained_minima(x, points, [0], windows, np.full(2, 1e-3))
     np.testing.assert_allclose(places[:3], np.tile(low, (3, 1)), atol=1e-3)
     np.testing.assert_allclose(places[3], high, atol=1e-3)
 
