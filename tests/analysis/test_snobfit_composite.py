@@ -218,10 +218,10 @@ def test_near_is_what_goal_and_properties_see(seed: int) -> None:
     windows = Windows.of([(0.0, math.inf, 0.01)])
     near = Neighbourhood(x, points, 0, windows)
     np.testing.assert_allclose(near.weights, [1.0, 0.03, LEAST], rtol=1e-3)
-    rows = near.rows()
-    assert rows[0] == 0
+    assert near.close[0] == 0
+    assert len(near.close) - 1 == 8
     # among the neighbours, what has an effect differs the least
-    assert np.ptp(x[rows[:9], 0]) < np.ptp(x[:, 0]) / 2
+    assert np.ptp(x[near.close, 0]) < np.ptp(x[:, 0]) / 2
 
 
 def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
