@@ -72,7 +72,7 @@ def constrained_minima(
         tried.append(row)
         if not all(hit(x, place, resolution) for place in minima):
             break
-    value = priced(points, windows, PRICE * _worth(model, minima))
+    value = priced(points, windows, PRICE * model.multipliers(minima[1]))
     for centre in _bottoms(x, value, resolution) if points.exact else [int(value.argmin())]:
         if centre not in tried:
             more = _Model(x, points, int(centre), windows, resolution).minima()
@@ -80,14 +80,6 @@ def constrained_minima(
             if not all(hit(x, place, resolution) for place in more):
                 break
     return found
-
-
-def _worth(model: "_Model", found: list[Floats]) -> Floats:
-    """Give the largest multiplier of each property, (m,), at the minima of a model.
-
-    At one alone an edge may not bind: without a price the other centre would be far outside.
-    """
-    return np.asarray(np.max([model.multipliers(place) for place in found], axis=0))
 
 
 def _units(low: Floats, high: Floats) -> Floats:

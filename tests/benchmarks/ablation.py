@@ -177,10 +177,6 @@ INGREDIENTS = {
         "minima farther inside where the place is a known point outside",
         [(local._Model, "_barred", lambda self, place: False)],
     ),
-    "price": Ingredient(
-        "the largest multiplier of three minima: that of one",
-        [(local, "_worth", lambda model, found: model.multipliers(found[1]))],
-    ),
     "units": Ingredient(
         "units of the trust box for SLSQP", [(local, "_units", lambda low, high: np.ones(len(low)))]
     ),
