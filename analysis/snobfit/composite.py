@@ -111,7 +111,7 @@ class Surrogate:
                 for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
-            self._smooth, self._models = _likeliest(self.z, points.y, points.dy, measured.kind)
+            self._smooth, self._models = likeliest(self.z, points.y, points.dy, measured.kind)
 
     @cached_property
     def judged(self) -> Outcomes:
@@ -208,7 +208,7 @@ def _rows(
     return np.sort(rows[near[:MOST]])
 
 
-def _likeliest(
+def likeliest(
     z: Floats, y: Floats, error: Floats, kind: str
 ) -> tuple[Smooth, list[GaussianProcess]]:
     """Model measured quantities on the scales that the values themselves suggest.

@@ -153,6 +153,8 @@ class Smooth:
     ----------
     kind : str
         What they are taken for: fractions that do not add up to 1 are positive values.
+    reactant : int or None
+        As given, for fractions.
     values, errors : (N, k) array
         The values on the scales, and their uncertainties.
     stretch : float
@@ -168,7 +170,7 @@ class Smooth:
         self.errors: Floats
         self.stretch = 0.0
         self._restore: Floats
-        self._reactant: int | None = None
+        self.reactant: int | None = None
         self._columns = np.arange(self._count)
         if kind == "real":
             values, errors = y, error
@@ -205,7 +207,7 @@ class Smooth:
         values = logs[:, self._columns] - logs[:, [largest]]
         spread = np.hypot(errors[:, self._columns], errors[:, [largest]])
         if reactant is not None:
-            self._reactant = reactant
+            self.reactant = reactant
             used, error = -logs[:, reactant], errors[:, reactant]
             self._least = max(float(error.min()), 1e-9)
             here = int(np.flatnonzero(self._columns == reactant)[0])
@@ -224,18 +226,21 @@ class Smooth:
             return u
         u = np.clip(u, -300.0, 300.0)
         if self.kind == "fractions":
-            others = np.arange(self._count) != self._reactant
+            others = np.arange(self._count) != self.reactant
             total = np.ones(u.shape[:-1])
-            if self._reactant is not None:
-                used = np.maximum(_exp(u[..., self._reactant], self._least), 1e-9)
-                u[..., self._reactant] = -np.minimum(used, 300.0)
-                total -= _exp(u[..., self._reactant], self._floor[self._reactant])
+            if self.reactant is not None:
+                used = np.maximum(_exp(u[..., self.reactant], self._least), 1e-9)
+                u[..., self.reactant] = -np.minimum(used, 300.0)
+                left = _exp(u[..., self.reactant], self._floor[self.reactant])
+                total -= np.maximum(left, 0.0)
             # the common factor that makes them add up
             a = np.exp(u[..., others]).sum(axis=-1)
             b = (self._floor[others] ** 2 * np.exp(-u[..., others])).sum(axis=-1)
             factor = (total + np.sqrt(total**2 + 4 * a * b)) / (2 * a)
             u[..., others] += np.log(factor)[..., None]
-        return np.asarray(np.maximum(_exp(u, self._floor), 1e-3 * self._floor))
+        y = np.maximum(_exp(u, self._floor), 1e-3 * self._floor)
+        # what was cut off below 0 is no longer missing
+        return np.asarray(y / y.sum(axis=-1, keepdims=True) if self.kind == "fractions" else y)
 
 
 def _log(y: Floats, error: Floats, least: Floats | float) -> tuple[Floats, Floats]:
