@@ -104,14 +104,18 @@ class Surrogate:
         self.composed = measured is not None
         if measured is None:
             y, error = tamed(points, windows).columns
-            self._smooth = Smooth(y, error, "real", chained=False)
+        else:
+            y, error = points.y, points.dy
+        self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
+        if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
             self._models = [
                 likelier(self.z, NOISE, *column)
                 for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
-            self._smooth, self._models = likeliest(self.z, points.y, points.dy, measured.kind)
+            values, errors = self._smooth.values.T, self._smooth.errors.T
+            self._models = [GaussianProcess(self.z, *c) for c in zip(values, errors, strict=True)]
 
     @cached_property
     def judged(self) -> Outcomes:
@@ -206,25 +210,6 @@ def _rows(
     rank = merit[rows] if measured else order(points.take(rows), windows)
     near = nearest(coordinates.to_cube(points.x[rows]), int(rank.argmin()))
     return np.sort(rows[near[:MOST]])
-
-
-def likeliest(
-    z: Floats, y: Floats, error: Floats, kind: str
-) -> tuple[Smooth, list[GaussianProcess]]:
-    """Model measured quantities on the scales that the values themselves suggest.
-
-    Any fraction may be that of a reactant, or none.
-    """
-
-    def fitted(reactant: int | None) -> tuple[Smooth, list[GaussianProcess]]:
-        smooth = Smooth(y, error, kind, chained=True, reactant=reactant)
-        columns = zip(smooth.values.T, smooth.errors.T, strict=True)
-        return smooth, [GaussianProcess(z, *column) for column in columns]
-
-    found = [fitted(None)]
-    if found[0][0].kind == "fractions":
-        found += [fitted(reactant) for reactant in range(y.shape[1])]
-    return max(found, key=lambda it: it[0].stretch + sum(model.evidence for model in it[1]))
 
 
 def likelier(

@@ -129,11 +129,6 @@ class Smooth:
     uncertainty of the quantity: ln y far above s, finite below. Its error is
     ``dy / sqrt(y^2 + 4 s^2)``.
 
-    One fraction may be taken for that of a reactant which is used up in a reaction of first order.
-    Its scale is then ``ln(-ln y)``, the logarithm of the Damkoehler number (Levenspiel, Chemical
-    Reaction Engineering, 1999, chapter 5): linear in the logarithm of the residence time and in
-    1/T, where ``ln y`` itself is exponential. The others share what it leaves.
-
     The scales are then chained: what the more precise ones predict linearly is subtracted from
     each. The remainders are small and smooth, and the noise that all share (of the extent of a
     reaction, say) is mostly gone from them.
@@ -146,42 +141,28 @@ class Smooth:
         See `Measured`.
     chained : bool
         Whether to chain.
-    reactant : int, optional
-        Which fraction is that of a reactant; of no effect where they do not add up to 1.
-
-    Attributes
-    ----------
-    kind : str
-        What they are taken for: fractions that do not add up to 1 are positive values.
-    reactant : int or None
-        As given, for fractions.
-    values, errors : (N, k) array
-        The values on the scales, and their uncertainties.
-    stretch : float
-        Sum of the logarithms of the slopes of these scales by log-ratios: added to the likelihood
-        of the values here, it is the one on log-ratios.
     """
 
-    def __init__(
-        self, y: Floats, error: Floats, kind: str, chained: bool, reactant: int | None = None
-    ) -> None:
-        self.kind, self._count = kind, y.shape[1]
+    def __init__(self, y: Floats, error: Floats, kind: str, chained: bool) -> None:
+        self._kind, self._count = kind, y.shape[1]
         self.values: Floats
         self.errors: Floats
-        self.stretch = 0.0
         self._restore: Floats
-        self.reactant: int | None = None
         self._columns = np.arange(self._count)
         if kind == "real":
             values, errors = y, error
         else:
             self._floor = np.maximum(error.min(axis=0), 1e-9 * np.abs(y).max(axis=0) + 1e-300)
-            values, errors = _log(y, error, self._floor)
+            values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
+            errors = error / np.hypot(y, 2 * self._floor)
             missing = np.abs(y.sum(axis=1) - 1) - 4 * np.linalg.norm(error, axis=1)
             if kind == "fractions" and missing.max() > INCOMPLETE:
-                self.kind = "positive"
-            if self.kind == "fractions":
-                values, errors = self._ratios(y, values, errors, reactant)
+                self._kind = "positive"
+            if self._kind == "fractions":
+                largest = int(np.median(values, axis=0).argmax())
+                self._columns = np.delete(self._columns, largest)
+                values = values[:, self._columns] - values[:, [largest]]
+                errors = np.hypot(errors[:, self._columns], errors[:, [largest]])
         if not chained:
             self._restore = np.eye(len(self._columns))
             self.values, self.errors = values, errors
@@ -195,63 +176,21 @@ class Smooth:
         self.values = values @ unchain.T
         self.errors = np.asarray(np.sqrt(errors**2 @ (unchain**2).T))
 
-    def _ratios(
-        self, y: Floats, logs: Floats, errors: Floats, reactant: int | None
-    ) -> tuple[Floats, Floats]:
-        """Give log-ratios to the largest fraction but for the reactant, and their errors."""
-        size = np.median(logs, axis=0)
-        if reactant is not None:
-            size[reactant] = -np.inf
-        largest = int(size.argmax())
-        self._columns = np.delete(self._columns, largest)
-        values = logs[:, self._columns] - logs[:, [largest]]
-        spread = np.hypot(errors[:, self._columns], errors[:, [largest]])
-        if reactant is not None:
-            self.reactant = reactant
-            used, error = -logs[:, reactant], errors[:, reactant]
-            self._least = max(float(error.min()), 1e-9)
-            here = int(np.flatnonzero(self._columns == reactant)[0])
-            values[:, here], spread[:, here] = _log(used, error, self._least)
-            # of this scale by the logarithm of y / (1 - y)
-            slope = np.hypot(1 - y[:, reactant], 2 * self._least) / np.hypot(used, 2 * self._least)
-            self.stretch = float(np.log(slope).sum())
-        return values, spread
-
     def measured(self, values: Floats) -> Floats:
         """Return the measured quantities (..., q) for values on the smooth scales (..., k)."""
         values = np.asarray(values @ self._restore.T)
         u = np.zeros((*values.shape[:-1], self._count))
         u[..., self._columns] = values
-        if self.kind == "real":
+        if self._kind == "real":
             return u
         u = np.clip(u, -300.0, 300.0)
-        if self.kind == "fractions":
-            others = np.arange(self._count) != self.reactant
-            total = np.ones(u.shape[:-1])
-            if self.reactant is not None:
-                used = np.maximum(_exp(u[..., self.reactant], self._least), 1e-9)
-                u[..., self.reactant] = -np.minimum(used, 300.0)
-                left = _exp(u[..., self.reactant], self._floor[self.reactant])
-                total -= np.maximum(left, 0.0)
-            # the common factor that makes them add up
-            a = np.exp(u[..., others]).sum(axis=-1)
-            b = (self._floor[others] ** 2 * np.exp(-u[..., others])).sum(axis=-1)
-            factor = (total + np.sqrt(total**2 + 4 * a * b)) / (2 * a)
-            u[..., others] += np.log(factor)[..., None]
-        y = np.maximum(_exp(u, self._floor), 1e-3 * self._floor)
+        if self._kind == "fractions":  # the common factor that makes them add up to 1
+            a = np.exp(u).sum(axis=-1)
+            b = (self._floor**2 * np.exp(-u)).sum(axis=-1)
+            u += np.log((1 + np.sqrt(1 + 4 * a * b)) / (2 * a))[..., None]
+        y = np.maximum(np.exp(u) - self._floor**2 * np.exp(-u), 1e-3 * self._floor)
         # what was cut off below 0 is no longer missing
-        return np.asarray(y / y.sum(axis=-1, keepdims=True) if self.kind == "fractions" else y)
-
-
-def _log(y: Floats, error: Floats, least: Floats | float) -> tuple[Floats, Floats]:
-    """Give logarithms that are finite at 0 and below, and their errors."""
-    values = np.arcsinh(y / (2 * least)) + np.log(least)
-    return np.asarray(values), np.asarray(error / np.hypot(y, 2 * least))
-
-
-def _exp(u: Floats, least: Floats | float) -> Floats:
-    """Invert this."""
-    return np.asarray(np.exp(u) - least**2 * np.exp(-u))
+        return np.asarray(y / y.sum(axis=-1, keepdims=True) if self._kind == "fractions" else y)
 
 
 def _spread(values: Floats) -> Floats:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from reactune.analysis.merit import Windows
 from reactune.analysis.problem import Problem
 from reactune.analysis.snobfit import Measured, Snobfit, judge
-from reactune.analysis.snobfit.composite import likeliest
 from reactune.analysis.snobfit.gp import GaussianProcess
 from reactune.analysis.snobfit.judge import Judges
 from reactune.analysis.snobfit.local import AIM, constrained_minima
@@ -83,16 +82,13 @@ def test_coordinates_are_inverted_and_fill_the_cube(seed: int) -> None:
 @given(
     kind=st.sampled_from(["fractions", "positive", "real"]),
     chained=st.booleans(),
-    reactant=st.sampled_from([None, 0, 1, 3]),
     seed=st.integers(0, 10**6),
 )
-def test_smooth_scales_are_inverted_down_to_zero(
-    kind: str, chained: bool, reactant: int | None, seed: int
-) -> None:
+def test_smooth_scales_are_inverted_down_to_zero(kind: str, chained: bool, seed: int) -> None:
     rng = np.random.default_rng(seed)
     y = rng.dirichlet([0.3, 1.0, 1.0, 0.3], 20)
     error = np.full_like(y, 1e-3)
-    back = Smooth(y, error, kind, chained, reactant if kind == "fractions" else None)
+    back = Smooth(y, error, kind, chained)
     # a value below a thousandth of its uncertainty comes back as that
     np.testing.assert_allclose(back.measured(back.values), y, rtol=1e-6, atol=2e-6)
     assert np.isfinite(back.errors).all()
@@ -109,35 +105,6 @@ def test_noise_below_zero_is_a_value_too() -> None:
     assert np.isfinite(smooth.values).all()
     assert (np.diff(np.abs(smooth.values[:, 0])) < 0).all()
     assert smooth.errors[0, 0] > 0.3 > 0.02 > smooth.errors[3, 0]
-
-
-def test_a_reaction_of_first_order_is_a_plane_on_the_scale_of_its_reactant() -> None:
-    z = np.random.default_rng(3).uniform(-1, 1, (30, 2))
-    damkoehler = np.exp(0.3 + 1.2 * z[:, 0] - 0.8 * z[:, 1])
-    y = np.column_stack([np.exp(-damkoehler), 1 - np.exp(-damkoehler)])
-    smooth = Smooth(y, np.full_like(y, 1e-6), "fractions", chained=False, reactant=0)
-    np.testing.assert_allclose(smooth.values[:, 0], np.log(damkoehler), atol=1e-3)
-    # what is all there, or more by noise, is a value too
-    y[:2] = [[1.0, 0.0], [1.0005, -0.0005]]
-    smooth = Smooth(y, np.full_like(y, 1e-3), "fractions", chained=True, reactant=0)
-    assert np.isfinite(smooth.values).all()
-    assert np.isfinite(smooth.stretch)
-    np.testing.assert_allclose(smooth.measured(smooth.values), y, atol=1e-3)
-
-
-@pytest.mark.parametrize(("order", "expected"), [("first", 1), ("none", None)])
-def test_the_reactant_is_found_by_evidence(order: str, expected: int | None) -> None:
-    rng = np.random.default_rng(4)
-    z = rng.uniform(-1, 1, (30, 2))
-    rate = 1.5 * z[:, 0] - z[:, 1]
-    left = np.exp(-np.exp(rate)) if order == "first" else 1 / (1 + np.exp(rate))
-    share = 1 / (1 + np.exp(0.5 * z[:, 1]))
-    y = np.column_stack([(1 - left) * share, left, (1 - left) * (1 - share)])
-    error = np.full_like(y, 1e-3)
-    y += error * rng.standard_normal(y.shape)
-    smooth, models = likeliest(z, y / y.sum(axis=1, keepdims=True), error, "fractions")
-    assert smooth.reactant == expected
-    assert len(models) == 2
 
 
 def test_the_space_offers_smooth_scales() -> None:
