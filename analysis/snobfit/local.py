@@ -72,7 +72,8 @@ def constrained_minima(
         tried.append(row)
         if not all(hit(x, place, resolution) for place in minima):
             break
-    value = priced(points, windows, PRICE * model.multipliers(minima[1]))
+    _, middle, _ = minima  # one for each of TRUST
+    value = priced(points, windows, PRICE * model.multipliers(middle))
     for centre in _bottoms(x, value, resolution) if points.exact else [int(value.argmin())]:
         if centre not in tried:
             more = _Model(x, points, int(centre), windows, resolution).minima()
