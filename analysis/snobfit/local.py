@@ -14,7 +14,7 @@ search there is over, and the next basin at that price has its turn. With noise,
 basins are chance.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,11 +81,6 @@ def constrained_minima(
             if not all(hit(x, place, resolution) for place in more):
                 break
     return found
-
-
-def _units(low: Floats, high: Floats) -> Floats:
-    """Give units in which SLSQP, with its absolute tolerances, sees variables of order 1."""
-    return np.where(high > low, high - low, 1.0)
 
 
 def _bottoms(x: Floats, value: Floats, resolution: Floats) -> NDArray[np.intp]:
@@ -196,29 +191,23 @@ class _Model:
 
 def _solve(goal: _Quadratic, edges: list[_Quadratic], low: Floats, high: Floats) -> Floats:
     """Minimise the goal where all edges leave room, from a few starts; else the lack of room."""
-    unit = _units(low, high)
     start = np.clip(np.zeros_like(low), low, high)
     best, least = start, np.inf
 
     def lack(s: Floats) -> float:
         return float(np.sqrt(sum(min(edge(s), 0.0) ** 2 for edge in edges)))
 
-    def scaled(q: _Quadratic) -> tuple[Callable[[Floats], float], Callable[[Floats], Floats]]:
-        return lambda u: q(u * unit), lambda u: q.slope(u * unit) * unit
-
-    value, slope = scaled(goal)
-    rooms = [scaled(edge) for edge in edges]
     for share in (None, 0.25, 0.75):
         result = minimize(
-            value,
-            (start if share is None else low + share * (high - low)) / unit,
-            jac=slope,
+            goal,
+            start if share is None else low + share * (high - low),
+            jac=goal.slope,
             method="SLSQP",
-            bounds=list(zip(low / unit, high / unit, strict=True)),
-            constraints=[{"type": "ineq", "fun": room, "jac": jac} for room, jac in rooms],
+            bounds=list(zip(low, high, strict=True)),
+            constraints=[{"type": "ineq", "fun": edge, "jac": edge.slope} for edge in edges],
             options={"maxiter": 50, "ftol": 1e-10},
         )
-        s = np.clip(np.nan_to_num(result.x) * unit, low, high)
+        s = np.clip(np.nan_to_num(result.x), low, high)
         found = goal(s) + 1e3 * max(lack(s) - 1e-6, 0.0)
         if found < least:
             best, least = s, found

@@ -177,9 +177,6 @@ INGREDIENTS = {
         "minima farther inside where the place is a known point outside",
         [(local._Model, "_barred", lambda self, place: False)],
     ),
-    "units": Ingredient(
-        "units of the trust box for SLSQP", [(local, "_units", lambda low, high: np.ones(len(low)))]
-    ),
     "wider": Ingredient(
         "quadratics of as many points as noise explains: of the paper's number",
         [(local, "Neighbourhood", _Narrow)],
