@@ -17,9 +17,6 @@ from .table import Points
 
 Floats = NDArray[np.float64]
 
-ROUNDS = 2
-"""How often the weights are read from the points that are the nearest by the weights so far."""
-
 LEAST = 1e-3
 """Weight of a coordinate in which nothing changes, of the largest."""
 
@@ -28,8 +25,8 @@ class Neighbourhood:
     """Sets of the points nearest to one, each twice as large as the one before.
 
     A coordinate's weight is the root mean square of the slopes of goal and properties, each in
-    units of its range, at the neighbours: of quadratics of the nearest points by the weights so
-    far, of as many as tell of each quantity.
+    units of its range, at the d + 5 points nearest in the box: of quadratics of the nearest there,
+    of as many as tell of each quantity.
 
     Parameters
     ----------
@@ -53,8 +50,7 @@ class Neighbourhood:
         self._close = dim + 6
         self._least = max(quadratic_size(dim), self._close)
         self._sort(np.ones(dim), centre)
-        for _ in range(ROUNDS):
-            self._sort(self._slopes(), centre)
+        self._sort(self._slopes(), centre)
 
     def _sort(self, weights: Floats, centre: int) -> None:
         self.weights = weights

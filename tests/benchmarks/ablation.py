@@ -24,7 +24,6 @@ from reactune.analysis.snobfit import (
     composite,
     judge,
     local,
-    nearness,
     scales,
     search,
     shaping,
@@ -167,7 +166,6 @@ INGREDIENTS = {
         "the same of the judge",
         [(judge, "Neighbourhood", _Unweighted)],
     ),
-    "again": Ingredient("weights read twice: once", [(nearness, "ROUNDS", 1)]),
     "expected": Ingredient(
         "quadratics through what is expected at their centre: what was measured",
         [(QuadraticBasis, "fit", _as_measured(QuadraticBasis.fit))],
