@@ -276,29 +276,14 @@ class Agent:
         done = {c.number for c in self.conclusions}
         outcomes = []
         for point in points:
-            number: Any = point.get("_id")
-            known = isinstance(number, Hashable) and number in self._asked
-            asked = self._asked[number] if known else None
-            if asked is not None and asked.number in done:
-                raise ValueError(f"suggestion {asked.number} has its outcome already")
-            if asked is not None:
-                done.add(asked.number)
-            elif missing := [v for v in self.problem.variables if v not in point]:
-                raise ValueError(
-                    f"_id {number!r} is no suggestion of this agent; to ingest "
-                    f"another point give its conditions too ({', '.join(missing)} missing)"
-                )
-            else:
+            asked = self._meant(point)
+            if asked is None:
                 self._chosen(point)
-            names = self.problem.measured
-            values = {name: _number(point, name) for name in names}
-            sd = {n: _number(point, f"{n}_sd") if f"{n}_sd" in point else math.nan for n in names}
-            if wrong := [name for name in names if sd[name] < 0 or math.isinf(sd[name])]:
-                raise ValueError(
-                    f"{wrong[0]}_sd = {sd[wrong[0]]:g} is no standard deviation; give a number "
-                    "from 0 up, or leave it out if unknown"
-                )
-            outcomes.append((asked, point, values, sd))
+            elif asked.number in done:
+                raise ValueError(f"suggestion {asked.number} has its outcome already")
+            else:
+                done.add(asked.number)
+            outcomes.append((asked, point, *_outcome(point, self.problem.measured)))
         for asked, point, values, sd in outcomes:
             if asked is None:
                 (named,) = self.register_suggestions([point])
@@ -307,6 +292,18 @@ class Agent:
                 self._take(asked.number, asked.conditions, (values, sd))
             else:
                 self._take(asked.number, asked.conditions, None, "no outcome")
+
+    def _meant(self, point: Mapping[str, Any]) -> Suggestion | None:
+        """Give the suggestion that an outcome belongs to; None if it brings its own conditions."""
+        number: Any = point.get("_id")
+        if isinstance(number, Hashable) and number in self._asked:
+            return self._asked[number]
+        if missing := [v for v in self.problem.variables if v not in point]:
+            raise ValueError(
+                f"_id {number!r} is no suggestion of this agent; to ingest "
+                f"another point give its conditions too ({', '.join(missing)} missing)"
+            )
+        return None
 
     def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
         """Take in that these suggestions could not be measured.
@@ -483,6 +480,20 @@ class Agent:
         """Short fingerprint of the optimiser's state (16 hex digits of SHA-256)."""
         state = json.dumps(self.optimiser.state(), sort_keys=True)
         return hashlib.sha256(state.encode()).hexdigest()[:16]
+
+
+def _outcome(
+    point: Mapping[str, Any], names: Sequence[str]
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Read the measured quantities that somebody else gave, and their standard deviations."""
+    values = {name: _number(point, name) for name in names}
+    sd = {n: _number(point, f"{n}_sd") if f"{n}_sd" in point else math.nan for n in names}
+    if wrong := [name for name in names if sd[name] < 0 or math.isinf(sd[name])]:
+        raise ValueError(
+            f"{wrong[0]}_sd = {sd[wrong[0]]:g} is no standard deviation; give a number "
+            "from 0 up, or leave it out if unknown"
+        )
+    return values, sd
 
 
 def _number(point: Mapping[str, Any], name: str) -> float:
