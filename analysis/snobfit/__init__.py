@@ -3,12 +3,12 @@
 W. Huyer and A. Neumaier, ACM Trans. Math. Softw. 2008, 35, 9, with the soft constraints of Walker
 et al., React. Chem. Eng. 2017, 2, 785. Rooms: `table` (what was told), `boxes` (branch), `models`
 and `minq` (fit of the merit), `scales`, `gp` and `composite` (fit of goal and windowed properties
-apart, in the whole box), `nearness`, `local` and `judge` (the same near the best point), `batch`
-(the classes of points), `search` (those of class 1), `ranking` (as measured), `choice` (what is
-handed over), `verdict`, and here the face.
+apart, in the whole box), `nearness`, `local` and `judge` (the same near the best point), `shaping`
+(windows and properties as these see them), `batch` (the classes of points), `search` (those of
+class 1), `ranking` (as measured), `choice` (what is handed over), `verdict`, and here the face.
 
-Boxes and models are rebuilt from the table of results at each ask. So it does not matter in which
-batches the results came, and a changed merit is a new job by itself.
+Boxes and models are rebuilt from the table of results at each ask. So it does not matter to them in
+which batches the results came, and a changed merit is a new job by itself.
 """
 
 import math
@@ -61,7 +61,8 @@ class Snobfit:
         Share of exploring points (class 4) among those that class 1 leaves, 0 to 1.
     model : {"composite", "merit"}
         What is modelled: goal and windowed properties (or the measured quantities) apart, or the
-        merit. Without windows and measured quantities both are the same.
+        merit. Without windows and measured quantities both ask the same, and only what noise does
+        to what is handed over makes a difference.
     seed : int, optional
         Same seed and same results, same asks.
     measured : Measured, optional

@@ -168,8 +168,6 @@ class _Model:
     def _minimum(self, trust: float, edges: list[_Quadratic]) -> Floats:
         low = np.clip(self._centre - trust * self._reach, 0.0, 1.0) - self._centre
         high = np.clip(self._centre + trust * self._reach, 0.0, 1.0) - self._centre
-        # a centre told from outside the box starts at the wall
-        low, high = np.minimum(low, high), np.maximum(low, high)
         step = _solve(self._goal, edges, low, high)
         return np.asarray(np.clip(self._centre + step, 0.0, 1.0))
 

@@ -102,7 +102,7 @@ def _closed(window: Window) -> tuple[float, float, tuple[float, float]]:
 def _side(tolerance: float, edge: float, window: Window) -> float:
     """Tolerance beside an edge."""
     if math.isinf(edge):
-        return 1.0  # never used
+        return 1.0  # nothing is beyond it
     if math.isnan(tolerance):
         raise ValueError(f"window {window}: its edge {edge:g} needs a tolerance above 0")
     return float(tolerance)

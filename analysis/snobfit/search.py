@@ -35,7 +35,8 @@ def propose(
 ) -> list[tuple[Floats, str]]:
     """Choose the places of class 1 of a batch, each with the reason in words.
 
-    First the safe place, then by gain, until nothing is to be gained or the batch is full.
+    First those of the local models, then the safe one, then by gain, until nothing is to be gained,
+    the batch is full or, where goal and properties are modelled, half of what these leave.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ class Search:
         self._values: Floats = self._value(found)
         self._mean_goal: Floats = np.minimum(found.f, self._top).mean(axis=1)
         self.inside: Floats = found.inside
-        self.violation: Floats = found.violation
+        self.violation: Floats = np.vstack([found.violation, known.violation])
 
     def gain(self) -> Floats:
         """Mean improvement at each candidate, in units of the spread of the goal."""

@@ -38,19 +38,19 @@ def tamed(
     """Compress one-sided properties of large range around their window's edge.
 
     ``edge + s asinh((F - edge) / s)`` moves no point across the edge. A quadratic of an exponential
-    is of no use; one of its logarithm is. s is this `quantile` of the distances from the edge;
-    where none is more than `ratio` times as large, nothing is changed.
+    is of no use; one of its logarithm is. s is this `quantile` of the distances from the edge, at
+    least the tolerance; where none is more than `ratio` times as large, nothing is changed.
     """
     F, dF = points.F.copy(), points.dF.copy()
     for i in range(len(windows)):
         edges = np.array([windows.lower[i], windows.upper[i]])
-        edges = edges[np.isfinite(edges)]
+        closed = np.isfinite(edges)
+        edges, tolerances = edges[closed], np.array([windows.below[i], windows.above[i]])[closed]
         if np.ptp(edges) > 0:
             continue
         gap = points.F[:, i] - edges[0]
         size = np.abs(gap[np.isfinite(gap)])
-        tolerance = min(windows.below[i], windows.above[i])
-        s = max(float(np.quantile(size, quantile)), tolerance) if size.size else 1.0
+        s = max(np.quantile(size, quantile), tolerances.min()) if size.size else 1.0
         if size.max(initial=0.0) > ratio * s:
             F[:, i] = edges[0] + s * np.arcsinh(gap / s)
             dF[:, i] /= np.hypot(gap / s, 1.0)

@@ -80,28 +80,27 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
 
 def _unsatisfiable(surrogate: Surrogate, search: Search, known: Outcomes) -> Verdict | None:
     """Judge whether the windows can be met at all."""
-    violation = np.vstack([search.violation, known.violation[:, : search.violation.shape[1]]])
     # the candidates surround the minima of the guiding functions only
-    worst = violation[:, :GUIDES].min(axis=0)
-    quantiles = np.quantile(worst, [0.05, 0.5, 0.95])
+    least = search.violation[:, :GUIDES].min(axis=0)
+    quantiles = np.quantile(least, [0.05, 0.5, 0.95])
     expected = known.violation.mean(axis=1)
     nearest = int(expected.argmin())
     much = AGREE * max(1.0, float(quantiles[1]))
     apart = max(quantiles[2] - quantiles[0], expected[nearest] - quantiles[1])
     flat = np.ptp(expected) <= much  # no point has told where the windows are nearer
-    if worst.min() == 0 or apart > much or flat:
+    if least.min() == 0 or apart > much or flat:
         return None
     low, middle, high = (float(p) for p in 2 * quantiles**2 / (1 + quantiles**2))
     binding = surrogate.violated(surrogate.z[nearest])
     return Verdict(
         "unsatisfiable",
-        f"unsatisfiable: none of {DRAWS} functions that agree with the experiments meets all "
+        f"unsatisfiable: none of {GUIDES} functions that agree with the experiments meets all "
         f"windows anywhere; the least penalty is {middle:.3f} (90 %: {low:.3f} to {high:.3f}), "
         f"where these are violated:",
         {
             "least_penalty": middle,
             "least_penalty_90": [low, high],
             "violated_windows": binding,
-            "functions": DRAWS,
+            "functions": GUIDES,
         },
     )

@@ -21,7 +21,7 @@ def test_windows_that_cannot_be_met_end_a_campaign_by_their_names() -> None:
     stop, reason = agent.should_stop()
     assert stop
     assert reason is not None
-    assert reason.startswith("unsatisfiable: none of 192 functions that agree with the experiments")
+    assert reason.startswith("unsatisfiable: none of 64 functions that agree with the experiments")
     assert "least penalty is 0.2" in reason
     for window in agent.problem.windows:
         assert window.text in reason

@@ -17,7 +17,9 @@ from reactune.analysis.snobfit.gp import GaussianProcess
 from reactune.analysis.snobfit.judge import Judges
 from reactune.analysis.snobfit.local import AIM, constrained_minima
 from reactune.analysis.snobfit.nearness import LEAST, Neighbourhood
+from reactune.analysis.snobfit.ranking import as_windows
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
+from reactune.analysis.snobfit.shaping import CURBED, tamed
 from reactune.analysis.snobfit.table import Points
 from reactune.analysis.space import Space
 from reactune.devices.twin import mole_fractions
@@ -206,6 +208,20 @@ def test_more_points_are_taken_as_long_as_noise_explains_what_quadratics_do_not(
     assert (much.level(0), much.level(1)) == (4, 4)
     assert [len(much.rows(i)) for i in range(5)] == [11, 22, 44, 88, 100]
     assert known(0.01, exact=True).level(0) == 0
+
+
+@given(unit=st.floats(1e-6, 1e6), lower=st.booleans())
+def test_compression_does_not_depend_on_the_unit_of_a_property(unit: float, lower: bool) -> None:
+    F = np.exp(np.random.default_rng(0).uniform(-5, 9, (40, 1)))
+    x, error, nothing = np.zeros((40, 1)), np.full(40, 1e-8), np.zeros((40, 0))
+
+    def compressed(unit: float) -> Floats:
+        points = Points(x, x[:, 0], error, unit * F, error[:, None], nothing, nothing, exact=True)
+        edges = (2 * unit, None) if lower else (None, 2 * unit)
+        return tamed(points, as_windows([(*edges, 0.3 * unit)]), *CURBED).F / unit
+
+    np.testing.assert_allclose(compressed(unit), compressed(1.0), rtol=1e-9)
+    assert compressed(1.0).max() < F.max() / 10
 
 
 @given(seed=st.integers(0, 10**6))
