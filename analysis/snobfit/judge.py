@@ -23,7 +23,7 @@ DOUBT = 0.5
 """What a point outside the windows costs when one is handed over, in scatters of a repeat."""
 
 QUIET = 1e-3
-"""Noise beyond the known one that is expected in a neighbourhood, in units of the values' spread."""
+"""Noise beyond the known one that is expected in a neighbourhood, of the spread of the values."""
 
 TURNS = 8
 """Neighbourhoods that are judged in search of the best point."""

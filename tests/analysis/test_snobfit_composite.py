@@ -218,7 +218,7 @@ def test_compression_does_not_depend_on_the_unit_of_a_property(unit: float, lowe
     def compressed(unit: float) -> Floats:
         points = Points(x, x[:, 0], error, unit * F, error[:, None], nothing, nothing, exact=True)
         edges = (2 * unit, None) if lower else (None, 2 * unit)
-        return tamed(points, as_windows([(*edges, 30 * unit)]), *CURBED).F / unit
+        return tamed(points, as_windows([(*edges, 100 * unit)]), *CURBED).F / unit
 
     np.testing.assert_allclose(compressed(unit), compressed(1.0), rtol=1e-9)
     assert compressed(1.0).max() < F.max() / 10
