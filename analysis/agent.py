@@ -204,21 +204,18 @@ class Agent:
             found.f if measured else math.nan, found.f_sd, found.F, found.F_sd, flags,
             asked.why if asked else "given",
         )  # fmt: skip
-        told = (
+        y, dy = (
+            [[values[name] for name in names]] for values in (conclusion.fractions, conclusion.sd)
+        )
+        self.optimiser.tell(
             self.space.to_box(conditions)[None, :],
             [conclusion.f],
             conclusion.F[None, :],
             [conclusion.f_sd],
             conclusion.F_sd[None, :],
+            y,
+            dy,
         )
-        if isinstance(self.optimiser, Snobfit):  # the only engine that models what is measured
-            y, dy = (
-                np.array([[values[name] for name in names]])
-                for values in (conclusion.fractions, conclusion.sd)
-            )
-            self.optimiser.tell(*told, y, dy)
-        else:
-            self.optimiser.tell(*told)
         self.conclusions.append(conclusion)
         if self.problem.stop.patience is not None and (best := self.leader()) is not None:
             self._improved = max(self._improved, best[0] + 1)

@@ -32,8 +32,13 @@ class Engine(Protocol):
         F: ArrayLike | None = None,
         df: ArrayLike | None = None,
         dF: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        dy: ArrayLike | None = None,
     ) -> None:
-        """Take in results; a row whose f is NaN is a failed experiment."""
+        """Take in results; a row whose f is NaN is a failed experiment.
+
+        y and dy are the measured quantities, for those that model them.
+        """
         ...
 
     def best(self, feasible: bool = False) -> Best | None:

@@ -32,7 +32,7 @@ from scipy.spatial import cKDTree
 
 from .merit import FAILED, Windows, reference, soft_merit
 from .snobfit import Best, Snobfit, Window
-from .snobfit.table import one, whole
+from .snobfit.arguments import one, whole
 
 Floats = NDArray[np.float64]
 
@@ -132,7 +132,7 @@ class SQSnobFit:
         y: ArrayLike | None = None,
         dy: ArrayLike | None = None,
     ) -> None:
-        """Take in results; see `Snobfit.tell`. Uncertainties of F are not used."""
+        """Take in results; see `Snobfit.tell`. dF, y and dy are not used."""
         self._book.tell(x, f, F, df, dF)  # refuses what makes no sense
         goal = np.atleast_1d(np.asarray(f, dtype=float))
         points = np.asarray(x, dtype=float).reshape(len(goal), self.lower.size)

@@ -13,12 +13,13 @@ which batches the results came, and a changed merit is a new job by itself.
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Self, SupportsFloat, SupportsIndex
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
+from .arguments import LARGEST, apart, box, generator, one, share, whole
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
 from .choice import Best, choose
 from .composite import Surrogate
@@ -27,7 +28,7 @@ from .local import constrained_minima
 from .ranking import Window, as_windows, current_scale, rank, within
 from .scales import Coordinates, Measured
 from .search import Search, propose
-from .table import LARGEST, Points, Table, numbers, one, whole
+from .table import Points, Table
 from .verdict import Verdict, give
 
 __all__ = ["Best", "Measured", "Snobfit", "Verdict", "Window"]
@@ -40,7 +41,7 @@ WHY = {
     OTHER: "class 3: minimum of the linear model around another point",
     EXPLORE: "class 4: explores a large box",
     FILL: "class 5: fills a gap between the points",
-    REPLICATE: "replicate: no place is left in the box at this resolution",
+    REPLICATE: "replicate: no further place was found in the box at this resolution",
 }
 
 
@@ -99,36 +100,19 @@ class Snobfit:
         measured: Measured | None = None,
         scales: Sequence[str] | None = None,
     ) -> None:
-        self.lower = np.atleast_1d(numbers("lower", lower)).copy()
-        self.upper = np.atleast_1d(numbers("upper", upper)).copy()
-        if self.lower.ndim != 1 or self.lower.shape != self.upper.shape or not self.lower.size:
-            raise ValueError(
-                f"lower and upper must be two vectors of the same length, one number or more, not "
-                f"of shapes {self.lower.shape} and {self.upper.shape}"
-            )
-        reach = max(-self.lower.min(), self.upper.max())
-        if not (self.lower < self.upper).all() or reach > LARGEST:
-            raise ValueError(
-                f"lower must be below upper, both finite, {LARGEST:g} at most: {self.lower} and "
-                f"{self.upper} are not"
-            )
+        self.lower, self.upper = box(lower, upper)
         self._span = self.upper - self.lower
         if model not in ("composite", "merit"):
             raise ValueError(f'model must be "composite" or "merit", not {model!r}')
-        if not isinstance(p, SupportsFloat) or not 0.0 <= p <= 1.0:
-            raise ValueError(f"p, the share of exploring points, must be from 0 to 1, not {p!r}")
-        if seed is not None and (not isinstance(seed, SupportsIndex) or seed < 0):
-            raise ValueError(f"seed must be a whole number from 0 up, or None, not {seed!r}")
         self.windows = as_windows(windows)
-        gap = 1e-5 * self._span if resolution is None else numbers("resolution", resolution)
-        if gap.shape not in ((), self.lower.shape) or not (np.isfinite(gap) & (gap > 0)).all():
-            raise ValueError(
-                f"resolution must be above 0, one number or one for each of the "
-                f"{self.lower.size} variables, not {gap}"
-            )
-        self.resolution = np.broadcast_to(gap, self.lower.shape).copy()
-        self.p, self.model = float(p), model
-        self._rng = np.random.default_rng(seed)
+        self.resolution = apart(resolution, self._span)
+        # in the unit box; a place is rounded when it is brought back
+        rounding = 4 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
+        self._apart = (self.resolution + rounding) / self._span
+        self.p, self.model = share(p), model
+        self._rng = generator(seed)
+        if not isinstance(measured, Measured | None):
+            raise ValueError(f"measured must be a Measured, or None, not {measured!r}")
         self.measured = measured
         self._coordinates = Coordinates(self.lower, self.upper, scales)
         self._table = Table(
@@ -156,27 +140,29 @@ class Snobfit:
         -------
         (n, d) array
             Points inside the box. None is within the resolution of another, of one told, or of one
-            asked for and not told yet. Only if the box holds no further place, the best points are
-            asked again, and `why` says so.
+            asked for and not told yet. Only if no further place is found in the box, the best
+            points are asked again, and `why` says so.
         """
         n = whole(n)
-        known, resolution = self._known(), self.resolution / self._span
-        surrogate, leads, notes = self._surrogate(), None, dict[bytes, str]()
+        known, surrogate, leads, notes = self._known(), self._surrogate(), None, dict[bytes, str]()
         if surrogate is not None:
             pending = self._coordinates.to_cube(self._asked[self._pending])
             search = Search(surrogate, pending, self._rng)
-            chosen = propose(search, n, known, resolution, self._unit, self._local(resolution))
+            chosen = propose(search, n, known, self._apart, self._unit, self._local())
             leads = np.array([y for y, _ in chosen]).reshape(-1, self.lower.size)
             notes = {y.tobytes(): note for y, note in chosen}
         elif not len(known.x) and self._composite:
             design = latin_hypercube(n, self.lower.size, self._rng, walls=True)
             leads = self._unit(self._coordinates.to_box(2 * design - 1))
-        places, kinds = compose(n, known, self.p, resolution, self._rng, leads)
+        places, kinds = compose(n, known, self.p, self._apart, self._rng, leads)
         x: Floats = np.clip(self.lower + places * self._span, self.lower, self.upper)
         self._pending += range(len(self._kinds), len(self._kinds) + n)
         self._asked = np.vstack([self._asked, x])
         self._kinds += kinds
-        self._notes += [notes.get(y.tobytes(), "") for y in places]
+        self._notes += [
+            notes.get(y.tobytes(), "") if kind == MODEL else ""
+            for y, kind in zip(places, kinds, strict=True)
+        ]
         return x
 
     def tell(
@@ -210,6 +196,9 @@ class Snobfit:
             Measured quantities and their uncertainties, if the optimiser was made with `measured`.
         """
         points, values, errors = self._table.rows(x, f, F, df, dF, y, dy)
+        if self.measured is not None:  # whose function is refused here, or never
+            first = 1 + len(self.windows)
+            self.measured.outcome(values[:, first:], points, len(self.windows))
         self._table.append(points, values, errors)
         for position in points:
             gap = np.abs(self._asked[self._pending] - position) / self.resolution
@@ -274,7 +263,7 @@ class Snobfit:
             "resolution": self.resolution.tolist(),
             "p": self.p,
             "model": self.model,
-            "measured": self.measured.count if self.measured else 0,
+            "measured": int(self.measured.count) if self.measured else 0,
             "scales": list(self._coordinates.scales),
             "scale": self._scale and list(self._scale),
             "rng": self._rng.bit_generator.state,
@@ -303,16 +292,23 @@ class Snobfit:
                 f"the optimiser's state has schema {schema!r}, this version reads 1; start a new "
                 "optimiser and tell it the old results"
             )
-        if "measured" not in state:
-            raise ValueError(
-                "the state is not one of Snobfit, or part of it is missing; start a new optimiser "
-                "and tell it the old results"
-            )
-        if state["measured"] != (measured.count if measured else 0):
+        count = measured.count if isinstance(measured, Measured) else 0
+        if state.get("measured", count) != count:
             raise ValueError(
                 f"the optimiser was made with {state['measured']} measured quantities; give the "
                 "same `measured` again"
             )
+        try:
+            return cls._restored(state, measured)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"the state is not one of Snobfit, or it is damaged ({error}); start a new "
+                "optimiser and tell it the old results"
+            ) from error
+
+    @classmethod
+    def _restored(cls, state: Mapping[str, Any], measured: Measured | None) -> Self:
+        """Make an optimiser of its state; whatever is raised says that this is none."""
         self = cls(
             state["lower"],
             state["upper"],
@@ -324,27 +320,24 @@ class Snobfit:
             scales=state["scales"],
         )
         self._rng.bit_generator.state = state["rng"]
-        self._scale = state["scale"] and (state["scale"][0], state["scale"][1])
-        told, asked, dim, columns = (
-            state["told"],
-            state["asked"],
-            self.lower.size,
-            1 + len(self.windows) + state["measured"],
-        )
-        if not len(told["x"]) == len(told["values"]) == len(told["errors"]):
-            raise ValueError(
-                f"the optimiser's state is damaged: {len(told['x'])} points with "
-                f"{len(told['values'])} values and {len(told['errors'])} uncertainties; start "
-                "a new optimiser and tell it the old results"
-            )
+        if state["scale"] is not None:
+            f0, delta = map(float, state["scale"])
+            self._scale = f0, delta
+        told, asked = state["told"], state["asked"]
+        columns = self._table.values.shape[1]
+        count = len(told["x"])
         self._table.append(
-            np.array(told["x"], dtype=float).reshape(-1, dim),
-            np.array(told["values"], dtype=float).reshape(-1, columns),
-            np.array(told["errors"], dtype=float).reshape(-1, columns),
+            _rows(told["x"], count, self.lower.size),
+            _rows(told["values"], count, columns),
+            _rows(told["errors"], count, columns),
         )
-        self._asked = np.array(asked["x"], dtype=float).reshape(-1, dim)
-        self._kinds, self._pending = list(asked["kinds"]), list(asked["pending"])
-        self._notes = list(asked["notes"])
+        self._kinds, self._notes = list(asked["kinds"]), list(asked["notes"])
+        self._pending = list(asked["pending"])
+        self._asked = _rows(asked["x"], len(self._kinds), self.lower.size)
+        known = set(self._kinds) <= set(WHY) and set(self._pending) <= set(range(len(self._kinds)))
+        places = np.isfinite(np.vstack([self._table.x, self._asked])).all()
+        if not (known and places) or len(self._notes) != len(self._kinds):
+            raise ValueError("points asked for, their classes and reasons do not match")
         return self
 
     # -- inside ---------------------------------------------------------------
@@ -365,6 +358,7 @@ class Snobfit:
             np.r_[merit, blank],
             np.r_[error, blank],
             np.r_[~points.measured, np.zeros(len(pending), dtype=bool)],
+            self._unit(self._table.beside),
         )
 
     def _rank(self, points: Points) -> tuple[Floats, Floats]:
@@ -401,7 +395,7 @@ class Snobfit:
             return self._judges().best
         return None
 
-    def _local(self, resolution: Floats) -> list[Floats]:
+    def _local(self) -> list[Floats]:
         """Places that local quadratics of goal and properties propose, in the unit box."""
         if not isinstance(self._judge(), Judge):
             return []
@@ -409,7 +403,7 @@ class Snobfit:
         centres = dict.fromkeys([judges.best.around, judges.expected.around])
         best = [int(points.measured[:row].sum()) for row in centres]  # among those measured
         points = points.take(points.measured)
-        return constrained_minima(self._unit(points.x), points, best, self.windows, resolution)
+        return constrained_minima(self._unit(points.x), points, best, self.windows, self._apart)
 
     @property
     def _composite(self) -> bool:
@@ -419,6 +413,14 @@ class Snobfit:
     def _unit(self, x: Floats) -> Floats:
         """Points of the box in the unit box."""
         return np.asarray((x - self.lower) / self._span)
+
+
+def _rows(given: Sequence[Sequence[float | None]], count: int, columns: int) -> Floats:
+    """Make an array of the rows of a state."""
+    rows = np.array(given, dtype=float)
+    if rows.shape != (count, columns) and rows.size + count:
+        raise ValueError(f"rows of shape {rows.shape} instead of {(count, columns)}")
+    return rows.reshape(count, columns)
 
 
 def _plain(value: float) -> float | None:

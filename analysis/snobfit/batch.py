@@ -51,12 +51,20 @@ class Known:
     value, error : (N,) array
         What is minimised and its uncertainty; NaN where there is none (failed or pending).
     failed : (N,) bool array
+    beside : (R, d) array
+        Positions of repeats that are not quite those of x.
     """
 
     x: Floats
     value: Floats
     error: Floats
     failed: Bools
+    beside: Floats
+
+    @property
+    def taken(self) -> Floats:
+        """All that a new place must be away from."""
+        return np.vstack([self.x, self.beside])
 
     def sane(self, y: Floats) -> Bools:
         """Say for each row of y (M, d) whether the point nearest to it did not fail.
@@ -128,7 +136,7 @@ class Batch:
     @property
     def occupied(self) -> Floats:
         """All positions taken: known ones and those of this batch."""
-        return np.vstack([self.known.x, *self.places])
+        return np.vstack([self.known.taken, *self.places])
 
     def offer(self, y: Floats, kind: int, apart: float = 0.0) -> bool:
         """Take a place unless it is too near another or the batch is full; say whether it was."""
@@ -293,7 +301,7 @@ def _fill(batch: Batch, rng: np.random.Generator) -> None:
 
 
 def _squeeze(batch: Batch, rng: np.random.Generator) -> None:
-    """Use the last places at a coarse resolution; when there is none, replicate the best points.
+    """Use the last places at a coarse resolution; when none is found, replicate the best points.
 
     Whatever free place there is can be slid down each axis until it meets a wall or stands one
     resolution above a point taken. So these corners are all that has to be looked at.
@@ -303,7 +311,7 @@ def _squeeze(batch: Batch, rng: np.random.Generator) -> None:
         axes = [np.unique(np.r_[0.0, c[(c >= 0.0) & (c <= 1.0)]]) for c in beyond]
         if np.prod([float(a.size) for a in axes]) <= 200_000:
             corners = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
-        else:  # too many to look at all of them; that many points fill no box
+        else:  # too many to look at all of them: a sample
             corners = np.stack([rng.choice(a, 200_000) for a in axes], axis=-1)
         corners = corners[batch.free(corners)]
         if not len(corners):

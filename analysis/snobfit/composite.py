@@ -100,7 +100,7 @@ class Surrogate:
         self.rows = _rows(points, merit, coordinates, self.windows, measured)
         points = points.take(self.rows)
         self.z: Floats = coordinates.to_cube(points.x)
-        self._compose = measured.compose if measured else None
+        self._measured = measured
         self.composed = measured is not None
         if measured is None:
             y, error = tamed(points, windows).columns
@@ -189,10 +189,9 @@ class Surrogate:
     def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Goal and properties of modelled values (M, k) at z (M, d)."""
         y = self._smooth.measured(values)
-        if self._compose is None:
+        if self._measured is None:
             return y[:, 0], y[:, 1:]
-        with np.errstate(all="ignore"):
-            return self._compose(y, self.coordinates.to_box(z))
+        return self._measured.outcome(y, self.coordinates.to_box(z), len(self.windows))
 
 
 def _rows(

@@ -1,13 +1,14 @@
 """What ranks points as they were measured: goal, penalty, soft merit."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..merit import Windows, reference, soft_merit
+from .arguments import LARGEST
 from .table import EXACT, Points
 
 Floats = NDArray[np.float64]
@@ -81,6 +82,8 @@ def probability_feasible(windows: Windows, F: Floats, dF: Floats) -> Floats:
 
 def as_windows(windows: Sequence[Window] | None) -> Windows:
     """Read windows with None for open edges and for the tolerances that these do not need."""
+    if windows is not None and not isinstance(windows, Iterable):
+        windows = [windows]  # is none, and named by what follows
     return Windows.of([_closed(window) for window in (() if windows is None else windows)])
 
 
@@ -105,4 +108,9 @@ def _side(tolerance: float, edge: float, window: Window) -> float:
         return 1.0  # nothing is beyond it
     if math.isnan(tolerance):
         raise ValueError(f"window {window}: its edge {edge:g} needs a tolerance above 0")
+    if tolerance > 0 and not 1 / LARGEST <= tolerance <= LARGEST:
+        raise ValueError(
+            f"window {window}: the tolerance of its edge {edge:g} must be above 0, from "
+            f"{1 / LARGEST:g} to {LARGEST:g}, not {tolerance:g}"
+        )
     return float(tolerance)

@@ -4,9 +4,9 @@ A model learns fastest where nature is nearly linear. Every scale is inverted ex
 but the shape of the models depends on it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,7 +53,8 @@ class Coordinates:
     """
 
     def __init__(self, lower: Floats, upper: Floats, scales: Sequence[str] | None) -> None:
-        self.scales = tuple(scales or ("linear",) * lower.size)
+        names = ("linear",) * lower.size if scales is None else scales
+        self.scales = tuple(map(str, names)) if isinstance(names, Iterable) else (names,)
         if len(self.scales) != lower.size or not set(self.scales) <= set(SCALES):
             raise ValueError(
                 f"scales must name one of {', '.join(SCALES)} for each of the {lower.size} "
@@ -111,13 +112,30 @@ class Measured:
     kind: Literal["fractions", "positive", "real"] = "real"
 
     def __post_init__(self) -> None:
-        if self.kind not in ("fractions", "positive", "real") or self.count < 1:
+        whole = isinstance(self.count, SupportsIndex) and self.count >= 1
+        if self.kind not in ("fractions", "positive", "real") or not whole:
             raise ValueError(
                 'measured needs a count above 0 and a kind "fractions", "positive" or "real", '
-                f"not {self.count} and {self.kind!r}"
+                f"not {self.count!r} and {self.kind!r}"
+            )
+        if not callable(self.compose):
+            raise ValueError(
+                "compose must be a function of measured values and points that gives goal and "
+                f"windowed properties, not {self.compose!r}"
             )
         if self.kind == "fractions" and self.count < 2:
             raise ValueError("one fraction alone is always 1; measure at least two")
+
+    def outcome(self, y: Floats, x: Floats, windows: int) -> tuple[Floats, Floats]:
+        """Compose goal (n,) and windowed properties (n, windows) of y (n, q) at x (n, d)."""
+        with np.errstate(all="ignore"):
+            f, F = self.compose(y, x)
+        if np.shape(f) != (len(y),) or np.shape(F) != (len(y), windows):
+            raise ValueError(
+                f"compose must give goals of shape {(len(y),)} and properties of shape "
+                f"{(len(y), windows)}, not {np.shape(f)} and {np.shape(F)}"
+            )
+        return f, F
 
 
 class Smooth:

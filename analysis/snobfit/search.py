@@ -54,13 +54,13 @@ def propose(
     """
     gap = resolution * SLACK
     places = to_unit(search.surrogate.coordinates.to_box(search.z))
-    nearest = cKDTree(known.x / gap).query(places / gap, p=np.inf)[0]
+    nearest = cKDTree(known.taken / gap).query(places / gap, p=np.inf)[0]
     free = (nearest >= 1.0) & known.sane(places)
     chosen: list[tuple[Floats, str]] = []
 
     def offer(place: Floats, note: str) -> None:
         nonlocal free
-        taken = np.vstack([known.x, *(y for y, _ in chosen)])
+        taken = np.vstack([known.taken, *(y for y, _ in chosen)])
         if not hit(taken, place, gap) and known.sane(place[None])[0] and len(chosen) < size:
             free &= (np.abs(places - place) >= gap).any(axis=1)
             chosen.append((place, note))

@@ -1,19 +1,17 @@
 """What was told: every row as it came, and the distinct points with repeats averaged."""
 
 from dataclasses import dataclass
-from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from .arguments import LARGEST, numbers
 
 Floats = NDArray[np.float64]
 
 EXACT = float(np.sqrt(np.finfo(np.float64).eps))
 """Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is; in units of
 the largest value of its kind, if all are below 1."""
-
-LARGEST = 1e100
-"""Of the numbers that can be squared and summed, and the inverse of the least of them."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +145,12 @@ class Table:
         _refuse_huge(np.hstack([points, errors]))
         return points, values, errors
 
+    @property
+    def beside(self) -> Floats:
+        """Rows that repeat a point a little beside its place, (R, d)."""
+        elsewhere: Floats = self.x[(self.x != self._places[self._point]).any(axis=1)]
+        return elsewhere
+
     def append(self, x: Floats, values: Floats, errors: Floats) -> None:
         """Add checked rows."""
         for position in x:
@@ -195,31 +199,6 @@ class Table:
         total = np.zeros((len(self._places), rows.shape[1]))
         np.add.at(total, point, rows)
         return total
-
-
-def numbers(name: str, given: ArrayLike) -> Floats:
-    """Make an array of numbers of what a caller gave."""
-    try:
-        return np.asarray(given, dtype=float)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"{name} must be numbers, in rows of the same length, not {given!r}"
-        ) from None
-
-
-def one(x: ArrayLike, dim: int) -> Floats:
-    """Make a point (dim,) of what a caller gave."""
-    position = numbers("x", x)
-    if position.size != dim:
-        raise ValueError(f"x must be one point of {dim} numbers, not {x!r}")
-    return position.reshape(dim)
-
-
-def whole(n: int) -> int:
-    """Check how many points a caller asks for."""
-    if isinstance(n, bool) or not isinstance(n, SupportsIndex) or n < 1:
-        raise ValueError(f"ask for whole points, at least 1 point, not {n!r}")
-    return int(n)
 
 
 def _expect(name: str, array: Floats, shape: tuple[int, ...]) -> None:

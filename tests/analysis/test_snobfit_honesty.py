@@ -1,7 +1,5 @@
 """What the optimiser says of a point, and of a problem, must be true in any unit and noise."""
 
-import json
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -160,64 +158,3 @@ def test_what_is_out_of_reach_is_said_whatever_the_tolerance() -> None:
         verdict = o.verdict()
         assert verdict is not None
         assert verdict.kind == "unsatisfiable"
-
-
-# -- what cannot be ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("n", [2.5, "3", np.nan, True, None])
-def test_points_are_counted_in_whole_numbers(n: object) -> None:
-    with pytest.raises(ValueError, match="ask for whole points, at least 1 point, not"):
-        Snobfit([0], [1]).ask(n)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "windows",
-    [(0, 1, 0.1), [(0, 1)], [("a", 1, 0.1)], [(0, 1, (1, 2, 3))], [None]],
-)
-def test_a_window_is_three_numbers(windows: object) -> None:
-    with pytest.raises(ValueError, match=r"window .* is none; give a list of \(lower, upper, tol"):
-        Snobfit([0], [1], windows)  # type: ignore[arg-type]
-
-
-def test_windows_may_come_as_an_array() -> None:
-    assert len(Snobfit([0], [1], np.array([[0, 1, 0.1]])).windows) == 1  # type: ignore[arg-type]
-
-
-def test_numbers_beyond_what_models_can_square_count_as_failed_or_are_refused() -> None:
-    o = Snobfit([0], [1], [(0, 1, 0.1)])
-    o.tell([[0.2], [0.5], [0.7]], [1.7e308, 1.0, 1.0], [0.5, 1e200, 0.5])
-    best = o.best()
-    assert best is not None
-    assert best.x[0] == 0.7
-    assert len(o.ask(3)) == 3
-    for x, df in ((1e200, 0.1), (0.5, 1e200)):
-        with pytest.raises(ValueError, match="is told in row 0; 1e\\+100 is the most"):
-            o.tell([[x]], [1.0], [0.5], [df])
-
-
-def test_one_property_for_many_experiments_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"F must have shape \(3, 1\)"):
-        Snobfit([0], [1], [(0, 1, 0.1)]).tell([[0.1], [0.2], [0.3]], [1, 2, 3], 0.5)
-    with pytest.raises(ValueError, match="F is told, but the optimiser was made without windows"):
-        Snobfit([0], [1]).tell([[0.1]], [1], [[0.5]])
-
-
-def test_a_box_that_one_point_outside_fills_is_still_asked_in() -> None:
-    o = Snobfit([0], [1], resolution=5, seed=0)
-    o.tell([[1.5]], [1.0])
-    x = o.ask(2)
-    assert ((x >= 0) & (x <= 1)).all()
-    assert o.why(x[0]).startswith("replicate")
-
-
-def test_a_state_that_is_none_or_damaged_is_refused() -> None:
-    o = Snobfit([0], [1], seed=0)
-    o.tell([[0.5]], [1.0])
-    state = o.state()
-    with pytest.raises(ValueError, match="state is damaged: 1 points with 1 values and 0 uncert"):
-        Snobfit.from_state({**state, "told": {**state["told"], "errors": []}})
-    with pytest.raises(ValueError, match="not one of Snobfit"):
-        Snobfit.from_state({"schema": 1})
-    with pytest.raises(ValueError, match="has schema None, this version reads 1"):
-        Snobfit.from_state(json.loads("null"))
