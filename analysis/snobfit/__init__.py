@@ -20,7 +20,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..merit import reference
 from .arguments import LARGEST, apart, box, generator, one, share, whole
-from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, Known, compose, latin_hypercube
+from .batch import (
+    EXPLORE,
+    FILL,
+    LOCAL,
+    MODEL,
+    OTHER,
+    REPLICATE,
+    SLACK,
+    Known,
+    compose,
+    latin_hypercube,
+)
 from .choice import Best, choose
 from .composite import Surrogate
 from .judge import Judge, Judges
@@ -106,9 +117,10 @@ class Snobfit:
             raise ValueError(f'model must be "composite" or "merit", not {model!r}')
         self.windows = as_windows(windows)
         self.resolution = apart(resolution, self._span)
-        # in the unit box; a place is rounded when it is brought back
+        # in the unit box; a place far from 0 is rounded by more than SLACK when it is brought back
         rounding = 4 * np.spacing(np.maximum(np.abs(self.lower), np.abs(self.upper)))
-        self._apart = (self.resolution + rounding) / self._span
+        beyond = np.maximum(rounding - (SLACK - 1) * self.resolution, 0.0)
+        self._apart = (self.resolution + beyond) / self._span
         self.p, self.model = share(p), model
         self._rng = generator(seed)
         if not isinstance(measured, Measured | None):
