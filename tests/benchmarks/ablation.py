@@ -141,7 +141,7 @@ INGREDIENTS = {
     ),
     "far": Ingredient("far neighbours are promising", [(batch, "hopeful", _near_ones_too)]),
     "next": Ingredient("class 1 goes on to the next basin", [(batch, "RESOLVED", -np.inf)]),
-    "quadratics": Ingredient("local quadratics", [(Snobfit, "_local", lambda self, gap: [])]),
+    "quadratics": Ingredient("local quadratics", [(Snobfit, "_local", lambda self: [])]),
     "processes": Ingredient(
         "points of class 1 by the Gaussian processes",
         [
