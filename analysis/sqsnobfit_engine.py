@@ -32,7 +32,7 @@ from scipy.spatial import cKDTree
 
 from .merit import FAILED, Windows, reference, soft_merit
 from .snobfit import Best, Snobfit, Window
-from .snobfit.arguments import one, whole
+from .snobfit.arguments import numbers, one, whole
 
 Floats = NDArray[np.float64]
 
@@ -134,11 +134,11 @@ class SQSnobFit:
     ) -> None:
         """Take in results; see `Snobfit.tell`. dF, y and dy are not used."""
         self._book.tell(x, f, F, df, dF)  # refuses what makes no sense
-        goal = np.atleast_1d(np.asarray(f, dtype=float))
-        points = np.asarray(x, dtype=float).reshape(len(goal), self.lower.size)
+        goal = np.atleast_1d(numbers("f", f))
+        points = numbers("x", x).reshape(len(goal), self.lower.size)
         blank = np.full((len(goal), len(self.windows)), np.nan)
-        properties = blank if F is None else np.asarray(F, dtype=float)
-        error = np.broadcast_to(np.asarray(EXACT if df is None else df, dtype=float), goal.shape)
+        properties = blank if F is None else numbers("F", F)
+        error = np.broadcast_to(np.ravel(numbers("df", EXACT if df is None else df)), goal.shape)
         values = np.column_stack([goal, error, properties.reshape(blank.shape)])
         values[~np.isfinite(np.delete(values, 1, axis=1)).all(axis=1)] = np.nan
         self._append((points - self.lower) / self._span, values)

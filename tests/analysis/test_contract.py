@@ -180,6 +180,16 @@ class TestContract:
         assert best.f > goal(x).min()
         check(o.ask(4), 4)
 
+    def test_a_masked_goal_is_a_failure_and_uncertainties_may_be_a_column(self, make: Make) -> None:
+        o = make(LOWER, UPPER, seed=10)
+        x = o.ask(9)
+        lowest = goal(x).argmin()
+        o.tell(x, np.ma.array(goal(x), mask=np.arange(9) == lowest), df=np.full((9, 1), 0.1))
+        best = o.best()
+        assert best is not None
+        assert not np.array_equal(best.x, x[lowest])
+        check(o.ask(4), 4)
+
     @pytest.mark.parametrize("windows", [None, WINDOWS])
     def test_all_equal(self, make: Make, windows: Any) -> None:
         o = make(LOWER, UPPER, windows, seed=11)
