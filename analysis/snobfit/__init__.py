@@ -1,11 +1,12 @@
 """SNOBFIT: stable noisy optimisation by branch and fit, asked and told.
 
 W. Huyer and A. Neumaier, ACM Trans. Math. Softw. 2008, 35, 9, with the soft constraints of Walker
-et al., React. Chem. Eng. 2017, 2, 785. Rooms: `table` (what was told), `boxes` (branch), `models`
-and `minq` (fit of the merit), `scales`, `gp` and `composite` (fit of goal and windowed properties
-apart, in the whole box), `nearness`, `local` and `judge` (the same near the best point), `shaping`
-(windows and properties as these see them), `batch` (the classes of points), `search` (those of
-class 1), `ranking` (as measured), `choice` (what is handed over), `verdict`, and here the face.
+et al., React. Chem. Eng. 2017, 2, 785. Rooms: `arguments` (what callers give, checked), `table`
+(what was told), `boxes` (branch), `models` and `minq` (fit of the merit), `scales`, `gp` and
+`composite` (fit of goal and windowed properties apart, in the whole box), `nearness`, `local` and
+`judge` (the same near the best point), `shaping` (windows and properties as these see them),
+`batch` (the classes of points), `search` (those of class 1), `ranking` (as measured), `choice`
+(what is handed over), `verdict`, and here the face.
 
 Boxes and models are rebuilt from the table of results at each ask. So it does not matter to them in
 which batches the results came, and a changed merit is a new job by itself.
