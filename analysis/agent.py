@@ -17,13 +17,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from . import merit
 from .chromatogram import Method, analyse
 from .decision import OWN_KEYS
 from .engines import engine_of, restored
-from .problem import Problem
+from .problem import merit
+from .problem.model import Problem
+from .problem.space import Space
 from .snobfit import Best, Snobfit, Verdict
-from .space import Space
 from .standing import Conclusion, Standing, stand
 
 FAILURES_IN_A_ROW = 3

@@ -8,8 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
-from .merit import Windows
-from .problem import Problem
+from .problem.merit import Windows
+from .problem.model import Problem
 from .standing import Conclusion, stand
 
 

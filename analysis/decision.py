@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from .problem import Problem
+from .problem.model import Problem
 
 if TYPE_CHECKING:
     from .agent import Agent

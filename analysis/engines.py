@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .problem import Problem
+from .problem.model import Problem
+from .problem.space import Space
 from .snobfit import Best, Measured, Snobfit
-from .space import Space
 from .sqsnobfit_engine import SQSnobFit
 
 Floats = NDArray[np.float64]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .agent import Agent
 from .catalogue import Catalogue, Run
 from .chromatogram import Method
-from .problem import Problem
+from .problem.model import Problem
 from .starts import promising
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 
 from . import plots
 from .campaign import Campaign, StoredRun
+from .problem.in_words import in_words
 from .summary import Summary, aligned, summarise
-from .words import in_words
 
 __all__ = ["write_html", "write_png"]
 

@@ -30,7 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from .merit import FAILED, Windows, reference, soft_merit
+from .problem.merit import FAILED, Windows, reference, soft_merit
 from .snobfit import Best, Snobfit, Window
 from .snobfit.arguments import numbers, one, whole
 

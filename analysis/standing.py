@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from . import merit
+from .problem import merit
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Standing:
     Attributes
     ----------
     f_soft, p, f_star : ndarray, shape (n,)
-        Merit and its parts (`reactune.analysis.merit`).
+        Merit and its parts (`reactune.analysis.problem.merit`).
     feasibility : list of str
         ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``.
     """

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.stats import qmc
 
-from .merit import Windows, f_star, reference, soft_merit
-from .space import Space
+from .problem.merit import Windows, f_star, reference, soft_merit
+from .problem.space import Space
 from .standing import Conclusion, stand
 
 Floats = NDArray[np.float64]

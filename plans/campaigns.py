@@ -22,7 +22,7 @@ from .opening import (
 if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
     from reactune.analysis.agent import Agent
     from reactune.analysis.catalogue import Catalogue
-    from reactune.analysis.problem import Problem
+    from reactune.analysis.problem.model import Problem
     from reactune.devices.rigfile import RigFile
 
 DONE, OURS, YOURS = 0, 1, 2
@@ -31,7 +31,7 @@ DONE, OURS, YOURS = 0, 1, 2
 
 def demo(a: argparse.Namespace) -> int:
     """Run the command ``demo``: run II of the paper on the emulated rig."""
-    from reactune.analysis.problem import Problem
+    from reactune.analysis.problem.model import Problem
 
     a.seed = 1 if a.seed is None else a.seed
     # All experiments, though the optimiser is sure after a few dozen: it is a demonstration.

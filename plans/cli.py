@@ -195,7 +195,7 @@ def _replay(a: argparse.Namespace) -> int:
 
 
 def _check(a: argparse.Namespace) -> int:
-    from reactune.analysis.words import in_words
+    from reactune.analysis.problem.in_words import in_words
 
     from .matching import forecast, misfits
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from reactune.analysis.hplc_method import Method, Peak
-from reactune.analysis.problem import Problem
-from reactune.analysis.space import Space
+from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.space import Space
 from reactune.devices.rigfile import RigFile
 from reactune.devices.setpoints import flush, limits, needed, setpoints_of, stabilisation
 

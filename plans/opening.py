@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
     from reactune.analysis.catalogue import Catalogue, Run
-    from reactune.analysis.problem import Problem
+    from reactune.analysis.problem.model import Problem
     from reactune.devices.rig import FlowRig
     from reactune.devices.rigfile import RigFile
 
@@ -32,7 +32,7 @@ def said(*kinds: type[Exception]) -> Iterator[None]:
 
 def problem_of(source: "str | Problem", budget: int | None = None) -> "Problem":
     """Load a problem, with another budget if one is given."""
-    from reactune.analysis.problem import Problem, ProblemError
+    from reactune.analysis.problem.model import Problem, ProblemError
 
     with said(ProblemError):
         problem = Problem.load(source)

@@ -14,7 +14,7 @@ from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.agent import Agent, Suggestion
 from reactune.analysis.decision import decision, describe
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import FlowRig, LedgerError, RigFaultError
 
 from .matching import method_of, misfits, whole

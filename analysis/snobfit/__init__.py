@@ -19,7 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..merit import reference
+from ..problem.merit import reference
 from .arguments import LARGEST, apart, box, generator, one, share, whole
 from .batch import (
     EXPLORE,

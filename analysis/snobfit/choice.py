@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..merit import Windows
+from ..problem.merit import Windows
 from .composite import LIKELY, Surrogate
 from .judge import TURNS, Judge, with_doubt
 from .ranking import probability_feasible, within

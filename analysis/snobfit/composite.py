@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..merit import Windows, f_star
+from ..problem.merit import Windows, f_star
 from .gp import NOISE, GaussianProcess
 from .models import nearest
 from .scales import Coordinates, Measured, Smooth

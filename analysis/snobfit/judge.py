@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..merit import Windows
+from ..problem.merit import Windows
 from .composite import JUDGES, LIKELY, MOST, Outcomes, Surrogate, likelier
 from .gp import GaussianProcess
 from .nearness import Neighbourhood

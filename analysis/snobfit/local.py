@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
-from ..merit import Windows
+from ..problem.merit import Windows
 from .models import hit, neighbours
 from .nearness import Neighbourhood
 from .shaping import priced, with_room

@@ -10,7 +10,7 @@ them are needed.
 import numpy as np
 from numpy.typing import NDArray
 
-from ..merit import Windows
+from ..problem.merit import Windows
 from .models import QuadraticBasis, nearest, quadratic_size
 from .shaping import CURBED, tamed
 from .table import Points

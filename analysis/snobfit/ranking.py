@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from ..merit import Windows, reference, soft_merit
+from ..problem.merit import Windows, reference, soft_merit
 from .arguments import LARGEST
 from .table import EXACT, Points
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..merit import Windows
+from ..problem.merit import Windows
 from .table import Points
 
 Floats = NDArray[np.float64]

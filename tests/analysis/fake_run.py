@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reactune.analysis.merit import Windows
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.merit import Windows
+from reactune.analysis.problem.model import Problem
 from reactune.analysis.standing import Conclusion, stand
 
 RUN_II = {

@@ -12,9 +12,9 @@ import pytest
 
 from reactune.analysis import engines, sqsnobfit_engine
 from reactune.analysis.engines import Engine
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.space import Space
 from reactune.analysis.snobfit import Snobfit
-from reactune.analysis.space import Space
 from reactune.analysis.sqsnobfit_engine import SQSnobFit
 from tests.benchmarks.baselines import DifferentialEvolution, NelderMead, Sobol
 

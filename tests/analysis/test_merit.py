@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reactune.analysis.merit import FAILED, Windows, f_star, reference, soft_merit
+from reactune.analysis.problem.merit import FAILED, Windows, f_star, reference, soft_merit
 
 properties = settings(derandomize=True, deadline=None, max_examples=150)
 X12 = (0.9, 1.0, 0.3)

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.expression import Expression, ExpressionError
-from reactune.analysis.problem import Problem, ProblemError, built_in
-from reactune.analysis.words import in_words
+from reactune.analysis.problem.expression import Expression, ExpressionError
+from reactune.analysis.problem.in_words import in_words
+from reactune.analysis.problem.model import Problem, ProblemError, built_in
 
 properties = settings(derandomize=True, deadline=None, max_examples=200)
 
@@ -670,7 +670,7 @@ def test_not_an_expression(text):
 
 def test_importing_problem_imports_nothing_heavy():
     code = (
-        "import sys, reactune.analysis.problem;"
+        "import sys, reactune.analysis.problem.model;"
         "heavy = {'pandas', 'bluesky', 'tiled', 'scipy', 'matplotlib', 'ophyd', 'databroker'};"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
     )

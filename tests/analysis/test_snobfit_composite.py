@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reactune.analysis.merit import Windows
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.merit import Windows
+from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.space import Space
 from reactune.analysis.snobfit import Measured, Snobfit, judge
 from reactune.analysis.snobfit.gp import GaussianProcess
 from reactune.analysis.snobfit.judge import Judges
@@ -21,7 +22,6 @@ from reactune.analysis.snobfit.ranking import as_windows
 from reactune.analysis.snobfit.scales import Coordinates, Smooth
 from reactune.analysis.snobfit.shaping import CURBED, tamed
 from reactune.analysis.snobfit.table import Points
-from reactune.analysis.space import Space
 from reactune.devices.twin import mole_fractions
 from tests.benchmarks.tasks import HOCK, OTHERS, Task
 

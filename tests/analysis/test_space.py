@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.problem import Problem, ProblemError
-from reactune.analysis.space import Space
+from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.problem.space import Space
 
 properties = settings(derandomize=True, deadline=None, max_examples=150)
 

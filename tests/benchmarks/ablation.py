@@ -18,6 +18,7 @@ from unittest.mock import patch
 import numpy as np
 
 from reactune.analysis import engines
+from reactune.analysis.problem.space import Space
 from reactune.analysis.snobfit import (
     Snobfit,
     batch,
@@ -30,7 +31,6 @@ from reactune.analysis.snobfit import (
 )
 from reactune.analysis.snobfit.models import QuadraticBasis
 from reactune.analysis.snobfit.nearness import Neighbourhood
-from reactune.analysis.space import Space
 
 from .campaigns import Row
 from .optimisers import campaigns, measure, read

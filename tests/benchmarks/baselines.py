@@ -3,7 +3,7 @@
 All three keep the contract of `reactune.analysis.engines.Engine`. scipy's minimisers call a
 function; here they are asked and told by replay: run from the start on the values told so far, and
 where they call for a value that nobody has told yet, that is what to ask for. They see the merit
-(`reactune.analysis.merit`), whose f0 and delta the first 2 d + 2 experiments fix, so that what was
+(`reactune.analysis.problem.merit`), whose f0 and delta the first 2 d + 2 experiments fix, so that what was
 told once does not change under them.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import differential_evolution, minimize
 from scipy.stats import qmc
 
-from reactune.analysis.merit import reference, soft_merit
+from reactune.analysis.problem.merit import reference, soft_merit
 from reactune.analysis.snobfit import Best, Snobfit, Window
 
 Floats = NDArray[np.float64]

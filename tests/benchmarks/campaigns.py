@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from reactune.analysis.agent import Agent
 from reactune.analysis.engines import Engine
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
 from reactune.analysis.snobfit import Snobfit
 from reactune.analysis.sqsnobfit_engine import SQSnobFit
 

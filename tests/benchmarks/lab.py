@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactune.analysis.agent import Agent
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
 from reactune.devices.layout import Noise
 from reactune.devices.rig import load
 from reactune.devices.twin import Kinetics, mole_fractions

@@ -8,7 +8,7 @@ import pytest
 from bluesky import RunEngine
 
 from reactune.analysis.agent import Agent
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import FlowRig, load
 from reactune.plans.matching import method_of
 from reactune.plans.optimise import optimise

@@ -13,7 +13,7 @@ from bluesky_adaptive import optimize, protocols, sample_suggestions
 
 from reactune.analysis.agent import Agent
 from reactune.analysis.chromatogram import analyse
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import load
 from reactune.plans.matching import method_of
 from reactune.plans.optimise import ExperimentRecord

@@ -154,7 +154,7 @@ def test_a_stalled_pump_ends_the_campaign_safely_with_its_reason(lab):
 
 
 def test_a_goal_that_is_reached_ends_the_campaign(lab):
-    from reactune.analysis.problem import Problem
+    from reactune.analysis.problem.model import Problem
 
     agent = lab.agent(budget=50)
     agent.problem = Problem.load(agent.problem.to_dict() | {"stop": {"goal": 0.9}})

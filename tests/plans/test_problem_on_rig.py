@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactune.analysis.problem import Problem
+from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import load
 from reactune.plans.cli import main
 from reactune.plans.matching import misfits

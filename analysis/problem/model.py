@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator
 
-from . import wording
+from . import messages
 from .expression import Expression, parse
-from .problem_parts import Limit, Optimiser, Part, Stop, Variable, Window
-from .wording import ProblemError
+from .messages import ProblemError
+from .tables import Limit, Optimiser, Part, Stop, Variable, Window
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 
-_BUILT_IN = Path(__file__).parent / "problems"
+_BUILT_IN = Path(__file__).parent / "built_in"
 _SLACK = 1e-9  # relative; a point computed to lie on the edge of a limit is not outside it
 
 
@@ -110,13 +110,13 @@ class Problem(Part):
     limits: dict[str, Limit] = Field(default_factory=dict)
 
     def __init__(self, **stated: Any) -> None:
-        data = wording.canonical(stated)
+        data = messages.canonical(stated)
         problems: list[str] = []
         try:
             super().__init__(**data)
         except ValidationError as error:
-            problems += [wording.sentence(dict(item), _ALLOWED) for item in error.errors()]
-        problems += wording.name_problems(data)
+            problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
+        problems += messages.name_problems(data)
         if problems or (problems := list(self._empty_limits())):
             raise ProblemError(list(dict.fromkeys(problems)))
 
@@ -124,8 +124,8 @@ class Problem(Part):
     @classmethod
     def _check_fixed(cls, value: Any) -> Any:
         for name, number in value.items() if isinstance(value, Mapping) else ():
-            if not (wording.is_number(number) and math.isfinite(number)):
-                raise ValueError(f"{name} must be a finite number; {wording.what(number)}")
+            if not (messages.is_number(number) and math.isfinite(number)):
+                raise ValueError(f"{name} must be a finite number; {messages.what(number)}")
         return value
 
     def _empty_limits(self) -> Iterator[str]:
@@ -134,7 +134,7 @@ class Problem(Part):
             lowest, highest = limit.expression.bounds(self.ranges)
             if lowest <= limit.upper and limit.lower <= highest:
                 continue
-            span = wording.show_span(lowest, highest)
+            span = messages.show_span(lowest, highest)
             unit = f" {limit.unit}" if limit.unit else ""
             if limit.within[0] is None:
                 asked = f"at most {limit.upper}"
@@ -169,7 +169,7 @@ class Problem(Part):
         path = Path(source)
         if str(source) in built_in():
             path = _BUILT_IN / f"{source}.toml"
-        data = wording.read_toml(path, built_in())
+        data = messages.read_toml(path, built_in())
         try:
             return cls(**data)
         except ProblemError as error:

@@ -3,9 +3,9 @@
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from .problem import Problem
+from .messages import show
+from .model import Problem
 from .space import Space
-from .wording import show
 
 
 def in_words(

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from . import wording
+from . import messages
 from .expression import Expression, parse
 
 
@@ -39,7 +39,7 @@ class Variable(Part):
     @field_validator("range", mode="before")
     @classmethod
     def _check_range(cls, value: Any) -> tuple[float, float]:
-        lower, upper = wording.pair(value, "range")
+        lower, upper = messages.pair(value, "range")
         if not (math.isfinite(lower) and math.isfinite(upper)):
             raise ValueError(
                 "a variable needs two finite bounds: the pump or heater must have limits"
@@ -88,7 +88,7 @@ class Limit(_Bounded):
     @field_validator("within", mode="before")
     @classmethod
     def _check_within(cls, value: Any) -> tuple[float | None, float | None]:
-        lower, upper = wording.pair(value, "within")
+        lower, upper = messages.pair(value, "within")
         if lower == upper:
             raise ValueError(f"both bounds are {lower:g}; a limit needs room between them")
         return _closed(lower, upper)
@@ -112,12 +112,12 @@ class Window(_Bounded):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        return wording.read_window(value) if isinstance(value, str) else value
+        return messages.read_window(value) if isinstance(value, str) else value
 
     @field_validator("within", mode="before")
     @classmethod
     def _check_within(cls, value: Any) -> tuple[float | None, float | None]:
-        return _closed(*wording.pair(value, "within"))
+        return _closed(*messages.pair(value, "within"))
 
     @field_validator("tolerance", mode="before")
     @classmethod
@@ -126,8 +126,8 @@ class Window(_Bounded):
         if len(pair) != 2:
             raise ValueError(f"tolerance must be one number or [below, above]; got {len(pair)}")
         for number in pair:
-            if not wording.is_number(number):
-                raise ValueError(f"tolerance must be a number; {wording.what(number)}")
+            if not messages.is_number(number):
+                raise ValueError(f"tolerance must be a number; {messages.what(number)}")
             if number < 0:
                 raise ValueError(
                     "tolerance is how far outside the window you would still accept, "

@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .expression import ExpressionError
+from .model import Problem, ProblemError
 from .polytope import EmptyError, Polytope
-from .problem import Problem, ProblemError
 
 FloatArray = NDArray[np.float64]
 
