@@ -19,11 +19,11 @@ import numpy as np
 
 from .chromatogram import Method, analyse
 from .decision import OWN_KEYS
-from .engines import engine_of, restored
+from .optimisers import engine_of, restored
+from .optimisers.snobfit import Best, Snobfit, Verdict
 from .problem import merit
 from .problem.model import Problem
 from .problem.space import Space
-from .snobfit import Best, Snobfit, Verdict
 from .standing import Conclusion, Standing, stand
 
 FAILURES_IN_A_ROW = 3

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from reactune.analysis.snobfit import Snobfit
+from reactune.analysis.optimisers.snobfit import Snobfit
 
 Floats = NDArray[np.float64]
 Function = Callable[[Floats], float]

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reactune.analysis import engines, sqsnobfit_engine
-from reactune.analysis.engines import Engine
+from reactune.analysis import optimisers as engines
+from reactune.analysis.optimisers import Engine
+from reactune.analysis.optimisers import sqsnobfit as sqsnobfit_engine
+from reactune.analysis.optimisers.snobfit import Snobfit
+from reactune.analysis.optimisers.sqsnobfit import SQSnobFit
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
-from reactune.analysis.snobfit import Snobfit
-from reactune.analysis.sqsnobfit_engine import SQSnobFit
 from tests.benchmarks.baselines import DifferentialEvolution, NelderMead, Sobol
 
 Make = Callable[..., Engine]

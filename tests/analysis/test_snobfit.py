@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from reactune.analysis.optimisers.snobfit import Best, Snobfit
 from reactune.analysis.problem.merit import Windows, reference, soft_merit
-from reactune.analysis.snobfit import Best, Snobfit
 from tests.analysis.asking import bowl, run, values
 from tests.benchmarks.tasks import branin
 

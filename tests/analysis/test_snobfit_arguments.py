@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reactune.analysis.snobfit import Measured, Snobfit
+from reactune.analysis.optimisers.snobfit import Measured, Snobfit
 
 Floats = NDArray[np.float64]
 

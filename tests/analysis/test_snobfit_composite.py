@@ -10,18 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from reactune.analysis.optimisers.ranking import as_windows
+from reactune.analysis.optimisers.snobfit import Measured, Snobfit
+from reactune.analysis.optimisers.surrogate import judge
+from reactune.analysis.optimisers.surrogate.gp import GaussianProcess
+from reactune.analysis.optimisers.surrogate.judge import Judges
+from reactune.analysis.optimisers.surrogate.local import AIM, constrained_minima
+from reactune.analysis.optimisers.surrogate.nearness import LEAST, Neighbourhood
+from reactune.analysis.optimisers.surrogate.scales import Coordinates, Smooth
+from reactune.analysis.optimisers.surrogate.shaping import CURBED, tamed
+from reactune.analysis.optimisers.table import Points
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
-from reactune.analysis.snobfit import Measured, Snobfit, judge
-from reactune.analysis.snobfit.gp import GaussianProcess
-from reactune.analysis.snobfit.judge import Judges
-from reactune.analysis.snobfit.local import AIM, constrained_minima
-from reactune.analysis.snobfit.nearness import LEAST, Neighbourhood
-from reactune.analysis.snobfit.ranking import as_windows
-from reactune.analysis.snobfit.scales import Coordinates, Smooth
-from reactune.analysis.snobfit.shaping import CURBED, tamed
-from reactune.analysis.snobfit.table import Points
 from reactune.devices.twin import mole_fractions
 from tests.benchmarks.tasks import HOCK, OTHERS, Task
 

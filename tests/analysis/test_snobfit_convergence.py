@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reactune.analysis.snobfit import Snobfit
+from reactune.analysis.optimisers.snobfit import Snobfit
 from reactune.devices.twin import mole_fractions
 from tests.analysis.asking import Function, bowl, run, values
 from tests.benchmarks.tasks import OTHERS, UNCONSTRAINED, camel

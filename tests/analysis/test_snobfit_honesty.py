@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reactune.analysis.snobfit import Measured, Snobfit, Window
+from reactune.analysis.optimisers.snobfit import Measured, Snobfit, Window
 
 Floats = NDArray[np.float64]
 

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.snobfit.batch import hopeful
-from reactune.analysis.snobfit.boxes import Boxes, partition
-from reactune.analysis.snobfit.minq import minimise_quadratic
-from reactune.analysis.snobfit.models import QuadraticBasis, linear_models, nearest, neighbours
+from reactune.analysis.optimisers.geometry import QuadraticBasis, nearest, neighbours
+from reactune.analysis.optimisers.snobfit.batch import hopeful
+from reactune.analysis.optimisers.snobfit.boxes import Boxes, partition
+from reactune.analysis.optimisers.snobfit.models import linear_models, minimise_quadratic
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

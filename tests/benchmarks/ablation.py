@@ -17,20 +17,12 @@ from unittest.mock import patch
 
 import numpy as np
 
-from reactune.analysis import engines
+from reactune.analysis import optimisers as engines
+from reactune.analysis.optimisers.geometry import QuadraticBasis
+from reactune.analysis.optimisers.snobfit import Snobfit, batch
+from reactune.analysis.optimisers.surrogate import composite, judge, local, scales, search, shaping
+from reactune.analysis.optimisers.surrogate.nearness import Neighbourhood
 from reactune.analysis.problem.space import Space
-from reactune.analysis.snobfit import (
-    Snobfit,
-    batch,
-    composite,
-    judge,
-    local,
-    scales,
-    search,
-    shaping,
-)
-from reactune.analysis.snobfit.models import QuadraticBasis
-from reactune.analysis.snobfit.nearness import Neighbourhood
 
 from .campaigns import Row
 from .optimisers import campaigns, measure, read

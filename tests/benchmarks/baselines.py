@@ -1,6 +1,6 @@
 """What an optimiser has to beat: Sobol points, Nelder-Mead and differential evolution of scipy.
 
-All three keep the contract of `reactune.analysis.engines.Engine`. scipy's minimisers call a
+All three keep the contract of `reactune.analysis.optimisers.Engine`. scipy's minimisers call a
 function; here they are asked and told by replay: run from the start on the values told so far, and
 where they call for a value that nobody has told yet, that is what to ask for. They see the merit
 (`reactune.analysis.problem.merit`), whose f0 and delta the first 2 d + 2 experiments fix, so that what was
@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import differential_evolution, minimize
 from scipy.stats import qmc
 
+from reactune.analysis.optimisers.snobfit import Best, Snobfit, Window
 from reactune.analysis.problem.merit import reference, soft_merit
-from reactune.analysis.snobfit import Best, Snobfit, Window
 
 Floats = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ class Baseline:
     Parameters
     ----------
     lower, upper, windows, seed
-        As for `reactune.analysis.snobfit.Snobfit`.
+        As for `reactune.analysis.optimisers.snobfit.Snobfit`.
     """
 
     name = ""

@@ -32,10 +32,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactune.analysis.agent import Agent
-from reactune.analysis.engines import Engine
+from reactune.analysis.optimisers import Engine
+from reactune.analysis.optimisers.snobfit import Snobfit
+from reactune.analysis.optimisers.sqsnobfit import SQSnobFit
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.snobfit import Snobfit
-from reactune.analysis.sqsnobfit_engine import SQSnobFit
 
 from .baselines import DifferentialEvolution, NelderMead, Sobol
 from .lab import METHOD, SPECIES, Lab, stated, true_fractions

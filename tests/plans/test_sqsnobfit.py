@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from reactune.analysis.agent import Agent
+from reactune.analysis.optimisers.sqsnobfit import FILLED
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.sqsnobfit_engine import FILLED
 from reactune.plans.cli import main
 from reactune.plans.matching import method_of
 

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
 
 from .arguments import LARGEST, numbers
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 EXACT = float(np.sqrt(np.finfo(np.float64).eps))
 """Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is; in units of
@@ -248,3 +250,42 @@ def _matrix(
 def _first_bad(array: Floats) -> int:
     """Index of the first row with a value that is not finite."""
     return int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
+
+
+SLACK = 1.0 + 1e-9  # so that rounding never brings two points within the resolution
+
+
+@dataclass(frozen=True)
+class Known:
+    """All positions taken so far.
+
+    Attributes
+    ----------
+    x : (N, d) array
+        Distinct positions; those told from outside the box may lie beyond 0 or 1.
+    value, error : (N,) array
+        What is minimised and its uncertainty; NaN where there is none (failed or pending).
+    failed : (N,) bool array
+    beside : (R, d) array
+        Positions of repeats that are not quite those of x.
+    """
+
+    x: Floats
+    value: Floats
+    error: Floats
+    failed: Bools
+    beside: Floats
+
+    @property
+    def taken(self) -> Floats:
+        """All that a new place must be away from."""
+        return np.vstack([self.x, self.beside])
+
+    def sane(self, y: Floats) -> Bools:
+        """Say for each row of y (M, d) whether the point nearest to it did not fail.
+
+        So failures repel local search.
+        """
+        if not self.failed.any():
+            return np.ones(len(y), dtype=bool)
+        return np.asarray(~self.failed[cKDTree(self.x).query(y)[1]])

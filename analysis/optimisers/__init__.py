@@ -6,16 +6,16 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .problem.model import Problem
-from .problem.space import Space
+from ..problem.model import Problem
+from ..problem.space import Space
 from .snobfit import Best, Measured, Snobfit
-from .sqsnobfit_engine import SQSnobFit
+from .sqsnobfit import SQSnobFit
 
 Floats = NDArray[np.float64]
 
 
 class Engine(Protocol):
-    """What an optimiser has to do; `reactune.analysis.snobfit.Snobfit` documents each verb.
+    """What an optimiser has to do; `reactune.analysis.optimisers.snobfit.Snobfit` documents each verb.
 
     Any n from 1, any order of tells, failed rows, results of points never asked for, and the same
     asks for the same seed and results, also after a round trip through `state`.

@@ -14,12 +14,12 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem.merit import Windows, f_star
+from ...problem.merit import Windows, f_star
+from ..geometry import nearest
+from ..table import Points
 from .gp import NOISE, GaussianProcess
-from .models import nearest
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
-from .table import Points
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

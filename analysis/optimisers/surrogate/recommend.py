@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem.merit import Windows
+from ...problem.merit import Windows
+from ..ranking import probability_feasible, within
+from ..table import Points
 from .composite import LIKELY, Surrogate
 from .judge import TURNS, Judge, with_doubt
-from .ranking import probability_feasible, within
 from .shaping import with_room
-from .table import Points
 
 Floats = NDArray[np.float64]
 

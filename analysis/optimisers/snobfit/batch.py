@@ -3,23 +3,14 @@
 Everything here lives in the unit box. Classes and their order: Huyer & Neumaier (2008), section 6.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ..geometry import QuadraticBasis, hit, nearest, neighbours, quadratic_size
+from ..table import SLACK, Known
 from .boxes import Boxes
-from .minq import minimise_quadratic
-from .models import (
-    LinearModels,
-    QuadraticBasis,
-    hit,
-    linear_models,
-    nearest,
-    neighbours,
-    quadratic_size,
-)
+from .models import LinearModels, linear_models, minimise_quadratic
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -36,44 +27,6 @@ SHRUNK = -1.5, -0.3
 RESOLVED = 1e-8
 """Decrease expected of a quadratic model that ends its search, in medians of the value above the
 least."""
-
-SLACK = 1.0 + 1e-9  # so that rounding never brings two points within the resolution
-
-
-@dataclass(frozen=True)
-class Known:
-    """All positions taken so far.
-
-    Attributes
-    ----------
-    x : (N, d) array
-        Distinct positions; those told from outside the box may lie beyond 0 or 1.
-    value, error : (N,) array
-        What is minimised and its uncertainty; NaN where there is none (failed or pending).
-    failed : (N,) bool array
-    beside : (R, d) array
-        Positions of repeats that are not quite those of x.
-    """
-
-    x: Floats
-    value: Floats
-    error: Floats
-    failed: Bools
-    beside: Floats
-
-    @property
-    def taken(self) -> Floats:
-        """All that a new place must be away from."""
-        return np.vstack([self.x, self.beside])
-
-    def sane(self, y: Floats) -> Bools:
-        """Say for each row of y (M, d) whether the point nearest to it did not fail.
-
-        So failures repel local search.
-        """
-        if not self.failed.any():
-            return np.ones(len(y), dtype=bool)
-        return np.asarray(~self.failed[cKDTree(self.x).query(y)[1]])
 
 
 def compose(

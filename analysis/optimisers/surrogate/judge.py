@@ -8,14 +8,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem.merit import Windows
+from ...problem.merit import Windows
+from ..ranking import within
+from ..table import Points
 from .composite import JUDGES, LIKELY, MOST, Outcomes, Surrogate, likelier
 from .gp import GaussianProcess
 from .nearness import Neighbourhood
-from .ranking import within
 from .scales import Coordinates
 from .shaping import CURBED, order, tamed, with_room
-from .table import Points
 
 Floats = NDArray[np.float64]
 

@@ -30,9 +30,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
-from .problem.merit import FAILED, Windows, reference, soft_merit
+from ..problem.merit import FAILED, Windows, reference, soft_merit
+from .arguments import numbers, one, whole
 from .snobfit import Best, Snobfit, Window
-from .snobfit.arguments import numbers, one, whole
 
 Floats = NDArray[np.float64]
 
@@ -60,7 +60,7 @@ _lock = threading.Lock()  # around the package's global state
 class SQSnobFit:
     """Minimise within soft windows with the package SQSnobFit.
 
-    Parameters and verbs are those of `reactune.analysis.snobfit.Snobfit`, which documents them;
+    Parameters and verbs are those of `reactune.analysis.optimisers.snobfit.Snobfit`, which documents them;
     what is modelled is always the merit.
 
     Raises

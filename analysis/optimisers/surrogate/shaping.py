@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem.merit import Windows
-from .table import Points
+from ...problem.merit import Windows
+from ..table import Points
 
 Floats = NDArray[np.float64]
 

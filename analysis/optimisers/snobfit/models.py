@@ -1,9 +1,69 @@
-"""Minimise a quadratic inside a box."""
+"""Local models of SNOBFIT: linear ones around every point, and the minimum of a quadratic one.
+
+Everything here lives in the unit box. Formulas: Huyer & Neumaier (2008), sections 4 and 5.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class LinearModels:
+    """One linear model around each of N points, with its minimiser in a trust box.
+
+    Attributes
+    ----------
+    gradient : (N, d) array
+    best : (N, d) array
+        Minimiser of the model inside its trust box.
+    predicted : (N,) array
+        Value expected there, with the model error added.
+    """
+
+    gradient: Floats
+    best: Floats
+    predicted: Floats
+
+
+def linear_models(x: Floats, f: Floats, df: Floats, near: Ints, resolution: Floats) -> LinearModels:
+    """Fit ``f_k - f = g (x_k - x) + error (|x_k - x|_D^2 + df_k)`` around every point; minimise it.
+
+    ``|.|_D`` measures so that one resolution step costs one ``df`` (section 4 of the paper).
+
+    Parameters
+    ----------
+    x : (N, d) array
+    f, df : (N,) array
+        Values and their uncertainties.
+    near : (N, K) int array
+        Neighbours of each point, K > d.
+    resolution : (d,) array
+    """
+    dim = x.shape[1]
+    steps = x[near] - x[:, None, :]
+    curb = df[:, None] / resolution**2
+    spread = np.einsum("nki,ni->nk", steps**2, curb) + df[near]
+    a = steps / spread[:, :, None]
+    b = (f[near] - f[:, None]) / spread
+    u, s, vt = np.linalg.svd(a, full_matrices=False)
+    s = np.maximum(s, 1e-4 * s[:, :1])
+    gradient = np.einsum("nji,nj->ni", vt, np.einsum("nkj,nk->nj", u, b) / s)
+    residual = np.einsum("nki,ni->nk", a, gradient) - b
+    error = np.sqrt((residual**2).sum(axis=1) / max(near.shape[1] - dim, 1))
+    reach = np.maximum(0.5 * np.abs(steps).max(axis=1), resolution)
+    low, high = np.clip(x - reach, 0.0, 1.0), np.clip(x + reach, 0.0, 1.0)
+    bend = error[:, None] * curb
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = np.where(bend > 0, -gradient / (2 * bend), -np.sign(gradient) * np.inf)
+    best = np.clip(x + np.nan_to_num(step, nan=0.0, posinf=2.0, neginf=-2.0), low, high)
+    step = best - x
+    predicted = f + (gradient * step).sum(axis=1) + error * ((curb * step**2).sum(axis=1) + df)
+    return LinearModels(gradient, best, predicted)
 
 
 def minimise_quadratic(gradient: Floats, hessian: Floats, lower: Floats, upper: Floats) -> Floats:

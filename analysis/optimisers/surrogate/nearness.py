@@ -10,10 +10,10 @@ them are needed.
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem.merit import Windows
-from .models import QuadraticBasis, nearest, quadratic_size
+from ...problem.merit import Windows
+from ..geometry import QuadraticBasis, nearest, quadratic_size
+from ..table import Points
 from .shaping import CURBED, tamed
-from .table import Points
 
 Floats = NDArray[np.float64]
 

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, nnls
 
-from ..problem.merit import Windows
-from .models import hit, neighbours
+from ...problem.merit import Windows
+from ..geometry import hit, neighbours
+from ..table import Points
 from .nearness import Neighbourhood
 from .shaping import priced, with_room
-from .table import Points
 
 Floats = NDArray[np.float64]
 

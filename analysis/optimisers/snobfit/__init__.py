@@ -1,12 +1,9 @@
 """SNOBFIT: stable noisy optimisation by branch and fit, asked and told.
 
 W. Huyer and A. Neumaier, ACM Trans. Math. Softw. 2008, 35, 9, with the soft constraints of Walker
-et al., React. Chem. Eng. 2017, 2, 785. Rooms: `arguments` (what callers give, checked), `table`
-(what was told), `boxes` (branch), `models` and `minq` (fit of the merit), `scales`, `gp` and
-`composite` (fit of goal and windowed properties apart, in the whole box), `nearness`, `local` and
-`judge` (the same near the best point), `shaping` (windows and properties as these see them),
-`batch` (the classes of points), `search` (those of class 1), `ranking` (as measured), `choice`
-(what is handed over), `verdict`, and here the face.
+et al., React. Chem. Eng. 2017, 2, 785. Here `boxes` (branch), `models` (fit of the merit), `batch`
+(the classes of points), and the face; goal and windowed properties are modelled apart, in
+`reactune.analysis.optimisers.surrogate`.
 
 Boxes and models are rebuilt from the table of results at each ask. So it does not matter to them in
 which batches the results came, and a changed merit is a new job by itself.
@@ -19,29 +16,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..problem.merit import reference
-from .arguments import LARGEST, apart, box, generator, one, share, whole
-from .batch import (
-    EXPLORE,
-    FILL,
-    LOCAL,
-    MODEL,
-    OTHER,
-    REPLICATE,
-    SLACK,
-    Known,
-    compose,
-    latin_hypercube,
-)
-from .choice import Best, choose
-from .composite import Surrogate
-from .judge import Judge, Judges
-from .local import constrained_minima
-from .ranking import Window, as_windows, current_scale, rank, within
-from .scales import Coordinates, Measured
-from .search import Search, propose
-from .table import Points, Table
-from .verdict import Verdict, give
+from ...problem.merit import reference
+from ..arguments import LARGEST, apart, box, generator, one, share, whole
+from ..ranking import Window, as_windows, current_scale, rank, within
+from ..surrogate.composite import Surrogate
+from ..surrogate.judge import Judge, Judges
+from ..surrogate.local import constrained_minima
+from ..surrogate.recommend import Best, choose
+from ..surrogate.scales import Coordinates, Measured
+from ..surrogate.search import Search, propose
+from ..surrogate.verdict import Verdict, give
+from ..table import SLACK, Known, Points, Table
+from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, compose, latin_hypercube
 
 __all__ = ["Best", "Measured", "Snobfit", "Verdict", "Window"]
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from .batch import SLACK, Known
+from ..geometry import hit
+from ..table import SLACK, Known
 from .composite import Outcomes, Surrogate
-from .models import hit
 
 Floats = NDArray[np.float64]
 
