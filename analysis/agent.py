@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .chromatogram import Method, analyse
+from .analytics.hplc.chromatogram import Method, analyse
 from .decision import OWN_KEYS
 from .optimisers import engine_of, restored
 from .optimisers.snobfit import Best, Snobfit, Verdict

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .agent import Agent
+from .analytics.hplc.chromatogram import Method
 from .catalogue import Catalogue, Run
-from .chromatogram import Method
 from .problem.model import Problem
 from .starts import promising
 

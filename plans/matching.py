@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reactune.analysis.hplc_method import Method, Peak
+from reactune.analysis.analytics.hplc.method import Method, Peak
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
 from reactune.devices.rigfile import RigFile

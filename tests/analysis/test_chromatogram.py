@@ -12,8 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import exponnorm
 
-from reactune.analysis.chromatogram import Chromatogram, Method, Peak, analyse, calibrate
-from reactune.analysis.emg import emg
+from reactune.analysis.analytics.hplc.chromatogram import (
+    Chromatogram,
+    Method,
+    Peak,
+    analyse,
+    calibrate,
+)
+from reactune.analysis.analytics.hplc.emg import emg
 
 METHOD = Method(
     rate=1.0,

@@ -10,7 +10,7 @@ from scipy.linalg import solveh_banded
 from scipy.optimize import least_squares
 
 from .emg import FLOOR, Integral, effective_sd, fit, trapezoids
-from .hplc_method import Method, Peak
+from .method import Method, Peak
 
 __all__ = ["Chromatogram", "Method", "Peak", "analyse", "calibrate"]
 
@@ -73,7 +73,7 @@ def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None
 
     Absorbance is -log10(V / V0) with V0 the median of the samples between the peaks, so that the
     lamp's intensity cancels. Each cluster of neighbouring peaks is fitted on its own (see
-    `reactune.analysis.emg`); where the fit does not describe the samples, fixed windows above a
+    `reactune.analysis.analytics.hplc.emg`); where the fit does not describe the samples, fixed windows above a
     straight base are integrated instead, flagged, and given an uncertainty to match.
 
     Parameters

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import least_squares
 from scipy.special import erfc, erfcx
 
-from .hplc_method import Peak
+from .method import Peak
 
 __all__ = ["FLOOR", "Integral", "effective_sd", "emg", "fit", "trapezoids"]
 

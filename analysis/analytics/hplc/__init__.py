@@ -1,0 +1,1 @@
+"""On-line HPLC: from the trace of a photodiode to mole fractions."""
