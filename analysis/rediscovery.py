@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from .agent import Agent
 from .analytics.hplc.chromatogram import Method
-from .catalogue import Catalogue, Run
 from .problem.model import Problem
 from .starts import promising
+from .storage.catalogue import Catalogue, Run
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -21,8 +21,8 @@ from .opening import (
 
 if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
     from reactune.analysis.agent import Agent
-    from reactune.analysis.catalogue import Catalogue
     from reactune.analysis.problem.model import Problem
+    from reactune.analysis.storage.catalogue import Catalogue
     from reactune.devices.rigfile import RigFile
 
 DONE, OURS, YOURS = 0, 1, 2

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
-    from reactune.analysis.catalogue import Catalogue, Run
     from reactune.analysis.problem.model import Problem
+    from reactune.analysis.storage.catalogue import Catalogue, Run
     from reactune.devices.rig import FlowRig
     from reactune.devices.rigfile import RigFile
 
@@ -74,7 +74,7 @@ def stored_rig(run: "Run") -> "RigFile":
 
 def catalogue_of(a: argparse.Namespace, *, writing: bool = False) -> "Catalogue":
     """Open the catalogue that a command names."""
-    from reactune.analysis.catalogue import Catalogue, CatalogueBusy
+    from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 
     if writing and sys.stderr.isatty():
         print("Opening the catalogue ...", file=sys.stderr)  # it takes some seconds
@@ -84,7 +84,7 @@ def catalogue_of(a: argparse.Namespace, *, writing: bool = False) -> "Catalogue"
 
 def stored_run(catalogue: "Catalogue", uid: str) -> "Run":
     """Find a stored run by its uid or the beginning of it."""
-    from reactune.analysis.catalogue import UnknownRun
+    from reactune.analysis.storage.catalogue import UnknownRun
 
     with said(UnknownRun):
         return catalogue[uid]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 from bluesky import RunEngine
 from bluesky.utils import MsgGenerator, ProgressBarManager, RunEngineInterrupted
 
-from reactune.analysis.catalogue import Catalogue
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rig import FlowRig
 
 

@@ -19,9 +19,9 @@ from IPython.terminal.prompts import Prompts
 from pygments.token import Token
 from rich.console import Console
 
-from reactune.analysis.catalogue import Catalogue
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.rediscovery import Lineage, lineage, replay
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.summary import summarise
 from reactune.devices.rig import FlowRig, load
 

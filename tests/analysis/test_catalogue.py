@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from event_model import compose_run, pack_event_page
 
-from reactune.analysis import journal, recorder
-from reactune.analysis.catalogue import Catalogue, CatalogueBusy, UnknownRun, default_folder
+from reactune.analysis.storage import journal, recorder
+from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy, UnknownRun, default_folder
 
 PROGRAM = """
 import os, signal, sys, time, warnings
@@ -319,7 +319,7 @@ def test_a_damaged_journal_is_reported_and_the_others_are_listed(tmp_path):
 def test_a_second_writer_is_refused(shelf):
     catalogue, _ = shelf
     program = (
-        "import sys; from reactune.analysis.catalogue import Catalogue as C;"
+        "import sys; from reactune.analysis.storage.catalogue import Catalogue as C;"
         "C(sys.argv[1], writing=True)"
     )
     other = subprocess.run(

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reactune.analysis import journal
+from reactune.analysis.storage import journal
 
 START = {"uid": "a1", "time": 1.5}
 DESCRIPTOR = {"uid": "d1", "time": 1.6, "run_start": "a1", "name": "primary", "data_keys": {}}

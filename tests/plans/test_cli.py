@@ -248,7 +248,7 @@ def test_a_new_campaign_starts_from_the_best_points_of_an_old_one(stored, tmp_pa
     )
     result = json.loads(capsys.readouterr().out)
     assert result["n"] == 4
-    from reactune.analysis.catalogue import Catalogue
+    from reactune.analysis.storage.catalogue import Catalogue
 
     with Catalogue(folder) as catalogue:
         old, new = catalogue[uid], catalogue[result["uid"]]

@@ -10,9 +10,9 @@ from bluesky import RunEngine
 from bluesky.plans import count
 from ophyd.sim import det
 
-from reactune.analysis.catalogue import Catalogue
-from reactune.analysis.journal import Journal
 from reactune.analysis.rediscovery import feed, lineage
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journal import Journal
 from reactune.plans.cli import main
 
 

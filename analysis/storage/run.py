@@ -44,7 +44,7 @@ class Run:
 
         Raises
         ------
-        reactune.analysis.journal.JournalError
+        reactune.analysis.storage.journal.JournalError
             When the journal is damaged.
         """
         return list(self._documents)
