@@ -172,10 +172,10 @@ def say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> bool:
 
     Returns whether the run is stored to its end; it is not if the disk was full.
     """
-    from reactune.analysis.campaign import Campaign
     from reactune.analysis.rediscovery import lineage
-    from reactune.analysis.report import write_html, write_png
-    from reactune.analysis.summary import summarise
+    from reactune.analysis.report.html import write_html, write_png
+    from reactune.analysis.report.summary import summarise
+    from reactune.analysis.report.table import Campaign
 
     with said(ValueError, LookupError):  # no campaign, a damaged journal, an earlier run is gone
         campaign = Campaign.of(lineage(catalogue, uid))

@@ -21,8 +21,8 @@ from rich.console import Console
 
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.rediscovery import Lineage, lineage, replay
+from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.summary import summarise
 from reactune.devices.rig import FlowRig, load
 
 from . import optimise as _campaign

@@ -46,7 +46,7 @@ METHOD = {
 
 @dataclass
 class FakeRun:
-    """What `reactune.analysis.campaign.StoredRun` asks for, and nothing else."""
+    """What `reactune.analysis.report.table.StoredRun` asks for, and nothing else."""
 
     uid: str
     start: dict[str, Any]

@@ -8,11 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from reactune.analysis import plots
-from reactune.analysis.summary import summarise
+from reactune.analysis.report import figures
+from reactune.analysis.report.summary import summarise
 
 CASES = cases()
-FIGURES = [plots.fractions, plots.best_so_far, plots.chromatograms, plots.merit]
+FIGURES = [figures.fractions, figures.best_so_far, figures.chromatograms, figures.merit]
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -56,13 +56,13 @@ def test_draws_where_it_is_told(draw) -> None:
 def test_real_hardware_is_not_marked_simulated() -> None:
     run = fake_run(3)
     run.start["simulated"] = False
-    assert plots.fractions(run).get_title("right") == ""
+    assert figures.fractions(run).get_title("right") == ""
 
 
 def test_bars_are_the_fractions_and_marks_the_standing() -> None:
     run = CASES["full"]
     decision = run.table("decision")
-    ax = plots.fractions(run)
+    ax = figures.fractions(run)
     bars = {c.get_label(): np.array([bar.get_height() for bar in c]) for c in ax.containers}
     assert list(bars) == ["X0", "X1", "X2", "X3"]
     for name, heights in bars.items():
@@ -80,7 +80,7 @@ def test_bars_are_the_fractions_and_marks_the_standing() -> None:
 def test_records_end_at_the_two_bests() -> None:
     run = CASES["full"]
     summary = summarise(run)
-    ax = plots.best_so_far(run)
+    ax = figures.best_so_far(run)
     right = next(other for other in ax.figure.axes if other is not ax)
     goal, merit = ax.lines[0].get_ydata(), right.lines[0].get_ydata()
     assert goal[-1] == summary.best_feasible.goal
@@ -98,7 +98,7 @@ def test_a_record_that_was_lost_ends() -> None:
     decision.loc[decision.number > 9, ["best_feasible", "best_feasible_probability"]] = np.nan
     run.tables["decision"] = decision
     assert summarise(run).best_feasible is None
-    ax = plots.best_so_far(run)
+    ax = figures.best_so_far(run)
     numbers, goals = ax.lines[0].get_data()
     assert numbers[np.isfinite(goals)].max() == 9
     assert ax.texts[0].get_text().endswith(", then none")
@@ -106,7 +106,7 @@ def test_a_record_that_was_lost_ends() -> None:
 
 def test_record_of_a_maximised_goal_rises() -> None:
     run = CASES["no windows"]
-    ax = plots.best_so_far(run)
+    ax = figures.best_so_far(run)
     goal = ax.lines[0].get_ydata()
     assert goal[-1] == summarise(run).best.goal
     assert goal[-1] > goal[0]
@@ -116,7 +116,7 @@ def test_record_of_a_maximised_goal_rises() -> None:
 def test_chromatograms_show_absorbance_with_the_peaks_named() -> None:
     run = CASES["full"]
     summary = summarise(run)
-    ax = plots.chromatograms(run)
+    ax = figures.chromatograms(run)
     labels = [line.get_label() for line in ax.lines]
     assert labels == [
         f"best feasible (experiment {summary.best_feasible.number})",
@@ -138,14 +138,14 @@ def test_chromatograms_show_absorbance_with_the_peaks_named() -> None:
 
 
 def test_merit_is_the_sum_of_its_parts() -> None:
-    ax = plots.merit(CASES["full"])
+    ax = figures.merit(CASES["full"])
     parts = {name: line(ax, name).get_ydata() for name in ("p (windows)", "f* (goal)")}
     np.testing.assert_allclose(line(ax, "merit = f* + p").get_ydata(), sum(parts.values()))
     assert line(ax, "failed").get_xydata().tolist() == [[17, 3], [54, 3]]
 
 
 def test_overview_of_every_run(run: FakeRun) -> None:
-    figure = plots.overview(run)
+    figure = figures.overview(run)
     FigureCanvasAgg(figure).draw()
     words = [text.get_text() for text in figure.texts]
     assert "SIMULATED" in words
@@ -160,13 +160,13 @@ def test_overview_of_every_run(run: FakeRun) -> None:
 
 
 def test_dollar_signs_are_no_formula() -> None:
-    figure = plots.overview(fake_run(3, title="5 $\\frac{$ more"))
+    figure = figures.overview(fake_run(3, title="5 $\\frac{$ more"))
     FigureCanvasAgg(figure).draw()
 
 
 def test_nothing_global_is_touched() -> None:
     before = dict(matplotlib.rcParams)
-    plots.overview(CASES["one experiment"])
+    figures.overview(CASES["one experiment"])
     assert dict(matplotlib.rcParams) == before
     pyplot = sys.modules.get("matplotlib.pyplot")
     assert pyplot is None or pyplot.get_fignums() == []

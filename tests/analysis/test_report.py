@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from fake_run import FakeRun, cases, fake_run
 
-from reactune.analysis.report import write_html, write_png
-from reactune.analysis.summary import summarise
+from reactune.analysis.report.html import write_html, write_png
+from reactune.analysis.report.summary import summarise
 
 CASES = cases()
 VOID = {"meta"}

@@ -11,8 +11,8 @@ from fake_run import FakeRun, cases, crashed, fake_run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.campaign import Campaign
-from reactune.analysis.summary import aligned, summarise, uncertain
+from reactune.analysis.report.summary import aligned, summarise, uncertain
+from reactune.analysis.report.table import Campaign
 
 CASES = cases()
 
@@ -229,5 +229,5 @@ class TestNumbers:
 
 
 def test_summary_does_not_load_matplotlib() -> None:
-    code = "import sys, reactune.analysis.summary; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, reactune.analysis.report.summary; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

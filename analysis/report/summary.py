@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from .campaign import NOT_EVALUATED, Campaign, StoredRun
+from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _RELATIONS = "in", ">=", "<="
 

@@ -11,10 +11,9 @@ import matplotlib
 import pandas as pd
 from matplotlib.axes import Axes
 
-from . import plots
-from .campaign import Campaign, StoredRun
-from .problem.in_words import in_words
+from ..problem.in_words import in_words
 from .summary import Summary, aligned, summarise
+from .table import Campaign, StoredRun
 
 __all__ = ["write_html", "write_png"]
 
@@ -33,7 +32,7 @@ def write_png(run: StoredRun | Campaign, path: str | Path) -> None:
     ValueError
         If the run is not a campaign.
     """
-    plots.overview(run).savefig(path, dpi=150, format="png")
+    figures.overview(run).savefig(path, dpi=150, format="png")
 
 
 def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
@@ -134,9 +133,9 @@ def _list(pairs: Iterable[tuple[str, str]], class_: str = "list") -> _Html:
 def _figures(run: Campaign) -> _Html:
     """Draw the three figures."""
     drawn = (
-        (plots.fractions, "Mole fractions of every experiment, stacked", "figure whole"),
-        (plots.best_so_far, "Best feasible goal and best merit against experiments", "figure"),
-        (plots.chromatograms, "Chromatograms of best feasible and best", "figure"),
+        (figures.fractions, "Mole fractions of every experiment, stacked", "figure whole"),
+        (figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"),
+        (figures.chromatograms, "Chromatograms of best feasible and best", "figure"),
     )
     return _tag(
         "div",
@@ -151,7 +150,7 @@ def _svg(ax: Axes, name: str, key: str) -> _Html:
     figure = ax.get_figure(root=True)
     assert figure is not None  # it was drawn on one just now
     file = io.StringIO()
-    with matplotlib.rc_context({**plots.STYLE, "svg.hashsalt": key}):
+    with matplotlib.rc_context({**figures.STYLE, "svg.hashsalt": key}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]

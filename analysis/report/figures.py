@@ -21,9 +21,9 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from .analytics.hplc.chromatogram import Method, analyse
-from .campaign import NOT_EVALUATED, Campaign, StoredRun
+from ..analytics.hplc.chromatogram import Method, analyse
 from .summary import summarise
+from .table import NOT_EVALUATED, Campaign, StoredRun
 
 __all__ = ["best_so_far", "chromatograms", "fractions", "merit", "overview"]
 
