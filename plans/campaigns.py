@@ -20,7 +20,7 @@ from .opening import (
 )
 
 if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
-    from reactune.analysis.agent import Agent
+    from reactune.analysis.campaign.agent import Agent
     from reactune.analysis.problem.model import Problem
     from reactune.analysis.storage.catalogue import Catalogue
     from reactune.devices.rigfile import RigFile
@@ -53,13 +53,13 @@ def optimise(a: argparse.Namespace) -> int:
 
 
 def _resume(a: argparse.Namespace) -> int:
-    from reactune.analysis import rediscovery
+    from reactune.analysis.campaign import replay
 
     with catalogue_of(a) as catalogue:
         run = stored_run(catalogue, a.resume)
     with catalogue_of(a, writing=True) as catalogue:  # only now nobody else can be at this run
         with said(ValueError, LookupError):
-            agent = rediscovery.resume(catalogue, run.uid)
+            agent = replay.resume(catalogue, run.uid)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
         injections = sum(1 for c in agent.conclusions if c.recorded)
@@ -87,12 +87,13 @@ def _changed(agent: "Agent", config: "RigFile") -> str | None:
 
 def rediscover(a: argparse.Namespace) -> int:
     """Run the command ``rediscover``: begin where an earlier campaign was good."""
-    from reactune.analysis import rediscovery
+    from reactune.analysis.campaign import replay
+    from reactune.analysis.learning.warm_start import starting_points
 
     with catalogue_of(a) as catalogue, said(ValueError, LookupError):
         run = stored_run(catalogue, a.uid)
-        problem = rediscovery.agent_of(run.start).problem
-        first = rediscovery.starting_points(catalogue, run.uid, problem.batch)
+        problem = replay.agent_of(run.start).problem
+        first = starting_points(catalogue, run.uid, problem.batch)
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
     config = rig_file(a.rig) if a.rig else stored_rig(run)
@@ -156,7 +157,7 @@ def new_agent(
     first: "Sequence[dict[str, float]]" = (),
 ) -> "Agent":
     """Make the agent of a new campaign, once it is clear that the rig can carry it out."""
-    from reactune.analysis.agent import Agent
+    from reactune.analysis.campaign.agent import Agent
 
     from .matching import method_of, misfits
 
@@ -172,10 +173,10 @@ def say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> bool:
 
     Returns whether the run is stored to its end; it is not if the disk was full.
     """
-    from reactune.analysis.rediscovery import lineage
     from reactune.analysis.report.html import write_html, write_png
     from reactune.analysis.report.summary import summarise
     from reactune.analysis.report.table import Campaign
+    from reactune.analysis.storage.catalogue import lineage
 
     with said(ValueError, LookupError):  # no campaign, a damaged journal, an earlier run is gone
         campaign = Campaign.of(lineage(catalogue, uid))

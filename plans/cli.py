@@ -181,7 +181,7 @@ def _show(a: argparse.Namespace) -> int:
 
 
 def _replay(a: argparse.Namespace) -> int:
-    from reactune.analysis.rediscovery import replay
+    from reactune.analysis.campaign.replay import replay
 
     with catalogue_of(a) as catalogue, said(ValueError, LookupError):
         result = replay(catalogue, stored_run(catalogue, a.uid).uid)

@@ -12,8 +12,8 @@ import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator
 
-from reactune.analysis.agent import Agent, Suggestion
-from reactune.analysis.decision import decision, describe
+from reactune.analysis.campaign.agent import Agent, Suggestion
+from reactune.analysis.campaign.decision import decision, describe
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import FlowRig, LedgerError, RigFaultError
 

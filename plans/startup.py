@@ -19,10 +19,10 @@ from IPython.terminal.prompts import Prompts
 from pygments.token import Token
 from rich.console import Console
 
+from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.rediscovery import Lineage, lineage, replay
 from reactune.analysis.report.summary import summarise
-from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.catalogue import Catalogue, Lineage, lineage
 from reactune.devices.rig import FlowRig, load
 
 from . import optimise as _campaign

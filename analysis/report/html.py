@@ -12,6 +12,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from ..problem.in_words import in_words
+from . import figures
 from .summary import Summary, aligned, summarise
 from .table import Campaign, StoredRun
 

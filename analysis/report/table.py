@@ -8,9 +8,9 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from ..campaign.evaluation import Conclusion, stand
 from ..problem.merit import Windows
 from ..problem.model import Problem
-from ..standing import Conclusion, stand
 
 
 class StoredRun(Protocol):

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reactune.analysis.campaign.evaluation import Conclusion, stand
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.standing import Conclusion, stand
 
 RUN_II = {
     "schema": 1,

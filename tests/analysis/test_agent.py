@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from reactune.analysis.agent import Agent
-from reactune.analysis.decision import decision
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.decision import decision
 from tests.benchmarks.lab import METHOD, Lab, stated
 
 

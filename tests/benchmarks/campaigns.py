@@ -31,7 +31,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.optimisers import Engine
 from reactune.analysis.optimisers.snobfit import Snobfit
 from reactune.analysis.optimisers.sqsnobfit import SQSnobFit

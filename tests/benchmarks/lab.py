@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.layout import Noise
 from reactune.devices.rig import load

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 
 from .lab import METHOD, Lab, Trial, stated
 

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from reactune.analysis.agent import Agent
-from reactune.analysis.starts import promising
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.learning.warm_start import promising
 from reactune.devices.twin import Kinetics
 
 from .lab import METHOD, Lab, stated

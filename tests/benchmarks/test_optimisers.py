@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 from tests.benchmarks import ablation, cpu, optimisers, tables
 from tests.benchmarks.campaigns import Row, Watch, box, judge, twin
 from tests.benchmarks.lab import METHOD, Lab, stated

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 from reactune.devices.layout import Noise
 from tests.benchmarks import paper_protocol
 from tests.benchmarks.lab import METHOD, SPECIES, Lab, stated, true_fractions

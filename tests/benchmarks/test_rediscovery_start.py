@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reactune.analysis.agent import Agent
-from reactune.analysis.starts import promising
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.learning.warm_start import promising
 from reactune.devices.twin import Kinetics
 from tests.benchmarks import rediscovery
 from tests.benchmarks.lab import METHOD, Lab, Trial, stated

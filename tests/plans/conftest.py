@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bluesky import RunEngine
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import FlowRig, load
 from reactune.plans.matching import method_of

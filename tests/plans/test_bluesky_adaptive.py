@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from bluesky_adaptive import optimize, protocols, sample_suggestions
 
-from reactune.analysis.agent import Agent
 from reactune.analysis.analytics.hplc.chromatogram import analyse
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig import load
 from reactune.plans.matching import method_of

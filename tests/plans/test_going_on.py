@@ -10,8 +10,8 @@ from bluesky import RunEngine
 from bluesky.plans import count
 from ophyd.sim import det
 
-from reactune.analysis.rediscovery import feed, lineage
-from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.campaign.replay import feed
+from reactune.analysis.storage.catalogue import Catalogue, lineage
 from reactune.analysis.storage.journal import Journal
 from reactune.plans.cli import main
 

@@ -8,8 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from reactune.analysis.rediscovery import lineage
-from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.catalogue import Catalogue, lineage
 from reactune.plans.cli import main
 
 

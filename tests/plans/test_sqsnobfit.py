@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.agent import Agent
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.optimisers.sqsnobfit import FILLED
 from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main

@@ -9,14 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..analytics.hplc.chromatogram import Method
+from ..problem.model import Problem
+from ..storage.catalogue import Catalogue, Lineage, lineage
 from .agent import Agent
-from .analytics.hplc.chromatogram import Method
-from .problem.model import Problem
-from .starts import promising
-from .storage.catalogue import Catalogue, Run
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True)
@@ -66,60 +65,6 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     )
 
 
-@dataclass(frozen=True)
-class Lineage:
-    """A campaign whole: a run and those it resumed, read like one stored run.
-
-    Attributes
-    ----------
-    runs : tuple of Run
-        Oldest first.
-    """
-
-    runs: tuple[Run, ...]
-
-    @property
-    def uid(self) -> str:
-        """Of the latest run."""
-        return self.runs[-1].uid
-
-    @property
-    def start(self) -> Mapping[str, Any]:
-        """Start document of the oldest run: it says how the campaign began."""
-        return self.runs[0].start
-
-    @property
-    def stop(self) -> Mapping[str, Any] | None:
-        """Stop document of the latest run."""
-        return self.runs[-1].stop
-
-    def events(self, stream: str) -> list[Mapping[str, Any]]:
-        """Give the data of all events of a stream, in order."""
-        return [data for run in self.runs for data in run.events(stream)]
-
-    def table(self, stream: str) -> "pd.DataFrame":
-        """Give a stream as one table, a row per event in order.
-
-        Two columns more say of which ``run`` it is, and at what lab time [s] that ``began``: each
-        run has a clock of its own.
-        """
-        import pandas as pd
-
-        tables = [
-            run.table(stream).assign(run=run.uid, began=float(run.start["lab_time"]))
-            for run in self.runs
-        ]
-        return pd.concat(tables, ignore_index=True)
-
-
-def lineage(catalogue: Catalogue, uid: str) -> Lineage:
-    """Find a campaign whole: a run and those it resumed."""
-    runs = [catalogue[uid]]
-    while earlier := runs[0].start.get("resumes"):
-        runs.insert(0, catalogue[earlier])
-    return Lineage(tuple(runs))
-
-
 def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
     """Let an agent live through stored experiments.
 
@@ -152,7 +97,7 @@ def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def replay(catalogue: Catalogue, uid: str) -> Replay:
     """Feed a stored campaign through its agent and compare every ask with the stored one."""
-    agent, differences = _relive(lineage(catalogue, uid))
+    agent, differences = relive(lineage(catalogue, uid))
     return Replay(len(agent.conclusions), tuple(differences))
 
 
@@ -169,7 +114,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
         raise ValueError(
             f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
         )
-    agent, differences = _relive(lineage(catalogue, uid))
+    agent, differences = relive(lineage(catalogue, uid))
     if differences:
         raise ValueError(
             f"run {uid} cannot be resumed: {len(differences)} of {len(agent.conclusions)} of its "
@@ -179,22 +124,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     return agent
 
 
-def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, float]]:
-    """Choose the conditions that a new campaign should measure first (`starts.promising`).
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-    uid : str
-        An earlier campaign of the same variables.
-    n : int
-        How many at most; one batch is a good number.
-    """
-    agent, _ = _relive(lineage(catalogue, uid))
-    return promising(agent.conclusions, agent.space, agent.windows, n)
-
-
-def _relive(campaign: Lineage) -> tuple[Agent, list[str]]:
+def relive(campaign: Lineage) -> tuple[Agent, list[str]]:
     """Rebuild the agent of a lineage and feed it all its experiments."""
     agent = agent_of(campaign.start)
     return agent, feed(agent, campaign.events("primary"))

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from .problem.model import Problem
+from ..problem.model import Problem
 
 if TYPE_CHECKING:
     from .agent import Agent
@@ -64,7 +64,7 @@ def describe(problem: Problem) -> dict[str, dict[str, Any]]:
     numbers += [key for name in problem.measured for key in (name, f"{name}_sd")]
     for k in range(len(problem.windows)):
         numbers += [f"F_{k + 1}", f"F_{k + 1}_sd"]
-    common = {"source": "reactune.analysis.decision", "shape": []}
+    common = {"source": "reactune.analysis.campaign.decision", "shape": []}
     return {
         **{key: {**common, "dtype": "number", "units": "1"} for key in numbers},
         **{key: {**common, "dtype": "string"} for key in _TEXTS},

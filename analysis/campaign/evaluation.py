@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .problem import merit
+from ..problem import merit
 
 
 @dataclass(frozen=True)

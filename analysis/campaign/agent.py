@@ -17,14 +17,14 @@ from typing import Any, Self
 
 import numpy as np
 
-from .analytics.hplc.chromatogram import Method, analyse
+from ..analytics.hplc.chromatogram import Method, analyse
+from ..optimisers import engine_of, restored
+from ..optimisers.snobfit import Best, Snobfit, Verdict
+from ..problem import merit
+from ..problem.model import Problem
+from ..problem.space import Space
 from .decision import OWN_KEYS
-from .optimisers import engine_of, restored
-from .optimisers.snobfit import Best, Snobfit, Verdict
-from .problem import merit
-from .problem.model import Problem
-from .problem.space import Space
-from .standing import Conclusion, Standing, stand
+from .evaluation import Conclusion, Standing, stand
 
 FAILURES_IN_A_ROW = 3
 """A campaign ends after so many failed experiments in a row: the rig needs a look."""

@@ -12,9 +12,11 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.stats import qmc
 
-from .problem.merit import Windows, f_star, reference, soft_merit
-from .problem.space import Space
-from .standing import Conclusion, stand
+from ..campaign.evaluation import Conclusion, stand
+from ..campaign.replay import relive
+from ..problem.merit import Windows, f_star, reference, soft_merit
+from ..problem.space import Space
+from ..storage.catalogue import Catalogue, lineage
 
 Floats = NDArray[np.float64]
 
@@ -129,3 +131,18 @@ def _measured(done: Sequence[Conclusion], space: Space, windows: Windows) -> lis
             chosen.append(x)
             points.append(done[i].conditions)
     return points
+
+
+def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, float]]:
+    """Choose the conditions that a new campaign should measure first (`promising`).
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    uid : str
+        An earlier campaign of the same variables.
+    n : int
+        How many at most; one batch is a good number.
+    """
+    agent, _ = relive(lineage(catalogue, uid))
+    return promising(agent.conclusions, agent.space, agent.windows, n)

@@ -1,0 +1,1 @@
+"""What stored campaigns teach the next one."""
