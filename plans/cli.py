@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from .campaigns import DONE, OURS, YOURS, demo, new_agent, optimise, rediscover, say_result
 from .opening import (
     RigTroubleError,
     UserError,
@@ -18,6 +17,7 @@ from .opening import (
     said,
     stored_run,
 )
+from .service import DONE, OURS, YOURS, demo, new_agent, optimise, rediscover, say_result
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -197,7 +197,7 @@ def _replay(a: argparse.Namespace) -> int:
 def _check(a: argparse.Namespace) -> int:
     from reactune.analysis.problem.in_words import in_words
 
-    from .matching import forecast, misfits
+    from .compatibility import forecast, misfits
 
     problem, config = problem_of(a.problem), rig_file(a.rig or "walker")
     with said(ValueError):  # limits that no space can map
@@ -224,7 +224,7 @@ def _emulate(a: argparse.Namespace) -> int:
 def _safe(a: argparse.Namespace) -> int:
     if not a.rig:
         raise UserError("safe: say which rig: --rig FILE")
-    from reactune.devices.safe import make_hardware_safe
+    from reactune.devices.rig.safety import make_hardware_safe
 
     config = rig_file(a.rig)
     if config.emulation is not None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import tomli_w
 
-from reactune.devices.emulation import emulate as start
+from reactune.devices.emulation.build import emulate as start
 from reactune.devices.rigfile import EmulationSpec, RigFile
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
     from reactune.analysis.problem.model import Problem
     from reactune.analysis.storage.catalogue import Catalogue, Run
-    from reactune.devices.rig import FlowRig
+    from reactune.devices.rig.flow_rig import FlowRig
     from reactune.devices.rigfile import RigFile
 
 
@@ -52,8 +52,8 @@ def rig_file(source: str) -> "RigFile":
 @contextlib.contextmanager
 def open_rig(config: "RigFile") -> "Iterator[FlowRig]":
     """Open a rig; what hardware cannot do is said in its own sentence."""
-    from reactune.devices.rig import FlowRig, RigError
-    from reactune.devices.transport import InstrumentError, TransportError
+    from reactune.devices.protocols.transport import InstrumentError, TransportError
+    from reactune.devices.rig.flow_rig import FlowRig, RigError
 
     try:
         rig = FlowRig.open(config)

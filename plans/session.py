@@ -16,7 +16,7 @@ from bluesky import RunEngine
 from bluesky.utils import MsgGenerator, ProgressBarManager, RunEngineInterrupted
 
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.devices.rig import FlowRig
+from reactune.devices.rig.flow_rig import FlowRig
 
 
 class Session:

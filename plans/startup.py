@@ -23,9 +23,9 @@ from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue, Lineage, lineage
-from reactune.devices.rig import FlowRig, load
+from reactune.devices.rig.flow_rig import FlowRig, load
 
-from . import optimise as _campaign
+from . import campaign as _campaign
 from .progress import Progress
 from .session import Session
 from .stubs import lab_sleep, sample

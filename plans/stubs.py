@@ -9,7 +9,7 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, MsgGenerator
 from ophyd.status import Status
 
-from reactune.devices.rig import FlowRig, LedgerError, RigFaultError, Setpoints
+from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
 Conditions = Mapping[str, float] | Setpoints
 

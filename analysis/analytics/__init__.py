@@ -1,1 +1,1 @@
-"""What an instrument says of a sample: each analytics turns an event into quantities with errors."""
+"""What was measured: each analytics turns an event into quantities with errors."""

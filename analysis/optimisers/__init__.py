@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class Engine(Protocol):
-    """What an optimiser has to do; `reactune.analysis.optimisers.snobfit.Snobfit` documents each verb.
+    """What an optimiser has to do; `snobfit.Snobfit` documents each verb.
 
     Any n from 1, any order of tells, failed rows, results of points never asked for, and the same
     asks for the same seed and results, also after a round trip through `state`.

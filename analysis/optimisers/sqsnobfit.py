@@ -60,7 +60,7 @@ _lock = threading.Lock()  # around the package's global state
 class SQSnobFit:
     """Minimise within soft windows with the package SQSnobFit.
 
-    Parameters and verbs are those of `reactune.analysis.optimisers.snobfit.Snobfit`, which documents them;
+    Parameters and verbs are those of `snobfit.Snobfit`, which documents them;
     what is modelled is always the merit.
 
     Raises

@@ -3,8 +3,8 @@
 All three keep the contract of `reactune.analysis.optimisers.Engine`. scipy's minimisers call a
 function; here they are asked and told by replay: run from the start on the values told so far, and
 where they call for a value that nobody has told yet, that is what to ask for. They see the merit
-(`reactune.analysis.problem.merit`), whose f0 and delta the first 2 d + 2 experiments fix, so that what was
-told once does not change under them.
+(`reactune.analysis.problem.merit`), whose f0 and delta the first 2 d + 2 experiments fix, so that
+what was told once does not change under them.
 """
 
 import warnings

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
-from reactune.devices.layout import Noise
-from reactune.devices.rig import load
-from reactune.devices.twin import Kinetics, mole_fractions
-from reactune.plans.matching import method_of
+from reactune.devices.emulation.layout import Noise
+from reactune.devices.emulation.reaction import Kinetics, mole_fractions
+from reactune.devices.rig.flow_rig import load
+from reactune.plans.compatibility import method_of
 
 Floats = NDArray[np.float64]
 Conditions = Mapping[str, float]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.devices.layout import Noise
+from reactune.devices.emulation.layout import Noise
 from tests.benchmarks import paper_protocol
 from tests.benchmarks.lab import METHOD, SPECIES, Lab, stated, true_fractions
 

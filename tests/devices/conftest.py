@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reactune.devices.rig import FlowRig
+from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigFile
 
 

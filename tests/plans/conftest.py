@@ -9,9 +9,9 @@ from bluesky import RunEngine
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
-from reactune.devices.rig import FlowRig, load
-from reactune.plans.matching import method_of
-from reactune.plans.optimise import optimise
+from reactune.devices.rig.flow_rig import FlowRig, load
+from reactune.plans.campaign import optimise
+from reactune.plans.compatibility import method_of
 
 
 def rig_file(transport: str = "pty", **emulation: Any) -> Any:

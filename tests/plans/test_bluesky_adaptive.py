@@ -14,9 +14,9 @@ from bluesky_adaptive import optimize, protocols, sample_suggestions
 from reactune.analysis.analytics.hplc.chromatogram import analyse
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
-from reactune.devices.rig import load
-from reactune.plans.matching import method_of
-from reactune.plans.optimise import ExperimentRecord
+from reactune.devices.rig.flow_rig import load
+from reactune.plans.campaign import ExperimentRecord
+from reactune.plans.compatibility import method_of
 from reactune.plans.stubs import sample
 
 PROTOCOLS = [

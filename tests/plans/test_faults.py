@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from bluesky.utils import RunEngineInterrupted
 
-from reactune.plans.optimise import CampaignError
+from reactune.plans.campaign import CampaignError
 
 
 def at(lab, verb, number, delay, do):

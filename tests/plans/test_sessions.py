@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from reactune.devices.rig import FlowRig, load
+from reactune.devices.rig.flow_rig import FlowRig, load
 from reactune.plans.cli import main
 
 

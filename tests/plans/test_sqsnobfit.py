@@ -11,7 +11,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.optimisers.sqsnobfit import FILLED
 from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main
-from reactune.plans.matching import method_of
+from reactune.plans.compatibility import method_of
 
 OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.4.0"
 INSTALLED = OLD_NUMPY and importlib.util.find_spec("SQSnobFit") is not None

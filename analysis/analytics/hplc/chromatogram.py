@@ -73,8 +73,8 @@ def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None
 
     Absorbance is -log10(V / V0) with V0 the median of the samples between the peaks, so that the
     lamp's intensity cancels. Each cluster of neighbouring peaks is fitted on its own (see
-    `reactune.analysis.analytics.hplc.emg`); where the fit does not describe the samples, fixed windows above a
-    straight base are integrated instead, flagged, and given an uncertainty to match.
+    `emg`); where the fit does not describe the samples, fixed windows above a straight base are
+    integrated instead, flagged, and given an uncertainty to match.
 
     Parameters
     ----------

@@ -1,0 +1,1 @@
+"""The lab clock, real or simulated, and what long actions are made of."""

@@ -1,0 +1,1 @@
+"""Emulated instruments on real ports, and the one world behind them."""

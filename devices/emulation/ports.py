@@ -1,0 +1,209 @@
+"""The emulated instruments on ports: a pseudo-terminal or a TCP port of this machine each.
+
+with Emulation(World(time.monotonic), "tcp") as emulation:
+    print(emulation.urls)
+"""
+
+import os
+import socket
+import termios
+import threading
+import time
+import tty
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+from typing import Literal, Self
+
+from ..clock.clock import EmulationToken
+from .eurotherm import EmulatedEurotherm3216
+from .harvard11 import EmulatedHarvardChain
+from .instrument import EmulatedInstrument
+from .scpi import EmulatedVoltmeter
+from .vici import EmulatedVici
+from .world import LinkFaults, World
+
+_CHUNK = 4096  # bytes read or written at a time
+_PATIENCE = 0.05  # wall time between attempts to end a thread [s]
+
+
+class Emulation:
+    """All instruments of one world, each on its port, served by threads of this process.
+
+    Parameters
+    ----------
+    world : World
+        The physics they share.
+    transport : {"pty", "tcp"}
+        Pseudo-terminals are closest to serial lines; TCP splits and joins bytes as networks do.
+
+    Attributes
+    ----------
+    world : World
+        As given.
+    urls : dict of str to str
+        Port of "pumps", "heater", "valve" and "detector": a device path or
+        ``socket://127.0.0.1:PORT``.
+    token : EmulationToken
+        Proof that behind these ports nothing real moves.
+    """
+
+    def __init__(self, world: World, transport: Literal["pty", "tcp"] = "pty"):
+        kind = {"pty": _Pty, "tcp": _Tcp}[transport]
+        brains: dict[str, EmulatedInstrument] = {
+            "pumps": EmulatedHarvardChain(world),
+            "heater": EmulatedEurotherm3216(world),
+            "valve": EmulatedVici(world),
+            "detector": EmulatedVoltmeter(world),
+        }
+        self.world = world
+        self._ports = [kind(name, brain.feed, world.links[name]) for name, brain in brains.items()]
+        self.urls = {port.name: port.url for port in self._ports}
+        self.token = EmulationToken(self.urls.values())
+
+    def close(self) -> None:
+        """End all threads and close all ports; idempotent."""
+        for port in self._ports:
+            port.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class _Port(ABC):
+    """A line, a thread that serves it, and the faults of the line."""
+
+    url: str
+
+    def __init__(self, name: str, feed: Callable[[bytes], bytes], faults: LinkFaults):
+        self.name = name
+        self._feed, self._faults = feed, faults
+        self._closing, self._guard = False, threading.Lock()
+        self._thread = threading.Thread(target=self._serve, name=f"emulated-{name}", daemon=True)
+        faults.unplug = self.close
+        self._thread.start()
+
+    @abstractmethod
+    def _serve(self) -> None:
+        """Answer until `_closing`."""
+
+    @abstractmethod
+    def _wake(self) -> None:
+        """Make the blocked thread look at `_closing`."""
+
+    @abstractmethod
+    def _release(self) -> None:
+        """Close the descriptors; the thread has ended."""
+
+    def close(self) -> None:
+        """End the thread and close the port; idempotent."""
+        with self._guard:
+            if self._closing:
+                return
+            self._closing = True
+            while self._thread.is_alive():  # again, should it have been busy with a long answer
+                self._wake()
+                self._thread.join(_PATIENCE)
+        self._release()
+
+    def _exchange(self, data: bytes, write: Callable[[bytes], object]) -> None:
+        """Let the instrument hear `data` and write what it answers, as far as the line allows."""
+        faults = self._faults
+        if not (faults.silent or faults.lost or faults.garble or faults.split or faults.late):
+            if reply := self._feed(data):
+                write(reply)
+            return
+        if faults.silent:
+            faults.silent -= 1
+            return
+        if not (reply := self._feed(data)):
+            return
+        if faults.lost:
+            faults.lost -= 1
+            return
+        if faults.late:
+            faults.late -= 1
+            time.sleep(faults.delay)
+        if faults.garble:
+            faults.garble -= 1
+            middle = len(reply) // 2  # a set high bit is no character of any of the protocols
+            reply = reply[:middle] + bytes([reply[middle] ^ 0x80]) + reply[middle + 1 :]
+        if faults.split:
+            faults.split -= 1
+            half = (len(reply) + 1) // 2
+            write(reply[:half])
+            time.sleep(faults.delay)
+            reply = reply[half:]
+        write(reply)
+
+
+class _Pty(_Port):
+    """A pseudo-terminal; the emulator holds its other end open, so drivers may come and go."""
+
+    def __init__(self, name: str, feed: Callable[[bytes], bytes], faults: LinkFaults):
+        self._master, self._slave = os.openpty()
+        tty.setraw(self._slave)
+        self.url = os.ttyname(self._slave)
+        super().__init__(name, feed, faults)
+
+    def _serve(self) -> None:
+        master = self._master
+
+        def write(reply: bytes) -> None:
+            while reply and not self._closing:
+                reply = reply[os.write(master, reply[:_CHUNK]) :]
+
+        while not self._closing:
+            self._exchange(os.read(master, _CHUNK), write)
+
+    def _wake(self) -> None:
+        for end in (self._master, self._slave):
+            termios.tcflush(end, termios.TCIOFLUSH)  # frees a write that nobody reads
+        os.write(self._slave, b"\0")  # frees the read; completes no command
+
+    def _release(self) -> None:
+        os.close(self._master)
+        os.close(self._slave)
+
+
+class _Tcp(_Port):
+    """A TCP port for one client at a time, as serial device servers are."""
+
+    def __init__(self, name: str, feed: Callable[[bytes], bytes], faults: LinkFaults):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._client: socket.socket | None = None
+        self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
+        super().__init__(name, feed, faults)
+
+    def _serve(self) -> None:
+        while True:
+            client, _ = self._listener.accept()
+            with client:
+                if self._closing:
+                    return
+                self._client = client
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                try:
+                    while data := client.recv(_CHUNK):
+                        self._exchange(data, client.sendall)
+                except OSError:
+                    pass  # the client has gone; the next one may come
+                self._client = None
+
+    def _wake(self) -> None:
+        if (client := self._client) is not None:
+            with suppress(OSError):  # it may have gone meanwhile
+                client.shutdown(socket.SHUT_RDWR)
+        socket.create_connection(self._listener.getsockname()).close()
+
+    def _release(self) -> None:
+        self._listener.close()

@@ -1,0 +1,284 @@
+"""The one physical world behind all emulated instruments of a rig.
+
+It is advanced lazily, under one lock, to the lab time of whoever asks: pumps fill the reactor, the
+oven heats it, the valve puts the loop's contents onto the column, the photodiode sees them elute.
+The pieces are in `physics`, the reaction in `reaction`.
+"""
+
+import threading
+from collections.abc import Callable
+from math import inf, pi
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .layout import Layout, LinkFaults, Noise, Sample, Stream
+from .physics import MINUTE, Oven, Peak, PlugFlow, Plunger, PumpState, Record, absorbance
+from .reaction import Kinetics, mole_fractions
+
+__all__ = ["Layout", "LinkFaults", "Noise", "Peak", "Sample", "Stream", "World"]
+
+_INSTRUMENTS = ("pumps", "heater", "valve", "detector")
+
+_DARK = 0.002  # photodiode without light [V]
+_RUN = 13.0  # length of a chromatogram, to which the lamp's drift refers [min]
+
+
+class World:
+    """The rig's physics.
+
+    Parameters
+    ----------
+    now : callable
+        Lab time [s].
+    layout : Layout
+        Volumes, stocks, peaks.
+    kinetics : Kinetics
+        The reaction.
+    noise : Noise or None
+        None: every trace is exact.
+    seed : int
+        The noise of injection n is drawn from ``[seed, n]`` alone, whatever came before.
+    first_injection : int
+        Injections done before; the next gets the number after it, so that a resumed campaign
+        measures what the uninterrupted one would have.
+
+    Attributes
+    ----------
+    links : dict of str to LinkFaults
+        Faults of the lines to "pumps", "heater", "valve" and "detector".
+    lamp_off, loop_clogged : bool
+        Faults: no light; or nothing of the loop reaches the column.
+    position : str
+        Of the valve, "load" or "inject".
+    injections : int
+        Number of the last injection.
+    last_sample : Sample or None
+        What it put onto the column.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], float],
+        layout: Layout = Layout(),  # noqa: B008 - frozen
+        *,
+        kinetics: Kinetics = Kinetics(),  # noqa: B008 - frozen
+        noise: Noise | None = Noise(),  # noqa: B008 - frozen
+        seed: int = 0,
+        first_injection: int = 0,
+    ):
+        self._now, self.layout, self.kinetics = now, layout, kinetics
+        self._noise, self._seed, self.injections = noise, seed, first_injection
+        self._lock = threading.RLock()
+        self._time = now()
+        self.links = {name: LinkFaults() for name in _INSTRUMENTS}
+        self.lamp_off = self.loop_clogged = self._sensor_broken = False
+        self._runaway = (0.0, 0.0)  # since when [s], how fast [K/s]
+        self._oven = Oven(self._time)
+        self._demand: float | None = None
+        self._plungers = [
+            Plunger(s.syringe, s.syringe if s.filled is None else s.filled, since=self._time)
+            for s in layout.streams
+        ]
+        self._flow = PlugFlow(self._time)
+        self.position: Literal["load", "inject"] = "load"
+        self._load_from = 0.0  # volume passed when the loop, full of eluent, came in line
+        self.last_sample: Sample | None = None
+        self._on_column: list[tuple[float, list[float]]] = []  # injected when [s], areas [AU min]
+        peaks = (*layout.peaks, *layout.front)
+        self._horizon = max(p.position + 6 * p.width + 20 * p.tail for p in peaks)
+        ticks = int(self._horizon * MINUTE * Record.TICKS) + 1
+        self._minutes = np.arange(ticks) / (Record.TICKS * MINUTE)
+        self._record = self._expose(self._time, self._rng())
+
+    # -- pumps ------------------------------------------------------------------------------------
+
+    def start(self, pump: int, rate: float, volume: float = inf) -> None:
+        """Move a plunger at `rate` [uL/min] until stopped, `volume` [uL], or the syringe's end.
+
+        Negative rates refill the syringe from the flask, through check valves: no flow in the
+        reactor. A stalled motor does not move.
+        """
+        with self._lock:
+            t = self._advance()
+            if not self._plungers[pump].stalled:
+                self._plungers[pump].start(t, rate, volume)
+                self._feed(t)
+
+    def stop(self, pump: int) -> None:
+        """Stop a plunger."""
+        with self._lock:
+            t = self._advance()
+            self._plungers[pump].stop(t)
+            self._feed(t)
+
+    def pump(self, pump: int) -> tuple[PumpState, float, float]:
+        """State of a pump, volume moved since its start, and left in its syringe [uL]."""
+        with self._lock:
+            t, plunger = self._advance(), self._plungers[pump]
+            return plunger.state(t), plunger.moved(t), plunger.level(t)
+
+    def stall(self, pump: int, stalled: bool = True) -> None:
+        """Fault: block a motor, or free it again (it stays at rest then)."""
+        with self._lock:
+            plunger = self._plungers[pump]
+            if stalled:  # it keeps its count of what it has moved
+                plunger.until = min(plunger.until, self._advance())
+                self._feed(self._time)
+                plunger.ending = "idle"
+            plunger.stalled = stalled
+
+    def flow(self) -> tuple[float, ...]:
+        """Flow of each stream into the reactor [uL/min]."""
+        with self._lock:
+            t = self._advance()
+            return tuple(p.inflow(t) for p in self._plungers)
+
+    # -- heater -----------------------------------------------------------------------------------
+
+    def heat(self, target: float | None) -> None:
+        """Control the oven to `target` [degC]; None cuts its power."""
+        with self._lock:
+            self._demand = target
+            self._oven.set_target(self._advance(), None if self._sensor_broken else target)
+
+    def heat_openly(self, output: float) -> None:
+        """Give the oven a constant power [%]."""
+        self.heat(Oven.AMBIENT + Oven.GAIN * output)
+
+    def temperature(self) -> float | None:
+        """Read the oven's sensor [degC]; None if it is broken."""
+        with self._lock:
+            t = self._advance()
+            since, pace = self._runaway
+            if self._sensor_broken:
+                return None
+            return self._oven.temperature(t) + pace * (t - since)
+
+    def heater_output(self) -> float:
+        """Power of the oven [%]."""
+        with self._lock:
+            return self._oven.output(self._advance())
+
+    def run_away(self, pace: float = 0.5) -> None:
+        """Fault: from now on the sensor's reading rises by `pace` [K/s] on top; 0 ends it."""
+        with self._lock:
+            self._runaway = (self._advance(), pace)
+
+    def break_sensor(self, broken: bool = True) -> None:
+        """Fault: the sensor reads nothing, and the controller cuts the power; or all is well."""
+        with self._lock:
+            self._sensor_broken = broken
+            self.heat(self._demand)
+
+    # -- valve, column, detector ------------------------------------------------------------------
+
+    def switch(self, position: Literal["load", "inject"]) -> None:
+        """Turn the valve; from load to inject the loop's contents go onto the column."""
+        with self._lock:
+            t = self._advance()
+            if position == self.position:
+                return
+            if position == "load":
+                self.position, self._load_from = position, self._flow.passed(t)
+                return
+            self.last_sample = self._loop(t)
+            self.position = position
+            self.injections += 1
+            rng = self._rng()
+            self._on_column.append((t, self._areas(self.last_sample, rng)))
+            self._record = self._expose(t, rng)
+
+    def sample(self) -> Sample:
+        """Look into the loop: what it would put onto the column now; eluent while it injects."""
+        with self._lock:
+            return self._loop(self._advance())
+
+    def true_fractions(self, sample: Sample, theta_factor: float = 1.0) -> NDArray[np.float64]:
+        """Noise-free mole fractions X0, X1, X2, X3 of a sample, shape (4,); zeros without C60."""
+        if not sample.c60:
+            return np.zeros(4)
+        return mole_fractions(
+            sample.residence_time,
+            sample.sultine_per_c60,
+            sample.temperature,
+            kinetics=self.kinetics,
+            theta_factor=theta_factor,
+        )
+
+    def volts(self) -> float:
+        """Signal of the photodiode [V]."""
+        with self._lock:
+            return _DARK if self.lamp_off else self._record.at(self._now())
+
+    # -- how it goes on ---------------------------------------------------------------------------
+
+    def _advance(self) -> float:
+        """Let plungers reach their ends at the right times; return the lab time."""
+        t = max(self._now(), self._time)
+        for end in sorted(p.until for p in self._plungers if self._time < p.until <= t):
+            self._feed(end)
+        self._time = t
+        return t
+
+    def _feed(self, t: float) -> None:
+        """Put what the pumps deliver from `t` on into the reactor's history."""
+        rates = [p.inflow(t) for p in self._plungers]
+        total = sum(rates)
+        mixed = {"c60": 0.0, "sultine": 0.0}
+        for stream, rate in zip(self.layout.streams, rates, strict=True):
+            if stream.species in mixed and rate:
+                mixed[stream.species] += stream.stock * rate / total
+        self._flow.set(t, total, tuple(mixed.values()) if total else ())
+        held = self.layout.total_volume + self.layout.loop_volume
+        self._oven.forget(self._flow.forget(self._flow.passed(t) - held))
+
+    def _loop(self, t: float) -> Sample:
+        """Contents of the loop at `t`."""
+        layout, passed = self.layout, self._flow.passed(t)
+        fresh = min(passed - self._load_from, layout.loop_volume)
+        if self.position == "inject" or fresh <= 0:
+            return Sample(0.0, 0.0, Oven.AMBIENT, 0.0, 0.0)
+        entered, left, stay, feed = self._flow.parcel(
+            passed - fresh / 2 - layout.total_volume, layout.heated_volume
+        )
+        c60, sultine = feed or (0.0, 0.0)
+        ratio = sultine / c60 if c60 else 0.0
+        warmth = self._oven.mean(entered, left)
+        return Sample(fresh / layout.loop_volume, stay, warmth, c60, ratio)
+
+    def _rng(self) -> np.random.Generator:
+        return np.random.default_rng([self._seed, self.injections])
+
+    def _areas(self, sample: Sample, rng: np.random.Generator) -> list[float]:
+        """Peak areas of an injection [AU min]: the adducts', then the solvent's."""
+        theta, *errors = rng.standard_normal(5)
+        if self._noise is None:
+            fractions = self.true_fractions(sample)
+        else:
+            fractions = self.true_fractions(sample, float(np.exp(self._noise.theta * theta)))
+            sd = self._noise.fraction + self._noise.relative * fractions
+            fractions = np.maximum(fractions + sd * errors, 0.0)
+        share = 0.0 if self.loop_clogged else sample.filled
+        adducts = [
+            share * sample.c60 * float(x) * peak.response
+            for x, peak in zip(fractions, self.layout.peaks, strict=True)
+        ]
+        return adducts + [share * peak.response for peak in self.layout.front]
+
+    def _expose(self, t: float, rng: np.random.Generator) -> Record:
+        """Tabulate what the detector will see from `t` on if nothing else is injected."""
+        peaks, horizon = (*self.layout.peaks, *self.layout.front), self._horizon * MINUTE
+        self._on_column = [(start, a) for start, a in self._on_column if t - start < horizon]
+        total = np.zeros_like(self._minutes)
+        for start, areas in self._on_column:  # still eluting ones superpose
+            total += absorbance(self._minutes + (t - start) / MINUTE, peaks, areas)
+        noise, lamp = np.zeros_like(total), np.ones_like(total)
+        if self._noise is not None:
+            level, slope, wave = self._noise.drift * rng.standard_normal(3)
+            phase = self._minutes / _RUN
+            lamp += level - (self._noise.drift + 0.3 * slope) * phase
+            lamp += 0.2 * wave * np.sin(2 * pi * phase)
+            noise = self._noise.volts * rng.standard_normal(total.size)
+        return Record(t, self.layout.baseline * lamp * 10**-total, noise)

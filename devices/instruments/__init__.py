@@ -1,0 +1,1 @@
+"""The ophyd devices, one for each role; no byte is spelt here."""

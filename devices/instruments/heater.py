@@ -1,0 +1,207 @@
+"""The heater: an oven behind its controller. Temperatures are degC."""
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from ophyd import Component, Device
+
+from ..clock.clock import LabClock
+from ..clock.status import LabStatus, conclude
+from ..protocols.eurotherm import Eurotherm3216, HeaterReading, achievable
+from ..protocols.transport import InstrumentError, TransportError
+from ..rigfile import HeaterSpec
+from .signals import Kind, Reading, check_limits
+
+_log = logging.getLogger(__name__)
+
+_POLL = {True: 5.0, False: 1.0}  # lab s between looks while settling; each is bytes on the line
+
+
+class HeaterError(InstrumentError):
+    """Over-temperature or a broken sensor; a human must look."""
+
+
+class NotSettledError(RuntimeError):
+    """The temperature has not been reached in time."""
+
+
+class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
+    """The heated reactor; reading it costs no byte, `poll` fetches.
+
+    Parameters
+    ----------
+    name : str
+        Ophyd name.
+    driver : Eurotherm3216
+        The controller.
+    clock : LabClock
+        Lab time.
+    spec : HeaterSpec
+        The heater's table of the rig file.
+
+    Attributes
+    ----------
+    settled_since : float or None
+        Lab time [s] since which the temperature counts as reached; None while it does not.
+    """
+
+    temperature = Component(Reading, units="degC", precision=1, kind=Kind.hinted)
+    setpoint = Component(Reading, units="degC", precision=1, kind=Kind.normal)
+    output = Component(Reading, units="%", precision=1, kind=Kind.normal)
+    tolerance = Component(Reading, units="degC", precision=1, kind=Kind.config)
+    settle = Component(Reading, units="s", precision=0, kind=Kind.config)
+
+    def __init__(self, *, name: str, driver: Eurotherm3216, clock: LabClock, spec: HeaterSpec):
+        super().__init__(name=name)
+        self.driver, self.spec = driver, spec
+        self.limits = spec.limits
+        self.source = f"serial:{driver.transport.url}#{driver.address}"
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._target: float | None = None
+        self._within_since: float | None = None
+        self._pending: list[LabStatus] = []
+        self.settled_since: float | None = None
+        self.tolerance.fill(spec.tolerance)
+        self.settle.fill(spec.settle)
+
+    def connect(self) -> None:
+        """Check that the controller answers.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If it does not, or its sensor is broken.
+        """
+        self.poll()
+
+    def check(self, temperature: float) -> None:
+        """Refuse a temperature [degC] outside the limits (`LimitError`)."""
+        check_limits("temperature", achievable(temperature), self.limits, "degC")
+
+    def set(self, temperature: float) -> LabStatus:
+        """Go to `temperature` [degC].
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the reading has stayed within the tolerance for the settling time, fails
+            with `NotSettledError` when that takes too long. A status that a later `set` overtakes
+            ends together with the later one.
+
+        Raises
+        ------
+        LimitError
+            If `temperature` is outside the limits.
+        """
+        self.check(temperature)
+        target = achievable(temperature)
+        status = LabStatus(f"{self.name} to {target:g} degC", self.spec.settle)
+        with self._lock:
+            if target == self._target and self.settled_since is not None:
+                conclude(status)
+                return status
+            self._pending.append(status)
+            if target == self._target and len(self._pending) > 1:
+                return status  # on the way there already
+            self._target = target
+            self.settled_since = self._within_since = None
+            self._errand += 1
+            deadline = self._clock.now() + self.spec.timeout
+            self._clock.call_later(0.0, partial(self._approach, self._errand, deadline, True))
+        return status
+
+    def _approach(self, errand: int, deadline: float, first: bool = False) -> None:
+        """Write the setpoint once, then look until the temperature has settled."""
+        failure: Exception | None = None
+        with self._lock:
+            if errand != self._errand:
+                return
+            assert self._target is not None
+            try:
+                if first:
+                    self.driver.write_setpoint(self._target)
+                reading = self.poll()
+            except (TransportError, InstrumentError) as error:
+                failure = error
+            else:
+                now = self._clock.now()
+                if self.settled_since is None and now < deadline:
+                    for status in self._pending:
+                        status.progress(now - (self._within_since or now))
+                    step: Callable[[], None] = partial(self._approach, errand, deadline)
+                    self._clock.call_later(_POLL[self._clock.simulated], step)
+                    return
+                if self.settled_since is None:
+                    failure = NotSettledError(
+                        f"heater is at {reading.temperature:g} degC and has not settled within "
+                        f"{self.spec.tolerance:g} degC of {self._target:g} degC in "
+                        f"{self.spec.timeout:g} s: check heater and fans, or raise timeout"
+                    )
+            pending, self._pending = self._pending, []
+            if failure is not None:
+                self._target = None
+        for status in pending:
+            conclude(status, failure)
+
+    def poll(self) -> HeaterReading:
+        """Fetch and publish the reading.
+
+        Raises
+        ------
+        HeaterError
+            If it is too hot or the sensor is broken.
+        """
+        with self._lock:
+            reading = self.driver.read()
+            self.temperature.fill(reading.temperature)
+            self.setpoint.fill(reading.setpoint)
+            self.output.fill(reading.output)
+            self._watch_band(reading.temperature)
+        if reading.sensor_break:
+            raise HeaterError("the temperature sensor of the heater is broken: replace it")
+        if reading.temperature > self.spec.maximum:
+            raise HeaterError(
+                f"heater is at {reading.temperature:g} degC, above its maximum of "
+                f"{self.spec.maximum:g} degC: check it before going on"
+            )
+        return reading
+
+    def _watch_band(self, temperature: float) -> None:
+        """Keep `settled_since` true to the latest reading."""
+        now = self._clock.now()
+        if self._target is None or not abs(temperature - self._target) <= self.spec.tolerance:
+            self.settled_since = self._within_since = None
+            return
+        self._within_since = now if self._within_since is None else self._within_since
+        if self.settled_since is None and now - self._within_since >= self.spec.settle:
+            self.settled_since = now
+
+    def make_safe(self, reason: Exception | None = None) -> None:
+        """Go to the safe setpoint, confirmed by the controller.
+
+        Parameters
+        ----------
+        reason : Exception, optional
+            Fails what is pending. Without it, pending statuses stay open until a later `set`:
+            at the end of a plan nobody waits for them, and a failure would disturb its clean-up.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If that cannot be confirmed.
+        """
+        with self._lock:
+            self._errand += 1
+            self._target = self.settled_since = self._within_since = None
+            if reason is not None:
+                pending, self._pending = self._pending, []
+                for status in pending:
+                    conclude(status, reason)
+            self.driver.write_setpoint(self.spec.safe)
+
+    def stop(self, *, success: bool = False) -> None:
+        """Do nothing: the heater holds while pumps are stopped; `make_safe` cools."""

@@ -1,0 +1,309 @@
+"""Syringe pumps as streams: what they pump, how fast, and how much of it is left."""
+
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+
+from ophyd import Component, Device
+
+from ..clock.clock import LabClock
+from ..clock.status import LabStatus, conclude
+from ..protocols.harvard11 import Harvard11, PumpError, PumpStatus, achievable
+from ..protocols.transport import InstrumentError, TransportError
+from ..rigfile import Stream
+from .signals import Kind, Reading, check_limits
+
+_log = logging.getLogger(__name__)
+
+
+class LedgerError(RuntimeError):
+    """Syringe and flask do not hold what is asked for."""
+
+
+class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
+    """A stream: pump, syringe, and the ledger of what is left in syringe and flask.
+
+    Reading it costs no byte; `poll` fetches.
+
+    Parameters
+    ----------
+    name : str
+        Of the stream.
+    driver : Harvard11
+        The pump.
+    clock : LabClock
+        For refills.
+    spec : Stream
+        The stream's table of the rig file.
+    """
+
+    flow = Component(Reading, units="uL/min", precision=4, kind=Kind.hinted)
+    flow_setpoint = Component(Reading, units="uL/min", precision=4, kind=Kind.normal)
+    infused = Component(Reading, units="uL", precision=1, kind=Kind.normal, value=0.0)
+    remaining = Component(Reading, units="uL", precision=1, kind=Kind.normal)
+    state = Component(Reading, kind=Kind.normal, value="unknown")
+    diameter = Component(Reading, units="mm", precision=2, kind=Kind.config)
+    syringe_volume = Component(Reading, units="uL", precision=0, kind=Kind.config)
+    stock = Component(Reading, units="mM", precision=3, kind=Kind.config)
+    firmware = Component(Reading, kind=Kind.config, value="")
+
+    def __init__(self, *, name: str, driver: Harvard11, clock: LabClock, spec: Stream):
+        super().__init__(name=name)
+        self.driver, self.spec = driver, spec
+        self.limits = spec.limits
+        self.source = f"serial:{driver.transport.url}#{driver.address}"
+        self._clock = clock
+        self._lock = threading.RLock()
+        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._running = False
+        self._content = spec.syringe_volume if spec.filled is None else spec.filled
+        self._counted = (0.0, 0.0)  # infused, withdrawn since the counters were cleared
+        self._connected_before = False
+        self._infused_before = 0.0
+        self.flask = spec.flask_volume
+        for signal, value in (
+            (self.diameter, spec.diameter),
+            (self.syringe_volume, spec.syringe_volume),
+            (self.stock, spec.stock),
+        ):
+            signal.fill(float(value))
+        self._publish()
+
+    def connect(self) -> None:
+        """Identify the pump, stop it and tell it the syringe.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If it does not answer, or cannot cover the limits of the rig file.
+        """
+        with self._lock:
+            self.firmware.fill(self.driver.connect())
+            self.driver.stop()
+            self._running = False
+            if self._connected_before:
+                self._account()
+            self.driver.configure(self.spec.diameter, self.spec.syringe_volume)
+            low, high = self.driver.flow_range()
+            if not low <= self.limits[0] <= self.limits[1] <= high:
+                raise InstrumentError(
+                    f"{self.driver.name} reaches {low:g} to {high:g} uL/min with this syringe, "
+                    f"not the limits {list(self.limits)} of stream {self.name}: change syringe "
+                    "or limits"
+                )
+            self.driver.clear_volumes()
+            self._connected_before = True
+            self.poll()
+
+    # -- ledger -----------------------------------------------------------------------------
+
+    @property
+    def content(self) -> float:
+        """Volume in the syringe [uL], as of the last poll."""
+        return self._content - self._counted[0] + self._counted[1]
+
+    @property
+    def deliverable(self) -> float:
+        """Volume the syringe can still deliver [uL]."""
+        return max(0.0, self.content - self.spec.dead_volume)
+
+    @property
+    def total_infused(self) -> float:
+        """Volume infused since the rig was opened [uL], as of the last poll."""
+        return self._infused_before + self._counted[0]
+
+    def check_volume(self, need: float) -> None:
+        """Refuse what syringe and flask cannot deliver.
+
+        Parameters
+        ----------
+        need : float
+            Volume [uL] to deliver without a refill in between.
+
+        Raises
+        ------
+        LedgerError
+            Names stream, need and what is left.
+        """
+        one_stroke = self.spec.syringe_volume - self.spec.dead_volume
+        if need > one_stroke:
+            raise LedgerError(
+                f"stream {self.name} needs {need:.0f} uL for one experiment, but a full syringe "
+                f"delivers {one_stroke:.0f} uL: use a larger syringe or a smaller flow"
+            )
+        if need > min(self.deliverable + self.flask, one_stroke):
+            raise LedgerError(
+                f"stream {self.name} needs {need:.0f} uL, but the syringe has "
+                f"{self.deliverable:.0f} uL and the flask {self.flask:.0f} uL left: refill them "
+                "and open the rig again"
+            )
+
+    def _account(self) -> None:
+        """Book what the stopped pump has moved, and clear its counters."""
+        # A pump that lost power counts from zero again: then believe the last poll.
+        now = self.driver.volumes()
+        infused, withdrawn = (max(pair) for pair in zip(now, self._counted, strict=True))
+        self.driver.clear_volumes()
+        self._content += withdrawn - infused
+        self.flask = max(0.0, self.flask - withdrawn)
+        self._infused_before += infused
+        self._counted = (0.0, 0.0)
+        self._publish()
+
+    def _publish(self) -> None:
+        self.infused.fill(self.total_infused)
+        self.remaining.fill(self.content)
+
+    # -- motion -----------------------------------------------------------------------------
+
+    def set(self, flow: float) -> LabStatus:
+        """Infuse at `flow` [uL/min] until stopped or the syringe is empty.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the pump has confirmed.
+
+        Raises
+        ------
+        LimitError
+            If `flow` is outside the limits.
+        """
+        self.check(flow)
+
+        def work() -> None:
+            self.rest()
+            self.prepare(flow, self.deliverable)
+            self.run()
+
+        return self._clock.run(work, f"{self.name} flow")
+
+    def check(self, flow: float) -> None:
+        """Refuse a flow [uL/min] outside the limits (`LimitError`)."""
+        check_limits(f"flow_{self.name}", achievable(flow), self.limits, "uL/min")
+
+    def prepare(self, flow: float, budget: float) -> None:
+        """Program the resting pump: flow [uL/min], volume [uL] after which it stops by itself.
+
+        The budget is the dead man's handle: it holds when this program is no longer there.
+        """
+        self.check(flow)
+        with self._lock:
+            self.check_volume(budget)
+            self.driver.set_flow(achievable(flow))
+            self.flow_setpoint.fill(achievable(flow))
+            self.driver.set_target(min(budget, self.deliverable))
+
+    def run(self) -> None:
+        """Infuse as prepared."""
+        with self._lock:
+            self.driver.run()
+            self._running = True
+            self.poll()
+
+    def rest(self) -> None:
+        """Stop, and bring the ledger up to date."""
+        with self._lock:
+            self.halt()
+            self._account()
+
+    def halt(self) -> None:
+        """Stop, confirmed by the pump.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If that cannot be confirmed.
+        """
+        with self._lock:
+            self._errand += 1
+            self._running = False
+            self.driver.stop()
+
+    def stop(self, *, success: bool = False) -> None:
+        """Stop; never raises (`halt` does)."""
+        try:
+            self.halt()
+            self.poll()
+        except (TransportError, InstrumentError) as error:
+            _log.error("stream %s may still flow: %s", self.name, error)
+
+    def refill(self) -> LabStatus:
+        """Draw the syringe full from the flask, through the check valves.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the plunger is back and the ledger has been brought up to date.
+        """
+        status = LabStatus(f"refill {self.name}")
+        self._clock.call_later(0.0, partial(self._attempt, status, self._begin_refill))
+        return status
+
+    def _attempt(self, status: LabStatus, step: Callable[..., None], *args: object) -> None:
+        """Do a step of an errand; what it raises is the errand's failure."""
+        try:
+            step(status, *args)
+        except (TransportError, InstrumentError, LedgerError) as error:
+            conclude(status, error)
+
+    def _begin_refill(self, status: LabStatus) -> None:
+        with self._lock:
+            self.rest()
+            volume = achievable(min(self.spec.syringe_volume - self.content, self.flask))
+            if volume > 0:
+                self.driver.set_flow(achievable(self.spec.refill_rate), "w")
+                self.driver.set_target(volume)
+                self.driver.run("w")
+            errand = self._errand
+        if volume <= 0:
+            conclude(status)
+            return
+        duration = 60 * volume / self.spec.refill_rate
+        deadline = self._clock.now() + 1.1 * duration + 30
+        self._clock.call_later(
+            duration + 1, partial(self._attempt, status, self._end_refill, errand, deadline)
+        )
+
+    def _end_refill(self, status: LabStatus, errand: int, deadline: float) -> None:
+        with self._lock:
+            if errand != self._errand:
+                raise PumpError(f"the refill of stream {self.name} was interrupted")
+            if self.poll().state == "withdrawing":
+                if self._clock.now() > deadline:
+                    self.halt()
+                    raise PumpError(f"the refill of stream {self.name} does not end: look at it")
+                again = partial(self._attempt, status, self._end_refill, errand, deadline)
+                self._clock.call_later(1.0, again)
+                return
+            self._account()
+        conclude(status)
+
+    def poll(self) -> PumpStatus:
+        """Fetch flow, volume and state in one exchange and publish them.
+
+        Raises
+        ------
+        PumpError
+            If the pump has stalled, or does not run although it should and its budget is not used.
+        """
+        with self._lock:
+            status = self.driver.status()
+            if status.state == "infusing":
+                self._counted = (status.volume, self._counted[1])
+            self.flow.fill(status.flow)
+            self.state.fill(status.state)
+            self._publish()
+            expected, self._running = self._running, status.state == "infusing"
+        if status.state == "stalled":
+            raise PumpError(
+                f"stream {self.name} has stalled: look for a blockage and clear the alarm at the "
+                f"{self.driver.name}"
+            )
+        if expected and status.state not in ("infusing", "target"):
+            raise PumpError(
+                f"stream {self.name} does not run (state {status.state}): look at the "
+                f"{self.driver.name}"
+            )
+        return status

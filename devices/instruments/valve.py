@@ -1,0 +1,120 @@
+"""The injection valve."""
+
+import threading
+from functools import partial
+
+from ophyd import Component, Device
+
+from ..clock.clock import LabClock
+from ..clock.status import LabStatus, conclude
+from ..protocols.transport import (
+    InstrumentError,
+    TransportError,
+)
+from ..protocols.vici import ViciValve
+from ..rigfile import ValveSpec
+from .signals import Kind, Reading
+
+_LOOK = 0.1  # lab s between looks at a valve that is turning
+
+
+class ValveError(InstrumentError):
+    """The valve does not get where it was sent; a human must look."""
+
+
+class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
+    """`load` fills the loop from the reactor, `inject` puts the loop on the column."""
+
+    place = Component(Reading, kind=Kind.hinted, value="unknown")
+
+    def __init__(self, *, name: str, driver: ViciValve, clock: LabClock, spec: ValveSpec):
+        super().__init__(name=name)
+        self.driver, self.spec = driver, spec
+        self.source = f"serial:{driver.transport.url}"
+        self._clock = clock
+        other = {"A": "B", "B": "A"}[spec.load]
+        self._places = {"load": spec.load, "inject": other}
+        self._lock = threading.RLock()
+        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._pending: list[LabStatus] = []
+
+    def connect(self) -> None:
+        """Check that the valve answers (`TransportError` if not)."""
+        self.driver.connect()
+        self.poll()
+
+    def poll(self) -> str:
+        """Fetch and return the position, `load` or `inject`."""
+        actual = self.driver.position()
+        name = "load" if actual == self._places["load"] else "inject"
+        self.place.fill(name)
+        return name
+
+    def set(self, position: str) -> LabStatus:
+        """Turn to `load` or `inject`.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the valve reports the position. A status that a later `set` overtakes
+            ends together with the later one.
+
+        Raises
+        ------
+        ValueError
+            If there is no such position.
+        """
+        if position not in self._places:
+            raise ValueError(f"valve position {position!r} is neither 'load' nor 'inject'")
+        status = LabStatus(f"{self.name} to {position}")
+        with self._lock:
+            self._pending.append(status)
+            self._errand += 1
+            self._clock.call_later(0.0, partial(self._turn, position, self._errand, None))
+        return status
+
+    def _turn(self, position: str, errand: int, deadline: float | None) -> None:
+        """Send the valve on its way the first time, then look until it is there."""
+        failure: Exception | None = None
+        with self._lock:
+            if errand != self._errand:
+                return
+            try:
+                if deadline is None:
+                    self.driver.go(self._places[position])
+                    deadline = self._clock.now() + self.spec.timeout
+                if self.poll() != position:
+                    if self._clock.now() < deadline:
+                        again = partial(self._turn, position, errand, deadline)
+                        self._clock.call_later(_LOOK, again)
+                        return
+                    raise ValveError(
+                        f"the valve has not reached {position} in {self.spec.timeout:g} s: "
+                        "check its air or motor"
+                    )
+            except (TransportError, InstrumentError) as error:
+                failure = error
+            pending, self._pending = self._pending, []
+        for status in pending:
+            conclude(status, failure)
+
+    def make_safe(self) -> None:
+        """Turn to `load` without waiting for lab time.
+
+        Raises
+        ------
+        TransportError, ValveError
+            If that cannot be confirmed.
+        """
+        pause = threading.Event()  # wall time: safety must not depend on the lab clock
+        with self._lock:
+            self._errand += 1
+            self.driver.go(self._places["load"])
+            for _ in range(round(self.spec.timeout / _LOOK)):
+                if self.poll() == "load":
+                    return
+                pause.wait(_LOOK)
+        raise ValveError(f"the valve has not reached load in {self.spec.timeout:g} s")
+
+    def stop(self, *, success: bool = False) -> None:
+        """Do nothing: a valve half-way is worse than one that arrives."""

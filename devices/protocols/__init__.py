@@ -1,0 +1,1 @@
+"""What goes over the lines: ports, codecs and drivers; nothing here knows ophyd."""

@@ -1,0 +1,269 @@
+"""Harvard "Protocol 11": Pump 11 Elite, PHD Ultra, KDS Legato; codec and driver.
+
+Source: Harvard Apparatus, PHD Ultra user's guide 5419-002, command set. Flows are uL/min and
+volumes uL throughout, whatever units the pump answers in.
+"""
+
+import logging
+import re
+from dataclasses import dataclass
+from functools import partial
+
+from .transport import GarbledError, InstrumentError, Transport, TransportError, ends_with
+
+_log = logging.getLogger(__name__)
+
+XON = b"\x11"  # ends every reply after `poll on`
+_POLL, _NO_POLL = ends_with(XON), ends_with(XON, or_silence=True)
+_DECIMALS = 4  # of a flow or volume on the line: the manual wants fixed point, never an exponent
+_READ_BACK = 1e-3  # relative difference at which a set flow counts as not taken over
+_STATES = {":": "idle", ">": "infusing", "<": "withdrawing", "*": "stalled", "T*": "target"}
+_REFUSALS = ("Command error", "Unknown command", "Argument error", "Out of range")
+_FACTOR = {"m": 1e3, "u": 1.0, "n": 1e-3, "p": 1e-6}  # litre prefix -> uL
+_PER_MINUTE = {"h": 1 / 60, "m": 1.0, "s": 60.0}
+_FEMTO = 1e-9  # fL -> uL
+
+
+class PumpError(InstrumentError):
+    """A pump has stalled, run into its end stop or stopped by itself; a human must look."""
+
+
+# -- the protocol: bytes <-> values ---------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a pump answered: its lines without addresses, and the state its prompt tells."""
+
+    lines: tuple[str, ...]
+    state: str
+
+
+@dataclass(frozen=True)
+class PumpStatus:
+    """One `status` line: flow [uL/min], volume displaced [uL], end stop hit, prompt's state."""
+
+    flow: float
+    volume: float
+    limit: bool
+    state: str
+
+
+def achievable(flow: float) -> float:
+    """Flow [uL/min] or volume [uL] that is sent when `flow` is asked for: four decimals."""
+    return round(float(flow), _DECIMALS)
+
+
+def encode(command: str, address: int = 0, colon: bool = True) -> bytes:
+    """Return the bytes of a command; address 0 is not written.
+
+    Parameters
+    ----------
+    command : str
+        Such as `irate 10 u/m`.
+    address : int
+        As set at the pump, 0-99.
+    colon : bool
+        The manual's form `12:irate`; False for firmware that wants `12irate`.
+    """
+    prefix = f"{address}{':' if colon else ''}" if address else ""
+    return f"{prefix}{command}\r".encode("ascii")
+
+
+def decode(raw: bytes, address: int = 0) -> Reply:
+    r"""Parse one reply: `\n[AA:]body\r` any number of times, then `\n[AA]prompt`, then XON.
+
+    Raises
+    ------
+    GarbledError
+        If it is anything else, or of another pump.
+    """
+    try:
+        *body, prompt = raw.removesuffix(XON).decode("ascii").split("\n")
+    except UnicodeDecodeError:
+        raise GarbledError(f"{raw!r} is not ASCII") from None
+    match = re.fullmatch(r"(\d\d)?(T\*|[:><*])", prompt)
+    if match is None or not body or body[0]:
+        raise GarbledError(f"{raw!r} is not a reply of a Protocol 11 pump")
+    senders, lines = {match[1]}, []
+    for line in body[1:]:
+        parts = re.fullmatch(r"(?:(\d\d):)?(?:T\*)?([ -~]*)\r", line)
+        if parts is None:
+            raise GarbledError(f"{raw!r} has the broken line {line!r}")
+        senders.add(parts[1])
+        lines.append(parts[2].strip())
+    if not senders <= {None, f"{address:02d}"} or (address and match[1] is None):
+        raise GarbledError(f"{raw!r} does not come from pump {address}")
+    return Reply(tuple(lines), _STATES[match[2]])
+
+
+def quantity(text: str) -> float:
+    """Parse `1.5 ml/min` or `250 ul` into uL/min or uL.
+
+    Raises
+    ------
+    GarbledError
+        If `text` is neither.
+    """
+    match = re.fullmatch(r"(\d+\.?\d*(?:[eE][-+]?\d+)?) ?([munp])l?(?:/(h|m|s)[a-z]*)?", text)
+    if match is None:
+        raise GarbledError(f"{text!r} is neither a flow nor a volume")
+    value = float(match[1]) * _FACTOR[match[2]]
+    return value * _PER_MINUTE[match[3]] if match[3] else value
+
+
+def parse_status(reply: Reply) -> PumpStatus:
+    """Parse the reply to `status`: rate [fL/s], time, volume [fL], flags.
+
+    The time field is not used: manual and scripts disagree about its unit.
+
+    Raises
+    ------
+    GarbledError
+        If it is no status line.
+    """
+    match = re.fullmatch(r"(\d+) \S+ (\d+) ([iwIW])([.IW])([.S])(\S+)", " ".join(reply.lines))
+    if match is None:
+        raise GarbledError(f"{reply.lines!r} is not a status")
+    state = "stalled" if match[5] == "S" else reply.state
+    flow = int(match[1]) * _FEMTO * 60 if state in ("infusing", "withdrawing") else 0.0
+    return PumpStatus(flow, int(match[2]) * _FEMTO, match[4] != ".", state)
+
+
+# -- the driver: typed calls ----------------------------------------------------------------------
+
+
+class Harvard11:
+    """One pump on a line that several may share.
+
+    Parameters
+    ----------
+    transport : Transport
+        The line.
+    address : int
+        As set at the pump, 0-99.
+    """
+
+    def __init__(self, transport: Transport, address: int = 0):
+        self.transport, self.address = transport, address
+        self.name = f"pump {address} on {transport.url}"
+        self._framing = _NO_POLL
+        self._colon = True
+
+    def connect(self) -> str:
+        """Agree on form and framing, and return the firmware.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If no Protocol 11 pump answers.
+        """
+        failure: Exception | None = None
+        for colon in (True, False) if self.address else (True,):
+            self._colon = colon  # older firmware wants the address without
+            try:
+                return self._greet()
+            except (TransportError, InstrumentError) as error:
+                failure = failure or error
+        assert failure is not None
+        raise failure
+
+    def _greet(self) -> str:
+        self._framing = _NO_POLL  # until it is known whether the pump has `poll`
+        try:
+            self.command("poll on")
+            self._framing = _POLL
+        except InstrumentError:
+            _log.warning("%s does not know `poll on`: 0.1 s of silence ends its replies", self.name)
+        firmware = " ".join(self.command("ver").lines)
+        self.command("nvram none")  # each change of rate would wear the memory
+        return firmware
+
+    def command(self, text: str) -> Reply:
+        """Send one command; every one we use does the same when sent twice.
+
+        Raises
+        ------
+        InstrumentError
+            If the pump refuses it.
+        TransportError
+            If no whole reply comes.
+        """
+        reply = self.transport.exchange(
+            encode(text, self.address, self._colon),
+            self._framing,
+            partial(decode, address=self.address),
+            repeat=True,
+        )
+        if any(line.startswith(_REFUSALS) for line in reply.lines):
+            raise InstrumentError(f"{self.name} refused {text!r}: {' '.join(reply.lines)}")
+        return reply
+
+    def _value(self, text: str) -> float:
+        return quantity(" ".join(self.command(text).lines))
+
+    def configure(self, diameter: float, volume: float) -> None:
+        """Tell the syringe: inner diameter [mm], volume [uL]."""
+        self.command(f"diameter {diameter:.4f}")
+        self.command(f"svolume {volume:.{_DECIMALS}f} ul")
+
+    def flow_range(self) -> tuple[float, float]:
+        """Return the least and the greatest flow [uL/min] with this syringe."""
+        low, _, high = " ".join(self.command("irate lim").lines).partition(" to ")
+        return quantity(low), quantity(high)
+
+    def set_flow(self, flow: float, direction: str = "i") -> None:
+        """Set the flow [uL/min] of infusion (or `w`ithdrawal).
+
+        Raises
+        ------
+        InstrumentError
+            If it reads back as something else, beyond the digits of its display.
+        """
+        self.command(f"{direction}rate {flow:.{_DECIMALS}f} u/m")
+        taken = self._value(f"{direction}rate")
+        if abs(taken - flow) > _READ_BACK * flow:
+            raise InstrumentError(
+                f"{self.name} was set to {flow:g} uL/min but reports {taken:g} uL/min"
+            )
+
+    def set_target(self, volume: float) -> None:
+        """Have the pump stop by itself after `volume` [uL]."""
+        self.command(f"tvolume {volume:.{_DECIMALS}f} ul")
+
+    def volumes(self) -> tuple[float, float]:
+        """Return volumes infused and withdrawn [uL] since they were cleared."""
+        return self._value("ivolume"), self._value("wvolume")
+
+    def clear_volumes(self) -> None:
+        """Clear target and volumes."""
+        self.command("ctvolume")
+        self.command("cvolume")
+
+    def run(self, direction: str = "i") -> None:
+        """Infuse (or `w`ithdraw).
+
+        Raises
+        ------
+        PumpError
+            If the pump does not run afterwards.
+        """
+        state = self.command(f"{direction}run").state
+        if state != {"i": "infusing", "w": "withdrawing"}[direction]:
+            raise PumpError(f"{self.name} was told to run but is {state}: look at the pump")
+
+    def stop(self) -> None:
+        """Stop.
+
+        Raises
+        ------
+        PumpError
+            If the pump still runs.
+        """
+        state = self.command("stp").state
+        if state in ("infusing", "withdrawing"):
+            raise PumpError(f"{self.name} was told to stop but is {state}: switch it off")
+
+    def status(self) -> PumpStatus:
+        """Return flow, volume and state in one exchange."""
+        return parse_status(self.command("status"))

@@ -1,0 +1,281 @@
+"""Bytes to and from instruments: ports, framing, time-outs, bounded retries.
+
+The only module that knows pyserial. One `Transport` is one port; several devices may share it
+(daisy chain, RS-485), since an exchange - request, then its whole reply - holds the port's lock.
+Everything here counts wall time: a serial line knows nothing of the lab clock.
+"""
+
+import logging
+import select
+import threading
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import NamedTuple, TypeVar
+
+import serial
+
+from ..clock.clock import EmulationToken
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_CHUNK = 4096  # bytes taken at once
+_QUIET = 0.05  # s without a byte after which a line that lost step counts as quiet
+_SILENCE = 0.1  # s without a byte that end a reply which has no terminator
+_RESYNC = 1.0  # s at most to wait for a quiet line
+
+
+class TransportError(RuntimeError):
+    """The port or what came through it is not to be trusted."""
+
+
+class NoReplyError(TransportError):
+    """Nothing came back in time."""
+
+
+class GarbledError(TransportError):
+    """What came back is not a reply to what was asked."""
+
+
+class PortLostError(TransportError):
+    """The port cannot be opened, or is gone (unplugged, connection closed)."""
+
+
+class InstrumentError(RuntimeError):
+    """The instrument understood and refused, or reports a failure of its own."""
+
+
+class Framing(NamedTuple):
+    """How the end of a reply is known.
+
+    Attributes
+    ----------
+    complete : callable
+        Tells from the bytes so far whether the reply is whole.
+    or_silence : bool
+        Whether 0.1 s without a byte ends it, too.
+    """
+
+    complete: Callable[[bytes], bool]
+    or_silence: bool = False
+
+
+def ends_with(terminator: bytes, or_silence: bool = False) -> Framing:
+    """Return the framing of replies that end with `terminator`."""
+    return Framing(lambda buffer: buffer.endswith(terminator), or_silence)
+
+
+class Transport:
+    """One port, opened at once.
+
+    Parameters
+    ----------
+    url : str
+        Device path (`/dev/ttyUSB0`, `COM3`) or a pyserial URL (`socket://host:port`).
+    token : EmulationToken, optional
+        Proof that an emulator sits behind `url`.
+    timeout : float
+        Wall time [s] the whole reply may take.
+    retries : int
+        How often an exchange that may be repeated is repeated.
+    baudrate, bytesize, parity, stopbits
+        Line settings, as in pyserial; a socket ignores them.
+
+    Attributes
+    ----------
+    exchanges, retried : int
+        Requests sent, and how many of them were repetitions.
+
+    Raises
+    ------
+    PortLostError
+        If the port cannot be opened.
+    ValueError
+        If `token` does not vouch for `url`.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: EmulationToken | None = None,
+        timeout: float = 1.0,
+        retries: int = 2,
+        baudrate: int = 9600,
+        bytesize: int = 8,
+        parity: str = "N",
+        stopbits: float = 1,
+    ):
+        if token is not None and url not in token.urls:
+            raise ValueError(f"{url} was not opened by the emulator launcher that gave the token")
+        self.url = url
+        self.emulated = token is not None
+        self.timeout = timeout
+        self.retries = retries
+        self.exchanges = self.retried = 0
+        # Time-out 0: pyserial hands over what is there, and our select does the waiting.
+        self._dial = partial(
+            serial.serial_for_url,
+            url,
+            timeout=0,
+            write_timeout=timeout,
+            baudrate=baudrate,
+            bytesize=bytesize,
+            parity=parity,
+            stopbits=stopbits,
+            xonxoff=False,  # XON ends the replies of a Harvard pump
+            exclusive=True,
+        )
+        self._lock = threading.RLock()
+        self._in_step = True
+        self._closed = False
+        self._port: serial.SerialBase | None = None
+        self._descriptor: int | None = None
+        self._open()
+
+    def exchange(
+        self, request: bytes, framing: Framing, parse: Callable[[bytes], T], *, repeat: bool
+    ) -> T:
+        """Send `request` and return its parsed reply.
+
+        Parameters
+        ----------
+        request : bytes
+            Goes out as it is.
+        framing : Framing
+            How its end is known.
+        parse : callable
+            Turns the whole reply into the answer; raises `GarbledError` for nonsense.
+        repeat : bool
+            Whether the request may be sent again after no or a garbled reply: true of reads, and
+            of writes that do the same when done twice.
+
+        Raises
+        ------
+        NoReplyError, GarbledError, PortLostError
+            After the last try.
+        """
+        spare = self.retries if repeat else 0
+        with self._lock:
+            while True:
+                try:
+                    return parse(self._once(request, framing))
+                except (NoReplyError, GarbledError) as error:
+                    self._in_step = False
+                    if not spare:
+                        raise type(error)(f"{self.url}: {error} (sent {request!r})") from error
+                    _log.warning("%s: %s (sent %r), asking again", self.url, error, request)
+                    spare -= 1
+                    self.retried += 1
+
+    def send(self, request: bytes) -> None:
+        """Send a request that is not answered.
+
+        Raises
+        ------
+        PortLostError
+            If the port is gone.
+        """
+        with self._lock:
+            self._write(request)
+
+    def close(self) -> None:
+        """Give the port back; idempotent, never raises for a port that is gone."""
+        with self._lock:
+            self._closed = True
+            self._drop()
+
+    # -- one try ----------------------------------------------------------------------------
+
+    def _once(self, request: bytes, framing: Framing) -> bytes:
+        self._write(request)
+        deadline = monotonic() + self.timeout
+        buffer = b""
+        while not framing.complete(buffer):
+            ending = framing.or_silence and buffer
+            chunk = self._receive(_SILENCE if ending else deadline - monotonic())
+            if chunk:
+                buffer += chunk
+            elif ending:
+                break
+            elif buffer:
+                raise GarbledError(f"the reply {buffer!r} broke off")
+            else:
+                raise NoReplyError(f"no reply within {self.timeout:g} s")
+        return buffer
+
+    def _write(self, request: bytes) -> None:
+        self._open()
+        stale = self._receive(0.0) if self._in_step else self._resync()
+        if stale:
+            _log.warning("%s: dropped %r, which nobody had asked for", self.url, stale)
+        self.exchanges += 1
+        try:
+            self._live().write(request)
+        except (serial.SerialException, OSError) as error:
+            raise self._lost(error) from error
+
+    def _receive(self, wait: float) -> bytes:
+        """Return what has come, after `wait` seconds at the latest; empty if nothing has."""
+        port = self._live()
+        try:
+            if self._descriptor is None:  # Windows, loop:// and rfc2217:// have none to select on
+                port.timeout = max(0.0, wait)
+                first = port.read(1)
+                if not first:
+                    return first
+                # every port has in_waiting, only the stub of the base class lacks it
+                return first + port.read(port.in_waiting)  # type: ignore[attr-defined]
+            if not select.select([self._descriptor], [], [], max(0.0, wait))[0]:
+                return b""
+            return port.read(_CHUNK)
+        except (serial.SerialException, OSError) as error:
+            raise self._lost(error) from error
+
+    def _resync(self) -> bytes:
+        """Swallow what still dribbles in after a failed exchange, until the line is quiet."""
+        stale, deadline = b"", monotonic() + _RESYNC
+        while (chunk := self._receive(_QUIET)) and monotonic() < deadline:
+            stale += chunk
+        self._in_step = True
+        return stale
+
+    # -- the port ---------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        """Open the port unless it is open: the first time, and once it has been lost."""
+        if self._port is not None:
+            return
+        if self._closed:
+            raise PortLostError(f"{self.url}: this transport was closed; open the rig again")
+        try:
+            port = self._dial()
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise PortLostError(
+                f"{self.url}: the port cannot be opened ({error}); check cable, power and name, "
+                "and that no other program holds it"
+            ) from error
+        self._port = port
+        try:
+            self._descriptor = port.fileno()
+        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
+            self._descriptor = None
+
+    def _live(self) -> serial.SerialBase:
+        if self._port is None:
+            raise PortLostError(f"{self.url}: the port is closed")
+        return self._port
+
+    def _lost(self, error: Exception) -> PortLostError:
+        self._drop()
+        return PortLostError(f"{self.url}: the port is gone ({error}); check cable and power")
+
+    def _drop(self) -> None:
+        port, self._port, self._descriptor = self._port, None, None
+        if port is not None:
+            try:
+                port.close()
+            except (serial.SerialException, OSError):
+                _log.debug("%s: closing a port that is gone", self.url, exc_info=True)

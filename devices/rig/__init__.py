@@ -1,0 +1,1 @@
+"""The reactor as one thing: conditions, flows, steady states, samples, safety."""

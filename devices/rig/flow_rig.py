@@ -1,0 +1,450 @@
+"""The reactor as one thing: conditions in, steady states, samples and traces out.
+
+One `FlowRig` stands before the RunEngine in place of pumps, heater, valve and detector. All its
+long actions return a Status at once and go on in callbacks of the lab clock. An action that is
+overtaken or stopped leaves its Status to the next one of its kind: the RunEngine throws the
+failure of any Status it has ever been given into the plan, even while that is cleaning up or
+resuming after a pause.
+"""
+
+import logging
+import threading
+from collections.abc import Mapping
+from time import time
+from types import TracebackType
+from typing import Any, Self
+
+from ..clock.status import LabStatus, conclude
+from ..instruments.heater import NotSettledError
+from ..instruments.pump import LedgerError
+from ..instruments.signals import LimitError
+from ..protocols.transport import InstrumentError, TransportError
+from ..rigfile import RigError, RigFile, load
+from . import setpoints as convert
+from .feed import Feed, InterruptedFlowError
+from .hardware import Bench
+from .safety import SafeReport, make_safe
+from .sampling import Sampler
+from .setpoints import ConditionsError, Setpoints
+from .steady import SteadyState
+
+__all__ = [
+    "ConditionsError",
+    "FlowRig",
+    "InterruptedFlowError",
+    "LedgerError",
+    "LimitError",
+    "NotSettledError",
+    "RigError",
+    "RigFaultError",
+    "SafeReport",
+    "Setpoints",
+    "load",
+]
+
+_log = logging.getLogger(__name__)
+
+_BEAT = {True: 60.0, False: 1.0}  # lab s between heartbeats; each is bytes on the line
+_FAILURES = (TransportError, InstrumentError)
+
+
+class RigFaultError(RuntimeError):
+    """The rig has made itself safe and refuses to move until `acknowledge`."""
+
+
+class FlowRig:
+    """A flow reactor with on-line HPLC; Movable, Triggerable, Readable, Stageable, Stoppable.
+
+    Use `FlowRig.open`. What moves something raises `RigFaultError` while a fault is latched, and
+    `ConditionsError`, `LimitError` or `LedgerError` before a byte is sent.
+
+    Parameters
+    ----------
+    bench : Bench
+        Opened; the rig closes it.
+
+    Attributes
+    ----------
+    config : RigFile
+    clock : LabClock
+    pumps : dict of str to SyringePump
+        By stream.
+    heater, valve, detector : ophyd Device
+        The other instruments.
+    simulated : bool
+        Whether emulators stand in for the hardware.
+    fault : str or None
+        Why nothing moves.
+    last_report : SafeReport or None
+        Of the last `safe`.
+    """
+
+    parent = None
+
+    def __init__(self, bench: Bench, name: str = "rig"):
+        self.name, self._bench, self.config, self.clock = name, bench, bench.config, bench.clock
+        self.simulated, self.emulation = bench.simulated, bench.emulation
+        self.pumps, self.heater = bench.pumps, bench.heater
+        self.valve, self.detector = bench.valve, bench.detector
+        self.fault: str | None = None
+        self.last_report: SafeReport | None = None
+        self._lock = threading.RLock()
+        self._pending: set[LabStatus] = set()  # a fault fails these
+        self.feed = Feed(self.pumps, self.clock, self.config, self._lock)
+        common = (self.clock, self.config, self._lock, self._track)
+        self._steady = SteadyState(self.heater, self.feed, *common)
+        self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
+        self._closed = False
+
+    # -- opening and closing ----------------------------------------------------------------
+
+    @classmethod
+    def open(
+        cls,
+        rigfile: RigFile,
+        *,
+        seed: int | None = None,
+        first_injection: int | None = None,
+        kinetics: Mapping[str, float] | None = None,
+    ) -> Self:
+        """Open ports - or start emulators - and check that every instrument answers.
+
+        Parameters
+        ----------
+        rigfile : RigFile
+            From `load`.
+        seed, first_injection, kinetics
+            Of the emulation, in place of what the rig file says.
+
+        Raises
+        ------
+        RigError
+            If they are given for real hardware, or cannot be used.
+        TransportError, InstrumentError
+            If an instrument does not answer; every port is closed again.
+        """
+        given = {"seed": seed, "first_injection": first_injection, "kinetics": kinetics}
+        changes = {key: value for key, value in given.items() if value is not None}
+        bench = Bench.open(rigfile.emulating(**changes))
+        rig = cls(bench)
+        rig._beat()
+        return rig
+
+    def close(self) -> None:
+        """Make the rig safe, then close clock, ports and emulators; idempotent."""
+        if not self._closed:
+            self._closed = True
+            self.safe()
+            self._bench.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    # -- what it can do ---------------------------------------------------------------------
+
+    def description(self) -> dict[str, Any]:
+        """Return the rig for the start document: JSON-able, with the whole rig file."""
+        return {
+            "title": self.config.title,
+            "simulated": self.simulated,
+            "clock": "simulated" if self.clock.simulated else "real",
+            "file": self.config.model_dump(mode="json", by_alias=True),
+        }
+
+    def limits(self) -> dict[str, tuple[float, float, str]]:
+        """Return lower limit, upper limit and unit by variable."""
+        return convert.limits(self.config)
+
+    def setpoints(self, conditions: Mapping[str, float] | Setpoints) -> Setpoints:
+        """Turn conditions into achievable setpoints.
+
+        Parameters
+        ----------
+        conditions : mapping or Setpoints
+            `temperature` [degC] with one `flow_<stream>` [uL/min] each or, for two streams,
+            `residence_time` [min] and `ratio` of the second flow to the first.
+
+        Raises
+        ------
+        ConditionsError, LimitError
+            If they do not fit the rig.
+        LedgerError
+            If syringes and flasks cannot finish an experiment there.
+        """
+        if isinstance(conditions, Setpoints):
+            conditions = conditions.conditions
+        setpoints = convert.setpoints_of(conditions, self.config)
+        self.feed.check(setpoints)
+        return setpoints
+
+    def residence_time(self, setpoints: Setpoints) -> float:
+        """Return the time in the heated volume [min]."""
+        return convert.residence_time(setpoints.total, self.config)
+
+    def stabilisation(self, setpoints: Setpoints) -> float:
+        """Return how long the rig takes to forget the conditions before [s]."""
+        return convert.stabilisation(setpoints, self.config)
+
+    def needed(self, setpoints: Setpoints) -> dict[str, float]:
+        """Return what one experiment uses of each stream [uL]."""
+        return convert.needed(setpoints, self.config)
+
+    # -- steady state -----------------------------------------------------------------------
+
+    def set(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
+        """Go to conditions and stay there until steady.
+
+        Heats, starts the flow once the temperature has settled (unless `flow` has started it
+        before), and waits the stabilisation time since both have been right.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when steady; soon if that is so already. Fails with `NotSettledError`,
+            `LedgerError`, `InterruptedFlowError` or `RigFaultError`.
+        """
+        with self._lock:
+            self._sampler.forget()
+            self._guard()
+            return self._steady.set(self.setpoints(conditions))
+
+    def heat(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
+        """Set the heater only.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the temperature has settled; see `Heater.set`.
+        """
+        with self._lock:
+            self._guard()
+            return self._track(self.heater.set(self.setpoints(conditions).temperature))
+
+    def flow(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
+        """Start the pumps, after refilling from the flasks those that could not finish.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when every pump has confirmed its flow; see `Feed.start`.
+        """
+        with self._lock:
+            self._guard()
+            return self._track(self.feed.start(self.setpoints(conditions)))
+
+    def pause_flow(self) -> LabStatus:
+        """Stop the pumps to save reagent; the heater holds, a later steady state starts anew.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when every pump has confirmed. Whoever waits for a steady state meanwhile
+            gets an `InterruptedFlowError`.
+        """
+        with self._lock:
+            self._steady.fail(InterruptedFlowError("the flow was paused: set the conditions again"))
+            return self._track(self.feed.pause())
+
+    # -- sampling ---------------------------------------------------------------------------
+
+    def load(self) -> LabStatus:
+        """Turn the valve to load and let the loop fill.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the loop volumes of the rig file have gone through; fails with
+            `InterruptedFlowError` if the flow is not there all that time.
+        """
+        with self._lock:
+            self._guard()
+            return self._sampler.load()
+
+    def inject(self) -> LabStatus:
+        """Turn the valve to inject and latch the conditions of this moment.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when the valve has confirmed.
+
+        Raises
+        ------
+        InstrumentError
+            If a trace is being recorded, which a second injection would spoil.
+        """
+        with self._lock:
+            self._guard()
+            return self._sampler.inject()
+
+    def trigger(self) -> LabStatus:
+        """Record the trace of the last injection; sample 0 belongs to the injection.
+
+        Returns
+        -------
+        LabStatus
+            Finishes with the last sample, fails if the detector does. A fault elsewhere makes the
+            rig safe but leaves the recording alone: the sample is on the column by then.
+
+        Raises
+        ------
+        InstrumentError
+            If nothing has been injected.
+        """
+        with self._lock:
+            self._guard()
+            return self._sampler.trigger()
+
+    # -- watching and safety ----------------------------------------------------------------
+
+    def _beat(self) -> None:
+        """Look at all that moves now and then, so that a fault does not wait for the next event."""
+        try:
+            with self._lock:
+                if self.fault is None:
+                    self.feed.look()
+                    self.heater.poll()
+                    self._steady.progress()
+        except _FAILURES as error:
+            self._trip(error)
+        finally:
+            if not self._closed:
+                self.clock.call_later(_BEAT[self.clock.simulated], self._beat, background=True)
+
+    def _track(self, status: LabStatus, *, spared: bool = False) -> LabStatus:
+        """Have a fault fail this status unless spared, and a broken instrument behind it be one."""
+        if not spared:
+            self._pending.add(status)
+        status.add_callback(self._tracked)
+        return status
+
+    def _tracked(self, status: LabStatus) -> None:
+        with self._lock:
+            self._pending.discard(status)
+            if isinstance(error := status.exception(), _FAILURES):
+                self._trip(error)
+
+    def _trip(self, error: Exception) -> None:
+        """Latch a fault, make the rig safe, fail what is pending but a trace; never raises."""
+        with self._lock:
+            if self.fault is not None:
+                return
+            self.fault = str(error)
+            _log.error("fault, the rig makes itself safe: %s", error)
+            reason = RigFaultError(self.fault)
+            reason.__cause__ = error
+            self._make_safe(reason)
+            self._steady.fail(reason)
+            self.feed.fail(reason)
+            self._sampler.give_up()  # but for the trace: what is on the column is worth having
+            for status in list(self._pending):
+                conclude(status, reason)
+
+    def _guard(self) -> None:
+        if self.fault is not None:
+            raise RigFaultError(
+                f"nothing moves after a fault until it is acknowledged: {self.fault}"
+            )
+
+    def safe(self) -> SafeReport:
+        """Stop the pumps, send the heater to its safe setpoint and the valve to load; no raise.
+
+        Returns
+        -------
+        SafeReport
+            What every instrument has confirmed, and what to do by hand where one has not.
+        """
+        with self._lock:
+            self._stop_errands()
+            return self._make_safe(None)
+
+    def _make_safe(self, reason: Exception | None) -> SafeReport:
+        self.feed.forget()
+        report = make_safe(self.pumps.values(), self.heater, self.valve, reason)
+        self.last_report = report
+        return report
+
+    def acknowledge(self) -> None:
+        """Take the fault back, after a human has looked, and greet every instrument again.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If one does not answer; the fault stays.
+        """
+        with self._lock:
+            self._bench.connect()
+            self.fault = None
+
+    # -- bluesky ----------------------------------------------------------------------------
+
+    def stage(self) -> list[Any]:
+        """Forget samples of before."""
+        with self._lock:
+            self._sampler.forget()
+        return [self]
+
+    def unstage(self) -> list[Any]:
+        """Make the rig safe; see `last_report`."""
+        self.safe()
+        return [self]
+
+    def stop(self, *, success: bool = True) -> None:
+        """Stop pumps and recording; no fault, the heater holds; never raises.
+
+        The RunEngine calls this at every exit and pause. Statuses stay open: what was asked for
+        has to be asked for again, and then starts anew.
+        """
+        with self._lock:
+            self._stop_errands()
+            for pump in self.pumps.values():
+                pump.stop()
+
+    def _stop_errands(self) -> None:
+        """End what callbacks would still do; sends nothing, finishes nothing."""
+        self._steady.forget()
+        self.feed.forget()
+        self._sampler.stop()
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What a live table shows."""
+        return {"fields": [*self.limits(), "residence_time"]}
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Return conditions latched at the last injection, and its trace; NaN if there is none."""
+        return self._sampler.read()
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return the data keys of `read`."""
+        return self._sampler.describe(f"{'emulated' if self.simulated else 'serial'}:{self.name}")
+
+    def read_configuration(self) -> dict[str, dict[str, Any]]:
+        """Return what does not change during a run."""
+        values = {key: value for key, (value, _) in self._configuration().items()}
+        return {key: {"value": v, "timestamp": time()} for key, v in values.items()}
+
+    def describe_configuration(self) -> dict[str, dict[str, Any]]:
+        """Return the data keys of `read_configuration`."""
+        return {
+            key: {"source": "rig file", "dtype": "number", "shape": [], "units": unit}
+            for key, (_, unit) in self._configuration().items()
+        }
+
+    def _configuration(self) -> dict[str, tuple[float, str]]:
+        reactor, method = self.config.reactor, self.config.chromatogram
+        return {
+            "heated_volume": (reactor.heated_volume, "uL"),
+            "total_volume": (reactor.total_volume, "uL"),
+            "loop_volume": (reactor.loop_volume, "uL"),
+            "sample_rate": (method.rate, "Hz"),
+            "lamp": (method.lamp, "V"),
+        }

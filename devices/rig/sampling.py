@@ -1,0 +1,218 @@
+"""One sample: fill the loop, inject, latch what was true then, record the trace."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from time import time
+from typing import Any
+
+import numpy as np
+
+from ..clock.clock import LabClock
+from ..clock.status import LabStatus, conclude
+from ..instruments.detector import Detector
+from ..instruments.heater import Heater
+from ..instruments.valve import InjectionValve
+from ..protocols.transport import InstrumentError, TransportError
+from ..rigfile import RigFile
+from .feed import Feed, InterruptedFlowError
+from .setpoints import flush, limits, residence_time
+
+_NONE = float("nan")
+
+
+@dataclass(frozen=True)
+class _Latch:
+    """What was true at an injection, by name in the event document."""
+
+    lab_time: float
+    timestamp: float
+    values: Mapping[str, float]
+
+
+class Sampler:
+    """Valve and detector, and the reading that goes into the event document.
+
+    Parameters
+    ----------
+    valve, detector, heater, feed
+        What samples, and what the sample's conditions are read from.
+    clock : LabClock
+        Lab time.
+    config : RigFile
+        Volumes and method.
+    lock : RLock
+        The rig's.
+    track : callable
+        Registers a Status with the rig, which makes a broken instrument behind it a fault.
+    """
+
+    def __init__(
+        self,
+        valve: InjectionValve,
+        detector: Detector,
+        heater: Heater,
+        feed: Feed,
+        clock: LabClock,
+        config: RigFile,
+        lock: threading.RLock,
+        track: Callable[..., LabStatus],
+    ):
+        self._valve, self._detector, self._heater, self._feed = valve, detector, heater, feed
+        self._clock, self._config, self._lock, self._track = clock, config, lock, track
+        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._latch: _Latch | None = None
+        self._used_before = dict.fromkeys(feed.pumps, 0.0)
+
+    def load(self) -> LabStatus:
+        """Turn to load and fill the loop; see `FlowRig.load`."""
+        with self._lock:
+            self.forget()
+            self._errand += 1
+            status = self._track(LabStatus("loop"))
+            turned = self._track(self._valve.set("load"))
+            self._clock.after(turned, partial(self._fill, self._errand, status, turned))
+        return status
+
+    def _fill(self, errand: int, status: LabStatus, turned: LabStatus) -> None:
+        with self._lock:
+            if errand != self._errand or not turned.success:
+                return
+            flowing, since = self._feed.setpoints, self._feed.since
+            if flowing is None or since is None:
+                conclude(status, InterruptedFlowError("nothing flows: set conditions before load"))
+                return
+            wait = self._clock.timer(flush(flowing, self._config), "loop")
+            self._clock.after(wait, partial(self._filled, errand, status, since))
+
+    def _filled(self, errand: int, status: LabStatus, since: float) -> None:
+        with self._lock:
+            if errand != self._errand:
+                return
+            try:
+                self._feed.look()
+            except (TransportError, InstrumentError) as error:
+                conclude(status, error)
+                return
+            same = self._feed.since == since
+            conclude(
+                status,
+                None if same else InterruptedFlowError("the flow changed while the loop filled"),
+            )
+
+    def inject(self) -> LabStatus:
+        """Turn to inject and latch the conditions; see `FlowRig.inject`."""
+        with self._lock:
+            if self._detector.recording:
+                raise InstrumentError("a trace is being recorded: wait for it before injecting")
+            self.forget()
+            self._errand += 1
+            status = self._track(LabStatus("injection"))
+            self._clock.call_later(0.0, partial(self._inject, self._errand, status))
+        return status
+
+    def _inject(self, errand: int, status: LabStatus) -> None:
+        with self._lock:
+            if errand != self._errand:
+                return
+            try:
+                self._feed.look()
+                self._heater.poll()
+            except (TransportError, InstrumentError) as error:
+                conclude(status, error)
+                return
+            values = self._conditions()
+            turned = self._track(self._valve.set("inject"))
+            self._clock.after(turned, partial(self._injected, errand, status, turned, values))
+
+    def _injected(
+        self, errand: int, status: LabStatus, turned: LabStatus, values: Mapping[str, float]
+    ) -> None:
+        with self._lock:
+            if errand != self._errand or not turned.success:
+                return
+            self._latch = _Latch(self._clock.now(), time(), values)
+            for key, pump in self._feed.pumps.items():
+                self._used_before[key] = pump.total_infused
+            conclude(status)
+
+    def trigger(self) -> LabStatus:
+        """Record the trace; see `FlowRig.trigger`."""
+        with self._lock:
+            if self._latch is None:
+                raise InstrumentError("nothing has been injected: call inject before trigger")
+            return self._track(self._detector.trigger(self._latch.lab_time), spared=True)
+
+    def forget(self) -> None:
+        """Drop the sample, so that it is not read for another; not while it is recorded."""
+        with self._lock:
+            if not self._detector.recording:
+                self._latch = None
+                self._detector.clear()
+
+    def give_up(self) -> None:
+        """Give up loading and injecting; a trace goes on being recorded. Sends nothing."""
+        with self._lock:
+            self._errand += 1
+
+    def stop(self) -> None:
+        """Give up what is under way, trace included; sends nothing."""
+        with self._lock:
+            self.give_up()
+            if self._detector.recording:
+                self._detector.abandon()
+                self._latch = None
+
+    # -- the event's data ---------------------------------------------------------------------
+
+    def _conditions(self) -> dict[str, float]:
+        """Collect what the instruments read back, by name in the event document."""
+        values = {
+            "temperature": float(self._heater.temperature.get()),
+            "temperature_setpoint": float(self._heater.setpoint.get()),
+        }
+        for key, pump in self._feed.pumps.items():
+            values[f"flow_{key}"] = float(pump.flow.get())
+            values[f"flow_{key}_setpoint"] = float(pump.flow_setpoint.get())
+            values[f"used_{key}"] = pump.total_infused - self._used_before[key]
+            values[f"remaining_{key}"] = pump.content
+        total = sum(values[f"flow_{key}"] for key in self._feed.pumps)
+        values["residence_time"] = residence_time(total, self._config) if total else _NONE
+        return values
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Return conditions latched at the last injection, and its trace; NaN if there is none."""
+        latch = self._latch or _Latch(_NONE, time(), {})
+        values: dict[str, Any] = {
+            **{key: latch.values.get(key, _NONE) for key in self._scalars()},
+            "lab_time": latch.lab_time,
+            "late_samples": float(self._detector.late_samples.get()),
+            "trace": np.array(self._detector.trace.get()),
+        }
+        return {key: {"value": v, "timestamp": latch.timestamp} for key, v in values.items()}
+
+    def _scalars(self) -> dict[str, tuple[str, int]]:
+        """Return unit and decimals of the latched numbers."""
+        keys = {}
+        for variable, (_, _, unit) in limits(self._config).items():
+            decimals = 1 if unit == "degC" else 4
+            keys[variable] = keys[f"{variable}_setpoint"] = (unit, decimals)
+        keys["residence_time"] = ("min", 3)
+        for key in self._feed.pumps:
+            keys[f"used_{key}"] = keys[f"remaining_{key}"] = ("uL", 1)
+        return keys
+
+    def describe(self, source: str) -> dict[str, dict[str, Any]]:
+        """Return the data keys of `read`."""
+        number: dict[str, Any] = {"source": source, "dtype_numpy": "<f8"}
+        scalars = self._scalars() | {"lab_time": ("s", 1), "late_samples": ("", 0)}
+        keys = {
+            key: number | {"dtype": "number", "shape": [], "units": unit, "precision": decimals}
+            for key, (unit, decimals) in scalars.items()
+        }
+        for variable, (low, high, _) in limits(self._config).items():
+            keys[variable] |= {"lower_ctrl_limit": low, "upper_ctrl_limit": high}
+        shape = [self._config.chromatogram.samples]
+        keys["trace"] = number | {"dtype": "array", "shape": shape, "units": "V", "precision": 5}
+        return keys

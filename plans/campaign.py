@@ -1,0 +1,232 @@
+"""The adaptive plan: one campaign, one run, one event an experiment."""
+
+import math
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from time import time
+from typing import Any
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+import numpy as np
+from bluesky.utils import FailedStatus, MsgGenerator
+
+from reactune.analysis.campaign.agent import Agent, Suggestion
+from reactune.analysis.campaign.decision import decision, describe
+from reactune.analysis.problem.model import Problem
+from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
+
+from .compatibility import method_of, misfits, whole
+from .stubs import sample
+
+
+class CampaignError(RuntimeError):
+    """A fault, or no reagent left: the campaign is over until somebody has seen to the rig."""
+
+
+def optimise(
+    problem: Problem | Mapping[str, Any] | str | Path,
+    rig: FlowRig,
+    *,
+    seed: int = 0,
+    first: Sequence[Mapping[str, float]] = (),
+    agent: Agent | None = None,
+    md: Mapping[str, Any] | None = None,
+) -> MsgGenerator[str]:
+    """Tune the products of the reaction: ask, measure, conclude, until a reason to stop.
+
+    Parameters
+    ----------
+    problem : Problem, path, built-in name or mapping
+        What to minimise and the windows to keep.
+    rig : FlowRig
+        The reactor; staged for the campaign, and left in its safe state.
+    seed : int
+        Seed of the optimiser.
+    first : sequence of mapping, optional
+        Conditions to measure first, in place of a space-filling first batch.
+    agent : Agent, optional
+        An agent to go on with (a resumed campaign); `seed` and `first` are its own then.
+    md : mapping, optional
+        Further metadata for the start document.
+
+    Yields
+    ------
+    Msg
+        Events in ``primary`` (facts) and ``decision`` (what the agent made of them).
+
+    Returns
+    -------
+    str
+        Why it stopped.
+
+    Raises
+    ------
+    ValueError
+        If the rig cannot do what the problem asks; before the run is opened.
+    CampaignError
+        If the rig has a fault; the experiment it happened in is stored as failed. If syringes and
+        flasks cannot finish the next experiment; that has not been tried and is not stored.
+    """
+    if rig.fault is not None:
+        raise CampaignError(
+            f"nothing moves after a fault until rig.acknowledge() takes it back: {rig.fault}"
+        )
+    if agent is None:
+        problem = Problem.load(problem)
+        agent = Agent(problem, method_of(rig.config), seed=seed, first=first)
+    if wrong := misfits(agent.problem, rig.config):
+        raise ValueError("\n".join(wrong))
+    metadata = {
+        "plan_name": "optimise",
+        "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
+        "problem": agent.problem.to_dict(),
+        "method": agent.method.to_dict(),
+        "rig": rig.description(),
+        "simulated": rig.simulated,
+        "lab_time": rig.clock.now(),
+        "seed": agent.seed,
+        "first": [dict(conditions) for conditions in agent.first],
+        "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
+        **(md or {}),
+    }
+
+    def campaign() -> MsgGenerator[str]:
+        yield from bps.open_run(metadata)
+        # the rig is safe before the run ends: who stores the stop document may take long over it
+        experiments = bpp.stage_wrapper(_experiments(agent, rig), [rig])  # type: ignore[no-untyped-call]  # bluesky's own
+        reason: str = yield from experiments
+        yield from bps.close_run(exit_status="success", reason=reason)
+        return reason
+
+    reason: str = yield from bpp.subs_wrapper(campaign(), agent)  # type: ignore[no-untyped-call]  # too
+    return reason
+
+
+def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
+    """Go from one experiment to the next until the agent has a reason to stop."""
+    record, conclusions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
+    if agent.conclusions:  # a resumed process may have died before it had stored the last one
+        yield from _event("decision", conclusions)
+    suggestion = agent.ask()
+    while suggestion is not None:
+        yield from bps.checkpoint()
+        following = agent.ask()
+        failure = yield from _experiment(agent.problem, rig, suggestion, following)
+        record.note(suggestion, failure)
+        yield from _event("primary", record)  # the agent hears of it here
+        yield from _event("decision", conclusions)
+        if rig.fault is not None:
+            raise CampaignError(rig.fault)
+        stop, reason = agent.should_stop()
+        if stop:
+            return str(reason)
+        suggestion = following or agent.ask()
+    return "nothing left to ask"
+
+
+def _experiment(
+    problem: Problem, rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
+) -> MsgGenerator[str]:
+    """Measure a suggestion; return why it failed, or nothing."""
+    try:
+        now = whole(suggestion.conditions, problem, rig.config)
+        ahead = whole(following.conditions, problem, rig.config) if following else None
+        yield from sample(rig, now, ahead)
+    except FailedStatus as error:
+        (status,) = error.args
+        cause = status.exception()
+    except (RigFaultError, LedgerError) as error:
+        cause = error
+    else:
+        return ""
+    if isinstance(cause, LedgerError):  # says nothing about these conditions: not a failure of them
+        raise CampaignError(str(cause)) from cause
+    return rig.fault or str(cause)
+
+
+def _event(stream: str, record: "ExperimentRecord | DecisionRecord") -> MsgGenerator[None]:
+    """Emit an event; a pause never repeats what came before it, measured or told already."""
+    yield from bps.checkpoint()
+    yield from bps.create(stream)
+    yield from bps.read(record)
+    yield from bps.save()
+
+
+class ExperimentRecord:
+    """The facts of one experiment, as the rig and the plan know them: ``primary``.
+
+    Parameters
+    ----------
+    problem : Problem
+    rig : FlowRig
+    """
+
+    name = "experiment"
+    parent = None
+
+    def __init__(self, problem: Problem, rig: FlowRig) -> None:
+        self._problem, self._rig = problem, rig
+        self._own: dict[str, float | str] = {}
+
+    def note(self, suggestion: Suggestion, failure: str) -> None:
+        """Note what was asked, and why it failed if it did."""
+        self._own = {
+            "number": float(suggestion.number),
+            **{f"asked_{name}": value for name, value in suggestion.conditions.items()},
+            "valid": float(not failure),
+            "reason": failure,
+        }
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data; of a failed experiment the measured numbers are NaN."""
+        now = time()
+        measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
+        return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data, with units."""
+        common = {"source": "reactune.plans.campaign", "shape": []}
+        asked = {
+            f"asked_{name}": {**common, "dtype": "number", "units": variable.unit}
+            for name, variable in self._problem.variables.items()
+        }
+        return {
+            "number": {**common, "dtype": "number", "units": "1"},
+            **asked,
+            "valid": {**common, "dtype": "number", "units": "1"},
+            "reason": {**common, "dtype": "string"},
+            **self._rig.describe(),
+        }
+
+
+class DecisionRecord:
+    """What the agent concluded from the latest experiment: ``decision``.
+
+    Parameters
+    ----------
+    agent : Agent
+    """
+
+    name = "decision"
+    parent = None
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data."""
+        return {k: {"value": v, "timestamp": time()} for k, v in decision(self._agent).items()}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data."""
+        return describe(self._agent.problem)
+
+
+def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:
+    """Make a reading in which nothing was measured: NaN in every number, whatever its shape."""
+    return {
+        key: {"value": np.full(k["shape"], math.nan) if k["shape"] else math.nan, "timestamp": now}
+        for key, k in keys.items()
+    }

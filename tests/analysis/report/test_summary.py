@@ -1,0 +1,233 @@
+import json
+import math
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reactune.analysis.report.summary import aligned, summarise, uncertain
+from reactune.analysis.report.table import Campaign
+from tests.analysis.report.fake_run import FakeRun, cases, crashed, fake_run
+
+CASES = cases()
+
+
+@pytest.fixture(params=CASES, ids=str)
+def run(request: pytest.FixtureRequest) -> FakeRun:
+    return CASES[request.param]
+
+
+class TestWhatItSays:
+    def test_best_feasible_has_the_lowest_goal_inside_the_window(self) -> None:
+        run = CASES["full"]
+        primary, decision = run.table("primary"), run.table("decision")
+        inside = decision[(decision.X1 + decision.X2).between(0.9, 1.0)]
+        row = inside.loc[inside.X3.idxmin()]
+        found = summarise(run).best_feasible
+        assert found.number == row.number
+        assert found.feasible
+        assert found.violated == ""
+        assert found.goal == found.fractions["X3"] == row.X3
+        assert found.fraction_sds["X1"] == row.X1_sd
+        assert found.properties == {"X1 + X2 in [0.9, 1]": row.F_1}
+        asked = primary.set_index("number").loc[row.number]
+        assert found.conditions == {
+            "temperature": asked.asked_temperature,
+            "flow_c60": asked.asked_flow_c60,
+            "flow_sultine": asked.asked_flow_sultine,
+        }
+
+    def test_both_bests_are_those_of_the_last_decision(self) -> None:
+        run = CASES["full"]
+        last = run.table("decision").iloc[-1]
+        summary = summarise(run)
+        assert (summary.best.number, summary.best_feasible.number) == (
+            last.best,
+            last.best_feasible,
+        )
+
+    def test_merits_are_on_one_scale_where_the_stored_ones_are_not(self) -> None:
+        run = CASES["full"]
+        table, stored = Campaign.of(run).table, run.table("decision").set_index("number")
+        summary = summarise(run)
+        assert summary.best_feasible.merit == 0.0  # f0 is its goal, and its penalty is 0
+        assert summary.best.merit == table.f_soft.min() < 0
+        assert stored.f_soft[stored.feasibility == "feasible"].min() == 0.0
+        changed = np.abs(table.f_soft - stored.f_soft.set_axis(table.index)) > 1e-6
+        assert changed.sum() > 10
+        pd.testing.assert_series_equal(  # penalties know no f0
+            table.p, stored.p.set_axis(table.index), check_names=False
+        )
+
+    def test_counts_volumes_and_hours(self) -> None:
+        run = CASES["full"]
+        primary = run.table("primary")
+        summary = summarise(run)
+        assert (summary.n, summary.n_failed, summary.budget) == (100, 2, 100)
+        assert summary.n_feasible == (run.table("decision").feasibility == "feasible").sum()
+        assert summary.failed == {17: "pump sultine stalled", 54: "pump sultine stalled"}
+        assert summary.used == pytest.approx(
+            {"c60": primary.used_c60.sum() / 1000, "sultine": primary.used_sultine.sum() / 1000}
+        )
+        assert summary.used_total == pytest.approx(sum(summary.used.values()))
+        span = primary.lab_time.iloc[-1] - run.start["lab_time"]
+        assert summary.lab_hours == pytest.approx((span + 780) / 3600)
+
+    def test_maximised_goal_keeps_its_sign(self) -> None:
+        run = CASES["no windows"]
+        decision = run.table("decision")
+        summary = summarise(run)
+        assert summary.best == summary.best_feasible
+        assert summary.best.goal == pytest.approx((decision.X1 - 2 * decision.X3).max())
+        assert summary.goal == summary.title == "maximise X1 - 2 * X3"
+
+    def test_nothing_feasible(self) -> None:
+        summary = summarise(CASES["none feasible"])
+        assert summary.best_feasible is None
+        assert not summary.best.feasible
+        assert "X1 + X2 = " in summary.best.violated
+        assert ("None fits", "no experiment is likely inside every window") in summary.cautions()
+
+    def test_all_failed(self) -> None:
+        summary = summarise(CASES["all failed"])
+        assert summary.best is summary.best_feasible is None
+        assert (summary.n, summary.n_failed) == (3, 3)
+
+    def test_crashed_run_counts_what_was_not_evaluated(self) -> None:
+        summary = summarise(CASES["crashed"])
+        assert (summary.n, summary.n_unjudged, summary.n_failed) == (30, 2, 0)
+        assert "to go on: reactune optimise --resume 5f0c2a7e" in summary.stop_reason
+        whole = summarise(crashed(fake_run(28), 28))
+        assert (summary.best, summary.best_feasible) == (whole.best, whole.best_feasible)
+
+    def test_aborted_run_says_who_stopped_it(self) -> None:
+        stop = {"exit_status": "abort", "reason": "stopped by the user (Ctrl-C)", "time": 0.0}
+        summary = summarise(replace(CASES["full"], stop=stop))
+        assert summary.stop_reason == "abort: stopped by the user (Ctrl-C)"
+
+    def test_experiment_recorded_twice_counts_once_and_the_first_counts(self) -> None:
+        run = fake_run(10)
+        tables = dict(run.tables)
+        again = tables["primary"].iloc[[4]].assign(asked_temperature=1.0)
+        tables["primary"] = pd.concat([tables["primary"].iloc[:5], again, tables["primary"][5:]])
+        table = Campaign.of(replace(run, tables=tables)).table
+        assert table.index.tolist() == list(range(1, 11))
+        assert table.asked_temperature[5] == run.tables["primary"].asked_temperature[4]
+
+    def test_other_plans_are_refused(self) -> None:
+        run = FakeRun("0123456789", {"plan_name": "sweep", "simulated": True}, None)
+        with pytest.raises(ValueError, match="run 01234567 is not a campaign: its plan is 'sweep'"):
+            summarise(run)
+
+    @pytest.mark.parametrize(("sd", "close"), [(0.001, False), (0.01, True)])
+    def test_close_call_is_named(self, sd: float, close: bool) -> None:
+        run = fake_run(20, constraints=["X1 + X2 >= 0.5 +/- 0.3"])
+        decision = run.tables["decision"]
+        number = int(decision.best_feasible.iloc[-1])
+        decision.loc[decision.number == number, ["F_1", "F_1_sd"]] = (0.51, sd)
+        summary = summarise(run)
+        assert summary.best_feasible.number == number
+        assert bool(summary.best_feasible.close) is close
+        assert ("is within 2 sd of its edge 0.5" in summary.to_text()) is close
+
+
+class TestJson:
+    def test_is_plain_and_holds_the_keys(self, run: FakeRun) -> None:
+        data = json.loads(json.dumps(summarise(run).to_json(), allow_nan=False))
+        assert {"uid", "n", "stop_reason", "best", "best_feasible"} <= data.keys()
+        for key in ("best", "best_feasible"):
+            if data[key] is not None:
+                assert {"conditions", "fractions", "merit", "feasible"} <= data[key].keys()
+                assert data[key]["conditions"].keys() == run.start["problem"]["variables"].keys()
+
+    def test_missing_is_null(self) -> None:
+        assert summarise(CASES["none feasible"]).to_json()["best_feasible"] is None
+        assert summarise(CASES["nothing done"]).to_json()["lab_hours"] is None
+
+
+class TestText:
+    @pytest.mark.parametrize("width", [60, 80, 120])
+    def test_fits_and_is_ascii(self, run: FakeRun, width: int) -> None:
+        lines = summarise(run).to_text(width).splitlines()
+        assert max(map(len, lines)) <= width
+        assert all(line == line.rstrip() for line in lines)
+        assert "\n".join(lines).isascii()
+        assert lines[0].endswith("SIMULATED")
+
+    def test_long_window_text_is_wrapped_not_cut(self) -> None:
+        window = "(X1 + 2 * X2 + 3 * X3) / (X0 + X1 + X2 + X3) in [0.5, 1.5] +/- 0.3"
+        text = summarise(fake_run(10, constraints=[window])).to_text()
+        assert max(map(len, text.splitlines())) <= 80
+        for word in window.split(" +/-")[0].split():
+            assert word in text
+
+    def test_both_bests_stand_side_by_side_with_the_violated_window(self) -> None:
+        summary = summarise(CASES["full"])
+        assert summary.best != summary.best_feasible
+        text = summary.to_text()
+        words = f"experiment {summary.best_feasible.number} experiment {summary.best.number}"
+        assert words in " ".join(text.split())
+        assert "X1 + X2 = " in summary.best.violated
+        assert summary.best.violated in text
+        assert text.split("as measured")[1].split()[:2] == ["feasible", "semi-feasible"]
+        assert text.split("inside every window")[1].split()[:4] == [
+            "90%",
+            "likely",
+            "40%",
+            "likely",
+        ]
+        assert (summary.best_feasible.feasible, summary.best.feasible) == (True, False)
+        assert "budget: 100 of 100 experiments done" in text
+
+    def test_a_best_feasible_that_was_measured_outside_is_to_be_repeated(self) -> None:
+        summary = summarise(CASES["full"])
+        outside = "X1 + X2 = 0.85 is below 0.9"
+        best = replace(summary.best_feasible, close=(), violated=outside)
+        said = dict(replace(summary, best_feasible=best).cautions())
+        assert said["Close"] == (
+            f"{outside}, as measured; repeat experiment {best.number} to be sure"
+        )
+
+    def test_real_hardware_is_said(self) -> None:
+        run = fake_run(2)
+        run.start["simulated"] = False
+        assert "REAL HARDWARE" in summarise(run).to_text()
+        assert "SIMULATED" not in summarise(run).to_text()
+
+
+class TestNumbers:
+    @pytest.mark.parametrize(
+        ("value", "sd", "text"),
+        [
+            (0.77812, 0.00412, "0.7781 +/- 0.0041"),
+            (-0.0016, 0.001, "-0.0016 +/- 0.0010"),
+            (28.9, 2.03, "28.9 +/- 2.0"),
+            (1234.5, 120.0, "1234 +/- 120"),
+            (0.5, math.nan, "0.5"),
+            (0.123456, 0.0, "0.1235"),
+            (math.nan, 0.1, "-"),
+        ],
+    )
+    def test_uncertain(self, value: float, sd: float, text: str) -> None:
+        assert uncertain(value, sd) == text
+
+    @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e2))
+    @settings(derandomize=True)
+    def test_rounding_hides_less_than_a_tenth_of_the_sd(self, value: float, sd: float) -> None:
+        shown = float(uncertain(value, sd).split()[0])
+        assert abs(shown - value) <= max(0.05001 * sd, 0.5 * (sd >= 10))
+
+    def test_aligned(self) -> None:
+        assert aligned([51.1814, 9.32, math.nan], 4) == ["51.18", "9.32", "-"]
+        assert aligned([0.0, math.nan], 3) == ["0", "-"]
+        assert aligned([123456.0], 3) == ["123456"]
+
+
+def test_summary_does_not_load_matplotlib() -> None:
+    code = "import sys, reactune.analysis.report.summary; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

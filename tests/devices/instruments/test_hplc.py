@@ -1,0 +1,231 @@
+import math
+import threading
+
+import numpy as np
+import pytest
+
+from reactune.devices.clock.clock import RealClock
+from reactune.devices.clock.status import LabStatus
+from reactune.devices.instruments.detector import Detector, DetectorError
+from reactune.devices.instruments.valve import InjectionValve, ValveError
+from reactune.devices.protocols.scpi import decode_volts
+from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
+from reactune.devices.protocols.vici import ViciValve, decode_position
+from reactune.devices.rigfile import ValveSpec
+
+# -- codecs
+
+
+@pytest.mark.parametrize(
+    ("raw", "position"),
+    [
+        (b"CPA\r", "A"),
+        (b"CPB\r", "B"),
+        (b"A\r", "A"),
+        (b'Position is = "B"\r', "B"),
+        (b'Position is  = "A"\r\n', "A"),
+    ],
+)
+def test_position(raw, position):
+    assert decode_position(raw) == position
+
+
+@pytest.mark.parametrize("raw", [b"", b"\r", b"CPC\r", b"CPAB\r", b'"CP" = Bad command\r', b"CPA"])
+def test_position_refuses(raw):
+    with pytest.raises(GarbledError):
+        decode_position(raw)
+
+
+def test_volts():
+    assert decode_volts(b"+1.04967906E+01\n") == 10.4967906
+    assert decode_volts(b"-2.5E-04\r\n") == -2.5e-4
+    assert decode_volts(b"+9.90000000E+37\n") == math.inf
+
+
+@pytest.mark.parametrize(
+    "raw", [b"", b"\n", b"+1.0", b"+1.0E\n", b"nan\n", b"inf\n", b"+1.0\xb4\n", b"1\n2\n"]
+)
+def test_volts_refuses(raw):
+    with pytest.raises(GarbledError):
+        decode_volts(raw)
+
+
+# -- valve
+
+
+@pytest.fixture
+def rig(open_rig):
+    return open_rig()
+
+
+def test_valve_goes_and_confirms(open_rig, line):
+    rig = open_rig(line)
+    rig.clock.wait(rig.valve.set("inject"), timeout=10)
+    assert rig.emulation.world.position == "inject"
+    assert rig.valve.place.get() == "inject"
+    rig.clock.wait(rig.valve.set("inject"), timeout=10)  # absolute: twice is once
+    assert rig.emulation.world.injections == 1
+    rig.clock.wait(rig.valve.set("load"), timeout=10)
+    assert rig.emulation.world.position == "load"
+
+
+def test_valve_refuses_other_positions(rig):
+    before = rig.valve.driver.transport.exchanges
+    with pytest.raises(ValueError, match="neither 'load' nor 'inject'"):
+        rig.valve.set("toggle")
+    assert rig.valve.driver.transport.exchanges == before
+
+
+def test_silent_valve(open_rig):
+    rig = open_rig(changes={"transports.valve": {"timeout": 0.03}})
+    rig.emulation.world.links["valve"].silent = math.inf
+    with pytest.raises(NoReplyError):
+        rig.clock.wait(rig.valve.set("inject"), timeout=10)
+    with pytest.raises(NoReplyError):
+        rig.valve.make_safe()
+    rig.emulation.world.links["valve"].silent = 0
+
+
+class StuckLine:
+    """A transport to a valve that turns after some looks, or never."""
+
+    url = "stuck"
+
+    def __init__(self, looks):
+        self.looks, self.sent = looks, []
+
+    def send(self, request):
+        self.sent.append(request)
+
+    def exchange(self, request, framing, parse, *, repeat):
+        self.looks -= 1
+        return parse(b"CPB\r" if self.looks < 0 else b"CPA\r")
+
+
+def valve_on(line, clock, timeout=0.3):
+    spec = ValveSpec(transport="v", timeout=timeout)
+    return InjectionValve(name="valve", driver=ViciValve(line), clock=clock, spec=spec)
+
+
+def test_slow_and_stuck_valves():
+    clock = RealClock()
+    slow = StuckLine(looks=2)
+    clock.wait(valve_on(slow, clock).set("inject"), timeout=5)
+    assert slow.sent == [b"GOB\r"]
+    stuck = valve_on(StuckLine(looks=10**6), clock)
+    with pytest.raises(ValveError, match=r"has not reached inject in 0\.3 s"):
+        clock.wait(stuck.set("inject"), timeout=5)
+    with pytest.raises(ValveError, match="has not reached load"):
+        valve_on(StuckLine(looks=0), clock).make_safe()
+    clock.close()
+
+
+# -- detector
+
+
+def test_one_sample_a_second_for_the_whole_method(open_rig, line):
+    rig = open_rig(line, {"emulation.noise": False})
+    begin = rig.clock.now()
+    rig.clock.wait(rig.detector.trigger(), timeout=20)
+    assert rig.clock.now() - begin == 779.0
+    trace = rig.detector.trace.get()
+    assert trace.shape == (780,)
+    assert trace.dtype == float
+    np.testing.assert_allclose(trace, 10.48, atol=1e-3)
+    assert rig.detector.late_samples.get() == 0.0
+
+
+def test_described(rig):
+    keys = rig.detector.describe()
+    assert keys["detector_trace"]["units"] == "V"
+    assert keys["detector_trace"]["shape"] == [780]
+    assert keys["detector_trace"]["dtype"] == "array"
+    assert set(rig.detector.read()) == set(keys)
+    assert "34401A" in rig.detector.read_configuration()["detector_firmware"]["value"]
+    assert rig.valve.describe()["valve_place"]["dtype"] == "string"
+
+
+SHORT = {"chromatogram.duration": 30, "transports.detector": {"timeout": 0.02, "stopbits": 2}}
+
+
+def test_missing_samples_are_nan_and_counted(open_rig):
+    rig = open_rig(changes=SHORT)
+    status = rig.detector.trigger()
+    rig.clock.wait(rig.clock.timer(4.5), timeout=10)
+    rig.emulation.world.links["detector"].silent = 3  # all tries of one sample
+    rig.clock.wait(status, timeout=10)
+    trace = rig.detector.trace.get()
+    assert np.flatnonzero(np.isnan(trace)).tolist() == [5]
+    assert rig.detector.late_samples.get() == 1.0
+
+
+def test_single_garbled_reply_is_asked_for_again(open_rig):
+    rig = open_rig(changes=SHORT)
+    rig.emulation.world.links["detector"].garble = 1
+    rig.clock.wait(rig.detector.trigger(), timeout=10)
+    assert not np.isnan(rig.detector.trace.get()).any()
+
+
+def test_dead_detector(open_rig):
+    rig = open_rig(changes=SHORT)
+    rig.emulation.world.links["detector"].silent = math.inf
+    with pytest.raises(DetectorError, match="left 10 samples unanswered"):
+        rig.clock.wait(rig.detector.trigger(), timeout=20)
+    assert not rig.detector.recording
+    assert np.isnan(rig.detector.trace.get()).all()
+    rig.emulation.world.links["detector"].silent = 0
+
+
+def test_overload_is_no_value(open_rig):
+    rig = open_rig(changes={**SHORT, "chromatogram.lamp": 13.0})
+    rig.clock.wait(rig.detector.trigger(), timeout=10)
+    assert np.isnan(rig.detector.trace.get()).all()
+    assert rig.detector.late_samples.get() == 30.0
+
+
+def test_one_recording_at_a_time(rig):
+    first = rig.detector.trigger()
+    with pytest.raises(InstrumentError, match="recording already"):
+        rig.detector.trigger()
+    rig.detector.stop()
+    assert not first.done
+    rig.clock.wait(rig.detector.trigger(), timeout=20)
+
+
+def test_refused_configuration(open_rig):
+    with pytest.raises(InstrumentError, match="refused its configuration: -222"):
+        open_rig(changes={"detector.range": 1e6})
+
+
+class SlowMeter:
+    """Takes long over its third sample."""
+
+    name, url = "slow", "slow"
+    count = 0
+
+    @property
+    def transport(self):
+        return self
+
+    def read(self):
+        self.count += 1
+        if self.count == 3:
+            threading.Event().wait(0.26)
+        return float(self.count)
+
+
+def test_late_samples_are_nan_in_their_own_places(walker):
+    clock = RealClock()
+    method = walker({"chromatogram.duration": 1.0, "chromatogram.rate": 10}).chromatogram
+    detector = Detector(name="d", driver=SlowMeter(), clock=clock, method=method)
+    begin = clock.now()
+    status = detector.trigger()
+    assert isinstance(status, LabStatus)
+    clock.wait(status, timeout=5)
+    assert 0.9 <= clock.now() - begin < 2.5
+    trace = detector.trace.get()
+    assert trace[:3].tolist() == [1.0, 2.0, 3.0]
+    assert np.isnan(trace[3:5]).any()  # due while the meter was busy
+    assert trace[9] > 3.0  # and in step again at the end
+    assert detector.late_samples.get() == np.isnan(trace).sum()
+    clock.close()

@@ -1,0 +1,385 @@
+import contextlib
+import math
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ophyd.utils import LimitError, ReadOnlyError
+
+from reactune.devices.instruments.pump import LedgerError
+from reactune.devices.protocols.harvard11 import (
+    Harvard11,
+    PumpError,
+    Reply,
+    achievable,
+    decode,
+    encode,
+    parse_status,
+    quantity,
+)
+from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
+
+# -- codec
+
+
+@pytest.mark.parametrize(
+    ("command", "address", "colon", "raw"),
+    [
+        ("irate 3.2 u/m", 0, True, b"irate 3.2 u/m\r"),
+        ("irate 3.2 u/m", 12, True, b"12:irate 3.2 u/m\r"),
+        ("irun", 3, False, b"3irun\r"),
+    ],
+)
+def test_encode(command, address, colon, raw):
+    assert encode(command, address, colon) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "address", "reply"),
+    [
+        (b"\n00:\x11", 0, Reply((), "idle")),
+        (b"\n:", 0, Reply((), "idle")),
+        (b"\n01>\x11", 1, Reply((), "infusing")),
+        (b"\n01<\x11", 1, Reply((), "withdrawing")),
+        (b"\n00*\x11", 0, Reply((), "stalled")),
+        (b"\n00T*\x11", 0, Reply((), "target")),
+        (b"\n00:12.5 ul\r\n00:\x11", 0, Reply(("12.5 ul",), "idle")),
+        (b"\n100.25 ul\r\n:\x11", 0, Reply(("100.25 ul",), "idle")),  # no address, but digits
+        (b"\n00:T*12.5 ul\r\n00T*\x11", 0, Reply(("12.5 ul",), "target")),
+        (
+            b"\n02:Argument error: x\r\n02:Out of range\r\n02:\x11",
+            2,
+            Reply(("Argument error: x", "Out of range"), "idle"),
+        ),
+    ],
+)
+def test_decode(raw, address, reply):
+    assert decode(raw, address) == reply
+
+
+@pytest.mark.parametrize(
+    ("raw", "address"),
+    [
+        (b"", 0),
+        (b"\x11", 0),
+        (b"\n00", 0),
+        (b"12.5 ul\r\n00:\x11", 0),
+        (b"\n00:12.5 ul\n00:\x11", 0),
+        (b"\n00:12\xff5 ul\r\n00:\x11", 0),
+        (b"\n01:\x11", 0),  # another pump
+        (b"\n:\x11", 1),  # nobody in particular, in a chain
+        (b"\n00:5 ul\r\n01:\x11", 1),
+        (b"\n00:1 ul\r\n00:\x11\n00:\x11", 0),  # two replies
+    ],
+)
+def test_decode_refuses(raw, address):
+    with pytest.raises(GarbledError):
+        decode(raw, address)
+
+
+body = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":*"))
+
+
+@settings(derandomize=True, max_examples=200)
+@given(st.lists(body.filter(bool), max_size=3), st.integers(0, 99), st.sampled_from(":><"))
+def test_decode_finds_every_line(lines, address, prompt):
+    raw = "".join(f"\n{address:02d}:{line}\r" for line in lines) + f"\n{address:02d}{prompt}\x11"
+    reply = decode(raw.encode(), address)
+    assert reply.lines == tuple(lines)
+    assert reply.state == {":": "idle", ">": "infusing", "<": "withdrawing"}[prompt]
+
+
+@settings(derandomize=True, max_examples=300)
+@given(st.binary(max_size=40), st.integers(0, 3))
+def test_decode_of_noise_is_refused_not_crashed(raw, address):
+    with contextlib.suppress(GarbledError):
+        decode(raw, address)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12.5 ul", 12.5),
+        ("0.1 ml", 100.0),
+        ("250 nl", 0.25),
+        ("1.5 ml/min", 1500.0),
+        ("60 ul/hr", 1.0),
+        ("0.25 m/m", 250.0),
+        ("2 ul/sec", 120.0),
+        ("5e2 nl/min", 0.5),
+    ],
+)
+def test_quantity(text, value):
+    assert quantity(text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "12.5", "ul", "12,5 ul", "12 kl", "-3 ul", "1 ul 2 ul"])
+def test_quantity_refuses(text):
+    with pytest.raises(GarbledError):
+        quantity(text)
+
+
+def test_status_line():
+    running = parse_status(Reply(("1666666667 30000 50000000000 I...I.",), "infusing"))
+    assert running.flow == pytest.approx(100.0, rel=1e-9)
+    assert running.volume == pytest.approx(50.0)
+    assert (running.state, running.limit) == ("infusing", False)
+    stalled = parse_status(Reply(("0 0 0 i.S.I",), "idle"))
+    assert (stalled.state, stalled.flow) == ("stalled", 0.0)
+    assert parse_status(Reply(("0 0 0 wW..I",), "idle")).limit
+    with pytest.raises(GarbledError):
+        parse_status(Reply(("0 0 i...I",), "idle"))
+
+
+@settings(derandomize=True)
+@given(st.floats(1e-4, 1e4))
+def test_achievable_is_what_the_line_carries(flow):
+    assert achievable(flow) == float(f"{flow:.4f}")
+
+
+# -- driver and device, against the emulated pumps
+
+
+@pytest.fixture
+def rig(open_rig):
+    return open_rig()
+
+
+@pytest.fixture
+def pump(rig):
+    return rig.pumps["sultine"]
+
+
+def requests(pump, monkeypatch):
+    """Record what goes out on the pump's line."""
+    sent, line = [], pump.driver.transport
+    write = line._write
+    monkeypatch.setattr(line, "_write", lambda request: (sent.append(request), write(request)))
+    return sent
+
+
+def test_pumps_share_a_line(open_rig, line):
+    rig = open_rig(line)
+    rig.clock.wait(rig.pumps["c60"].set(20.0), timeout=10)
+    rig.clock.wait(rig.pumps["sultine"].set(40.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(60.0), timeout=10)
+    assert rig.emulation.world.flow() == (20.0, 40.0)
+    for name, flow in (("c60", 20.0), ("sultine", 40.0)):
+        status = rig.pumps[name].poll()
+        assert (status.state, status.flow) == ("infusing", pytest.approx(flow, rel=1e-8))
+        assert status.volume == pytest.approx(flow, rel=1e-6)
+
+
+def test_stop_is_confirmed_and_harmless_twice(rig, pump):
+    rig.clock.wait(pump.set(50.0), timeout=10)
+    pump.stop(success=True)
+    pump.stop()
+    assert rig.emulation.world.flow() == (0.0, 0.0)
+    assert pump.state.get() == "idle"
+    assert pump.flow.get() == 0.0
+
+
+@settings(derandomize=True, max_examples=60)
+@given(flow=st.floats(allow_nan=True, allow_infinity=True))
+def test_flow_outside_limits_sends_no_byte(module_rig, flow):
+    pump = module_rig.pumps["c60"]
+    low, high = pump.limits
+    if not math.isfinite(flow) or not low <= achievable(flow) <= high:
+        before = pump.driver.transport.exchanges
+        with pytest.raises(LimitError, match=r"flow_c60 = .* 10 to 207 uL/min"):
+            pump.set(flow)
+        assert pump.driver.transport.exchanges == before
+
+
+@pytest.fixture(scope="module")
+def module_rig():
+    from reactune.devices.rig.flow_rig import FlowRig, load
+
+    with FlowRig.open(load("walker")) as rig:
+        yield rig
+
+
+def test_described_with_units_and_limits(pump):
+    keys = pump.describe()
+    assert keys["sultine_flow"]["units"] == "uL/min"
+    assert keys["sultine_flow"]["lower_ctrl_limit"] == 10.0
+    assert keys["sultine_flow"]["upper_ctrl_limit"] == 207.0
+    assert keys["sultine_remaining"]["units"] == "uL"
+    assert all(key["source"].startswith("serial:") for key in keys.values())
+    assert set(pump.read()) == set(keys)
+    config = pump.read_configuration()
+    assert config["sultine_diameter"]["value"] == 14.57
+    assert "ELITE" in config["sultine_firmware"]["value"]
+    assert pump.hints == {"fields": ["sultine_flow"]}
+    with pytest.raises(ReadOnlyError):
+        pump.flow.put(3.0)
+    with pytest.raises(ReadOnlyError):
+        pump.flow.set(3.0)
+
+
+def test_reading_costs_no_byte(pump):
+    before = pump.driver.transport.exchanges
+    pump.read()
+    assert pump.driver.transport.exchanges == before
+
+
+def test_program_on_the_wire(rig, pump, monkeypatch):
+    sent = requests(pump, monkeypatch)
+    rig.clock.wait(pump.set(12.34567), timeout=10)
+    text = b"".join(sent).decode()
+    assert "1:irate 12.3457 u/m\r" in text
+    assert text.index("stp") < text.index("tvolume") < text.index("irun")
+    assert "e-" not in text
+    assert pump.flow_setpoint.get() == 12.3457
+
+
+def test_pump_stops_by_itself_when_its_budget_is_used(rig, pump):
+    pump.rest()
+    pump.prepare(60.0, 120.0)
+    pump.run()
+    rig.clock.wait(rig.clock.timer(150.0), timeout=10)  # and nobody said stop
+    assert pump.poll().state == "target"
+    pump.rest()
+    assert pump.total_infused == pytest.approx(120.0, abs=0.01)
+    assert pump.content == pytest.approx(9880.0, abs=0.01)
+
+
+def test_ledger_counts_and_refill_restores(rig, pump):
+    rig.clock.wait(pump.set(200.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(600.0), timeout=10)
+    pump.rest()
+    assert pump.content == pytest.approx(8000.0, abs=0.1)
+    begin = rig.clock.now()
+    rig.clock.wait(pump.refill(), timeout=10)
+    assert rig.clock.now() - begin == pytest.approx(61.0, abs=1.5)  # 2000 uL at 2000 uL/min
+    assert pump.content == pytest.approx(10000.0, abs=0.1)
+    assert pump.flask == pytest.approx(248000.0, abs=0.1)
+    assert pump.total_infused == pytest.approx(2000.0, abs=0.1)
+    assert rig.emulation.world.pump(1)[2] == pytest.approx(10000.0, abs=0.1)
+
+
+def test_refill_that_is_stopped_is_still_booked(rig, pump):
+    rig.clock.wait(pump.set(200.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(1200.0), timeout=10)
+    refill = pump.refill()
+    rig.clock.wait(rig.clock.timer(60.0), timeout=10)
+    pump.stop()
+    with pytest.raises(PumpError, match="interrupted"):
+        rig.clock.wait(refill, timeout=10)
+    pump.rest()
+    assert pump.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
+    assert pump.content == pytest.approx(8000.0, abs=1.0)
+
+
+@pytest.mark.parametrize(
+    ("flask", "need", "match"),
+    [
+        (250000, 12000, "needs 12000 uL .* a full syringe delivers 9900 uL"),
+        (0, 9950, "a full syringe delivers 9900 uL"),
+        (0, 9901, "delivers 9900"),
+    ],
+)
+def test_ledger_refuses_more_than_a_stroke(open_rig, flask, need, match):
+    rig = open_rig("pty", {"streams.c60.flask_volume": flask})
+    with pytest.raises(LedgerError, match=match):
+        rig.pumps["c60"].check_volume(need)
+
+
+def test_ledger_refuses_what_is_gone(open_rig):
+    rig = open_rig("pty", {"streams.c60.flask_volume": 0})
+    pump = rig.pumps["c60"]
+    rig.clock.wait(pump.set(200.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(2400.0), timeout=10)
+    pump.rest()
+    pump.check_volume(1899.0)
+    with pytest.raises(LedgerError, match=r"c60 needs 1950 uL, but the syringe has 1900 uL and th"):
+        pump.check_volume(1950.0)
+
+
+def test_stall_is_a_pump_error(rig, pump):
+    rig.clock.wait(pump.set(50.0), timeout=10)
+    rig.emulation.world.stall(1)
+    with pytest.raises(PumpError, match="sultine has stalled: look for a blockage"):
+        pump.poll()
+    pump.halt()  # a stalled pump counts as stopped
+
+
+def test_pump_stopped_at_its_panel_is_noticed(rig, pump):
+    rig.clock.wait(pump.set(50.0), timeout=10)
+    rig.emulation.world.stop(1)
+    with pytest.raises(PumpError, match="does not run"):
+        pump.poll()
+
+
+def test_silent_pump(open_rig):
+    rig = open_rig("pty", {"transports.pumps": {"baudrate": 115200, "timeout": 0.05}})
+    rig.emulation.world.links["pumps"].silent = math.inf
+    with pytest.raises(NoReplyError, match="no reply"):
+        rig.clock.wait(rig.pumps["c60"].set(50.0), timeout=10)
+    rig.pumps["c60"].stop()  # never raises
+    rig.emulation.world.links["pumps"].silent = 0
+
+
+@pytest.mark.parametrize("fault", ["garble", "lost", "late", "split"])
+def test_single_line_faults_are_overcome(open_rig, line, fault):
+    rig = open_rig(line, {"transports.pumps": {"baudrate": 115200, "timeout": 0.2}})
+    setattr(rig.emulation.world.links["pumps"], fault, 1)
+    rig.clock.wait(rig.pumps["c60"].set(50.0), timeout=10)
+    assert rig.emulation.world.flow()[0] == 50.0
+
+
+def test_out_of_range_is_the_pumps_refusal(rig, pump):
+    with pytest.raises(InstrumentError, match="refused 'irate 999999"):
+        pump.driver.set_flow(999999.0)
+
+
+def test_limits_beyond_the_pump_are_refused_at_opening(open_rig):
+    with pytest.raises(InstrumentError, match="change syringe or limits"):
+        open_rig("pty", {"streams.c60.limits": [10, 90000]})
+
+
+# -- firmware that does things otherwise
+
+
+class OldFirmware:
+    """A transport to a pump without `poll` that wants its address without a colon."""
+
+    url = "old"
+
+    def __init__(self):
+        self.seen = []
+
+    def exchange(self, request, framing, parse, *, repeat):
+        self.seen.append((request, framing.or_silence))
+        if b":" in request:
+            raise NoReplyError("no reply")
+        command = request.removeprefix(b"3").rstrip(b"\r")
+        if command.startswith(b"poll"):
+            return parse(b"\n03:Command error\r\n03:")
+        return parse(b"\n03:11 ELITE 1.0\r\n03:" if command == b"ver" else b"\n03:")
+
+
+def test_fallbacks_of_old_firmware():
+    line = OldFirmware()
+    driver = Harvard11(line, 3)
+    assert driver.connect() == "11 ELITE 1.0"
+    driver.stop()
+    assert line.seen[-1] == (b"3stp\r", True)  # silence ends its replies
+
+
+def test_set_flow_is_read_back():
+    class Deaf(OldFirmware):
+        def exchange(self, request, framing, parse, *, repeat):
+            return parse(b"\n5 ul/min\r\n:" if request == b"irate\r" else b"\n:")
+
+    with pytest.raises(InstrumentError, match="set to 10 uL/min but reports 5 uL/min"):
+        Harvard11(Deaf(), 0).set_flow(10.0)
+
+
+def test_stop_does_not_wait_for_the_lab_clock(rig, pump):
+    rig.clock.wait(pump.set(50.0), timeout=10)
+    done = threading.Event()
+    threading.Thread(target=lambda: (pump.stop(), done.set())).start()
+    assert done.wait(2)
+    assert rig.emulation.world.flow() == (0.0, 0.0)

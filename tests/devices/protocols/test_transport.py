@@ -1,0 +1,251 @@
+import os
+import socket
+import threading
+import tty
+
+import pytest
+import serial
+
+from reactune.devices.clock.clock import EmulationToken
+from reactune.devices.protocols.transport import (
+    GarbledError,
+    InstrumentError,
+    NoReplyError,
+    PortLostError,
+    Transport,
+    ends_with,
+)
+
+LF = ends_with(b"\n")
+
+
+class Peer:
+    """The far end of a port: answers each request with the next pieces of its script."""
+
+    def __init__(self, line):
+        self.requests, self.script = [], []
+        self._line = line
+        if line == "pty":
+            self._master, self._slave = os.openpty()
+            tty.setraw(self._slave)
+            self.url = os.ttyname(self._slave)
+        else:
+            self._listener = socket.create_server(("127.0.0.1", 0))
+            self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+
+    def _serve(self):
+        if self._line == "pty":
+            self._talk(lambda: os.read(self._master, 100), lambda b: os.write(self._master, b))
+            return
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            with client:
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._client = client
+                self._talk(lambda: client.recv(100), client.sendall)  # noqa: B023
+
+    def _talk(self, read, write):
+        while True:
+            try:
+                request = read()
+            except OSError:
+                return
+            if not request or request == b"\0":
+                return
+            self.requests.append(request)
+            for piece in self.script.pop(0) if self.script else [b"ok\n"]:
+                if isinstance(piece, float):
+                    threading.Event().wait(piece)
+                else:
+                    write(piece)
+
+    def unplug(self):
+        if self._line == "pty":
+            os.write(self._slave, b"\0")
+            self._thread.join()
+            os.close(self._master)
+            os.close(self._slave)
+        else:
+            self._client.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def peer(line):
+    return Peer(line)
+
+
+@pytest.fixture
+def port(peer):
+    port = Transport(peer.url, timeout=0.08)
+    yield port
+    port.close()
+
+
+def ask(port, text=b"?\n", repeat=True, framing=LF):
+    def parse(reply):
+        if b"!" in reply:
+            raise GarbledError(f"{reply!r} has a mark")
+        return reply
+
+    return port.exchange(text, framing, parse, repeat=repeat)
+
+
+def test_reply_in_pieces(peer, port):
+    peer.script = [[b"+1.0", 0.03, b"5E+0", 0.03, b"1\n"]]
+    assert ask(port) == b"+1.05E+01\n"
+    assert (port.exchanges, port.retried) == (1, 0)
+
+
+def test_reads_are_repeated_after_silence(peer, port):
+    peer.script = [[], [], [b"third\n"]]
+    assert ask(port) == b"third\n"
+    assert peer.requests == [b"?\n"] * 3
+    assert port.retried == 2
+
+
+def test_reads_are_given_up(peer, port):
+    peer.script = [[]] * 9
+    with pytest.raises(NoReplyError, match=r"no reply within 0\.08 s \(sent b'\?"):
+        ask(port)
+    assert len(peer.requests) == 3
+
+
+def test_other_writes_go_out_once(peer, port):
+    peer.script = [[]]
+    with pytest.raises(NoReplyError):
+        ask(port, b"toggle\n", repeat=False)
+    assert peer.requests == [b"toggle\n"]
+
+
+def test_garbled_reply_is_asked_for_again(peer, port):
+    peer.script = [[b"n!se\n"], [b"good\n"]]
+    assert ask(port) == b"good\n"
+
+
+def test_garbled_to_the_end(peer, port):
+    peer.script = [[b"n!se\n"]] * 3
+    with pytest.raises(GarbledError, match="has a mark"):
+        ask(port)
+
+
+def test_reply_that_breaks_off(peer, port):
+    peer.script = [[b"+1.0"]] * 3
+    with pytest.raises(GarbledError, match="broke off"):
+        ask(port)
+
+
+def test_late_reply_is_never_taken_for_the_next(peer, port):
+    peer.script = [[0.12, b"late\n"], [b"mine\n"]]
+    with pytest.raises(NoReplyError):
+        ask(port, repeat=False)
+    assert ask(port) == b"mine\n"
+
+
+def test_unsolicited_bytes_are_dropped_and_said(peer, port, caplog):
+    peer.script = [[b"one\n"], [b"two\n", 0.02, b"alarm\n"], [b"three\n"]]
+    assert ask(port) == b"one\n"
+    assert ask(port) == b"two\n"
+    threading.Event().wait(0.06)
+    assert ask(port) == b"three\n"
+    assert "alarm" in caplog.text
+
+
+def test_refusals_are_not_repeated(peer, port):
+    def parse(reply):
+        raise InstrumentError("no")
+
+    with pytest.raises(InstrumentError):
+        port.exchange(b"?\n", LF, parse, repeat=True)
+    assert len(peer.requests) == 1
+
+
+def test_silence_ends_a_reply_without_terminator(peer, port):
+    peer.script = [[b"\n00:12", 0.03, b" ul\r\n00:"]]
+    assert ask(port, framing=ends_with(b"\x11", or_silence=True)) == b"\n00:12 ul\r\n00:"
+
+
+def test_request_without_reply(peer, port):
+    peer.script = [[]]
+    port.send(b"GOA\r")
+    assert ask(port) == b"ok\n"
+    assert b"".join(peer.requests).startswith(b"GOA\r")
+
+
+def test_threads_take_turns(peer, port):
+    peer.script = [[0.001, b"%d\n" % k] for k in range(40)]
+    got = []
+
+    def work():
+        for _ in range(10):
+            got.append(int(ask(port)))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(got) == list(range(40))
+    assert port.retried == 0
+
+
+def test_unplugged(peer, port):
+    ask(port)
+    peer.unplug()
+    with pytest.raises(PortLostError, match="check cable"):
+        ask(port)
+
+
+def test_connection_that_comes_back():
+    peer = Peer("tcp")
+    port = Transport(peer.url, timeout=0.2)
+    ask(port)
+    peer.unplug()
+    with pytest.raises(PortLostError):
+        ask(port)
+    assert ask(port) == b"ok\n"
+    port.close()
+
+
+def test_closed_for_good(port):
+    port.close()
+    port.close()
+    with pytest.raises(PortLostError, match="closed"):
+        ask(port)
+
+
+@pytest.mark.parametrize("url", ["/dev/no-such-port", "socket://127.0.0.1:1", "nonsense://"])
+def test_port_that_cannot_be_opened(url):
+    with pytest.raises(PortLostError, match="cannot be opened"):
+        Transport(url)
+
+
+def test_one_program_at_a_time():
+    peer = Peer("pty")
+    port = Transport(peer.url)
+    with pytest.raises(PortLostError, match="no other program"):
+        Transport(peer.url)
+    port.close()
+
+
+def test_token_vouches_for_its_own_ports_only(peer):
+    with pytest.raises(ValueError, match="not opened by the emulator launcher"):
+        Transport(peer.url, token=EmulationToken(["socket://elsewhere:1"]))
+    port = Transport(peer.url, token=EmulationToken([peer.url]))
+    assert port.emulated
+    port.close()
+
+
+def test_port_without_descriptor():
+    """As on Windows: no select."""
+    port = Transport("loop://", timeout=0.1)
+    with pytest.raises((AttributeError, OSError)):
+        serial.serial_for_url("loop://").fileno()
+    assert ask(port, b"echo\n") == b"echo\n"
+    with pytest.raises(GarbledError, match="broke off"):
+        ask(port, b"no end")
+    port.close()

@@ -1,0 +1,106 @@
+"""Problems that are legal but unusual, and what a rig makes of them."""
+
+import pytest
+
+from reactune.analysis.problem.model import Problem
+from reactune.devices.rig.flow_rig import load
+from reactune.plans.campaign import CampaignError, optimise
+from reactune.plans.cli import main
+from reactune.plans.compatibility import misfits
+
+PLAIN = """\
+minimise = "X3"
+measured = ["X0", "X1", "X2", "X3"]
+budget = 3
+[fixed]
+volume = 931
+[limits]
+ratio     = { of = "flow_sultine / flow_c60", within = [0.5, 2.0] }
+residence = { of = "volume / (flow_c60 + flow_sultine)", within = [3, 31], unit = "min" }
+[variables]
+temperature  = { range = [100, 150], unit = "degC" }
+flow_c60     = { range = [10, 207],  unit = "uL/min" }
+flow_sultine = { range = [10, 207],  unit = "uL/min" }
+"""
+
+
+@pytest.mark.parametrize("command", ["check", "optimise"])
+@pytest.mark.parametrize(
+    ("good", "bad", "text"),
+    [
+        (
+            '"flow_sultine / flow_c60", within = [0.5, 2.0]',
+            '"flow_sultine * flow_c60", within = [200, 4000]',
+            "is not a ratio of sums",
+        ),
+        ("[fixed]", '[optimiser]\nmodel = "cubic"\n[fixed]', "cubic"),
+        ('unit = "degC"', 'unit = "K"', "the rig takes temperature in degC, not in K"),
+        ("temperature  = {", "temperatur  = {", "the rig has no such variable"),
+    ],
+)
+def test_what_only_space_optimiser_or_rig_can_refuse_is_the_users_input(
+    tmp_path, capsys, command, good, bad, text
+):
+    assert good in PLAIN
+    file = tmp_path / "a problem.toml"
+    file.write_text(PLAIN.replace(good, bad))
+    where = ["--catalogue", str(tmp_path / "runs")] if command == "optimise" else []
+    assert main([command, str(file), *where]) == 2
+    assert text in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("seed", ["-1", "one", "1.5"])
+def test_a_seed_that_is_none_is_refused(capsys, seed):
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", f"--seed={seed}"])
+    assert f"a seed is a whole number from 0, not {seed}" in capsys.readouterr().err
+
+
+def held_at(temperature):
+    """Run II at one temperature, as the message about equal bounds tells a user to state it."""
+    stated = Problem.load("walker-ii").to_dict()
+    del stated["variables"]["temperature"]
+    stated["fixed"]["temperature"] = temperature
+    return Problem.load(stated | {"budget": 2})
+
+
+def test_a_variable_of_the_rig_can_be_held_fixed(lab):
+    problem = held_at(120)
+    lab.RE(optimise(problem, lab.rig))
+    facts = lab.events("primary")
+    assert [fact["temperature_setpoint"] for fact in facts] == [120, 120]
+    assert all("asked_temperature" not in fact for fact in facts)
+    assert lab.only("stop")["exit_status"] == "success"
+
+
+def test_a_fixed_variable_must_be_within_what_the_rig_allows():
+    (wrong,) = misfits(held_at(180), load("walker"))
+    assert wrong == "fixed.temperature: 180 is beyond what the rig allows, [25, 150] degC"
+
+
+def test_a_syringe_too_small_for_one_experiment_is_said_before_the_first():
+    rig = load("walker")
+    streams = rig.streams | {
+        "c60": rig.streams["c60"].model_copy(update={"syringe_volume": 1200.0})
+    }
+    (wrong,) = misfits(Problem.load("walker-ii"), rig.model_copy(update={"streams": streams}))
+    assert wrong.startswith("variables: one experiment may need 1.2")
+    assert "c60, but its syringe delivers 1.10 mL in one stroke" in wrong
+
+
+def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
+    agent = lab.agent(budget=20)
+    conclude = agent.conclude
+
+    def spill(data):
+        lab.rig.pumps["c60"].flask = 0.0
+        return conclude(data)
+
+    agent.conclude = spill
+    with pytest.raises(CampaignError, match="c60"):
+        lab.campaign(agent)
+    assert 1 <= len(lab.events("primary")) < 20
+    assert all(fact["valid"] for fact in lab.events("primary"))
+    assert "c60" in lab.only("stop")["reason"]
+    lab.assert_safe()
