@@ -41,7 +41,7 @@ class Port(_Table):
     timeout: Positive = 1.0
 
 
-class Stream(_Table):
+class StreamSpec(_Table):
     """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
 
     transport: Name
@@ -140,7 +140,7 @@ class Front(_Table):
     area: Positive
 
 
-class Peak(_Table):
+class PeakSpec(_Table):
     """A peak of the sample: times as in `Front`, response [AU min per mM]."""
 
     name: str
@@ -159,14 +159,14 @@ class Peak(_Table):
         return self
 
 
-class Chromatogram(_Table):
+class ChromatogramSpec(_Table):
     """The HPLC method: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
 
     duration: Positive
     rate: Annotated[float, Field(gt=0, le=10)] = 1.0
     lamp: Positive
     solvent_front: tuple[Front, ...] = ()
-    peaks: Annotated[tuple[Peak, ...], Field(min_length=1)]
+    peaks: Annotated[tuple[PeakSpec, ...], Field(min_length=1)]
 
     @property
     def samples(self) -> int:
@@ -201,12 +201,12 @@ class RigFile(_Table):
     title: str
     stabilisation_residence_times: Positive = 2.0
     transports: dict[Name, Port]
-    streams: Annotated[dict[Name, Stream], Field(min_length=1)]
+    streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec
     valve: ValveSpec
     detector: DetectorSpec
     reactor: Reactor
-    chromatogram: Chromatogram
+    chromatogram: ChromatogramSpec
     emulation: EmulationSpec | None = None
 
     def emulating(self, **changes: Any) -> Self:

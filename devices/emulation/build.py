@@ -1,11 +1,11 @@
 """From a rig file with an `[emulation]` table to running emulators and their clock."""
 
 from ..clock.clock import LabClock, RealClock, SimulatedClock
-from ..rigfile import Chromatogram, RigError, RigFile
-from .physics import Peak
+from ..rigfile import ChromatogramSpec, RigError, RigFile
+from .physics import ElutingPeak
 from .ports import Emulation
 from .reaction import Kinetics
-from .world import Layout, Noise, Stream, World
+from .world import FeedStream, Layout, Noise, World
 
 _SPECIES = ("X0", "X1", "X2", "X3")  # what the twin makes, in the order of its layout
 
@@ -77,19 +77,19 @@ def _layout(rig: RigFile) -> Layout:
     method = rig.chromatogram
     return Layout(
         streams=tuple(
-            Stream(name, spec.stock, spec.syringe_volume) for name, spec in rig.streams.items()
+            FeedStream(name, spec.stock, spec.syringe_volume) for name, spec in rig.streams.items()
         ),
         heated_volume=rig.reactor.heated_volume,
         total_volume=rig.reactor.total_volume,
         loop_volume=rig.reactor.loop_volume,
         peaks=_peaks(method),
-        front=tuple(Peak(f.time, f.width, f.tail, f.area) for f in method.solvent_front),
+        front=tuple(ElutingPeak(f.time, f.width, f.tail, f.area) for f in method.solvent_front),
         baseline=method.lamp,
     )
 
 
-def _peaks(method: Chromatogram) -> tuple[Peak, ...]:
-    known = {p.name: Peak(p.time, p.width, p.tail, p.response) for p in method.peaks}
+def _peaks(method: ChromatogramSpec) -> tuple[ElutingPeak, ...]:
+    known = {p.name: ElutingPeak(p.time, p.width, p.tail, p.response) for p in method.peaks}
     if sorted(known) != sorted(_SPECIES):
         raise RigError(
             f"chromatogram.peaks are {sorted(known)}, but the twin makes {list(_SPECIES)}: "

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .physics import Peak
+from .physics import ElutingPeak
 
 
 @dataclass(frozen=True)
-class Stream:
+class FeedStream:
     """A reagent line: its stock solution and the syringe that pumps it.
 
     Attributes
@@ -49,13 +49,13 @@ class Layout:
 
     Attributes
     ----------
-    streams : tuple of Stream
+    streams : tuple of FeedStream
         In the order of the pumps' addresses.
     heated_volume, total_volume, loop_volume : float
         Heated part of the reactor, mixer to loop, and sampling loop [uL].
-    peaks : tuple of Peak
+    peaks : tuple of ElutingPeak
         Of X0, X1, X2, X3.
-    front : tuple of Peak
+    front : tuple of ElutingPeak
         Of the solvent that comes with the sample.
     baseline : float
         Photodiode signal without absorption [V].
@@ -66,17 +66,20 @@ class Layout:
         If the volumes contradict each other or there is not one peak per mole fraction.
     """
 
-    streams: tuple[Stream, ...] = (Stream("c60", 2.775), Stream("sultine", 8.323))
+    streams: tuple[FeedStream, ...] = (FeedStream("c60", 2.775), FeedStream("sultine", 8.323))
     heated_volume: float = 931.0
     total_volume: float = 1587.0
     loop_volume: float = 5.0
-    peaks: tuple[Peak, ...] = (
-        Peak(11.40, 0.17, 0.08, 0.0023),
-        Peak(7.50, 0.11, 0.05, 0.0012),
-        Peak(5.40, 0.11, 0.14, 0.0025),
-        Peak(4.40, 0.16, 0.05, 0.0021),
+    peaks: tuple[ElutingPeak, ...] = (
+        ElutingPeak(11.40, 0.17, 0.08, 0.0023),
+        ElutingPeak(7.50, 0.11, 0.05, 0.0012),
+        ElutingPeak(5.40, 0.11, 0.14, 0.0025),
+        ElutingPeak(4.40, 0.16, 0.05, 0.0021),
     )
-    front: tuple[Peak, ...] = (Peak(2.81, 0.03, 0.03, 0.00015), Peak(2.99, 0.03, 0.10, 0.00080))
+    front: tuple[ElutingPeak, ...] = (
+        ElutingPeak(2.81, 0.03, 0.03, 0.00015),
+        ElutingPeak(2.99, 0.03, 0.10, 0.00080),
+    )
     baseline: float = 10.48
 
     def __post_init__(self) -> None:

@@ -258,7 +258,7 @@ class PlugFlow:
 
 
 @dataclass(frozen=True)
-class Peak:
+class ElutingPeak:
     """An exponentially modified Gaussian of the detector.
 
     Attributes
@@ -300,7 +300,7 @@ class Peak:
 
 
 def absorbance(
-    minutes: NDArray[np.float64], peaks: Iterable[Peak], areas: Sequence[float]
+    minutes: NDArray[np.float64], peaks: Iterable[ElutingPeak], areas: Sequence[float]
 ) -> NDArray[np.float64]:
     """Sum of peaks [AU] with `areas` [AU min] at times since injection."""
     total = np.zeros_like(minutes)

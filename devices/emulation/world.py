@@ -13,11 +13,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import Layout, LinkFaults, Noise, Sample, Stream
-from .physics import MINUTE, Oven, Peak, PlugFlow, Plunger, PumpState, Record, absorbance
+from .layout import FeedStream, Layout, LinkFaults, Noise, Sample
+from .physics import MINUTE, ElutingPeak, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
 from .reaction import Kinetics, mole_fractions
 
-__all__ = ["Layout", "LinkFaults", "Noise", "Peak", "Sample", "Stream", "World"]
+__all__ = ["ElutingPeak", "FeedStream", "Layout", "LinkFaults", "Noise", "Sample", "World"]
 
 _INSTRUMENTS = ("pumps", "heater", "valve", "detector")
 

@@ -17,7 +17,7 @@ from ..protocols.transport import (
     NoReplyError,
     PortLostError,
 )
-from ..rigfile import Chromatogram
+from ..rigfile import ChromatogramSpec
 from .signals import Kind, Reading
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         name: str,
         driver: ScpiVoltmeter,
         clock: LabClock,
-        method: Chromatogram,
+        method: ChromatogramSpec,
     ):
         super().__init__(name=name)
         self.driver, self.method = driver, method

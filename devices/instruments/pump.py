@@ -11,7 +11,7 @@ from ..clock.clock import LabClock
 from ..clock.status import LabStatus, conclude
 from ..protocols.harvard11 import Harvard11, PumpError, PumpStatus, achievable
 from ..protocols.transport import InstrumentError, TransportError
-from ..rigfile import Stream
+from ..rigfile import StreamSpec
 from .signals import Kind, Reading, check_limits
 
 _log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         The pump.
     clock : LabClock
         For refills.
-    spec : Stream
+    spec : StreamSpec
         The stream's table of the rig file.
     """
 
@@ -48,7 +48,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     stock = Component(Reading, units="mM", precision=3, kind=Kind.config)
     firmware = Component(Reading, kind=Kind.config, value="")
 
-    def __init__(self, *, name: str, driver: Harvard11, clock: LabClock, spec: Stream):
+    def __init__(self, *, name: str, driver: Harvard11, clock: LabClock, spec: StreamSpec):
         super().__init__(name=name)
         self.driver, self.spec = driver, spec
         self.limits = spec.limits

@@ -16,11 +16,11 @@ import serial
 
 from reactune.devices.clock.clock import EmulationToken
 from reactune.devices.emulation.ports import Emulation
-from reactune.devices.emulation.world import Layout, Stream, World
+from reactune.devices.emulation.world import FeedStream, Layout, World
 
 XON = b"\x11"
 QUIET = 0.15  # wall time after which nobody answers any more [s]
-SMALL = Layout(streams=(Stream("c60", 2.775, 1000), Stream("sultine", 8.323, 1000)))
+SMALL = Layout(streams=(FeedStream("c60", 2.775, 1000), FeedStream("sultine", 8.323, 1000)))
 
 
 class Line:

@@ -9,12 +9,12 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
-from reactune.devices.emulation.physics import Oven, Peak, absorbance
+from reactune.devices.emulation.physics import ElutingPeak, Oven, absorbance
 from reactune.devices.emulation.reaction import Kinetics, mole_fractions
-from reactune.devices.emulation.world import Layout, Noise, Stream, World
+from reactune.devices.emulation.world import FeedStream, Layout, Noise, World
 
 MINUTE = 60.0
-BIG = Layout(streams=(Stream("c60", 2.775, 1e6), Stream("sultine", 8.323, 1e6)))
+BIG = Layout(streams=(FeedStream("c60", 2.775, 1e6), FeedStream("sultine", 8.323, 1e6)))
 
 
 @dataclass
@@ -175,7 +175,7 @@ def test_loop_keeps_what_it_held_when_the_flow_stopped() -> None:
 
 
 def test_a_third_stream_dilutes() -> None:
-    streams = (*BIG.streams, Stream("solvent", 0.0, 1e6))
+    streams = (*BIG.streams, FeedStream("solvent", 0.0, 1e6))
     bench = Bench(Layout(streams=streams))
     bench.world.heat(120)
     bench.wait(10)
@@ -233,7 +233,9 @@ def test_heating_never_overshoots_nor_exceeds_its_rate() -> None:
 
 
 def test_an_empty_syringe_stops_the_flow_when_it_is_empty() -> None:
-    bench = Bench(Layout(streams=(Stream("c60", 2.775, 1000), Stream("sultine", 8.323, 1000, 300))))
+    bench = Bench(
+        Layout(streams=(FeedStream("c60", 2.775, 1000), FeedStream("sultine", 8.323, 1000, 300)))
+    )
     bench.pump(100, 50)
     bench.wait(5)
     assert bench.world.flow() == (100, 50)
@@ -248,7 +250,9 @@ def test_an_empty_syringe_stops_the_flow_when_it_is_empty() -> None:
 
 
 def test_refilling_puts_nothing_into_the_reactor() -> None:
-    bench = Bench(Layout(streams=(Stream("c60", 2.775, 1000, 200), Stream("sultine", 8.323))))
+    bench = Bench(
+        Layout(streams=(FeedStream("c60", 2.775, 1000, 200), FeedStream("sultine", 8.323)))
+    )
     bench.world.start(0, -500)
     bench.wait(1)
     assert bench.world.flow() == (0, 0)
@@ -279,7 +283,12 @@ def test_a_stalled_pump_stays_stalled() -> None:
 
 def test_peaks_have_their_areas() -> None:
     minutes = np.arange(0, 30, 0.002)
-    for peak in (*BIG.peaks, *BIG.front, Peak(5, 0.05, 0.5, 1), Peak(5, 0.5, 0.01, 1)):
+    for peak in (
+        *BIG.peaks,
+        *BIG.front,
+        ElutingPeak(5, 0.05, 0.5, 1),
+        ElutingPeak(5, 0.5, 0.01, 1),
+    ):
         assert (peak.at(minutes) >= 0).all()
         assert np.trapezoid(peak.at(minutes), minutes) == pytest.approx(1, abs=1e-9)
         centre = np.trapezoid(minutes * peak.at(minutes), minutes)
@@ -441,9 +450,9 @@ def test_impossible_layouts() -> None:
     with pytest.raises(ValueError, match="4 peaks"):
         Layout(peaks=BIG.peaks[:3])
     with pytest.raises(ValueError, match="0 to its syringe"):
-        Stream("c60", 2.775, 1000, 2000)
+        FeedStream("c60", 2.775, 1000, 2000)
     with pytest.raises(ValueError, match="width"):
-        Peak(1, 0, 1, 1)
+        ElutingPeak(1, 0, 1, 1)
 
 
 def test_stop_takes_effect_at_once_and_start_for_ever() -> None:
