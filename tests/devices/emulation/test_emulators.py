@@ -605,8 +605,8 @@ def test_it_is_quick(lab: Lab) -> None:
 def test_it_runs_in_a_plain_script() -> None:
     script = """
 import time
-from reactune.devices.emulators import Emulation
-from reactune.devices.world import World
+from reactune.devices.emulation.ports import Emulation
+from reactune.devices.emulation.world import World
 with Emulation(World(time.monotonic), "tcp") as emulation:
     print(*emulation.urls.values(), flush=True)
     input()
