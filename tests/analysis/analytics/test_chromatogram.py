@@ -1,10 +1,7 @@
-import csv
 import json
 import math
-import os
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,6 +17,7 @@ from reactune.analysis.analytics.hplc.chromatogram import (
     calibrate,
 )
 from reactune.analysis.analytics.hplc.emg import emg
+from tests.data import grid, needs_data, walker2017
 
 METHOD = Method(
     rate=1.0,
@@ -499,16 +497,13 @@ PUBLISHED = Method(
 @pytest.fixture(scope="module")
 def published():
     """Chromatograms and fractions of the 164 published measurements."""
-    if not (root := os.environ.get("REACTUNE_DATA")):
-        pytest.skip("REACTUNE_DATA is not set: the published traces are not here")
-    folder = Path(root) / "walker2017"
-    with (folder / "grid.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    names = (folder / "hplc" / f"{int(row['measurement']):03d}.txt" for row in rows)
+    rows = grid()
+    names = (walker2017("hplc", f"{int(row['measurement']):03d}.txt") for row in rows)
     found = [analyse(np.loadtxt(name)[:, 1], PUBLISHED) for name in names]
-    return found, np.array([[float(row[name]) for name in NAMES] for row in rows])
+    return found, np.array([[row[name] for name in NAMES] for row in rows])
 
 
+@needs_data
 def test_published_traces_are_all_described(published):
     found, _ = published
     assert all(c.valid for c in found)
@@ -520,6 +515,7 @@ def test_published_traces_are_all_described(published):
     assert np.median(misfit) < 0.01
 
 
+@needs_data
 def test_responses_from_half_of_the_published_traces_predict_the_other_half(published):
     found, x = published
     known = [dict(zip(NAMES, row, strict=True)) for row in x]
@@ -530,6 +526,7 @@ def test_responses_from_half_of_the_published_traces_predict_the_other_half(publ
     assert np.median(abs(wrong)) < 0.0030
 
 
+@needs_data
 def test_error_under_the_wander_of_the_published_baselines(published):
     flat = (MINUTES > 8.6) & (MINUTES < 10.7)  # no peak there: noise and wander of the real lamp
     wander = [(c.absorbance - c.fitted)[:780][flat] for c in published[0]]

@@ -1,9 +1,6 @@
 """The box holds exactly what the limits allow."""
 
-import csv
 import itertools
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +9,7 @@ from hypothesis import strategies as st
 
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
+from tests.data import grid, needs_data
 
 properties = settings(derandomize=True, deadline=None, max_examples=150)
 
@@ -70,18 +68,17 @@ def test_walker_map_is_linear_and_nothing_is_stretched():
         assert c["temperature"] == temperature
 
 
-@pytest.mark.skipif("REACTUNE_DATA" not in os.environ, reason="REACTUNE_DATA is not set")
+@needs_data
 def test_every_point_of_the_papers_grid_has_its_place():
     space = Space.of(Problem.load("walker-i"))
-    with open(Path(os.environ["REACTUNE_DATA"]) / "walker2017" / "grid.csv") as file:
-        rows = list(csv.DictReader(file))
-    assert rows
+    rows = grid()
+    assert len(rows) == 164
     for row in rows:
-        total = 931 / float(row["residence_time_min"])
-        ratio = float(row["sultine_per_c60"]) / 3  # molar to volumetric, by the stocks
+        total = 931 / row["residence_time_min"]
+        ratio = row["sultine_per_c60"] / 3  # molar to volumetric, by the stocks
         c60 = total / (1 + ratio)
         conditions = {
-            "temperature": float(row["temperature_degC"]),
+            "temperature": row["temperature_degC"],
             "flow_c60": c60,
             "flow_sultine": total - c60,
         }

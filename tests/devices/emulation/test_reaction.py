@@ -1,11 +1,8 @@
 """The kinetic model against an ODE solver, the measured grid, and its known optima."""
 
-import csv
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +13,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize
 
 from reactune.devices.emulation.reaction import Kinetics, mole_fractions
+from tests.data import grid, needs_data
 
 Array = NDArray[np.float64]
 
@@ -167,12 +165,9 @@ def test_at_most_a_millisecond_a_point() -> None:
     assert single <= 0.4 * solver
 
 
+@needs_data
 def test_measured_grid() -> None:
-    folder = os.environ.get("REACTUNE_DATA")
-    if not folder:
-        pytest.skip("REACTUNE_DATA is not set: the measured grid is not at hand")
-    with (Path(folder) / "walker2017" / "grid.csv").open() as file:
-        rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    rows = grid()
     assert len(rows) == 164
     measured = np.array([[row[f"X{i}"] for i in range(4)] for row in rows])
     names = ("residence_time_min", "sultine_per_c60", "temperature_degC")
