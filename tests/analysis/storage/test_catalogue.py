@@ -24,7 +24,7 @@ from event_model import compose_run
 from bluesky import RunEngine
 from bluesky.plans import count
 from ophyd.sim import SynSignal
-from reactune.analysis.catalogue import Catalogue
+from reactune.analysis.storage.catalogue import Catalogue
 
 def die(name, doc):
     if doc["seq_num"] == 5:

@@ -316,7 +316,7 @@ def test_documents_survive_the_death_of_the_process(tmp_path):
     program = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
-        from reactune.analysis import journal
+        from reactune.analysis.storage import journal
         out = journal.Journal(Path({str(tmp_path)!r}) / "0_a1.jsonl")
         for number in range(1000):
             out.append(journal.dumps("start", {{"uid": "a1", "time": 1.0, "number": number}})[0])
