@@ -1,1 +1,8 @@
-"""Problem, merit, optimisers, chromatograms and catalogue; knows no device."""
+"""Problem, merit, optimisers, chromatograms and catalogue; knows no device.
+
+The public names stand in ``__init__.pyi``; each is imported when it is first asked for.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,4 @@
+from .campaign.agent import Agent as Agent
+from .optimisers.snobfit import Snobfit as Snobfit
+from .problem.model import Problem as Problem
+from .storage.catalogue import Catalogue as Catalogue

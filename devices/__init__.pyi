@@ -1,0 +1,2 @@
+from .rig.flow_rig import FlowRig as FlowRig
+from .rigfile import load as load
