@@ -1,23 +1,20 @@
 """The adaptive plan: one campaign, one run, one event an experiment."""
 
-import math
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from time import time
 from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
-import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.campaign.agent import Agent, Suggestion
-from reactune.analysis.campaign.decision import decision, describe
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 
-from .compatibility import method_of, misfits, whole
+from .compatibility import incompatibilities, method_of, with_fixed
+from .records import DecisionRecord, ExperimentRecord
 from .stubs import sample
 
 
@@ -76,7 +73,7 @@ def optimise(
     if agent is None:
         problem = Problem.load(problem)
         agent = Agent(problem, method_of(rig.config), seed=seed, first=first)
-    if wrong := misfits(agent.problem, rig.config):
+    if wrong := incompatibilities(agent.problem, rig.config):
         raise ValueError("\n".join(wrong))
     metadata = {
         "plan_name": "optimise",
@@ -131,8 +128,8 @@ def _experiment(
 ) -> MsgGenerator[str]:
     """Measure a suggestion; return why it failed, or nothing."""
     try:
-        now = whole(suggestion.conditions, problem, rig.config)
-        ahead = whole(following.conditions, problem, rig.config) if following else None
+        now = with_fixed(suggestion.conditions, problem, rig.config)
+        ahead = with_fixed(following.conditions, problem, rig.config) if following else None
         yield from sample(rig, now, ahead)
     except FailedStatus as error:
         (status,) = error.args
@@ -146,87 +143,9 @@ def _experiment(
     return rig.fault or str(cause)
 
 
-def _event(stream: str, record: "ExperimentRecord | DecisionRecord") -> MsgGenerator[None]:
+def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerator[None]:
     """Emit an event; a pause never repeats what came before it, measured or told already."""
     yield from bps.checkpoint()
     yield from bps.create(stream)
     yield from bps.read(record)
     yield from bps.save()
-
-
-class ExperimentRecord:
-    """The facts of one experiment, as the rig and the plan know them: ``primary``.
-
-    Parameters
-    ----------
-    problem : Problem
-    rig : FlowRig
-    """
-
-    name = "experiment"
-    parent = None
-
-    def __init__(self, problem: Problem, rig: FlowRig) -> None:
-        self._problem, self._rig = problem, rig
-        self._own: dict[str, float | str] = {}
-
-    def note(self, suggestion: Suggestion, failure: str) -> None:
-        """Note what was asked, and why it failed if it did."""
-        self._own = {
-            "number": float(suggestion.number),
-            **{f"asked_{name}": value for name, value in suggestion.conditions.items()},
-            "valid": float(not failure),
-            "reason": failure,
-        }
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Give the event's data; of a failed experiment the measured numbers are NaN."""
-        now = time()
-        measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
-        return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the event's data, with units."""
-        common = {"source": "reactune.plans.campaign", "shape": []}
-        asked = {
-            f"asked_{name}": {**common, "dtype": "number", "units": variable.unit}
-            for name, variable in self._problem.variables.items()
-        }
-        return {
-            "number": {**common, "dtype": "number", "units": "1"},
-            **asked,
-            "valid": {**common, "dtype": "number", "units": "1"},
-            "reason": {**common, "dtype": "string"},
-            **self._rig.describe(),
-        }
-
-
-class DecisionRecord:
-    """What the agent concluded from the latest experiment: ``decision``.
-
-    Parameters
-    ----------
-    agent : Agent
-    """
-
-    name = "decision"
-    parent = None
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    def read(self) -> dict[str, dict[str, Any]]:
-        """Give the event's data."""
-        return {k: {"value": v, "timestamp": time()} for k, v in decision(self._agent).items()}
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Describe the event's data."""
-        return describe(self._agent.problem)
-
-
-def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:
-    """Make a reading in which nothing was measured: NaN in every number, whatever its shape."""
-    return {
-        key: {"value": np.full(k["shape"], math.nan) if k["shape"] else math.nan, "timestamp": now}
-        for key, k in keys.items()
-    }

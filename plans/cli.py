@@ -197,11 +197,11 @@ def _replay(a: argparse.Namespace) -> int:
 def _check(a: argparse.Namespace) -> int:
     from reactune.analysis.problem.in_words import in_words
 
-    from .compatibility import forecast, misfits
+    from .compatibility import forecast, incompatibilities
 
     problem, config = problem_of(a.problem), rig_file(a.rig or "walker")
     with said(ValueError):  # limits that no space can map
-        wrong = misfits(problem, config)
+        wrong = incompatibilities(problem, config)
         cost = None if wrong else forecast(problem, config)
         print(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:

@@ -54,7 +54,7 @@ class Forecast:
     volumes: dict[str, float]
 
 
-def misfits(problem: Problem, rig: RigFile) -> list[str]:
+def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
     """Say what keeps a problem from this rig.
 
     Parameters
@@ -112,7 +112,7 @@ def misfits(problem: Problem, rig: RigFile) -> list[str]:
     return wrong or list(_thirst(problem, rig))
 
 
-def whole(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
+def with_fixed(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
     """Return the conditions together with those that the problem holds fixed on this rig."""
     held = {name: problem.fixed[name] for name in limits(rig) if name in problem.fixed}
     return {**held, **conditions}
@@ -147,12 +147,12 @@ def forecast(problem: Problem, rig: RigFile) -> Forecast:
     Parameters
     ----------
     problem : Problem
-        One that fits the rig (`misfits`).
+        One that fits the rig (`incompatibilities`).
     rig : RigFile
     """
     space = Space.of(problem)
     corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
-    points = [setpoints_of(whole(c, problem, rig), rig) for c in space.to_conditions(corners)]
+    points = [setpoints_of(with_fixed(c, problem, rig), rig) for c in space.to_conditions(corners)]
     seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.chromatogram.duration
     volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
     return Forecast(

@@ -76,9 +76,9 @@ def _resume(a: argparse.Namespace) -> int:
 
 def _changed(agent: "Agent", config: "RigFile") -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    from .compatibility import method_of, misfits
+    from .compatibility import incompatibilities, method_of
 
-    if wrong := misfits(agent.problem, config):
+    if wrong := incompatibilities(agent.problem, config):
         return "\n".join(wrong)
     if method_of(config) != agent.method:
         return "this rig reads its traces by another HPLC method than the campaign did so far"
@@ -159,11 +159,11 @@ def new_agent(
     """Make the agent of a new campaign, once it is clear that the rig can carry it out."""
     from reactune.analysis.campaign.agent import Agent
 
-    from .compatibility import method_of, misfits
+    from .compatibility import incompatibilities, method_of
 
     seed = secrets.randbelow(2**31) if seed is None else seed
     with said(ValueError):
-        if wrong := misfits(problem, config):
+        if wrong := incompatibilities(problem, config):
             raise UserError("\n".join(wrong))
         return Agent(problem, method_of(config), seed=seed, first=first)
 

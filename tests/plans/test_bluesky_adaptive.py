@@ -15,8 +15,8 @@ from reactune.analysis.analytics.hplc.chromatogram import analyse
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import load
-from reactune.plans.campaign import ExperimentRecord
 from reactune.plans.compatibility import method_of
+from reactune.plans.records import ExperimentRecord
 from reactune.plans.stubs import sample
 
 PROTOCOLS = [

@@ -6,7 +6,7 @@ from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import load
 from reactune.plans.campaign import CampaignError, optimise
 from reactune.plans.cli import main
-from reactune.plans.compatibility import misfits
+from reactune.plans.compatibility import incompatibilities
 
 PLAIN = """\
 minimise = "X3"
@@ -75,7 +75,7 @@ def test_a_variable_of_the_rig_can_be_held_fixed(lab):
 
 
 def test_a_fixed_variable_must_be_within_what_the_rig_allows():
-    (wrong,) = misfits(held_at(180), load("walker"))
+    (wrong,) = incompatibilities(held_at(180), load("walker"))
     assert wrong == "fixed.temperature: 180 is beyond what the rig allows, [25, 150] degC"
 
 
@@ -84,7 +84,9 @@ def test_a_syringe_too_small_for_one_experiment_is_said_before_the_first():
     streams = rig.streams | {
         "c60": rig.streams["c60"].model_copy(update={"syringe_volume": 1200.0})
     }
-    (wrong,) = misfits(Problem.load("walker-ii"), rig.model_copy(update={"streams": streams}))
+    (wrong,) = incompatibilities(
+        Problem.load("walker-ii"), rig.model_copy(update={"streams": streams})
+    )
     assert wrong.startswith("variables: one experiment may need 1.2")
     assert "c60, but its syringe delivers 1.10 mL in one stroke" in wrong
 

@@ -1,0 +1,91 @@
+"""What a campaign's events hold: the facts of an experiment, and what the agent made of them."""
+
+import math
+from collections.abc import Mapping
+from time import time
+from typing import Any
+
+import numpy as np
+
+from reactune.analysis.campaign.agent import Agent, Suggestion
+from reactune.analysis.campaign.decision import decision, describe
+from reactune.analysis.problem.model import Problem
+from reactune.devices.rig.flow_rig import FlowRig
+
+
+class ExperimentRecord:
+    """The facts of one experiment, as the rig and the plan know them: ``primary``.
+
+    Parameters
+    ----------
+    problem : Problem
+    rig : FlowRig
+    """
+
+    name = "experiment"
+    parent = None
+
+    def __init__(self, problem: Problem, rig: FlowRig) -> None:
+        self._problem, self._rig = problem, rig
+        self._own: dict[str, float | str] = {}
+
+    def note(self, suggestion: Suggestion, failure: str) -> None:
+        """Note what was asked, and why it failed if it did."""
+        self._own = {
+            "number": float(suggestion.number),
+            **{f"asked_{name}": value for name, value in suggestion.conditions.items()},
+            "valid": float(not failure),
+            "reason": failure,
+        }
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data; of a failed experiment the measured numbers are NaN."""
+        now = time()
+        measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
+        return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data, with units."""
+        common = {"source": "reactune.plans.campaign", "shape": []}
+        asked = {
+            f"asked_{name}": {**common, "dtype": "number", "units": variable.unit}
+            for name, variable in self._problem.variables.items()
+        }
+        return {
+            "number": {**common, "dtype": "number", "units": "1"},
+            **asked,
+            "valid": {**common, "dtype": "number", "units": "1"},
+            "reason": {**common, "dtype": "string"},
+            **self._rig.describe(),
+        }
+
+
+class DecisionRecord:
+    """What the agent concluded from the latest experiment: ``decision``.
+
+    Parameters
+    ----------
+    agent : Agent
+    """
+
+    name = "decision"
+    parent = None
+
+    def __init__(self, agent: Agent) -> None:
+        self._agent = agent
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data."""
+        return {k: {"value": v, "timestamp": time()} for k, v in decision(self._agent).items()}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data."""
+        return describe(self._agent.problem)
+
+
+def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:
+    """Make a reading in which nothing was measured: NaN in every number, whatever its shape."""
+    return {
+        key: {"value": np.full(k["shape"], math.nan) if k["shape"] else math.nan, "timestamp": now}
+        for key, k in keys.items()
+    }

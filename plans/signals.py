@@ -1,0 +1,79 @@
+"""Ctrl-C, SIGTERM and a closed terminal: they end a campaign, and the rig is made safe."""
+
+import os
+import signal
+import stat
+import sys
+import threading
+from contextlib import suppress
+from types import FrameType
+from typing import Any, ClassVar, Self
+
+from bluesky import RunEngine
+
+
+class StopSignals:
+    """While a plan runs, Ctrl-C, SIGTERM and SIGHUP abort it: its cleanup makes the rig safe.
+
+    Under ``nohup`` a terminal that goes away changes nothing.
+
+    Parameters
+    ----------
+    RE : RunEngine
+        The engine whose context manager this is.
+    """
+
+    reason: ClassVar[str] = ""
+    _words: ClassVar = {
+        signal.SIGINT: "stopped by the user (Ctrl-C)",
+        signal.SIGTERM: "terminated from outside (SIGTERM)",
+        signal.SIGHUP: "the terminal was closed (SIGHUP)",
+    }
+
+    def __init__(self, RE: RunEngine) -> None:
+        self._RE = RE
+        self._before: dict[signal.Signals, Any] = {}
+        self._over = threading.Event()
+
+    def __enter__(self) -> Self:
+        StopSignals.reason = ""
+        if threading.current_thread() is threading.main_thread():
+            for number in self._words:
+                if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
+                    continue  # nohup
+                self._before[number] = signal.signal(number, self._stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _let_go_of_the_terminal()
+        text = "already stopping: the rig is being made safe"
+        if not StopSignals.reason:
+            StopSignals.reason = self._words[signal.Signals(number)]
+            text = f"\n{StopSignals.reason}: making the rig safe ..."
+            # Another thread has to ask: this one is waiting inside the RunEngine's call.
+            threading.Thread(target=self._abort, daemon=True).start()
+        with suppress(OSError):  # nobody reads it any more
+            print(text, file=sys.stderr)
+
+    def _abort(self) -> None:
+        """Abort the plan, as soon as it runs if it is only about to."""
+        while not self._over.wait(0.02):
+            with suppress(RuntimeError):  # the RunEngine is still, or again, idle
+                self._RE.abort(StopSignals.reason)  # type: ignore[no-untyped-call]  # bluesky's own
+                return
+
+
+def _let_go_of_the_terminal() -> None:
+    """Have what is still said go nowhere: a print into a closed terminal fails."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(descriptor).st_mode):
+                os.dup2(nowhere, descriptor)
+    os.close(nowhere)
