@@ -1,4 +1,4 @@
-"""The lab clock: real, or simulated and event-driven.
+"""The lab clock, whose kinds are in files of their own: real, or simulated and event-driven.
 
 Devices never sleep. They ask the clock to call them back at a lab time and finish their Status
 in that callback. On the real clock the callbacks are timers; on the simulated clock lab time
@@ -12,29 +12,15 @@ import itertools
 import logging
 import math
 import threading
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 from .status import LabStatus, WaitedFor, conclude
 
-__all__ = [
-    "ClockError",
-    "EmulationToken",
-    "Handle",
-    "LabClock",
-    "LabStatus",
-    "RealClock",
-    "SimulatedClock",
-    "conclude",
-]
-
 _log = logging.getLogger(__name__)
 
-_STALL_GRACE = 10.0  # wall s a status may stay undone with nothing scheduled in the simulated lab
 _TICKS = 100  # progress reports a timer gives, at most one a lab second
 
 
@@ -42,39 +28,14 @@ class ClockError(RuntimeError):
     """The lab clock cannot do what is asked of it."""
 
 
-@dataclass(frozen=True, eq=False)
-class EmulationToken:
-    """Proof that ports were opened by the emulator launcher; nothing else makes one.
-
-    A simulated clock asks for it, because the look of an URL proves nothing: a terminal server
-    and an emulator are both `socket://`.
-
-    Attributes
-    ----------
-    urls : frozenset of str
-        The ports behind which only emulators sit.
-    """
-
-    urls: frozenset[str]
-
-    def __init__(self, urls: Iterable[str]):
-        object.__setattr__(self, "urls", frozenset(urls))
-
-
 @dataclass(order=True)
-class Handle:
-    """A call in the future; `cancel` takes it back."""
+class ScheduledCall:
+    """A call in the future; of those due at the same time the one asked for first comes first."""
 
     when: float
     order: int
     call: Callable[[], object] = field(compare=False)
     background: bool = field(compare=False)
-    forget: Callable[["Handle"], None] = field(compare=False, repr=False)
-    live: bool = field(default=True, compare=False)
-
-    def cancel(self) -> None:
-        """Take the call back; no effect once it has begun."""
-        self.forget(self)
 
 
 class LabClock(ABC):
@@ -89,9 +50,9 @@ class LabClock(ABC):
     simulated: bool
 
     def __init__(self) -> None:
-        self._heap: list[Handle] = []
+        self._heap: list[ScheduledCall] = []
         self._orders = itertools.count()
-        self._foreground = 0  # live calls that keep simulated time going
+        self._foreground = 0  # calls that keep simulated time going
         self._inside = threading.local()  # set in the threads that run callbacks
         self._changed = threading.Condition()
         self._waiters: dict[object, list[WaitedFor]] = {}
@@ -106,9 +67,7 @@ class LabClock(ABC):
     def now(self) -> float:
         """Lab time [s]."""
 
-    def call_at(
-        self, when: float, call: Callable[[], object], *, background: bool = False
-    ) -> Handle:
+    def call_at(self, when: float, call: Callable[[], object], *, background: bool = False) -> None:
         """Call `call()` at lab time `when`; at once if that has passed.
 
         Parameters
@@ -133,17 +92,16 @@ class LabClock(ABC):
         with self._changed:
             if self._closed:
                 raise ClockError("the lab clock is closed: open the rig again")
-            handle = Handle(float(when), next(self._orders), call, background, self._forget)
-            heapq.heappush(self._heap, handle)
+            due = ScheduledCall(float(when), next(self._orders), call, background)
+            heapq.heappush(self._heap, due)
             self._foreground += not background
             self._changed.notify_all()
-        return handle
 
     def call_later(
         self, delay: float, call: Callable[[], object], *, background: bool = False
-    ) -> Handle:
+    ) -> None:
         """Call `call()` after `delay` lab seconds; see `call_at`."""
-        return self.call_at(self.now() + delay, call, background=background)
+        self.call_at(self.now() + delay, call, background=background)
 
     def run(self, work: Callable[[], object], name: str = "work") -> LabStatus:
         """Do `work()` now but not in this thread.
@@ -174,10 +132,10 @@ class LabClock(ABC):
         """Return a Status that finishes after `delay` lab seconds."""
         status = LabStatus(name, target=delay)
         start, step = self.now(), max(1.0, delay / _TICKS)
-        finish = self.call_later(delay, lambda: conclude(status))
+        self.call_at(start + delay, lambda: conclude(status))
 
         def tick() -> None:
-            if not status.done and self.now() < finish.when:
+            if not status.done and self.now() < start + delay:
                 status.progress(self.now() - start)
                 self.call_later(step, tick, background=True)
 
@@ -244,7 +202,7 @@ class LabClock(ABC):
     # -- the heap, common to both -----------------------------------------------------------
 
     @abstractmethod
-    def _next(self) -> Handle | None:
+    def _next(self) -> ScheduledCall | None:
         """Pop the call whose time has come, if any (lock held)."""
 
     @abstractmethod
@@ -252,37 +210,26 @@ class LabClock(ABC):
         """Wall time [s] until `_next` may answer differently; None: until notified."""
 
     @abstractmethod
-    def _dispatch(self, handle: Handle) -> None:
-        """Have the call done."""
+    def _dispatch(self, due: ScheduledCall) -> None:
+        """Have it called."""
 
-    def _forget(self, handle: Handle) -> None:
-        with self._changed:
-            if handle.live:
-                handle.live = False
-                self._foreground -= not handle.background
-
-    def _peek(self) -> Handle | None:
-        while self._heap and not self._heap[0].live:
-            heapq.heappop(self._heap)
-        return self._heap[0] if self._heap else None
-
-    def _pop(self) -> Handle:
-        handle = heapq.heappop(self._heap)
-        self._forget(handle)
-        return handle
+    def _pop(self) -> ScheduledCall:
+        due = heapq.heappop(self._heap)
+        self._foreground -= not due.background
+        return due
 
     def _run(self) -> None:
         while True:
             with self._changed:
                 self._busy = False
                 self._changed.notify_all()
-                while not self._closed and (handle := self._next()) is None:
+                while not self._closed and (due := self._next()) is None:
                     self._changed.wait(self._patience())
                 if self._closed:
                     return
                 self._busy = True
-            assert handle is not None
-            self._dispatch(handle)
+            assert due is not None
+            self._dispatch(due)
 
     def _execute(self, call: Callable[[], object]) -> None:
         """Do one call; its exception goes to whoever waits, never to the scheduler."""
@@ -321,120 +268,3 @@ class LabClock(ABC):
         with self._changed:
             self._waiters.pop(waiter, None)
             self._changed.notify_all()
-
-
-class RealClock(LabClock):
-    """Wall time: seconds since 1970 at the start, monotonic from then on.
-
-    Callbacks run on a small pool of threads, so that a slow serial line never delays another.
-    """
-
-    simulated = False
-
-    def __init__(self) -> None:
-        self._epoch = time.time() - time.monotonic()
-        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="lab-call")
-        super().__init__()
-
-    def now(self) -> float:
-        """Lab time [s]."""
-        return self._epoch + time.monotonic()
-
-    def close(self) -> None:
-        """Forget every call and end the threads; idempotent."""
-        super().close()
-        self._pool.shutdown(wait=not self._in_callback(), cancel_futures=True)
-
-    def _next(self) -> Handle | None:
-        first = self._peek()
-        return self._pop() if first is not None and first.when <= self.now() else None
-
-    def _patience(self) -> float | None:
-        first = self._peek()
-        return None if first is None else max(0.0, first.when - self.now())
-
-    def _dispatch(self, handle: Handle) -> None:
-        self._pool.submit(self._execute, handle.call)
-
-
-class SimulatedClock(LabClock):
-    """Lab time that starts at 0 and jumps; deterministic.
-
-    One thread takes the next call, in order of (time, insertion), only while somebody waits and
-    what they wait for is neither done nor failed. The waiter goes on only after the running call
-    has returned, so that plan and callbacks never run at the same time.
-
-    Parameters
-    ----------
-    token : EmulationToken
-        From the emulator launcher; the rig checks it against every transport.
-    grace : float
-        Wall time [s] a Status may stay undone with nothing scheduled before that is called a
-        deadlock and fails it.
-
-    Raises
-    ------
-    ClockError
-        If `token` is not an `EmulationToken`.
-    """
-
-    simulated = True
-
-    def __init__(self, token: EmulationToken, *, grace: float = _STALL_GRACE):
-        if not isinstance(token, EmulationToken):
-            raise ClockError(
-                f"a simulated clock needs the token of the emulator launcher, not {token!r}: "
-                "hardware runs on the real clock"
-            )
-        self.token = token
-        self._grace = grace
-        self._time = 0.0
-        self._idle_since: float | None = None
-        super().__init__()
-
-    def now(self) -> float:
-        """Lab time [s]."""
-        return self._time
-
-    def _wanted(self) -> bool:
-        """Whether somebody waits for something that time can still bring."""
-        return any(
-            any(not s.done for s in group) and not any(s.done and not s.success for s in group)
-            for group in self._waiters.values()
-        )
-
-    def _next(self) -> Handle | None:
-        if not self._wanted():
-            self._idle_since = None
-            return None
-        if self._foreground:
-            self._idle_since = None
-            self._peek()
-            handle = self._pop()
-            self._time = max(self._time, handle.when)
-            return handle
-        if self._idle_since is None:
-            self._idle_since = time.monotonic()
-        if time.monotonic() - self._idle_since < self._grace:
-            return None
-        self._idle_since = None
-        return Handle(self._time, -1, self._stalled, True, self._forget)
-
-    def _patience(self) -> float | None:
-        # A thread of somebody else may finish a status without telling us: look now and then.
-        return None if self._idle_since is None else min(0.05, self._grace)
-
-    def _stalled(self) -> None:
-        raise ClockError(
-            f"deadlock at lab time {self._time:.1f} s: a status is waited for, but nothing is "
-            "scheduled in the simulated lab that could finish it"
-        )
-
-    def _dispatch(self, handle: Handle) -> None:
-        self._execute(handle.call)
-
-    def _leave(self, waiter: object) -> None:
-        super()._leave(waiter)
-        if not self._in_callback():
-            with self._changed:
-                self._changed.wait_for(lambda: not self._busy or self._closed)

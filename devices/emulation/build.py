@@ -1,6 +1,6 @@
 """From a rig file with an `[emulation]` table to running emulators and their clock."""
 
-from ..clock.clock import LabClock, RealClock, SimulatedClock
+from ..clock import LabClock, RealClock, SimulatedClock
 from ..rigfile import ChromatogramSpec, RigError, RigFile
 from .physics import ElutingPeak
 from .ports import Emulation

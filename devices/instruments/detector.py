@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from ophyd import Component, Device
 
-from ..clock.clock import LabClock
-from ..clock.status import LabStatus, conclude
+from ..clock import LabClock, LabStatus, conclude
 from ..protocols.scpi import ScpiVoltmeter
 from ..protocols.transport import (
     GarbledError,

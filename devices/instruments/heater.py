@@ -7,8 +7,7 @@ from functools import partial
 
 from ophyd import Component, Device
 
-from ..clock.clock import LabClock
-from ..clock.status import LabStatus, conclude
+from ..clock import LabClock, LabStatus, conclude
 from ..protocols.eurotherm import Eurotherm3216, HeaterReading, achievable
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import HeaterSpec

@@ -7,8 +7,7 @@ from functools import partial
 
 from ophyd import Component, Device
 
-from ..clock.clock import LabClock
-from ..clock.status import LabStatus, conclude
+from ..clock import LabClock, LabStatus, conclude
 from ..protocols.harvard11 import Harvard11, PumpError, PumpStatus, achievable
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import StreamSpec

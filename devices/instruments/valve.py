@@ -5,8 +5,7 @@ from functools import partial
 
 from ophyd import Component, Device
 
-from ..clock.clock import LabClock
-from ..clock.status import LabStatus, conclude
+from ..clock import LabClock, LabStatus, conclude
 from ..protocols.transport import (
     InstrumentError,
     TransportError,

@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import serial
 
-from ..clock.clock import EmulationToken
+from ..clock import EmulationToken
 
 _log = logging.getLogger(__name__)
 

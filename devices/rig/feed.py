@@ -4,8 +4,7 @@ import threading
 from collections.abc import Mapping
 from functools import partial
 
-from ..clock.clock import LabClock
-from ..clock.status import LabStatus, conclude
+from ..clock import LabClock, LabStatus, conclude
 from ..instruments.pump import LedgerError, SyringePump
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import RigFile

@@ -14,7 +14,7 @@ from time import time
 from types import TracebackType
 from typing import Any, Self
 
-from ..clock.status import LabStatus, conclude
+from ..clock import LabStatus, conclude
 from ..instruments.heater import NotSettledError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from ..clock.clock import LabClock, RealClock, SimulatedClock
+from ..clock import LabClock, RealClock, SimulatedClock
 from ..instruments.detector import Detector
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump

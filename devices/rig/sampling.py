@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..clock.clock import LabClock
-from ..clock.status import LabStatus, conclude
+from ..clock import LabClock, LabStatus, conclude
 from ..instruments.detector import Detector
 from ..instruments.heater import Heater
 from ..instruments.valve import InjectionValve

@@ -8,8 +8,14 @@ from bluesky.utils import FailedStatus, ProgressBarManager
 from ophyd.status import Status
 from ophyd.utils.errors import WaitTimeoutError
 
-from reactune.devices.clock.clock import ClockError, EmulationToken, RealClock, SimulatedClock
-from reactune.devices.clock.status import LabStatus, conclude
+from reactune.devices.clock import (
+    ClockError,
+    EmulationToken,
+    LabStatus,
+    RealClock,
+    SimulatedClock,
+    conclude,
+)
 
 TOKEN = EmulationToken(["socket://nowhere:1"])
 
@@ -71,16 +77,6 @@ def test_time_never_goes_back(clock):
     clock.call_at(3.0, lambda: seen.append(clock.now()))
     clock.wait(clock.timer(1.0), timeout=5)
     assert seen == [10.0]
-
-
-def test_cancelled_call_is_not_made(clock):
-    seen = []
-    handle = clock.call_later(1.0, lambda: seen.append("no"))
-    clock.call_later(2.0, lambda: seen.append("yes"))
-    handle.cancel()
-    handle.cancel()
-    clock.wait(clock.timer(3.0), timeout=5)
-    assert seen == ["yes"]
 
 
 def test_background_calls_ride_along_but_do_not_drive(clock):

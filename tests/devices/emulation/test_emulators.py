@@ -14,7 +14,7 @@ from typing import Literal
 import pytest
 import serial
 
-from reactune.devices.clock.clock import EmulationToken
+from reactune.devices.clock import EmulationToken
 from reactune.devices.emulation.ports import Emulation
 from reactune.devices.emulation.world import FeedStream, Layout, World
 

@@ -4,8 +4,7 @@ import threading
 import numpy as np
 import pytest
 
-from reactune.devices.clock.clock import RealClock
-from reactune.devices.clock.status import LabStatus
+from reactune.devices.clock import LabStatus, RealClock
 from reactune.devices.instruments.detector import Detector, DetectorError
 from reactune.devices.instruments.valve import InjectionValve, ValveError
 from reactune.devices.protocols.scpi import decode_volts

@@ -6,7 +6,7 @@ import tty
 import pytest
 import serial
 
-from reactune.devices.clock.clock import EmulationToken
+from reactune.devices.clock import EmulationToken
 from reactune.devices.protocols.transport import (
     GarbledError,
     InstrumentError,

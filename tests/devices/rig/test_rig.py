@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ophyd.utils import LimitError
 
-from reactune.devices.clock.clock import EmulationToken, SimulatedClock
+from reactune.devices.clock import EmulationToken, SimulatedClock
 from reactune.devices.emulation.build import emulate
 from reactune.devices.emulation.world import Layout
 from reactune.devices.protocols.transport import InstrumentError, Transport, TransportError
