@@ -32,7 +32,7 @@ def act(call: Callable[..., Status], *arguments: Any) -> MsgGenerator[None]:
     Parameters
     ----------
     call : callable
-        A method of the rig that returns a Status, such as ``rig.load``.
+        A method of the rig that returns a Status, such as ``rig.fill_loop``.
     *arguments
         Its arguments.
     """
@@ -70,7 +70,7 @@ def sample(
     """
     # Not an act: a pause stops what the RunEngine has itself set, and that must be the rig.
     yield from bps.abs_set(rig, conditions, wait=True)
-    yield from act(rig.load)
+    yield from act(rig.fill_loop)
     yield from act(rig.inject)
     trace = yield from bps.trigger(rig, group="trace")
     # The loop holds the sample now: what leaves the reactor from here on is only spent.

@@ -56,7 +56,7 @@ class EmulatedEurotherm3216:
         }
         self._control()
 
-    def feed(self, data: bytes) -> bytes:
+    def receive(self, data: bytes) -> bytes:
         """Take what has arrived; return the answers to whole frames with a good CRC."""
         heard = time.monotonic()
         if self._buffer and heard - self._heard > _SILENCE:

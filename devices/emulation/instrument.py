@@ -12,7 +12,7 @@ class EmulatedLine(ABC):
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> bytes:
+    def receive(self, data: bytes) -> bytes:
         """Take what has arrived, whole commands or pieces; return the answers to whole ones."""
         *lines, self._rest = (self._rest + data).split(self.END)
         return b"".join([self.answer(line.decode("latin-1")) for line in lines])
@@ -25,6 +25,6 @@ class EmulatedLine(ABC):
 class EmulatedInstrument(Protocol):
     """An instrument as its line sees it."""
 
-    def feed(self, data: bytes) -> bytes:
+    def receive(self, data: bytes) -> bytes:
         """Take what has arrived, whole commands or pieces; return what is answered, if any."""
         ...

@@ -51,14 +51,16 @@ class Emulation:
 
     def __init__(self, world: World, transport: Literal["pty", "tcp"] = "pty"):
         kind = {"pty": _Pty, "tcp": _Tcp}[transport]
-        brains: dict[str, EmulatedInstrument] = {
+        instruments: dict[str, EmulatedInstrument] = {
             "pumps": EmulatedHarvardChain(world),
             "heater": EmulatedEurotherm3216(world),
             "valve": EmulatedVici(world),
             "detector": EmulatedVoltmeter(world),
         }
         self.world = world
-        self._ports = [kind(name, brain.feed, world.links[name]) for name, brain in brains.items()]
+        self._ports = [
+            kind(name, each.receive, world.links[name]) for name, each in instruments.items()
+        ]
         self.urls = {port.name: port.url for port in self._ports}
         self.token = EmulationToken(self.urls.values())
 
@@ -84,9 +86,9 @@ class _Port(ABC):
 
     url: str
 
-    def __init__(self, name: str, feed: Callable[[bytes], bytes], faults: LinkFaults):
+    def __init__(self, name: str, receive: Callable[[bytes], bytes], faults: LinkFaults):
         self.name = name
-        self._feed, self._faults = feed, faults
+        self._receive, self._faults = receive, faults
         self._closing, self._guard = False, threading.Lock()
         self._thread = threading.Thread(target=self._serve, name=f"emulated-{name}", daemon=True)
         faults.unplug = self.close
@@ -119,13 +121,13 @@ class _Port(ABC):
         """Let the instrument hear `data` and write what it answers, as far as the line allows."""
         faults = self._faults
         if not (faults.silent or faults.lost or faults.garble or faults.split or faults.late):
-            if reply := self._feed(data):
+            if reply := self._receive(data):
                 write(reply)
             return
         if faults.silent:
             faults.silent -= 1
             return
-        if not (reply := self._feed(data)):
+        if not (reply := self._receive(data)):
             return
         if faults.lost:
             faults.lost -= 1
@@ -149,11 +151,11 @@ class _Port(ABC):
 class _Pty(_Port):
     """A pseudo-terminal; the emulator holds its other end open, so drivers may come and go."""
 
-    def __init__(self, name: str, feed: Callable[[bytes], bytes], faults: LinkFaults):
+    def __init__(self, name: str, receive: Callable[[bytes], bytes], faults: LinkFaults):
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.url = os.ttyname(self._slave)
-        super().__init__(name, feed, faults)
+        super().__init__(name, receive, faults)
 
     def _serve(self) -> None:
         master = self._master
@@ -178,11 +180,11 @@ class _Pty(_Port):
 class _Tcp(_Port):
     """A TCP port for one client at a time, as serial device servers are."""
 
-    def __init__(self, name: str, feed: Callable[[bytes], bytes], faults: LinkFaults):
+    def __init__(self, name: str, receive: Callable[[bytes], bytes], faults: LinkFaults):
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._client: socket.socket | None = None
         self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
-        super().__init__(name, feed, faults)
+        super().__init__(name, receive, faults)
 
     def _serve(self) -> None:
         while True:

@@ -255,7 +255,7 @@ class FlowRig:
 
     # -- sampling ---------------------------------------------------------------------------
 
-    def load(self) -> LabStatus:
+    def fill_loop(self) -> LabStatus:
         """Turn the valve to load and let the loop fill.
 
         Returns
@@ -266,7 +266,7 @@ class FlowRig:
         """
         with self._lock:
             self._guard()
-            return self._sampler.load()
+            return self._sampler.fill_loop()
 
     def inject(self) -> LabStatus:
         """Turn the valve to inject and latch the conditions of this moment.

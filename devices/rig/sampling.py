@@ -64,8 +64,8 @@ class Sampler:
         self._latch: _Latch | None = None
         self._used_before = dict.fromkeys(feed.pumps, 0.0)
 
-    def load(self) -> LabStatus:
-        """Turn to load and fill the loop; see `FlowRig.load`."""
+    def fill_loop(self) -> LabStatus:
+        """Turn to load and fill the loop; see `FlowRig.fill_loop`."""
         with self._lock:
             self.forget()
             self._errand += 1
@@ -80,7 +80,7 @@ class Sampler:
                 return
             flowing, since = self._feed.setpoints, self._feed.since
             if flowing is None or since is None:
-                conclude(status, InterruptedFlowError("nothing flows: set conditions before load"))
+                conclude(status, InterruptedFlowError("nothing flows: set conditions first"))
                 return
             wait = self._clock.timer(flush(flowing, self._config), "loop")
             self._clock.after(wait, partial(self._filled, errand, status, since))
@@ -151,7 +151,7 @@ class Sampler:
                 self._detector.clear()
 
     def give_up(self) -> None:
-        """Give up loading and injecting; a trace goes on being recorded. Sends nothing."""
+        """Give up filling and injecting; a trace goes on being recorded. Sends nothing."""
         with self._lock:
             self._errand += 1
 

@@ -62,7 +62,7 @@ def test_a_trace_that_broke_off_is_never_valid(lab):
 
 @pytest.mark.parametrize(
     ("verb", "delay"),
-    [("load", 1.0), ("inject", 0.0), ("trigger", 50.0), ("flow", 0.0), ("trigger", 779.0)],
+    [("fill_loop", 1.0), ("inject", 0.0), ("trigger", 50.0), ("flow", 0.0), ("trigger", 779.0)],
 )
 def test_a_pause_stops_the_pumps_and_loses_no_experiment(lab, verb, delay):
     at(lab, verb, 2, delay, lambda: pause(lab))
@@ -117,7 +117,7 @@ def test_a_steady_state_that_is_lost_again_and_again_is_given_up(lab):
 
 
 def test_no_second_campaign_before_the_fault_is_acknowledged(lab):
-    at(lab, "load", 1, 1.0, lambda: lab.world.stall(1))
+    at(lab, "fill_loop", 1, 1.0, lambda: lab.world.stall(1))
     with pytest.raises(CampaignError, match="stall"):
         lab.campaign()
     lab.world.stall(1, stalled=False)
@@ -133,7 +133,7 @@ def test_no_second_campaign_before_the_fault_is_acknowledged(lab):
 def test_a_heater_that_hears_but_cannot_be_heard_is_cooled(lab):
     for line in lab.rig._bench.transports.values():
         line.timeout = 0.05
-    at(lab, "load", 1, 1.0, lambda: setattr(lab.world.links["heater"], "lost", math.inf))
+    at(lab, "fill_loop", 1, 1.0, lambda: setattr(lab.world.links["heater"], "lost", math.inf))
     with pytest.raises(CampaignError, match="no reply"):
         lab.campaign()
     lab.world.links["heater"].lost = 0

@@ -42,7 +42,7 @@ def go(rig, status):
 
 def experiment(rig, conditions):
     go(rig, rig.set(conditions))
-    go(rig, rig.load())
+    go(rig, rig.fill_loop())
     go(rig, rig.inject())
     go(rig, rig.trigger())
     return {key: reading["value"] for key, reading in rig.read().items()}
@@ -185,7 +185,7 @@ def test_before_any_injection_there_is_nothing_to_read(open_rig):
 def test_event_is_what_was_latched_not_what_is_now(open_rig):
     rig = open_rig(changes=SHORT)
     go(rig, rig.set(WARM))
-    go(rig, rig.load())
+    go(rig, rig.fill_loop())
     go(rig, rig.inject())
     trace = rig.trigger()
     rig.heat({**WARM, "temperature": 90.0})
@@ -210,7 +210,7 @@ def test_sample_is_never_read_for_another(open_rig):
 def test_second_injection_does_not_spoil_a_trace(open_rig):
     rig = open_rig(changes=SHORT)
     go(rig, rig.set(WARM))
-    go(rig, rig.load())
+    go(rig, rig.fill_loop())
     go(rig, rig.inject())
     trace = rig.trigger()
     with pytest.raises(InstrumentError, match="a trace is being recorded"):
@@ -312,7 +312,7 @@ def test_pause_of_flow_is_told_to_who_waits(open_rig):
     with pytest.raises(InterruptedFlowError, match="paused"):
         go(rig, status)
     with pytest.raises(InterruptedFlowError, match="nothing flows"):
-        go(rig, rig.load())
+        go(rig, rig.fill_loop())
     assert rig.fault is None
 
 
@@ -333,11 +333,11 @@ def test_stop_is_no_fault_and_the_conditions_start_anew(open_rig):
 def test_flow_that_ends_while_the_loop_fills(open_rig):
     rig = open_rig(changes=SHORT)
     go(rig, rig.set(WARM))
-    loading = rig.load()
+    filling = rig.fill_loop()
     go(rig, rig.clock.timer(3.0))
     rig.pause_flow()
     with pytest.raises(InterruptedFlowError, match="changed while the loop"):
-        go(rig, loading)
+        go(rig, filling)
 
 
 def test_used_up_budget_ends_the_flow_without_a_fault(open_rig):
@@ -414,7 +414,7 @@ def faulted(rig, status, match):
     for verb in (rig.heat, rig.flow):
         with pytest.raises(RigFaultError):
             verb(WARM)
-    for verb in (rig.load, rig.inject, rig.trigger):
+    for verb in (rig.fill_loop, rig.inject, rig.trigger):
         with pytest.raises(RigFaultError):
             verb()
 
@@ -446,7 +446,7 @@ def test_over_temperature(open_rig):
 def test_broken_sensor_during_the_trace(open_rig):
     rig = open_rig(changes={"heater.settle": 10})
     go(rig, rig.set(WARM))
-    go(rig, rig.load())
+    go(rig, rig.fill_loop())
     go(rig, rig.inject())
     status = rig.trigger()
     rig.emulation.world.break_sensor()
@@ -496,7 +496,7 @@ def test_unplugged_pumps(open_rig, line):
 def test_silent_detector_is_a_fault(open_rig):
     rig = open_rig(changes={**SHORT, **FAST})
     go(rig, rig.set(WARM))
-    go(rig, rig.load())
+    go(rig, rig.fill_loop())
     go(rig, rig.inject())
     rig.emulation.world.links["detector"].silent = math.inf
     faulted(rig, rig.trigger(), "left 10 samples unanswered")
@@ -507,7 +507,7 @@ def test_silent_valve_is_a_fault_and_said_aloud(open_rig):
     rig = open_rig(changes={**SHORT, **FAST})
     go(rig, rig.set(WARM))
     rig.emulation.world.links["valve"].silent = math.inf
-    faulted(rig, rig.load(), "no reply")
+    faulted(rig, rig.fill_loop(), "no reply")
     assert rig.last_report.lines[:3] == (
         "pump c60 stopped",
         "pump sultine stopped",
@@ -534,7 +534,7 @@ def test_single_faults_of_a_line_go_unnoticed(open_rig, fault):
 def test_safe_with_one_dead_instrument_makes_the_others_safe(open_rig, dead):
     rig = open_rig(changes={**SHORT, **FAST})
     go(rig, rig.set(WARM))
-    go(rig, rig.load())
+    go(rig, rig.fill_loop())
     go(rig, rig.inject())
     rig.emulation.world.links[dead].silent = math.inf
     report = rig.safe()
@@ -669,7 +669,7 @@ class Act:
 def one_experiment(rig, conditions):
     yield from bps.checkpoint()
     yield from bps.abs_set(rig, conditions, wait=True)
-    yield from bps.abs_set(Act("load", rig.load), 1, wait=True)
+    yield from bps.abs_set(Act("fill_loop", rig.fill_loop), 1, wait=True)
     yield from bps.abs_set(Act("inject", rig.inject), 1, wait=True)
     yield from bps.trigger(rig, group="trace")
     yield from bps.wait("trace")
@@ -741,7 +741,7 @@ def test_pause_and_resume_repeat_the_experiment(open_rig, engine):
         yield from bps.open_run()
         yield from bps.checkpoint()
         yield from bps.abs_set(rig, WARM, wait=True)
-        yield from bps.abs_set(Act("load", rig.load), 1, wait=True)
+        yield from bps.abs_set(Act("fill_loop", rig.fill_loop), 1, wait=True)
         if not paused:
             paused.append(rig.clock.now())
             yield from bps.pause()
