@@ -5,12 +5,22 @@ minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 """
 
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from .protocols import DETECTORS, HEATERS, PUMPS, VALVES
 
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -41,11 +51,30 @@ class Port(_Table):
     timeout: Positive = 1.0
 
 
-class StreamSpec(_Table):
-    """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
+class _InstrumentSpec(_Table):
+    """What the table of every instrument says: where it is plugged in, and what it speaks."""
 
     transport: Name
-    protocol: Literal["harvard11"] = "harvard11"
+    protocol: str
+    _role: ClassVar[str]
+    _drivers: ClassVar[Mapping[str, Any]]
+
+    @field_validator("protocol")
+    @classmethod
+    def _known(cls, protocol: str) -> str:
+        if protocol not in cls._drivers:
+            raise ValueError(
+                f"no {cls._role} that speaks {protocol!r} is known; known are "
+                f"{', '.join(sorted(cls._drivers))}: name one of these"
+            )
+        return protocol
+
+
+class StreamSpec(_InstrumentSpec):
+    """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
+
+    _role, _drivers = "pump", PUMPS
+    protocol: str = "harvard11"
     address: Annotated[int, Field(ge=0, le=99)] = 0
     stock: Positive
     diameter: Annotated[float, Field(ge=0.1, le=60)]
@@ -70,11 +99,11 @@ class StreamSpec(_Table):
         return self
 
 
-class HeaterSpec(_Table):
+class HeaterSpec(_InstrumentSpec):
     """The heater and when its temperature counts as reached."""
 
-    transport: Name
-    protocol: Literal["eurotherm3216"] = "eurotherm3216"
+    _role, _drivers = "heater", HEATERS
+    protocol: str = "eurotherm3216"
     address: Annotated[int, Field(ge=1, le=247)] = 1
     limits: Range
     maximum: float
@@ -96,20 +125,20 @@ class HeaterSpec(_Table):
         return self
 
 
-class ValveSpec(_Table):
+class ValveSpec(_InstrumentSpec):
     """The injection valve; `load` is the position that fills the loop."""
 
-    transport: Name
-    protocol: Literal["vici"] = "vici"
+    _role, _drivers = "valve", VALVES
+    protocol: str = "vici"
     load: Literal["A", "B"] = "A"
     timeout: Positive = 3.0
 
 
-class DetectorSpec(_Table):
+class DetectorSpec(_InstrumentSpec):
     """The voltmeter on the photodiode and its range [V]."""
 
-    transport: Name
-    protocol: Literal["scpi"] = "scpi"
+    _role, _drivers = "detector", DETECTORS
+    protocol: str = "scpi"
     range: Positive = 10.0
 
 

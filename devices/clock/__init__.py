@@ -1,8 +1,9 @@
 """The lab clock, real or simulated, and what long actions are made of."""
 
+from ..token import EmulationToken
 from .clock import ClockError, LabClock
 from .real import RealClock
-from .simulated import EmulationToken, SimulatedClock
+from .simulated import SimulatedClock
 from .status import LabStatus, conclude
 
 __all__ = [

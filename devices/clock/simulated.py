@@ -1,31 +1,11 @@
 """The lab clock before emulators: lab time jumps to what is due next."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import dataclass
 
+from ..token import EmulationToken
 from .clock import ClockError, LabClock, ScheduledCall
 
 _STALL_GRACE = 10.0  # wall s a status may stay undone with nothing scheduled in the simulated lab
-
-
-@dataclass(frozen=True, eq=False)
-class EmulationToken:
-    """Proof that ports were opened by the emulator launcher; nothing else makes one.
-
-    A simulated clock asks for it, because the look of an URL proves nothing: a terminal server
-    and an emulator are both `socket://`.
-
-    Attributes
-    ----------
-    urls : frozenset of str
-        The ports behind which only emulators sit.
-    """
-
-    urls: frozenset[str]
-
-    def __init__(self, urls: Iterable[str]):
-        object.__setattr__(self, "urls", frozenset(urls))
 
 
 class SimulatedClock(LabClock):

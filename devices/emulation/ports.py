@@ -16,7 +16,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Literal, Self
 
-from ..clock import EmulationToken
+from ..token import EmulationToken
 from .eurotherm import EmulatedEurotherm3216
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument

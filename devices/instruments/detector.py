@@ -9,13 +9,8 @@ import numpy as np
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, conclude
-from ..protocols.scpi import ScpiVoltmeter
-from ..protocols.transport import (
-    GarbledError,
-    InstrumentError,
-    NoReplyError,
-    PortLostError,
-)
+from ..protocols.roles import DetectorDriver
+from ..protocols.transport import GarbledError, InstrumentError, NoReplyError, PortLostError
 from ..rigfile import ChromatogramSpec
 from .signals import Kind, Reading
 
@@ -44,7 +39,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self,
         *,
         name: str,
-        driver: ScpiVoltmeter,
+        driver: DetectorDriver,
         clock: LabClock,
         method: ChromatogramSpec,
     ):

@@ -8,7 +8,7 @@ from functools import partial
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, conclude
-from ..protocols.eurotherm import Eurotherm3216, HeaterReading, achievable
+from ..protocols.roles import HeaterDriver, HeaterReading
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import HeaterSpec
 from .signals import Kind, Reading, check_limits
@@ -33,7 +33,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
     ----------
     name : str
         Ophyd name.
-    driver : Eurotherm3216
+    driver : HeaterDriver
         The controller.
     clock : LabClock
         Lab time.
@@ -52,7 +52,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
     tolerance = Component(Reading, units="degC", precision=1, kind=Kind.config)
     settle = Component(Reading, units="s", precision=0, kind=Kind.config)
 
-    def __init__(self, *, name: str, driver: Eurotherm3216, clock: LabClock, spec: HeaterSpec):
+    def __init__(self, *, name: str, driver: HeaterDriver, clock: LabClock, spec: HeaterSpec):
         super().__init__(name=name)
         self.driver, self.spec = driver, spec
         self.limits = spec.limits
@@ -79,7 +79,10 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def check(self, temperature: float) -> None:
         """Refuse a temperature [degC] outside the limits (`LimitError`)."""
-        check_limits("temperature", achievable(temperature), self.limits, "degC")
+        check_limits("temperature", self._achievable(temperature), self.limits, "degC")
+
+    def _achievable(self, temperature: float) -> float:
+        return self.driver.achievable(temperature, self.limits)
 
     def set(self, temperature: float) -> LabStatus:
         """Go to `temperature` [degC].
@@ -97,7 +100,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
             If `temperature` is outside the limits.
         """
         self.check(temperature)
-        target = achievable(temperature)
+        target = self._achievable(temperature)
         status = LabStatus(f"{self.name} to {target:g} degC", self.spec.settle)
         with self._lock:
             if target == self._target and self.settled_since is not None:

@@ -8,7 +8,7 @@ from functools import partial
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, conclude
-from ..protocols.harvard11 import Harvard11, PumpError, PumpStatus, achievable
+from ..protocols.roles import PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import StreamSpec
 from .signals import Kind, Reading, check_limits
@@ -29,7 +29,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     ----------
     name : str
         Of the stream.
-    driver : Harvard11
+    driver : PumpDriver
         The pump.
     clock : LabClock
         For refills.
@@ -47,7 +47,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     stock = Component(Reading, units="mM", precision=3, kind=Kind.config)
     firmware = Component(Reading, kind=Kind.config, value="")
 
-    def __init__(self, *, name: str, driver: Harvard11, clock: LabClock, spec: StreamSpec):
+    def __init__(self, *, name: str, driver: PumpDriver, clock: LabClock, spec: StreamSpec):
         super().__init__(name=name)
         self.driver, self.spec = driver, spec
         self.limits = spec.limits
@@ -180,7 +180,10 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def check(self, flow: float) -> None:
         """Refuse a flow [uL/min] outside the limits (`LimitError`)."""
-        check_limits(f"flow_{self.name}", achievable(flow), self.limits, "uL/min")
+        check_limits(f"flow_{self.name}", self._achievable(flow), self.limits, "uL/min")
+
+    def _achievable(self, flow: float) -> float:
+        return self.driver.achievable(flow, self.limits)
 
     def prepare(self, flow: float, budget: float) -> None:
         """Program the resting pump: flow [uL/min], volume [uL] after which it stops by itself.
@@ -190,8 +193,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self.check(flow)
         with self._lock:
             self.check_volume(budget)
-            self.driver.set_flow(achievable(flow))
-            self.flow_setpoint.fill(achievable(flow))
+            self.driver.set_flow(self._achievable(flow))
+            self.flow_setpoint.fill(self._achievable(flow))
             self.driver.set_target(min(budget, self.deliverable))
 
     def run(self) -> None:
@@ -250,11 +253,13 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     def _begin_refill(self, status: LabStatus) -> None:
         with self._lock:
             self.rest()
-            volume = achievable(min(self.spec.syringe_volume - self.content, self.flask))
+            room = min(self.spec.syringe_volume - self.content, self.flask)
+            volume = self.driver.achievable_volume(room)
             if volume > 0:
-                self.driver.set_flow(achievable(self.spec.refill_rate), "w")
+                rate = self.driver.achievable(self.spec.refill_rate)
+                self.driver.set_flow(rate, "withdraw")
                 self.driver.set_target(volume)
-                self.driver.run("w")
+                self.driver.run("withdraw")
             errand = self._errand
         if volume <= 0:
             conclude(status)

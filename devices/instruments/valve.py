@@ -6,11 +6,8 @@ from functools import partial
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, conclude
-from ..protocols.transport import (
-    InstrumentError,
-    TransportError,
-)
-from ..protocols.vici import ViciValve
+from ..protocols.roles import ValveDriver
+from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import ValveSpec
 from .signals import Kind, Reading
 
@@ -26,7 +23,7 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
 
     place = Component(Reading, kind=Kind.hinted, value="unknown")
 
-    def __init__(self, *, name: str, driver: ViciValve, clock: LabClock, spec: ValveSpec):
+    def __init__(self, *, name: str, driver: ValveDriver, clock: LabClock, spec: ValveSpec):
         super().__init__(name=name)
         self.driver, self.spec = driver, spec
         self.source = f"serial:{driver.transport.url}"

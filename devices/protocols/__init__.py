@@ -1,1 +1,19 @@
-"""What goes over the lines: ports, codecs and drivers; nothing here knows ophyd."""
+"""What goes over the lines: ports, codecs and drivers; nothing here knows ophyd.
+
+The tables say which driver a `protocol = "..."` of the rig file selects. A driver plays one of the
+roles in `roles`; whatever else differs by protocol (what an instrument makes of a number) it says
+itself. A new instrument is a module here and a row below, and its emulation.
+"""
+
+from collections.abc import Mapping
+
+from .eurotherm import Eurotherm3216
+from .harvard11 import Harvard11
+from .roles import DetectorDriver, HeaterDriver, PumpDriver, ValveDriver
+from .scpi import ScpiVoltmeter
+from .vici import ViciValve
+
+PUMPS: Mapping[str, type[PumpDriver]] = {"harvard11": Harvard11}
+HEATERS: Mapping[str, type[HeaterDriver]] = {"eurotherm3216": Eurotherm3216}
+VALVES: Mapping[str, type[ValveDriver]] = {"vici": ViciValve}
+DETECTORS: Mapping[str, type[DetectorDriver]] = {"scpi": ScpiVoltmeter}

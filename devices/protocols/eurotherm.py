@@ -5,9 +5,9 @@ V1.02. Temperatures are degC.
 """
 
 import logging
-from dataclasses import dataclass
 from functools import partial
 
+from .roles import ANY, HeaterReading, Limits, nearest
 from .transport import Framing, GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ def crc16(data: bytes) -> bytes:
     return crc.to_bytes(2, "little")
 
 
-def _frame(address: int, function: int, *words: int, tail: bytes = b"") -> bytes:
-    body = bytes((address, function)) + b"".join(w.to_bytes(2, "big") for w in words) + tail
+def _frame(address: int, function: int, *words: int) -> bytes:
+    body = bytes((address, function)) + b"".join(w.to_bytes(2, "big") for w in words)
     return body + crc16(body)
 
 
@@ -97,21 +97,6 @@ def decode(reply: bytes, request: bytes) -> list[int]:
     return []
 
 
-def achievable(temperature: float) -> float:
-    """Temperature [degC] the controller takes over when `temperature` is asked for."""
-    return round(float(temperature), _DECIMALS)
-
-
-@dataclass(frozen=True)
-class HeaterReading:
-    """Temperature and setpoint [degC], heating power [%], and whether the sensor is broken."""
-
-    temperature: float
-    setpoint: float
-    output: float
-    sensor_break: bool
-
-
 class Eurotherm3216:
     """One controller on a line.
 
@@ -126,6 +111,11 @@ class Eurotherm3216:
     def __init__(self, transport: Transport, address: int = 1):
         self.transport, self.address = transport, address
         self.name = f"heater {address} on {transport.url}"
+
+    @staticmethod
+    def achievable(temperature: float, limits: Limits = ANY) -> float:
+        """Temperature [degC] the controller takes over: what its display can show."""
+        return nearest(temperature, _DECIMALS, limits)
 
     def _ask(self, request: bytes) -> list[int]:
         # Writing a register twice leaves what writing it once does.

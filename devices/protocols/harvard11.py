@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 from functools import partial
 
+from .roles import ANY, Direction, Limits, PumpError, PumpStatus, nearest
 from .transport import GarbledError, InstrumentError, Transport, TransportError, ends_with
 
 _log = logging.getLogger(__name__)
@@ -18,14 +19,11 @@ _POLL, _NO_POLL = ends_with(XON), ends_with(XON, or_silence=True)
 _DECIMALS = 4  # of a flow or volume on the line: the manual wants fixed point, never an exponent
 _READ_BACK = 1e-3  # relative difference at which a set flow counts as not taken over
 _STATES = {":": "idle", ">": "infusing", "<": "withdrawing", "*": "stalled", "T*": "target"}
+_RUNNING = {"infuse": "infusing", "withdraw": "withdrawing"}
 _REFUSALS = ("Command error", "Unknown command", "Argument error", "Out of range")
 _FACTOR = {"m": 1e3, "u": 1.0, "n": 1e-3, "p": 1e-6}  # litre prefix -> uL
 _PER_MINUTE = {"h": 1 / 60, "m": 1.0, "s": 60.0}
 _FEMTO = 1e-9  # fL -> uL
-
-
-class PumpError(InstrumentError):
-    """A pump has stalled, run into its end stop or stopped by itself; a human must look."""
 
 
 # -- the protocol: bytes <-> values ---------------------------------------------------------------
@@ -37,21 +35,6 @@ class Reply:
 
     lines: tuple[str, ...]
     state: str
-
-
-@dataclass(frozen=True)
-class PumpStatus:
-    """One `status` line: flow [uL/min], volume displaced [uL], end stop hit, prompt's state."""
-
-    flow: float
-    volume: float
-    limit: bool
-    state: str
-
-
-def achievable(flow: float) -> float:
-    """Flow [uL/min] or volume [uL] that is sent when `flow` is asked for: four decimals."""
-    return round(float(flow), _DECIMALS)
 
 
 def encode(command: str, address: int = 0, colon: bool = True) -> bytes:
@@ -150,6 +133,16 @@ class Harvard11:
         self._framing = _NO_POLL
         self._colon = True
 
+    @staticmethod
+    def achievable(flow: float, limits: Limits = ANY) -> float:
+        """Flow [uL/min] that is sent when `flow` is asked for: four decimals."""
+        return nearest(flow, _DECIMALS, limits)
+
+    @staticmethod
+    def achievable_volume(volume: float) -> float:
+        """Volume [uL] that is sent when `volume` is asked for: four decimals."""
+        return nearest(volume, _DECIMALS)
+
     def connect(self) -> str:
         """Agree on form and framing, and return the firmware.
 
@@ -207,21 +200,22 @@ class Harvard11:
         self.command(f"diameter {diameter:.4f}")
         self.command(f"svolume {volume:.{_DECIMALS}f} ul")
 
-    def flow_range(self) -> tuple[float, float]:
+    def flow_range(self) -> Limits:
         """Return the least and the greatest flow [uL/min] with this syringe."""
         low, _, high = " ".join(self.command("irate lim").lines).partition(" to ")
         return quantity(low), quantity(high)
 
-    def set_flow(self, flow: float, direction: str = "i") -> None:
-        """Set the flow [uL/min] of infusion (or `w`ithdrawal).
+    def set_flow(self, flow: float, direction: Direction = "infuse") -> None:
+        """Set the flow [uL/min] of infusion or withdrawal.
 
         Raises
         ------
         InstrumentError
             If it reads back as something else, beyond the digits of its display.
         """
-        self.command(f"{direction}rate {flow:.{_DECIMALS}f} u/m")
-        taken = self._value(f"{direction}rate")
+        command = f"{direction[0]}rate"
+        self.command(f"{command} {flow:.{_DECIMALS}f} u/m")
+        taken = self._value(command)
         if abs(taken - flow) > _READ_BACK * flow:
             raise InstrumentError(
                 f"{self.name} was set to {flow:g} uL/min but reports {taken:g} uL/min"
@@ -240,16 +234,16 @@ class Harvard11:
         self.command("ctvolume")
         self.command("cvolume")
 
-    def run(self, direction: str = "i") -> None:
-        """Infuse (or `w`ithdraw).
+    def run(self, direction: Direction = "infuse") -> None:
+        """Infuse or withdraw.
 
         Raises
         ------
         PumpError
             If the pump does not run afterwards.
         """
-        state = self.command(f"{direction}run").state
-        if state != {"i": "infusing", "w": "withdrawing"}[direction]:
+        state = self.command(f"{direction[0]}run").state
+        if state != _RUNNING[direction]:
             raise PumpError(f"{self.name} was told to run but is {state}: look at the pump")
 
     def stop(self) -> None:

@@ -5,12 +5,7 @@ Source: Keysight 34401A user's guide: READ? in volts, lines end with LF.
 
 from math import isfinite
 
-from .transport import (
-    GarbledError,
-    InstrumentError,
-    Transport,
-    ends_with,
-)
+from .transport import GarbledError, InstrumentError, Transport, ends_with
 
 _LF = ends_with(b"\n")
 _OVERLOAD = 9.9e37  # what the meter says instead of a value

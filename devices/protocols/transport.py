@@ -15,7 +15,7 @@ from typing import NamedTuple, TypeVar
 
 import serial
 
-from ..clock import EmulationToken
+from ..token import EmulationToken
 
 _log = logging.getLogger(__name__)
 

@@ -5,11 +5,7 @@ Source: VICI manual EUH/EUA: commands GOA, GOB, CP, IFM0, lines end with CR.
 
 import re
 
-from .transport import (
-    GarbledError,
-    Transport,
-    ends_with,
-)
+from .transport import GarbledError, Transport, ends_with
 
 _CR = ends_with(b"\r")
 

@@ -9,11 +9,8 @@ from ..instruments.detector import Detector
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
-from ..protocols.eurotherm import Eurotherm3216
-from ..protocols.harvard11 import Harvard11
-from ..protocols.scpi import ScpiVoltmeter
+from ..protocols import DETECTORS, HEATERS, PUMPS, VALVES
 from ..protocols.transport import Transport
-from ..protocols.vici import ViciValve
 from ..rigfile import RigError, RigFile
 
 if TYPE_CHECKING:
@@ -68,19 +65,23 @@ class Bench:
         self.pumps = {
             key: SyringePump(
                 name=key,
-                driver=Harvard11(lines[spec.transport], spec.address),
+                driver=PUMPS[spec.protocol](lines[spec.transport], spec.address),
                 clock=clock,
                 spec=spec,
             )
             for key, spec in config.streams.items()
         }
-        controller = Eurotherm3216(lines[config.heater.transport], config.heater.address)
+        controller = HEATERS[config.heater.protocol](
+            lines[config.heater.transport], config.heater.address
+        )
         self.heater = Heater(name="heater", driver=controller, clock=clock, spec=config.heater)
-        actuator = ViciValve(lines[config.valve.transport])
+        actuator = VALVES[config.valve.protocol](lines[config.valve.transport])
         self.valve = InjectionValve(name="valve", driver=actuator, clock=clock, spec=config.valve)
         self.detector = Detector(
             name="detector",
-            driver=ScpiVoltmeter(lines[config.detector.transport], config.detector.range),
+            driver=DETECTORS[config.detector.protocol](
+                lines[config.detector.transport], config.detector.range
+            ),
             clock=clock,
             method=config.chromatogram,
         )

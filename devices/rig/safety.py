@@ -5,15 +5,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
-from ..protocols.eurotherm import Eurotherm3216
-from ..protocols.harvard11 import Harvard11
+from ..protocols import HEATERS, PUMPS, VALVES
 from ..protocols.transport import InstrumentError, Transport
-from ..protocols.vici import ViciValve
-from ..rigfile import RigFile
+from ..rigfile import RigFile, StreamSpec
 
 _log = logging.getLogger(__name__)
 
@@ -89,17 +88,17 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
             opened[name] = Transport(port.url or "", **port.model_dump(exclude={"url"}))
         return opened[name]
 
-    def stop(transport: str, address: int) -> None:
-        pump = Harvard11(line(transport), address)
+    def stop(stream: StreamSpec) -> None:
+        pump = PUMPS[stream.protocol](line(stream.transport), stream.address)
         pump.connect()
         pump.stop()
 
     def cool() -> None:
-        heater = Eurotherm3216(line(rig.heater.transport), rig.heater.address)
+        heater = HEATERS[rig.heater.protocol](line(rig.heater.transport), rig.heater.address)
         heater.write_setpoint(rig.heater.safe)
 
     def turn() -> None:
-        valve = ViciValve(line(rig.valve.transport))
+        valve = VALVES[rig.valve.protocol](line(rig.valve.transport))
         valve.connect()
         valve.go(rig.valve.load)
         deadline = time.monotonic() + rig.valve.timeout
@@ -109,8 +108,7 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
             threading.Event().wait(0.1)
 
     stops: dict[str, Callable[[], None]] = {
-        name: lambda s=spec: stop(s.transport, s.address)  # type: ignore[misc]  # a default binds it
-        for name, spec in rig.streams.items()
+        name: partial(stop, stream) for name, stream in rig.streams.items()
     }
     try:
         return _attempt(_steps(stops, cool, rig.heater.safe, turn))

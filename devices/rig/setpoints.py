@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..instruments.signals import check_limits
-from ..protocols.eurotherm import achievable as achievable_temperature
-from ..protocols.harvard11 import achievable as achievable_flow
+from ..protocols import HEATERS, PUMPS
 from ..rigfile import RigFile
 
 
@@ -86,9 +85,13 @@ def setpoints_of(conditions: Mapping[str, float], rig: RigFile) -> Setpoints:
             conditions["ratio"],
         )
         flows = {names[0]: total / (1 + ratio), names[1]: total * ratio / (1 + ratio)}
+    heater = rig.heater
     setpoints = Setpoints(
-        achievable_temperature(conditions["temperature"]),
-        {name: achievable_flow(flow) for name, flow in flows.items()},
+        HEATERS[heater.protocol].achievable(conditions["temperature"], heater.limits),
+        {
+            name: PUMPS[stream.protocol].achievable(flows[name], stream.limits)
+            for name, stream in rig.streams.items()
+        },
     )
     for variable, (low, high, unit) in limits(rig).items():
         check_limits(variable, setpoints.conditions[variable], (low, high), unit)

@@ -7,47 +7,9 @@ import pytest
 from reactune.devices.clock import LabStatus, RealClock
 from reactune.devices.instruments.detector import Detector, DetectorError
 from reactune.devices.instruments.valve import InjectionValve, ValveError
-from reactune.devices.protocols.scpi import decode_volts
-from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
-from reactune.devices.protocols.vici import ViciValve, decode_position
+from reactune.devices.protocols.transport import InstrumentError, NoReplyError
+from reactune.devices.protocols.vici import ViciValve
 from reactune.devices.rigfile import ValveSpec
-
-# -- codecs
-
-
-@pytest.mark.parametrize(
-    ("raw", "position"),
-    [
-        (b"CPA\r", "A"),
-        (b"CPB\r", "B"),
-        (b"A\r", "A"),
-        (b'Position is = "B"\r', "B"),
-        (b'Position is  = "A"\r\n', "A"),
-    ],
-)
-def test_position(raw, position):
-    assert decode_position(raw) == position
-
-
-@pytest.mark.parametrize("raw", [b"", b"\r", b"CPC\r", b"CPAB\r", b'"CP" = Bad command\r', b"CPA"])
-def test_position_refuses(raw):
-    with pytest.raises(GarbledError):
-        decode_position(raw)
-
-
-def test_volts():
-    assert decode_volts(b"+1.04967906E+01\n") == 10.4967906
-    assert decode_volts(b"-2.5E-04\r\n") == -2.5e-4
-    assert decode_volts(b"+9.90000000E+37\n") == math.inf
-
-
-@pytest.mark.parametrize(
-    "raw", [b"", b"\n", b"+1.0", b"+1.0E\n", b"nan\n", b"inf\n", b"+1.0\xb4\n", b"1\n2\n"]
-)
-def test_volts_refuses(raw):
-    with pytest.raises(GarbledError):
-        decode_volts(raw)
-
 
 # -- valve
 

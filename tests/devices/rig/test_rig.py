@@ -790,6 +790,16 @@ def text(**changes):
         ('transport = "valve"', 'transport = "vlave"', "valve.transport = 'vlave' is none of"),
         ("baudrate = 9600", 'url = "x"', r"transports\.heater\.url = 'x' contradicts"),
         ("address        = 1", "address = 0", "share transport 'pumps' and address 0"),
+        (
+            '"harvard11"',
+            '"harvard12"',
+            "c60.protocol: no pump that speaks 'harvard12'",
+        ),
+        (
+            '"scpi"',
+            '"vici"',
+            r"detector\.protocol: .* 'vici' is known; known are scpi: n",
+        ),
         ("stock          = 2.775", "stock = nan", r"streams\.c60\.stock = nan cannot be used"),
         ("window = [3.60, 4.87]", "window = [4.60, 4.87]", "does not enclose time = 4.4 min"),
         ("schema = 1", "schema = 2", r"schema = 2 cannot be used"),

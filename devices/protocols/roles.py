@@ -1,0 +1,227 @@
+"""What a rig needs of its instruments, whatever they speak: a Protocol for each role.
+
+A driver is any class with these attributes and methods; it need not name the role it plays. Units
+are those of the rig file: uL/min, uL, mm, degC, V.
+"""
+
+from dataclasses import dataclass
+from math import inf
+from typing import Literal, Protocol
+
+from .transport import InstrumentError, Transport
+
+Direction = Literal["infuse", "withdraw"]
+Limits = tuple[float, float]
+"""Lower and upper limit, in the unit of what they limit."""
+
+ANY: Limits = (-inf, inf)
+
+
+class PumpError(InstrumentError):
+    """A pump has stalled, run into its end stop or stopped by itself; a human must look."""
+
+
+@dataclass(frozen=True)
+class PumpStatus:
+    """What a pump does.
+
+    Attributes
+    ----------
+    flow : float
+        [uL/min], 0 at rest.
+    volume : float
+        Displaced in the present direction since it was cleared [uL].
+    limit : bool
+        Whether it has run into an end stop.
+    state : str
+        `idle`, `infusing`, `withdrawing`, `stalled`, or `target`: stopped by itself at its target
+        volume.
+    """
+
+    flow: float
+    volume: float
+    limit: bool
+    state: str
+
+
+@dataclass(frozen=True)
+class HeaterReading:
+    """Temperature and setpoint [degC], heating power [%], and whether the sensor is broken."""
+
+    temperature: float
+    setpoint: float
+    output: float
+    sensor_break: bool
+
+
+class PumpDriver(Protocol):
+    """A syringe pump. All but `run` does the same when done twice.
+
+    Every method raises `TransportError` if the pump does not answer and `InstrumentError` if it
+    refuses.
+    """
+
+    transport: Transport
+    address: int
+    name: str
+    """What it is called in messages."""
+
+    def __init__(self, transport: Transport, address: int) -> None: ...
+
+    @staticmethod
+    def achievable(flow: float, limits: Limits = ANY) -> float:
+        """Flow [uL/min] that the pump runs at when `flow` is asked for.
+
+        Inside `limits` if `flow` is, whatever its number format makes of it.
+        """
+        ...
+
+    @staticmethod
+    def achievable_volume(volume: float) -> float:
+        """Volume [uL] that the pump stops after when `volume` is asked for."""
+        ...
+
+    def connect(self) -> str:
+        """Agree on how to talk, and return model and firmware."""
+        ...
+
+    def configure(self, diameter: float, volume: float) -> None:
+        """Tell the resting pump its syringe: inner diameter [mm], volume [uL]."""
+        ...
+
+    def flow_range(self) -> Limits:
+        """Return the least and the greatest flow [uL/min] with this syringe."""
+        ...
+
+    def set_flow(self, flow: float, direction: Direction = "infuse") -> None:
+        """Set an achievable flow [uL/min] of the resting pump, confirmed by the pump."""
+        ...
+
+    def set_target(self, volume: float) -> None:
+        """Have the pump stop by itself after an achievable `volume` [uL] from the last clearing.
+
+        It is a dead man's handle: it holds when nobody talks to the pump any more.
+        """
+        ...
+
+    def run(self, direction: Direction = "infuse") -> None:
+        """Start; raises `PumpError` if the pump does not run afterwards."""
+        ...
+
+    def stop(self) -> None:
+        """Stop; raises `PumpError` if the pump still runs. A stalled pump counts as stopped."""
+        ...
+
+    def status(self) -> PumpStatus:
+        """Return what it does."""
+        ...
+
+    def volumes(self) -> tuple[float, float]:
+        """Return volumes infused and withdrawn [uL] since they were cleared."""
+        ...
+
+    def clear_volumes(self) -> None:
+        """Clear target and volumes of the resting pump."""
+        ...
+
+
+class HeaterDriver(Protocol):
+    """A temperature controller.
+
+    Every method raises `TransportError` if it does not answer and `InstrumentError` if it refuses.
+    """
+
+    transport: Transport
+    address: int
+    name: str
+
+    def __init__(self, transport: Transport, address: int) -> None: ...
+
+    @staticmethod
+    def achievable(temperature: float, limits: Limits = ANY) -> float:
+        """Temperature [degC] that is controlled to when `temperature` is asked for.
+
+        Inside `limits` if `temperature` is, whatever the number format makes of it.
+        """
+        ...
+
+    def read(self) -> HeaterReading:
+        """Return temperature, setpoint and state."""
+        ...
+
+    def write_setpoint(self, temperature: float) -> None:
+        """Control to an achievable `temperature` [degC], confirmed by the controller."""
+        ...
+
+
+class ValveDriver(Protocol):
+    """A valve of two positions, `A` and `B`.
+
+    Every method raises `TransportError` if it does not answer.
+    """
+
+    transport: Transport
+    name: str
+
+    def __init__(self, transport: Transport) -> None: ...
+
+    def connect(self) -> None:
+        """Agree on how to talk, and check that it answers."""
+        ...
+
+    def position(self) -> str:
+        """Return `A` or `B`: where it is, or where it still turns away from."""
+        ...
+
+    def go(self, position: str) -> None:
+        """Start turning to `A` or `B`; harmless if it is there."""
+        ...
+
+
+class DetectorDriver(Protocol):
+    """A voltmeter behind the photodiode.
+
+    Every method raises `TransportError` if it does not answer.
+    """
+
+    transport: Transport
+    name: str
+
+    def __init__(self, transport: Transport, range_: float) -> None: ...
+
+    def connect(self) -> str:
+        """Configure for the range [V], and return model and firmware.
+
+        Raises
+        ------
+        InstrumentError
+            If it refuses.
+        """
+        ...
+
+    def read(self) -> float:
+        """Return volts; infinite for an overload."""
+        ...
+
+
+def nearest(value: float, decimals: int, limits: Limits = ANY) -> float:
+    """Return what an instrument that takes `decimals` decimals makes of `value`.
+
+    Parameters
+    ----------
+    value : float
+        What is asked for, in any unit.
+    decimals : int
+        Of the instrument's number format; negative for whole tens and so on.
+    limits : tuple of float
+        Where the nearest number is outside of these although `value` is not, the next one inwards
+        is taken.
+    """
+    low, high = limits
+    sent = round(float(value), decimals)
+    if low <= value <= high:
+        if sent < low:
+            return round(sent + 10.0**-decimals, decimals)
+        if sent > high:
+            return round(sent - 10.0**-decimals, decimals)
+    return sent

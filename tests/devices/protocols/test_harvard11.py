@@ -1,0 +1,170 @@
+import contextlib
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reactune.devices.protocols.harvard11 import (
+    Harvard11,
+    Reply,
+    decode,
+    encode,
+    parse_status,
+    quantity,
+)
+from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
+
+# -- codec
+
+
+@pytest.mark.parametrize(
+    ("command", "address", "colon", "raw"),
+    [
+        ("irate 3.2 u/m", 0, True, b"irate 3.2 u/m\r"),
+        ("irate 3.2 u/m", 12, True, b"12:irate 3.2 u/m\r"),
+        ("irun", 3, False, b"3irun\r"),
+    ],
+)
+def test_encode(command, address, colon, raw):
+    assert encode(command, address, colon) == raw
+
+
+@pytest.mark.parametrize(
+    ("raw", "address", "reply"),
+    [
+        (b"\n00:\x11", 0, Reply((), "idle")),
+        (b"\n:", 0, Reply((), "idle")),
+        (b"\n01>\x11", 1, Reply((), "infusing")),
+        (b"\n01<\x11", 1, Reply((), "withdrawing")),
+        (b"\n00*\x11", 0, Reply((), "stalled")),
+        (b"\n00T*\x11", 0, Reply((), "target")),
+        (b"\n00:12.5 ul\r\n00:\x11", 0, Reply(("12.5 ul",), "idle")),
+        (b"\n100.25 ul\r\n:\x11", 0, Reply(("100.25 ul",), "idle")),  # no address, but digits
+        (b"\n00:T*12.5 ul\r\n00T*\x11", 0, Reply(("12.5 ul",), "target")),
+        (
+            b"\n02:Argument error: x\r\n02:Out of range\r\n02:\x11",
+            2,
+            Reply(("Argument error: x", "Out of range"), "idle"),
+        ),
+    ],
+)
+def test_decode(raw, address, reply):
+    assert decode(raw, address) == reply
+
+
+@pytest.mark.parametrize(
+    ("raw", "address"),
+    [
+        (b"", 0),
+        (b"\x11", 0),
+        (b"\n00", 0),
+        (b"12.5 ul\r\n00:\x11", 0),
+        (b"\n00:12.5 ul\n00:\x11", 0),
+        (b"\n00:12\xff5 ul\r\n00:\x11", 0),
+        (b"\n01:\x11", 0),  # another pump
+        (b"\n:\x11", 1),  # nobody in particular, in a chain
+        (b"\n00:5 ul\r\n01:\x11", 1),
+        (b"\n00:1 ul\r\n00:\x11\n00:\x11", 0),  # two replies
+    ],
+)
+def test_decode_refuses(raw, address):
+    with pytest.raises(GarbledError):
+        decode(raw, address)
+
+
+body = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":*"))
+
+
+@settings(derandomize=True, max_examples=200)
+@given(st.lists(body.filter(bool), max_size=3), st.integers(0, 99), st.sampled_from(":><"))
+def test_decode_finds_every_line(lines, address, prompt):
+    raw = "".join(f"\n{address:02d}:{line}\r" for line in lines) + f"\n{address:02d}{prompt}\x11"
+    reply = decode(raw.encode(), address)
+    assert reply.lines == tuple(lines)
+    assert reply.state == {":": "idle", ">": "infusing", "<": "withdrawing"}[prompt]
+
+
+@settings(derandomize=True, max_examples=300)
+@given(st.binary(max_size=40), st.integers(0, 3))
+def test_decode_of_noise_is_refused_not_crashed(raw, address):
+    with contextlib.suppress(GarbledError):
+        decode(raw, address)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("12.5 ul", 12.5),
+        ("0.1 ml", 100.0),
+        ("250 nl", 0.25),
+        ("1.5 ml/min", 1500.0),
+        ("60 ul/hr", 1.0),
+        ("0.25 m/m", 250.0),
+        ("2 ul/sec", 120.0),
+        ("5e2 nl/min", 0.5),
+    ],
+)
+def test_quantity(text, value):
+    assert quantity(text) == pytest.approx(value, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["", "12.5", "ul", "12,5 ul", "12 kl", "-3 ul", "1 ul 2 ul"])
+def test_quantity_refuses(text):
+    with pytest.raises(GarbledError):
+        quantity(text)
+
+
+def test_status_line():
+    running = parse_status(Reply(("1666666667 30000 50000000000 I...I.",), "infusing"))
+    assert running.flow == pytest.approx(100.0, rel=1e-9)
+    assert running.volume == pytest.approx(50.0)
+    assert (running.state, running.limit) == ("infusing", False)
+    stalled = parse_status(Reply(("0 0 0 i.S.I",), "idle"))
+    assert (stalled.state, stalled.flow) == ("stalled", 0.0)
+    assert parse_status(Reply(("0 0 0 wW..I",), "idle")).limit
+    with pytest.raises(GarbledError):
+        parse_status(Reply(("0 0 i...I",), "idle"))
+
+
+@settings(derandomize=True)
+@given(st.floats(1e-4, 1e4))
+def test_achievable_is_what_the_line_carries(flow):
+    assert Harvard11.achievable(flow) == float(f"{flow:.4f}")
+
+
+# -- firmware that does things otherwise
+
+
+class OldFirmware:
+    """A transport to a pump without `poll` that wants its address without a colon."""
+
+    url = "old"
+
+    def __init__(self):
+        self.seen = []
+
+    def exchange(self, request, framing, parse, *, repeat):
+        self.seen.append((request, framing.or_silence))
+        if b":" in request:
+            raise NoReplyError("no reply")
+        command = request.removeprefix(b"3").rstrip(b"\r")
+        if command.startswith(b"poll"):
+            return parse(b"\n03:Command error\r\n03:")
+        return parse(b"\n03:11 ELITE 1.0\r\n03:" if command == b"ver" else b"\n03:")
+
+
+def test_fallbacks_of_old_firmware():
+    line = OldFirmware()
+    driver = Harvard11(line, 3)
+    assert driver.connect() == "11 ELITE 1.0"
+    driver.stop()
+    assert line.seen[-1] == (b"3stp\r", True)  # silence ends its replies
+
+
+def test_set_flow_is_read_back():
+    class Deaf(OldFirmware):
+        def exchange(self, request, framing, parse, *, repeat):
+            return parse(b"\n5 ul/min\r\n:" if request == b"irate\r" else b"\n:")
+
+    with pytest.raises(InstrumentError, match="set to 10 uL/min but reports 5 uL/min"):
+        Harvard11(Deaf(), 0).set_flow(10.0)
