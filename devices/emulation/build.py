@@ -4,7 +4,7 @@ from ..clock import LabClock, RealClock, SimulatedClock
 from ..rigfile import ChromatogramSpec, RigError, RigFile
 from .physics import ElutingPeak
 from .ports import Emulation
-from .reaction import Kinetics
+from .reactions.walker2017 import Kinetics
 from .world import FeedStream, Layout, Noise, World
 
 _SPECIES = ("X0", "X1", "X2", "X3")  # what the twin makes, in the order of its layout

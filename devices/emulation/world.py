@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .layout import FeedStream, Layout, LinkFaults, Noise, Sample
 from .physics import MINUTE, ElutingPeak, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
-from .reaction import Kinetics, mole_fractions
+from .reactions.walker2017 import Kinetics, mole_fractions
 
 __all__ = ["ElutingPeak", "FeedStream", "Layout", "LinkFaults", "Noise", "Sample", "World"]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.emulation.layout import Noise
-from reactune.devices.emulation.reaction import Kinetics, mole_fractions
+from reactune.devices.emulation.reactions.walker2017 import Kinetics, mole_fractions
 from reactune.devices.rig.flow_rig import load
 from reactune.plans.compatibility import method_of
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.learning.warm_start import promising
-from reactune.devices.emulation.reaction import Kinetics
+from reactune.devices.emulation.reactions.walker2017 import Kinetics
 
 from .lab import METHOD, Lab, stated
 

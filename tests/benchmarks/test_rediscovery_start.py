@@ -7,7 +7,7 @@ import pytest
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.learning.warm_start import promising
-from reactune.devices.emulation.reaction import Kinetics
+from reactune.devices.emulation.reactions.walker2017 import Kinetics
 from tests.benchmarks import rediscovery
 from tests.benchmarks.lab import METHOD, Lab, Trial, stated
 

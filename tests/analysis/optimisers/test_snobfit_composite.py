@@ -23,7 +23,7 @@ from reactune.analysis.optimisers.table import Points
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
-from reactune.devices.emulation.reaction import mole_fractions
+from reactune.devices.emulation.reactions.walker2017 import mole_fractions
 from tests.benchmarks.tasks import HOCK, OTHERS, Task
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from reactune.analysis.optimisers.snobfit import Snobfit
-from reactune.devices.emulation.reaction import mole_fractions
+from reactune.devices.emulation.reactions.walker2017 import mole_fractions
 from tests.analysis.optimisers.asking import Function, bowl, run, values
 from tests.benchmarks.tasks import OTHERS, UNCONSTRAINED, camel
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.integrate import quad
 
 from reactune.devices.emulation.physics import ElutingPeak, Oven, absorbance
-from reactune.devices.emulation.reaction import Kinetics, mole_fractions
+from reactune.devices.emulation.reactions.walker2017 import Kinetics, mole_fractions
 from reactune.devices.emulation.world import FeedStream, Layout, Noise, World
 
 MINUTE = 60.0

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize
 
-from reactune.devices.emulation.reaction import Kinetics, mole_fractions
+from reactune.devices.emulation.reactions.walker2017 import Kinetics, mole_fractions
 from tests.data import grid, needs_data
 
 Array = NDArray[np.float64]

@@ -1,0 +1,1 @@
+"""The reactions that an emulated rig can have, one file each."""
