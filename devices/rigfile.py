@@ -213,12 +213,17 @@ class ChromatogramSpec(_Table):
 
 
 class EmulationSpec(_Table):
-    """The emulated laboratory; its presence makes the rig an emulated one."""
+    """The emulated laboratory; its presence makes the rig an emulated one.
+
+    `reaction` is what happens in its reactor, `kinetics` what deviates from that reaction's own
+    parameters.
+    """
 
     transport: Literal["pty", "tcp"] = "pty"
     clock: Literal["simulated", "real"] = "simulated"
     seed: Annotated[int, Field(ge=0)] = 0
     noise: bool = True
+    reaction: str = "walker2017"
     kinetics: dict[str, float] = {}
     first_injection: Annotated[int, Field(ge=0)] = 0
 

@@ -10,6 +10,7 @@ import numpy as np
 from reactune.analysis.analytics.hplc.method import Method, Peak
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
+from reactune.devices.emulation import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
 from reactune.devices.rigfile import RigFile
 
@@ -65,13 +66,14 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
     Returns
     -------
     list of str
-        One sentence each: a variable the rig does not have or cannot take so far, a property it
-        does not measure, syringes too small for an experiment, reagents that cannot last for the
-        budget.
+        One sentence each: what keeps the rig from being emulated, a variable that it does not have
+        or cannot take so far, a property it does not measure, syringes too small for an experiment,
+        reagents that cannot last for the budget.
     """
     allowed = limits(rig)
     measured = [peak.name for peak in rig.chromatogram.peaks]
-    wrong = [
+    wrong = obstacles(rig)
+    wrong += [
         f"measured: {name!r} is no peak of the rig's HPLC method, which has {', '.join(measured)}"
         for name in problem.measured
         if name not in measured

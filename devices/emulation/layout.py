@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ..rigfile import RigFile
 from .physics import ElutingPeak
+from .reaction import Reaction
 
 
 @dataclass(frozen=True)
@@ -12,8 +14,9 @@ class FeedStream:
 
     Attributes
     ----------
-    species : str
-        ``"c60"``, ``"sultine"``, or anything else for an inert diluent.
+    name : str
+        As in the rig file. It takes part if the reaction has a reagent of this name; else it only
+        dilutes.
     stock : float
         Concentration of the stock [mM].
     syringe : float
@@ -27,7 +30,7 @@ class FeedStream:
         If the stock is negative or the contents do not fit.
     """
 
-    species: str
+    name: str
     stock: float
     syringe: float = 10_000.0
     filled: float | None = None
@@ -35,17 +38,14 @@ class FeedStream:
     def __post_init__(self) -> None:
         if self.stock < 0 or not 0 <= (self.filled or 0.0) <= self.syringe:
             raise ValueError(
-                f"stream {self.species} needs a stock >= 0 mM and contents from 0 to its syringe's "
+                f"stream {self.name} needs a stock >= 0 mM and contents from 0 to its syringe's "
                 f"volume, not {self.stock} mM and {self.filled} of {self.syringe} uL"
             )
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The rig as it is built; the defaults are those of Walker et al. 2017.
-
-    Positions of the peaks are the paper's; their widths, tails and responses are chosen such that
-    the traces resemble the published ones (some mAU on 10.5 V, responses within their scatter).
+    """The rig as it is built.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Layout:
     heated_volume, total_volume, loop_volume : float
         Heated part of the reactor, mixer to loop, and sampling loop [uL].
     peaks : tuple of ElutingPeak
-        Of X0, X1, X2, X3.
+        Of the reaction's products, in their order.
     front : tuple of ElutingPeak
         Of the solvent that comes with the sample.
     baseline : float
@@ -63,35 +63,22 @@ class Layout:
     Raises
     ------
     ValueError
-        If the volumes contradict each other or there is not one peak per mole fraction.
+        If the volumes contradict each other.
     """
 
-    streams: tuple[FeedStream, ...] = (FeedStream("c60", 2.775), FeedStream("sultine", 8.323))
-    heated_volume: float = 931.0
-    total_volume: float = 1587.0
-    loop_volume: float = 5.0
-    peaks: tuple[ElutingPeak, ...] = (
-        ElutingPeak(11.40, 0.17, 0.08, 0.0023),
-        ElutingPeak(7.50, 0.11, 0.05, 0.0012),
-        ElutingPeak(5.40, 0.11, 0.14, 0.0025),
-        ElutingPeak(4.40, 0.16, 0.05, 0.0021),
-    )
-    front: tuple[ElutingPeak, ...] = (
-        ElutingPeak(2.81, 0.03, 0.03, 0.00015),
-        ElutingPeak(2.99, 0.03, 0.10, 0.00080),
-    )
-    baseline: float = 10.48
+    streams: tuple[FeedStream, ...]
+    heated_volume: float
+    total_volume: float
+    loop_volume: float
+    peaks: tuple[ElutingPeak, ...]
+    front: tuple[ElutingPeak, ...]
+    baseline: float
 
     def __post_init__(self) -> None:
         if not 0 < self.heated_volume <= self.total_volume or self.loop_volume <= 0:
             raise ValueError(
                 f"volumes must be 0 < heated <= total and loop > 0, not heated "
                 f"{self.heated_volume}, total {self.total_volume}, loop {self.loop_volume} uL"
-            )
-        if len(self.peaks) != 4 or not self.streams:
-            raise ValueError(
-                f"a layout needs 4 peaks (X0 to X3) and a stream, "
-                f"not {len(self.peaks)} peaks and {len(self.streams)} streams"
             )
 
 
@@ -101,18 +88,18 @@ class Noise:
 
     Attributes
     ----------
-    theta : float
+    extent : float
         SD of ln(extent of reaction), an experiment each.
     fraction, relative : float
-        The HPLC's SD of a mole fraction X is ``fraction + relative X``, an injection each. Where
-        this would leave less than nothing, nothing absorbs.
+        The HPLC's SD of a product's fraction X is ``fraction + relative X``, an injection each.
+        Where this would leave less than nothing, nothing absorbs.
     volts : float
         SD of a reading of the photodiode [V]; the median of the published traces.
     drift : float
         Relative change of the lamp during a chromatogram.
     """
 
-    theta: float = 0.03
+    extent: float = 0.03
     fraction: float = 0.001
     relative: float = 0.005
     volts: float = 1.3e-4
@@ -131,17 +118,14 @@ class Sample:
         Time that the middle of it has spent in the heated volume [min].
     temperature : float
         Average over that time [degC].
-    c60 : float
-        All C60 species in the effluent [mM].
-    sultine_per_c60 : float
-        Molar ratio of the feed; 0 without C60.
+    feed : tuple of float
+        Each of the reaction's reagents as it entered, all streams mixed [mM].
     """
 
     filled: float
     residence_time: float
     temperature: float
-    c60: float
-    sultine_per_c60: float
+    feed: tuple[float, ...]
 
 
 @dataclass
@@ -173,3 +157,20 @@ class LinkFaults:
     late: float = 0
     delay: float = 0.05
     unplug: Callable[[], None] = field(default=lambda: None, repr=False)
+
+
+def layout_of(rig: RigFile, reaction: Reaction) -> Layout:
+    """Build what a rig file describes around a reaction that fits it (`build.obstacles`)."""
+    method = rig.chromatogram
+    peaks = {p.name: ElutingPeak(p.time, p.width, p.tail, p.response) for p in method.peaks}
+    return Layout(
+        streams=tuple(
+            FeedStream(name, spec.stock, spec.syringe_volume) for name, spec in rig.streams.items()
+        ),
+        heated_volume=rig.reactor.heated_volume,
+        total_volume=rig.reactor.total_volume,
+        loop_volume=rig.reactor.loop_volume,
+        peaks=tuple(peaks[name] for name in reaction.products),
+        front=tuple(ElutingPeak(f.time, f.width, f.tail, f.area) for f in method.solvent_front),
+        baseline=method.lamp,
+    )

@@ -1,6 +1,6 @@
 """The emulated instruments on ports: a pseudo-terminal or a TCP port of this machine each.
 
-with Emulation(World(time.monotonic), "tcp") as emulation:
+with Emulation(World(time.monotonic, layout, reaction), "tcp") as emulation:
     print(emulation.urls)
 """
 

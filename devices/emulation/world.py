@@ -2,7 +2,7 @@
 
 It is advanced lazily, under one lock, to the lab time of whoever asks: pumps fill the reactor, the
 oven heats it, the valve puts the loop's contents onto the column, the photodiode sees them elute.
-The pieces are in `physics`, the reaction in `reaction`.
+The pieces are in `physics`; what happens to the reagents is the `reaction.Reaction`'s to say.
 """
 
 import threading
@@ -11,11 +11,10 @@ from math import inf, pi
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .layout import FeedStream, Layout, LinkFaults, Noise, Sample
 from .physics import MINUTE, ElutingPeak, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
-from .reactions.walker2017 import Kinetics, mole_fractions
+from .reaction import Composition, Reaction
 
 __all__ = ["ElutingPeak", "FeedStream", "Layout", "LinkFaults", "Noise", "Sample", "World"]
 
@@ -34,8 +33,8 @@ class World:
         Lab time [s].
     layout : Layout
         Volumes, stocks, peaks.
-    kinetics : Kinetics
-        The reaction.
+    reaction : Reaction
+        What the streams do to each other in the heated volume.
     noise : Noise or None
         None: every trace is exact.
     seed : int
@@ -56,19 +55,29 @@ class World:
         Number of the last injection.
     last_sample : Sample or None
         What it put onto the column.
+
+    Raises
+    ------
+    ValueError
+        If the layout has not one peak for each product of the reaction.
     """
 
     def __init__(
         self,
         now: Callable[[], float],
-        layout: Layout = Layout(),  # noqa: B008 - frozen
+        layout: Layout,
+        reaction: Reaction,
         *,
-        kinetics: Kinetics = Kinetics(),  # noqa: B008 - frozen
         noise: Noise | None = Noise(),  # noqa: B008 - frozen
         seed: int = 0,
         first_injection: int = 0,
     ):
-        self._now, self.layout, self.kinetics = now, layout, kinetics
+        if len(layout.peaks) != len(reaction.products):
+            raise ValueError(
+                f"the reaction gives {len(reaction.products)} peaks "
+                f"({', '.join(reaction.products)}), the layout has {len(layout.peaks)}"
+            )
+        self._now, self.layout, self.reaction = now, layout, reaction
         self._noise, self._seed, self.injections = noise, seed, first_injection
         self._lock = threading.RLock()
         self._time = now()
@@ -195,16 +204,12 @@ class World:
         with self._lock:
             return self._loop(self._advance())
 
-    def true_fractions(self, sample: Sample, theta_factor: float = 1.0) -> NDArray[np.float64]:
-        """Noise-free mole fractions X0, X1, X2, X3 of a sample, shape (4,); zeros without C60."""
-        if not sample.c60:
-            return np.zeros(4)
-        return mole_fractions(
-            sample.residence_time,
-            sample.sultine_per_c60,
-            sample.temperature,
-            kinetics=self.kinetics,
-            theta_factor=theta_factor,
+    def composition(self, sample: Sample, extent: float = 1.0) -> Composition:
+        """Noise-free products of a sample, and the concentration that they are fractions of."""
+        if not any(sample.feed):  # solvent: no reaction has to know what to say of it
+            return Composition(np.zeros(()), np.zeros(len(self.reaction.products)))
+        return self.reaction.composition(
+            sample.feed, sample.residence_time, sample.temperature, extent
         )
 
     def volts(self) -> float:
@@ -226,10 +231,10 @@ class World:
         """Put what the pumps deliver from `t` on into the reactor's history."""
         rates = [p.inflow(t) for p in self._plungers]
         total = sum(rates)
-        mixed = {"c60": 0.0, "sultine": 0.0}
+        mixed = dict.fromkeys(self.reaction.reagents, 0.0)
         for stream, rate in zip(self.layout.streams, rates, strict=True):
-            if stream.species in mixed and rate:
-                mixed[stream.species] += stream.stock * rate / total
+            if stream.name in mixed and rate:
+                mixed[stream.name] += stream.stock * rate / total
         self._flow.set(t, total, tuple(mixed.values()) if total else ())
         held = self.layout.total_volume + self.layout.loop_volume
         self._oven.forget(self._flow.forget(self._flow.passed(t) - held))
@@ -237,35 +242,34 @@ class World:
     def _loop(self, t: float) -> Sample:
         """Contents of the loop at `t`."""
         layout, passed = self.layout, self._flow.passed(t)
+        solvent = (0.0,) * len(self.reaction.reagents)
         fresh = min(passed - self._load_from, layout.loop_volume)
         if self.position == "inject" or fresh <= 0:
-            return Sample(0.0, 0.0, Oven.AMBIENT, 0.0, 0.0)
+            return Sample(0.0, 0.0, Oven.AMBIENT, solvent)
         entered, left, stay, feed = self._flow.parcel(
             passed - fresh / 2 - layout.total_volume, layout.heated_volume
         )
-        c60, sultine = feed or (0.0, 0.0)
-        ratio = sultine / c60 if c60 else 0.0
         warmth = self._oven.mean(entered, left)
-        return Sample(fresh / layout.loop_volume, stay, warmth, c60, ratio)
+        return Sample(fresh / layout.loop_volume, stay, warmth, feed or solvent)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self._seed, self.injections])
 
     def _areas(self, sample: Sample, rng: np.random.Generator) -> list[float]:
-        """Peak areas of an injection [AU min]: the adducts', then the solvent's."""
-        theta, *errors = rng.standard_normal(5)
+        """Peak areas of an injection [AU min]: the products', then the solvent's."""
+        extent, *errors = rng.standard_normal(1 + len(self.reaction.products))
         if self._noise is None:
-            fractions = self.true_fractions(sample)
+            total, fractions = self.composition(sample)
         else:
-            fractions = self.true_fractions(sample, float(np.exp(self._noise.theta * theta)))
+            total, fractions = self.composition(sample, float(np.exp(self._noise.extent * extent)))
             sd = self._noise.fraction + self._noise.relative * fractions
             fractions = np.maximum(fractions + sd * errors, 0.0)
         share = 0.0 if self.loop_clogged else sample.filled
-        adducts = [
-            share * sample.c60 * float(x) * peak.response
+        products = [
+            share * float(total) * float(x) * peak.response
             for x, peak in zip(fractions, self.layout.peaks, strict=True)
         ]
-        return adducts + [share * peak.response for peak in self.layout.front]
+        return products + [share * peak.response for peak in self.layout.front]
 
     def _expose(self, t: float, rng: np.random.Generator) -> Record:
         """Tabulate what the detector will see from `t` on if nothing else is injected."""

@@ -103,7 +103,7 @@ class Bench:
             if config.emulation is None:
                 clock: LabClock = RealClock()
             else:
-                from ..emulation.build import emulate  # late: hardware needs no twin
+                from ..emulation.build import emulate  # late: hardware needs none
 
                 emulation, clock, urls = emulate(config)
                 token = emulation.token

@@ -68,7 +68,7 @@ class Lab:
     def measure(self, suggestions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Give outcomes as the analysis of the chromatograms would: normalised, with sd."""
         theta, *errors = self._rng.standard_normal((5, len(suggestions)))
-        factor = np.exp(self.noise.theta * theta)
+        factor = np.exp(self.noise.extent * theta)
         true = true_fractions(suggestions, self.kinetics, factor)
         sd = self.noise.fraction + self.noise.relative * true
         found = np.maximum(true + sd * np.array(errors).T, 0.0)

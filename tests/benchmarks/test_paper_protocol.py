@@ -58,7 +58,7 @@ def test_an_unknown_run_is_refused(capsys):
 def test_the_measurement_scatters_as_stated():
     """At one point: the HPLC's own scatter matches the sd it states, and the truth is its mean."""
     point = {"_id": 1, "temperature": 105.0, "flow_c60": 60.0, "flow_sultine": 50.0}
-    found = Lab(1, noise=Noise(theta=0.0)).measure([point] * 2000)
+    found = Lab(1, noise=Noise(extent=0.0)).measure([point] * 2000)
     values = np.array([[f[name] for name in SPECIES] for f in found])
     stated_sd = np.array([[f[f"{name}_sd"] for name in SPECIES] for f in found]).mean(axis=0)
     np.testing.assert_allclose(values.sum(axis=1), 1.0)
@@ -70,7 +70,7 @@ def test_the_measurement_scatters_as_stated():
 
 def test_no_noise_is_the_truth_and_the_judge_agrees():
     agent = Agent(stated("walker-v"), METHOD, 3)
-    trial = Lab(0, noise=Noise(theta=0, fraction=0, relative=0)).campaign(agent, 7)
+    trial = Lab(0, noise=Noise(extent=0, fraction=0, relative=0)).campaign(agent, 7)
     goals, violation = trial.truth
     np.testing.assert_allclose([c.f for c in agent.conclusions], goals, rtol=1e-9)
     feasible = np.array(agent.standing().feasibility) == "feasible"

@@ -1,4 +1,4 @@
-"""The twin: a kinetic model of the fullerene reaction, fitted to the measured grid of the paper.
+"""C60 and a sultine: a kinetic model, fitted to the measured grid of the paper.
 
 Sultine (S) opens to the o-quinodimethane Q and SO2, reversibly; Q adds to C60 (X0) and to its
 adducts, or is lost with SO2:
@@ -11,13 +11,15 @@ A share w of the second addition gives the fast bis-adduct. Reference: Walker, B
 & deMello, React. Chem. Eng. 2017, 2, 785 (the measurements; the model is this project's).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from math import isfinite
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ..reaction import Composition, parameters
 
 _Array = NDArray[np.float64]
 
@@ -85,6 +87,46 @@ class Kinetics:
                 f"kinetic parameters need beta >= 0, eta <= 1 and w from 0 to 1, "
                 f"not beta = {self.beta!r}, eta = {self.eta!r}, w = {self.w!r}"
             )
+
+
+@dataclass(frozen=True)
+class Walker2017:
+    """The reaction of the paper, as an emulated rig has it; see `reaction.Reaction`.
+
+    The fractions are of all C60, whatever has been added to it.
+
+    Parameters
+    ----------
+    kinetics : Kinetics
+        The parameters.
+    """
+
+    kinetics: Kinetics = Kinetics()
+
+    reagents: ClassVar[tuple[str, ...]] = ("c60", "sultine")
+    products: ClassVar[tuple[str, ...]] = ("X0", "X1", "X2", "X3")
+
+    @classmethod
+    def of(cls, kinetics: Mapping[str, float]) -> Self:
+        """Make it of the `kinetics` of a rig file; raise ValueError if it cannot use them."""
+        return cls(parameters(Kinetics, kinetics))
+
+    def composition(
+        self,
+        feed: ArrayLike,
+        residence_time: ArrayLike,
+        temperature: ArrayLike,
+        extent: ArrayLike = 1.0,
+    ) -> Composition:
+        """Tell what comes out of the reactor; see `reaction.Reaction`."""
+        c60, sultine = np.moveaxis(np.asarray(feed, float), -1, 0)
+        ratio = np.divide(sultine, c60, out=np.zeros_like(c60), where=c60 > 0)
+        return Composition(
+            c60,
+            mole_fractions(
+                residence_time, ratio, temperature, kinetics=self.kinetics, theta_factor=extent
+            ),
+        )
 
 
 def mole_fractions(

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from math import inf
 from typing import Literal
 
@@ -15,12 +16,18 @@ import pytest
 import serial
 
 from reactune.devices.clock import EmulationToken
+from reactune.devices.emulation.layout import FeedStream, layout_of
 from reactune.devices.emulation.ports import Emulation
-from reactune.devices.emulation.world import FeedStream, Layout, World
+from reactune.devices.emulation.reactions.walker2017 import Walker2017
+from reactune.devices.emulation.world import World
+from reactune.devices.rigfile import load
 
 XON = b"\x11"
 QUIET = 0.15  # wall time after which nobody answers any more [s]
-SMALL = Layout(streams=(FeedStream("c60", 2.775, 1000), FeedStream("sultine", 8.323, 1000)))
+SMALL = replace(
+    layout_of(load("walker"), Walker2017()),
+    streams=(FeedStream("c60", 2.775, 1000), FeedStream("sultine", 8.323, 1000)),
+)
 
 
 class Line:
@@ -68,9 +75,9 @@ class Line:
 class Lab:
     """Emulation, hand-driven clock, raw lines."""
 
-    def __init__(self, transport: Literal["pty", "tcp"], layout: Layout = SMALL):
+    def __init__(self, transport: Literal["pty", "tcp"]):
         self.time = 0.0
-        self.world = World(lambda: self.time, layout, noise=None)
+        self.world = World(lambda: self.time, SMALL, Walker2017(), noise=None)
         self.emulation = Emulation(self.world, transport)
         self.lines: list[Line] = []
 
@@ -604,12 +611,13 @@ def test_it_is_quick(lab: Lab) -> None:
 
 def test_it_runs_in_a_plain_script() -> None:
     script = """
-import time
-from reactune.devices.emulation.ports import Emulation
-from reactune.devices.emulation.world import World
-with Emulation(World(time.monotonic), "tcp") as emulation:
-    print(*emulation.urls.values(), flush=True)
+from reactune.devices import load
+from reactune.devices.emulation import emulate
+emulation, clock, urls = emulate(load("walker").emulating(clock="real", transport="tcp"))
+with emulation:
+    print(urls["valve"], flush=True)
     input()
+clock.close()
 """
     with subprocess.Popen(
         [sys.executable, "-W", "error", "-c", script],
@@ -619,8 +627,7 @@ with Emulation(World(time.monotonic), "tcp") as emulation:
         text=True,
     ) as process:
         assert process.stdout is not None
-        urls = process.stdout.readline().split()
-        line = Line(urls[2])
+        line = Line(process.stdout.readline().strip())
         assert line.ask(b"CP\r", b"\r") == b"CPA\r"
         line.close()
         _, errors = process.communicate("\n", timeout=20)

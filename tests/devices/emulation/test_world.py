@@ -1,6 +1,6 @@
 """The emulated rig's physics: what is in the loop, on the column, and on the photodiode."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf, log
 from typing import Any
 
@@ -9,12 +9,22 @@ import pytest
 from numpy.typing import NDArray
 from scipy.integrate import quad
 
+from reactune.devices.emulation.layout import FeedStream, Layout, Noise, Sample, layout_of
 from reactune.devices.emulation.physics import ElutingPeak, Oven, absorbance
-from reactune.devices.emulation.reactions.walker2017 import Kinetics, mole_fractions
-from reactune.devices.emulation.world import FeedStream, Layout, Noise, World
+from reactune.devices.emulation.reactions.walker2017 import Kinetics, Walker2017, mole_fractions
+from reactune.devices.emulation.world import World
+from reactune.devices.rigfile import load
 
 MINUTE = 60.0
-BIG = Layout(streams=(FeedStream("c60", 2.775, 1e6), FeedStream("sultine", 8.323, 1e6)))
+WALKER = layout_of(load("walker"), Walker2017())
+
+
+def fed(*streams: FeedStream) -> Layout:
+    """The paper's rig with other syringes."""
+    return replace(WALKER, streams=streams)
+
+
+BIG = fed(FeedStream("c60", 2.775, 1e6), FeedStream("sultine", 8.323, 1e6))
 
 
 @dataclass
@@ -22,11 +32,12 @@ class Bench:
     """A world and a hand-driven clock."""
 
     layout: Layout = BIG
+    reaction: Walker2017 = Walker2017()  # noqa: RUF009 - frozen
     options: dict[str, Any] = field(default_factory=lambda: {"noise": None})
     time: float = 0.0
 
     def __post_init__(self) -> None:
-        self.world = World(lambda: self.time, self.layout, **self.options)
+        self.world = World(lambda: self.time, self.layout, self.reaction, **self.options)
 
     def wait(self, minutes: float) -> None:
         self.time += MINUTE * minutes
@@ -56,6 +67,12 @@ class Bench:
         return np.array(volts)
 
 
+def ratio(sample: Sample) -> float:
+    """Sultine per C60."""
+    c60, sultine = sample.feed
+    return sultine / c60
+
+
 def absorbed(volts: NDArray[np.float64], baseline: float = 10.48) -> NDArray[np.float64]:
     return -np.log10(volts / baseline)
 
@@ -70,8 +87,8 @@ def test_settled_sample_is_exact() -> None:
     assert sample.filled == 1
     assert sample.residence_time == 931 / 90
     assert sample.temperature == 130
-    assert sample.c60 == pytest.approx(2.775 * 60 / 90, rel=1e-15)
-    assert sample.sultine_per_c60 == pytest.approx(8.323 / 2.775 / 2, rel=1e-15)
+    assert sample.feed[0] == pytest.approx(2.775 * 60 / 90, rel=1e-15)
+    assert ratio(sample) == pytest.approx(8.323 / 2.775 / 2, rel=1e-15)
 
 
 def test_settled_sample_has_no_history() -> None:
@@ -92,10 +109,10 @@ def test_before_the_plug_arrives_there_is_solvent() -> None:
     bench = Bench()
     bench.pump(50, 50)
     bench.wait(1587 / 100 - 0.05)
-    assert bench.world.sample().c60 == 0
+    assert bench.world.sample().feed[0] == 0
     assert bench.world.sample().filled == 1
     bench.wait(0.2)
-    assert bench.world.sample().c60 == pytest.approx(2.775 / 2)
+    assert bench.world.sample().feed[0] == pytest.approx(2.775 / 2)
 
 
 def test_a_stopped_plug_goes_on_reacting() -> None:
@@ -109,7 +126,7 @@ def test_a_stopped_plug_goes_on_reacting() -> None:
     bench.wait(8)  # 800 uL: what was in the middle of the heated part is in the loop
     sample = bench.world.sample()
     assert sample.residence_time == pytest.approx(931 / 100 + 10, rel=1e-12)
-    assert bench.world.true_fractions(sample) == pytest.approx(
+    assert bench.world.composition(sample).fractions == pytest.approx(
         mole_fractions(19.31, 8.323 / 2.775, 120), abs=1e-12
     )
     bench.wait(8)  # and now what was not in there yet
@@ -122,7 +139,7 @@ def test_ratio_is_of_when_it_entered_and_time_of_what_came_behind() -> None:
     bench.pump(100, 50)  # half of the reactor's contents are the old mixture, pushed faster
     bench.wait(5)  # 750 uL on
     sample = bench.world.sample()
-    assert sample.sultine_per_c60 == pytest.approx(8.323 / 2.775)
+    assert ratio(sample) == pytest.approx(8.323 / 2.775)
     # It was 1589.5 - 750 = 839.5 of the 931 heated uL on its way when the flow changed.
     old = (1587 + 2.5 - 750) / 100
     assert sample.residence_time == pytest.approx(old + (931 - 100 * old) / 150, rel=1e-12)
@@ -175,15 +192,14 @@ def test_loop_keeps_what_it_held_when_the_flow_stopped() -> None:
 
 
 def test_a_third_stream_dilutes() -> None:
-    streams = (*BIG.streams, FeedStream("solvent", 0.0, 1e6))
-    bench = Bench(Layout(streams=streams))
+    bench = Bench(fed(*BIG.streams, FeedStream("solvent", 0.0, 1e6)))
     bench.world.heat(120)
     bench.wait(10)
     bench.pump(20, 20, 60)
     bench.wait(30)
     sample = bench.world.sample()
-    assert sample.c60 == pytest.approx(2.775 / 5)
-    assert sample.sultine_per_c60 == pytest.approx(8.323 / 2.775)
+    assert sample.feed[0] == pytest.approx(2.775 / 5)
+    assert ratio(sample) == pytest.approx(8.323 / 2.775)
     assert sample.residence_time == 931 / 100
 
 
@@ -233,9 +249,7 @@ def test_heating_never_overshoots_nor_exceeds_its_rate() -> None:
 
 
 def test_an_empty_syringe_stops_the_flow_when_it_is_empty() -> None:
-    bench = Bench(
-        Layout(streams=(FeedStream("c60", 2.775, 1000), FeedStream("sultine", 8.323, 1000, 300)))
-    )
+    bench = Bench(fed(FeedStream("c60", 2.775, 1000), FeedStream("sultine", 8.323, 1000, 300)))
     bench.pump(100, 50)
     bench.wait(5)
     assert bench.world.flow() == (100, 50)
@@ -250,9 +264,7 @@ def test_an_empty_syringe_stops_the_flow_when_it_is_empty() -> None:
 
 
 def test_refilling_puts_nothing_into_the_reactor() -> None:
-    bench = Bench(
-        Layout(streams=(FeedStream("c60", 2.775, 1000, 200), FeedStream("sultine", 8.323)))
-    )
+    bench = Bench(fed(FeedStream("c60", 2.775, 1000, 200), FeedStream("sultine", 8.323)))
     bench.world.start(0, -500)
     bench.wait(1)
     assert bench.world.flow() == (0, 0)
@@ -300,7 +312,7 @@ def test_trace_holds_the_fractions() -> None:
     bench.settle(50, 50, 110)
     sample, volts = bench.world.sample(), bench.trace()
     fractions = mole_fractions(9.31, 8.323 / 2.775, 110)
-    areas = [x * sample.c60 * p.response for x, p in zip(fractions, BIG.peaks, strict=True)]
+    areas = [x * sample.feed[0] * p.response for x, p in zip(fractions, BIG.peaks, strict=True)]
     areas += [p.response for p in BIG.front]
     expected = absorbance(np.arange(780) / 60, (*BIG.peaks, *BIG.front), areas)
     assert absorbed(volts) == pytest.approx(expected, abs=1e-12)
@@ -416,11 +428,11 @@ def areas(noise: Noise, n: int = 400) -> NDArray[np.float64]:
     for i in range(n):
         bench.world.injections = i
         found.append(bench.world._areas(sample, bench.world._rng())[:4])
-    return np.array(found) / [sample.c60 * p.response for p in BIG.peaks]
+    return np.array(found) / [sample.feed[0] * p.response for p in BIG.peaks]
 
 
 def test_hplc_noise() -> None:
-    x = areas(Noise(theta=0))
+    x = areas(Noise(extent=0))
     true = mole_fractions(9.31, 8.323 / 2.775, 110)
     sd = 0.001 + 0.005 * true
     assert np.abs(x.mean(axis=0) - true)[1:].max() < 4 * sd.max() / 20
@@ -437,18 +449,18 @@ def test_experiments_reproduce_as_well_as_theirs() -> None:
 
 
 def test_kinetics_can_be_another() -> None:
-    bench = Bench(options={"noise": None, "kinetics": Kinetics(ks=0.9)})
+    bench = Bench(reaction=Walker2017(Kinetics(ks=0.9)))
     bench.settle(50, 50, 110)
-    assert bench.world.true_fractions(bench.world.sample()) == pytest.approx(
+    assert bench.world.composition(bench.world.sample()).fractions == pytest.approx(
         mole_fractions(9.31, 8.323 / 2.775, 110, kinetics=Kinetics(ks=0.9))
     )
 
 
 def test_impossible_layouts() -> None:
     with pytest.raises(ValueError, match="heated <= total"):
-        Layout(heated_volume=2000)
-    with pytest.raises(ValueError, match="4 peaks"):
-        Layout(peaks=BIG.peaks[:3])
+        replace(BIG, heated_volume=2000)
+    with pytest.raises(ValueError, match=r"gives 4 peaks \(X0, X1, X2, X3\), the layout has 3"):
+        Bench(replace(BIG, peaks=BIG.peaks[:3]))
     with pytest.raises(ValueError, match="0 to its syringe"):
         FeedStream("c60", 2.775, 1000, 2000)
     with pytest.raises(ValueError, match="width"):

@@ -15,7 +15,6 @@ from ophyd.utils import LimitError
 
 from reactune.devices.clock import EmulationToken, SimulatedClock
 from reactune.devices.emulation.build import emulate
-from reactune.devices.emulation.world import Layout
 from reactune.devices.protocols.transport import InstrumentError, Transport, TransportError
 from reactune.devices.rig.flow_rig import (
     ConditionsError,
@@ -237,7 +236,7 @@ def test_options_of_the_emulation(open_rig, walker):
     emulation = rig.description()["file"]["emulation"]
     assert (emulation["seed"], emulation["first_injection"]) == (5, 7)
     assert emulation["kinetics"] == {"ks": 1.63}
-    assert rig.emulation.world.kinetics.ks == 1.63
+    assert rig.emulation.world.reaction.kinetics.ks == 1.63
     with pytest.raises(RigError, match="kinetics"):
         FlowRig.open(walker(), kinetics={"k_wrong": 1.0})
     with pytest.raises(RigError, match="seed"):
@@ -608,8 +607,18 @@ def test_simulated_clock_is_refused_before_other_ports(walker):
     other.close()
 
 
-def test_built_in_rig_is_the_rig_of_the_twin(open_rig):
-    assert open_rig().emulation.world.layout == Layout()
+def test_the_emulation_is_built_as_the_file_says(open_rig):
+    world = open_rig(changes={"chromatogram.lamp": 9.5}).emulation.world
+    layout = world.layout
+    assert [(s.name, s.stock, s.syringe) for s in layout.streams] == [
+        ("c60", 2.775, 10000),
+        ("sultine", 8.323, 10000),
+    ]
+    assert (layout.heated_volume, layout.total_volume, layout.loop_volume) == (931, 1587, 5)
+    assert world.reaction.products == ("X0", "X1", "X2", "X3")  # the file has X3 first
+    assert [peak.position for peak in layout.peaks] == [11.40, 7.50, 5.40, 4.40]
+    assert [peak.position for peak in layout.front] == [2.81, 2.99]
+    assert layout.baseline == 9.5
 
 
 def test_hardware_runs_on_the_real_clock(walker):
@@ -835,7 +844,12 @@ def test_rig_file_by_name_and_path(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "match"),
     [
-        ('name = "X3"', 'name = "Y3"', "the twin makes"),
+        ('name = "X3"', 'name = "Y3"', "gives the peaks X0, X1, X2, X3, but .* are Y3, X2, X1, X0"),
+        ("[streams.c60]", "[streams.c70]", "does not flow from the streams c70, sultine, it needs"),
+        ("seed ", 'reaction = "walker2018"\nseed ', "not known: did you mean 'walker2017'"),
+        ("seed ", 'reaction = "snar"\nseed ', r"reaction = 'snar' is not known: .* walker2017"),
+        ("= {}  ", "= { Ks = 2 }  ", "Ks = 2 is no parameter of this reaction: it has ks, Es, "),
+        ("= {}  ", "= { ks = 0 }  ", "kinetics of walker2017: .*ks = 0.0 must be positive"),
         ("address   = 1\nlimits", "address = 2\nlimits", "arrange the transports"),
         ("syringe_volume = 10000", "syringe_volume = 10000\nfilled = 500", "starts full"),
     ],
