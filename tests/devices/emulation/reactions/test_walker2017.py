@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.integrate import solve_ivp
 from scipy.optimize import brentq, minimize
 
-from reactune.devices.emulation.reactions.walker2017 import Kinetics, mole_fractions
+from reactune.devices.emulation.reactions.walker2017 import Kinetics, Walker2017, mole_fractions
 from tests.data import grid, needs_data
 
 Array = NDArray[np.float64]
@@ -113,6 +113,21 @@ def test_limits_and_shapes() -> None:
         mole_fractions(np.linspace(3, 31, 60)[7], np.linspace(1.5, 6, 50)[11], 120), abs=1e-13
     )
     assert mole_fractions([], 3, 120).shape == (0, 4)
+
+
+def test_as_a_reaction_of_a_rig() -> None:
+    feed = [[1.5, 4.5], [0.5, 0.75], [2.0, 0.0], [0.0, 3.0]]
+    total, fractions = Walker2017().composition(feed, 10, 120, [1.0, 1.1, 1.0, 1.0])
+    assert total.tolist() == [1.5, 0.5, 2.0, 0.0]  # of C60, whatever has been added to it
+    assert fractions[:2] == pytest.approx(
+        mole_fractions(10, [3.0, 1.5], 120, theta_factor=[1.0, 1.1]), abs=1e-13
+    )
+    assert fractions[2].tolist() == [1.0, 0.0, 0.0, 0.0]
+    slow = Walker2017.of({"ks": 0.9})
+    assert slow.kinetics == Kinetics(ks=0.9)
+    assert slow.composition([1.0, 3.0], 10, 120).fractions == pytest.approx(
+        mole_fractions(10, 3, 120, kinetics=Kinetics(ks=0.9))
+    )
 
 
 def test_a_slower_reaction_has_come_less_far() -> None:
