@@ -19,7 +19,7 @@ import numpy as np
 
 from ..analytics.hplc.chromatogram import Method, analyse
 from ..optimisers import engine_of, restored
-from ..optimisers.snobfit import Best, Snobfit, Verdict
+from ..optimisers.recommend import Recommendation, Verdict, verdict
 from ..problem import merit
 from ..problem.model import Problem
 from ..problem.space import Space
@@ -431,8 +431,8 @@ class Agent:
                     f"{found.number} (asked for {stop.goal:g})"
                 )
         waiting = self._queue or done < len(self._asked)
-        if stop.verdict and not waiting and (verdict := self.verdict()) is not None:
-            return verdict.sentence([window.text for window in self.problem.windows])
+        if stop.verdict and not waiting and (given := self.verdict()) is not None:
+            return given.sentence([window.text for window in self.problem.windows])
         if stop.patience is not None:
             since = done - self._improved
             if since >= stop.patience:
@@ -444,14 +444,14 @@ class Agent:
         return None
 
     def verdict(self) -> Verdict | None:
-        """Give the optimiser's verdict on whether going on is of use, with its evidence."""
-        return self.optimiser.verdict() if isinstance(self.optimiser, Snobfit) else None
+        """Give the verdict on whether going on is of use, with its evidence."""
+        return verdict(self.optimiser.book)
 
-    def leader(self) -> tuple[int, Best] | None:
+    def leader(self) -> tuple[int, Recommendation] | None:
         """Give the best feasible experiment, or the best by merit while none is feasible."""
         return self.best(feasible=True) or self.best()
 
-    def best(self, feasible: bool = False) -> tuple[int, Best] | None:
+    def best(self, feasible: bool = False) -> tuple[int, Recommendation] | None:
         """Give the best experiment so far, as the optimiser judges: not the luckiest noise.
 
         Parameters
@@ -462,7 +462,7 @@ class Agent:
 
         Returns
         -------
-        (int, Best) or None
+        (int, Recommendation) or None
             Index of its first valid experiment, and what is known of it; None while there is none.
         """
         best = self.optimiser.best(feasible)

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..problem.model import Problem
 from ..problem.space import Space
-from .snobfit import Best, Measured, Snobfit
+from .book import Book
+from .recommend import Recommendation
+from .snobfit import Measured, Snobfit
 from .sqsnobfit import SQSnobFit
 
 Floats = NDArray[np.float64]
@@ -19,7 +21,14 @@ class Engine(Protocol):
 
     Any n from 1, any order of tells, failed rows, results of points never asked for, and the same
     asks for the same seed and results, also after a round trip through `state`.
+
+    Attributes
+    ----------
+    book : Book
+        What it was told, from which what is handed over is chosen.
     """
+
+    book: Book
 
     def ask(self, n: int) -> Floats:
         """Choose exactly n points (n, d) inside the box."""
@@ -41,7 +50,7 @@ class Engine(Protocol):
         """
         ...
 
-    def best(self, feasible: bool = False) -> Best | None:
+    def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far, None while there is none."""
         ...
 
@@ -52,6 +61,10 @@ class Engine(Protocol):
     def state(self) -> dict[str, Any]:
         """Give everything that the next ask depends on, for `json.dumps`."""
         ...
+
+
+ENGINES: dict[str, type[Snobfit | SQSnobFit]] = {"snobfit": Snobfit, "sqsnobfit": SQSnobFit}
+"""By the name that a problem file gives in ``[optimiser]``."""
 
 
 def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine:
@@ -72,18 +85,16 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
     """
     stated = problem.optimiser
     windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
-    common: dict[str, Any] = {"resolution": space.resolution, "p": stated.p, "seed": seed}
-    if stated.engine == "sqsnobfit":
-        return SQSnobFit(space.lower, space.upper, windows, **common)
-    return Snobfit(
-        space.lower,
-        space.upper,
-        windows,
-        model=stated.model,
-        measured=composition(problem, space),
-        scales=space.scales,
-        **common,
-    )
+    common: dict[str, Any] = {
+        "resolution": space.resolution,
+        "p": stated.p,
+        "seed": seed,
+        "measured": composition(problem, space),
+        "scales": space.scales,
+    }
+    if stated.engine == "snobfit":  # the only one with a choice of what it models
+        common["model"] = stated.model
+    return ENGINES[stated.engine](space.lower, space.upper, windows, **common)
 
 
 def composition(problem: Problem, space: Space) -> Measured:
@@ -102,6 +113,5 @@ def composition(problem: Problem, space: Space) -> Measured:
 
 def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:
     """Continue the optimiser of a problem from its `state`."""
-    if problem.optimiser.engine == "sqsnobfit":
-        return SQSnobFit.from_state(state)
-    return Snobfit.from_state(state, composition(problem, Space.of(problem)))
+    engine = ENGINES[problem.optimiser.engine]
+    return engine.from_state(state, composition(problem, Space.of(problem)))

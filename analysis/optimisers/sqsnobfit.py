@@ -31,8 +31,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
 from ..problem.merit import FAILED, Windows, reference, soft_merit
-from .arguments import numbers, one, whole
-from .snobfit import Best, Snobfit, Window
+from .arguments import generator, numbers, one, share, whole
+from .book import Book, check_measured
+from .ranking import Window
+from .recommend import Recommendation, recommend
+from .surrogate.scales import Measured
 
 Floats = NDArray[np.float64]
 
@@ -60,8 +63,8 @@ _lock = threading.Lock()  # around the package's global state
 class SQSnobFit:
     """Minimise within soft windows with the package SQSnobFit.
 
-    Parameters and verbs are those of `snobfit.Snobfit`, which documents them;
-    what is modelled is always the merit.
+    Parameters and verbs are those of `snobfit.Snobfit`, which documents them. What it models is the
+    merit; what is handed over is judged by the models of its book, as for every optimiser.
 
     Raises
     ------
@@ -78,17 +81,19 @@ class SQSnobFit:
         resolution: ArrayLike | None = None,
         p: float = 0.5,
         seed: int | None = None,
+        measured: Measured | None = None,
+        scales: Sequence[str] | None = None,
     ) -> None:
         self._package = _package()
-        # checks what it is given, keeps the book of results and ranks the best
-        self._book = Snobfit(
-            lower, upper, windows, resolution=resolution, p=p, model="merit", seed=seed
+        self.book = Book(
+            lower, upper, windows, resolution=resolution, measured=measured, scales=scales
         )
-        self.lower, self.upper = self._book.lower, self._book.upper
-        self.windows: Windows = self._book.windows
+        self.p = share(p)
+        self.lower, self.upper = self.book.lower, self.book.upper
+        self.windows: Windows = self.book.windows
         self._span = self.upper - self.lower
-        self._gap = self._book.resolution / self._span
-        self._rng = np.random.default_rng(seed)
+        self._gap = self.book.resolution / self._span
+        self._rng = generator(seed)
         self._theirs = np.random.RandomState(self._rng.integers(2**32))
         dim = self.lower.size
         self._x: Floats = np.zeros((0, dim))  # told, in the unit box
@@ -132,8 +137,8 @@ class SQSnobFit:
         y: ArrayLike | None = None,
         dy: ArrayLike | None = None,
     ) -> None:
-        """Take in results; see `Snobfit.tell`. dF, y and dy are not used."""
-        self._book.tell(x, f, F, df, dF)  # refuses what makes no sense
+        """Take in results; see `Snobfit.tell`. SQSnobFit itself is not given dF, y and dy."""
+        self.book.tell(x, f, F, df, dF, y, dy)  # refuses what makes no sense
         goal = np.atleast_1d(numbers("f", f))
         points = numbers("x", x).reshape(len(goal), self.lower.size)
         blank = np.full((len(goal), len(self.windows)), np.nan)
@@ -143,18 +148,18 @@ class SQSnobFit:
         values[~np.isfinite(np.delete(values, 1, axis=1)).all(axis=1)] = np.nan
         self._append((points - self.lower) / self._span, values)
         for position in points:
-            gap = np.abs(self._asked[self._pending] - position) / self._book.resolution
+            gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
             if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
                 del self._pending[int(nearest.argmin())]
 
-    def best(self, feasible: bool = False) -> Best | None:
-        """Give the best point so far; see `Snobfit.best`."""
-        return self._book.best(feasible)
+    def best(self, feasible: bool = False) -> Recommendation | None:
+        """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""
+        return recommend(self.book, feasible)
 
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for: its SNOBFIT class in words."""
         position = one(x, self.lower.size)
-        gap = np.abs(self._asked - position) < self._book.resolution
+        gap = np.abs(self._asked - position) < self.book.resolution
         asked = np.flatnonzero(gap.all(axis=1))
         return self._whys[asked[-1]] if asked.size else "given: not asked for by the optimiser"
 
@@ -162,9 +167,10 @@ class SQSnobFit:
         """Give everything that the next ask depends on, for `json.dumps`."""
         kind, key, position, has_gauss, gauss = self._theirs.get_state()
         return {
-            "schema": 1,
+            "schema": 2,
             "engine": "sqsnobfit",
-            "book": self._book.state(),
+            "p": self.p,
+            "book": self.book.state(),
             "rng": self._rng.bit_generator.state,
             "theirs": [kind, _plain(np.asarray(key)), position, has_gauss, gauss],
             "x": _plain(self._x),
@@ -178,23 +184,22 @@ class SQSnobFit:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Self:
-        """Continue from a `state`: the next ask is the one that the original would have given."""
+    def from_state(cls, state: Mapping[str, Any], measured: Measured | None = None) -> Self:
+        """Continue from a `state`: the next ask is the one that the original would have given.
+
+        `measured` is needed again where it was given, since no state holds a function.
+        """
         made_by = isinstance(state, Mapping) and (state.get("schema"), state.get("engine"))
-        if made_by != (1, "sqsnobfit"):
+        if made_by != (2, "sqsnobfit"):
             raise ValueError(
                 "the state is not one of SQSnobFit of this version; start a new optimiser and tell "
                 "it the old results"
             )
-        book = state["book"]
-        self = cls(
-            book["lower"],
-            book["upper"],
-            [(a, b, tuple(tolerance)) for a, b, tolerance in book["windows"]],
-            resolution=book["resolution"],
-            p=book["p"],
-        )
-        self._book = Snobfit.from_state(book)
+        check_measured(state["book"], measured)
+        book = Book.from_state(state["book"], measured)
+        self = cls(book.lower, book.upper, None, resolution=book.resolution, p=state["p"])
+        self.book, self.windows = book, book.windows
+        self._values = np.zeros((0, 2 + len(book.windows)))
         self._rng.bit_generator.state = state["rng"]
         kind, key, *rest = state["theirs"]
         self._theirs.set_state((kind, _array(key), *rest))
@@ -284,7 +289,7 @@ class SQSnobFit:
     def _call(self, batch: Floats, n: int) -> Floats:
         """Tell and ask the package, with this job's state in place of its global one."""
         dim = self.lower.size
-        config = {"bounds": np.tile([0.0, 1.0], (dim, 1)), "nreq": n, "p": self._book.p}
+        config = {"bounds": np.tile([0.0, 1.0], (dim, 1)), "nreq": n, "p": self.p}
         gap = self._gap.copy() if self._job is None else None
         inner, tools = self._package._snobfit, self._package._gen_utils  # noqa: SLF001
         with _lock, warnings.catch_warnings():

@@ -16,7 +16,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import differential_evolution, minimize
 from scipy.stats import qmc
 
-from reactune.analysis.optimisers.snobfit import Best, Snobfit, Window
+from reactune.analysis.optimisers.book import Book
+from reactune.analysis.optimisers.ranking import Window
+from reactune.analysis.optimisers.recommend import Recommendation, recommend
 from reactune.analysis.problem.merit import reference, soft_merit
 
 Floats = NDArray[np.float64]
@@ -45,7 +47,7 @@ class Baseline:
         seed: int | None = None,
     ) -> None:
         # checks what is told and ranks it as our own optimiser does
-        self.book = Snobfit(lower, upper, windows, model="merit", seed=seed)
+        self.book = Book(lower, upper, windows, model="merit")
         self.lower, self.upper, self.windows = self.book.lower, self.book.upper, self.book.windows
         self.seed = 0 if seed is None else seed
         self.asked: list[tuple[float, ...]] = []  # in the unit box
@@ -94,9 +96,9 @@ class Baseline:
             other = tuple((point - self.lower) / (self.upper - self.lower))
             self.told.append((self.unit.get(tuple(point), other), row))
 
-    def best(self, feasible: bool = False) -> Best | None:
+    def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far."""
-        return self.book.best(feasible)
+        return recommend(self.book, feasible)
 
     def why(self, x: ArrayLike) -> str:
         """Say who asked."""
@@ -114,7 +116,7 @@ class Baseline:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Self:
         """Continue from a `state`."""
-        book = Snobfit.from_state(state["book"])
+        book = Book.from_state(state["book"])
         self = cls(book.lower, book.upper, seed=state["seed"])
         self.book, self.windows = book, book.windows
         if state["asked"]:

@@ -246,7 +246,7 @@ def twin(run: str, engine: str, seed: int) -> Row:
         if reached.size and math.isinf(solved):
             solved = before + float(reached[0]) + 1
         done = len(agent.conclusions)
-        said = getattr(agent.optimiser, "verdict", lambda: None)()
+        said = agent.verdict()
         if said is not None:
             verdicts.setdefault(said.kind, float(done))
         if worst == 0:

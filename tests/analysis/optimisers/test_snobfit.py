@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reactune.analysis.optimisers.snobfit import Best, Snobfit
+from reactune.analysis.optimisers.recommend import Recommendation
+from reactune.analysis.optimisers.snobfit import Snobfit
 from reactune.analysis.problem.merit import Windows, reference, soft_merit
 from tests.analysis.optimisers.asking import bowl, run, values
 from tests.benchmarks.tasks import branin
@@ -176,7 +177,7 @@ def test_a_repeat_after_a_failure_counts() -> None:
     o.tell([[0.5]], [math.nan])
     assert o.best() is None
     o.tell([[0.5]], [2.0])
-    assert o.best() == Best(pytest.approx([0.5]), 2.0, pytest.approx([]), 2.0, True, 1.0)
+    assert o.best() == Recommendation(pytest.approx([0.5]), 2.0, pytest.approx([]), 2.0, True, 1.0)
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-9, 1e9, 1e300])
@@ -195,7 +196,7 @@ def test_repeats_are_averaged_with_their_uncertainties() -> None:
     assert best is not None
     assert best.f == pytest.approx((100 * 1 + 25 * 4 + 25 * 4) / 150)  # weights 1 / df^2
     assert pytest.approx([0.5 / 3]) == best.F
-    points = o._table.points()
+    points = o.book.table.points()
     # chi^2 / 2 = (100 * 1 + 50 * 4) / 2 = 150 widens 1 / sqrt(150)
     assert points.df == pytest.approx([1.0])
     assert points.dF[0] == pytest.approx([0.1 / math.sqrt(3)])  # consistent repeats: no widening

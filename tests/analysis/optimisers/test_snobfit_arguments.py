@@ -66,7 +66,7 @@ def test_a_window_is_three_numbers(windows: object) -> None:
 
 
 def test_windows_may_come_as_an_array() -> None:
-    assert len(Snobfit([0], [1], np.array([[0, 1, 0.1]])).windows) == 1  # type: ignore[arg-type]
+    assert len(Snobfit([0], [1], np.array([[0, 1, 0.1]])).book.windows) == 1  # type: ignore[arg-type]
 
 
 def test_scales_may_come_as_an_array() -> None:

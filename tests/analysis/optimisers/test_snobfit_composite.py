@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from reactune.analysis.optimisers.ranking import as_windows
+from reactune.analysis.optimisers.recommend import verdict
 from reactune.analysis.optimisers.snobfit import Measured, Snobfit
 from reactune.analysis.optimisers.surrogate import judge
 from reactune.analysis.optimisers.surrogate.gp import GaussianProcess
@@ -353,7 +354,7 @@ def test_the_twin_is_tuned_in_few_experiments(run: str, optimum: float, within: 
         f, F = twin.compose(twin.true(best.x), best.x[None])
         # one standard deviation of a repeat
         noise = [0.008] if run == "ii" else [0.006, 0.06]
-        lower, upper = twin.optimiser.windows.lower, twin.optimiser.windows.upper
+        lower, upper = twin.optimiser.book.windows.lower, twin.optimiser.book.windows.upper
         assert (F[0] >= lower - noise).all()
         assert (F[0] <= upper + noise).all()
         assert f[0] <= optimum + within
@@ -363,21 +364,22 @@ def test_windows_that_cannot_be_met_are_named() -> None:
     """Run IV: the least penalty of the twin is 0.2132; in run V the windows can be met."""
     twin = Twin("iv", 0)
     twin.batches(4)
-    assert twin.optimiser.verdict() is None or twin.optimiser.verdict().kind == "unsatisfiable"  # type: ignore[union-attr]
+    early = verdict(twin.optimiser.book)
+    assert early is None or early.kind == "unsatisfiable"
     twin.batches(2)
-    verdict = twin.optimiser.verdict()
-    assert verdict is not None
-    assert verdict.kind == "unsatisfiable"
-    assert verdict.evidence["least_penalty"] == pytest.approx(0.2132, abs=0.02)
-    assert verdict.evidence["violated_windows"] == [0, 1]
-    assert verdict.sentence().endswith("where these are violated: window 1 and window 2")
-    json.dumps(verdict.evidence)
+    given = verdict(twin.optimiser.book)
+    assert given is not None
+    assert given.kind == "unsatisfiable"
+    assert given.evidence["least_penalty"] == pytest.approx(0.2132, abs=0.02)
+    assert given.evidence["violated_windows"] == [0, 1]
+    assert given.sentence().endswith("where these are violated: window 1 and window 2")
+    json.dumps(given.evidence)
     assert twin.optimiser.best(feasible=True) is None
     possible = Twin("v", 0)
     for _ in range(6):
         possible.batches(1)
-        verdict = possible.optimiser.verdict()
-        assert verdict is None or verdict.kind == "converged"
+        given = verdict(possible.optimiser.book)
+        assert given is None or given.kind == "converged"
 
 
 def test_what_is_expected_to_be_the_best_is_the_centre_not_the_luckiest() -> None:

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reactune.analysis.optimisers.snobfit import Measured, Snobfit, Window
+from reactune.analysis.optimisers.ranking import Window
+from reactune.analysis.optimisers.recommend import verdict
+from reactune.analysis.optimisers.snobfit import Measured, Snobfit
 
 Floats = NDArray[np.float64]
 
@@ -58,10 +60,10 @@ def test_a_measured_quantity_may_have_any_unit() -> None:
         y = 1e-12 * np.column_stack([1.2 - x[:, 0], 0.1 + x[:, 1]])
         f, F = measured.compose(y, x)
         o.tell(x, f, F, y=y)
-    best, verdict = o.best(feasible=True), o.verdict()
+    best, given = o.best(feasible=True), verdict(o.book)
     assert best is not None
     assert best.F[0] <= 0.4
-    assert verdict is None or verdict.kind == "converged"
+    assert given is None or given.kind == "converged"
 
 
 # -- what is handed over ---------------------------------------------------------------------
@@ -137,8 +139,8 @@ def test_a_narrow_hill_is_not_called_out_of_reach(seed: int) -> None:
         x = o.ask(5)
         F = np.exp(-((x - [0.73, 0.27]) ** 2).sum(axis=1) / (2 * 0.06**2))
         o.tell(x, ((x - 0.1) ** 2).sum(axis=1), F)
-        verdict = o.verdict()
-        assert verdict is None or verdict.kind != "unsatisfiable"
+        given = verdict(o.book)
+        assert given is None or given.kind != "unsatisfiable"
 
 
 def test_equal_values_say_nothing_of_what_is_in_reach() -> None:
@@ -146,7 +148,7 @@ def test_equal_values_say_nothing_of_what_is_in_reach() -> None:
     for _ in range(5):
         x = o.ask(5)
         o.tell(x, x.sum(axis=1), np.zeros(5))
-    assert o.verdict() is None
+    assert verdict(o.book) is None
 
 
 def test_what_is_out_of_reach_is_said_whatever_the_tolerance() -> None:
@@ -155,6 +157,6 @@ def test_what_is_out_of_reach_is_said_whatever_the_tolerance() -> None:
         for _ in range(4):
             x = o.ask(5)
             o.tell(x, (x**2).sum(axis=1), x.sum(axis=1))
-        verdict = o.verdict()
-        assert verdict is not None
-        assert verdict.kind == "unsatisfiable"
+        given = verdict(o.book)
+        assert given is not None
+        assert given.kind == "unsatisfiable"

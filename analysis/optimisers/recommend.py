@@ -1,23 +1,27 @@
-"""Which point is handed over: by what the models expect of it, not by the luckiest noise."""
+"""What is handed over: by what the models expect of it, not by the luckiest noise.
 
-from collections.abc import Callable
+It asks a book alone, so that the points of every optimiser are judged alike.
+"""
+
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...problem.merit import Windows
-from ..ranking import probability_feasible, within
-from ..table import Points
-from .composite import LIKELY, Surrogate
-from .judge import TURNS, Judge, with_doubt
-from .shaping import with_room
+from .book import Book
+from .ranking import probability_feasible, within
+from .surrogate.composite import LIKELY, Surrogate
+from .surrogate.judge import TURNS, Judge, with_doubt
+from .surrogate.shaping import with_room
+from .surrogate.verdict import Verdict, give
+
+__all__ = ["Recommendation", "Verdict", "recommend", "verdict"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Best:
+class Recommendation:
     """The best point so far.
 
     Attributes
@@ -46,33 +50,28 @@ class Best:
     probability_feasible: float
 
 
-def choose(
-    points: Points,
-    merit: Floats,
-    windows: Windows,
-    scale: tuple[float, float] | None,
-    judge: Judge | Surrogate | None,
-    around: Callable[[int], Judge],
-    feasible: bool,
-) -> Best | None:
-    """Choose the point that is handed over; None while there is none.
+def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
+    """Choose the point that is handed over, one told from outside the box included.
+
+    Where there is noise, goal, merit and windows are those that the models of the book expect, not
+    those that were measured.
 
     Parameters
     ----------
-    points : Points
-    merit : (N,) array
-        As measured.
-    windows : Windows
-    scale : (f0, delta), optional
-        Of the merit.
-    judge : Judge or Surrogate, optional
-        What is known of some of the points; None: what was measured is all there is.
-    around : callable
-        Makes a judge of the neighbourhood of a point.
+    book : Book
+        Of any optimiser.
     feasible : bool
-        Whether to choose by the goal among those inside, or by the merit.
+        False: the lowest merit. True: the lowest goal among the points inside all windows. Without
+        windows both are the same.
+
+    Returns
+    -------
+    Recommendation or None
+        None while there is no such point.
     """
-    windows = with_room(windows)
+    points = book.table.points()
+    merit, scale = book.rank(points)[0], book.scale
+    judge, windows = book.judge(), with_room(book.windows)
     goal, score = points.f.copy(), merit.copy()
     chance = probability_feasible(windows, points.F, points.dF)
     modelled = np.zeros(len(goal), dtype=bool)
@@ -94,7 +93,7 @@ def choose(
                 lowest = int(np.where(points.measured, score, np.inf).argmin())
                 if modelled[lowest] or judge.composed:
                     break
-                learn(around(lowest))
+                learn(book.judges().around(lowest))
             score[~modelled] = np.inf
         inside = points.measured & (chance >= LIKELY)
         if (inside & modelled).any():
@@ -105,7 +104,7 @@ def choose(
     # without windows the merit is the goal
     value = goal if feasible and len(windows) else score
     i = int(np.where(allowed, value, np.inf).argmin())
-    return Best(
+    return Recommendation(
         points.x[i].copy(),
         float(points.f[i]),
         points.F[i].copy(),
@@ -113,3 +112,9 @@ def choose(
         bool(inside[i]),
         float(chance[i]),
     )
+
+
+def verdict(book: Book) -> Verdict | None:
+    """Say whether going on is worth it: see `Verdict`; None while nothing is certain."""
+    surrogate = book.surrogate()
+    return None if surrogate is None else give(surrogate, len(book.table))

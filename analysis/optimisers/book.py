@@ -1,0 +1,238 @@
+"""The book that every optimiser keeps: what it was told, and the models made of it, each once.
+
+Who proposes points and who judges them are two questions. Any optimiser that keeps a book has its
+points judged alike (`reactune.analysis.optimisers.recommend`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..problem.merit import reference
+from .arguments import LARGEST, apart, box
+from .ranking import Window, as_windows, current_scale, rank, within
+from .surrogate.composite import Surrogate
+from .surrogate.judge import Judge, Judges
+from .surrogate.scales import Coordinates, Measured
+from .table import Points, Table
+
+Floats = NDArray[np.float64]
+
+
+class Book:
+    """Results in a box with soft windows, and what the models make of them.
+
+    Parameters
+    ----------
+    lower, upper, windows, resolution, model, measured, scales
+        As for `reactune.analysis.optimisers.snobfit.Snobfit`, which documents them. With model
+        "merit" points are judged as they were measured, as in the paper.
+
+    Attributes
+    ----------
+    lower, upper, resolution : (d,) array
+        In the user's units.
+    windows : Windows
+    coordinates : Coordinates
+    measured : Measured or None
+    model : {"composite", "merit"}
+    table : Table
+
+    Raises
+    ------
+    ValueError
+        If an argument makes no sense; the message says which and what to give instead.
+    """
+
+    def __init__(
+        self,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        windows: Sequence[Window] | None = None,
+        *,
+        resolution: ArrayLike | None = None,
+        model: str = "composite",
+        measured: Measured | None = None,
+        scales: Sequence[str] | None = None,
+    ) -> None:
+        self.lower, self.upper = box(lower, upper)
+        if model not in ("composite", "merit"):
+            raise ValueError(f'model must be "composite" or "merit", not {model!r}')
+        self.model = model
+        self.windows = as_windows(windows)
+        self.resolution = apart(resolution, self.upper - self.lower)
+        if not isinstance(measured, Measured | None):
+            raise ValueError(f"measured must be a Measured, or None, not {measured!r}")
+        self.measured = measured
+        self.coordinates = Coordinates(self.lower, self.upper, scales)
+        self.table = Table(
+            self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
+        )
+        self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
+        self._bench: tuple[int, Judges] | None = None  # the same of those who judge
+        self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
+
+    def tell(
+        self,
+        x: ArrayLike,
+        f: ArrayLike,
+        F: ArrayLike | None = None,
+        df: ArrayLike | None = None,
+        dF: ArrayLike | None = None,
+        y: ArrayLike | None = None,
+        dy: ArrayLike | None = None,
+    ) -> Floats:
+        """Write results down; see `reactune.analysis.optimisers.snobfit.Snobfit.tell`.
+
+        Returns
+        -------
+        (k, d) array
+            The points told.
+        """
+        points, values, errors = self.table.rows(x, f, F, df, dF, y, dy)
+        if self.measured is not None:  # whose function is refused here, or never
+            first = 1 + len(self.windows)
+            self.measured.outcome(values[:, first:], points, len(self.windows))
+        self.table.append(points, values, errors)
+        return points
+
+    def unit(self, x: Floats) -> Floats:
+        """Points of the box in the unit box."""
+        return np.asarray((x - self.lower) / (self.upper - self.lower))
+
+    # -- how the points rank as measured ------------------------------------------------------
+
+    def rank(self, points: Points) -> tuple[Floats, Floats]:
+        """Compute what ranks each point now, and its uncertainty; NaN for failures."""
+        return rank(points, self.windows, self._scale, len(self.table))
+
+    @property
+    def scale(self) -> tuple[float, float] | None:
+        """f0 and delta of the merit now; None while the penalty alone ranks."""
+        return current_scale(self.table.points(), self.windows, self._scale, len(self.table))
+
+    def fix_scale(self) -> None:
+        """Fix f0 and delta, once, as soon as a feasible point and more than 2 d in all are known.
+
+        For the optimiser to call before it asks (Walker et al. 2017).
+        """
+        points = self.table.points()
+        enough = points.measured.sum() > 2 * self.lower.size
+        inside = within(self.windows, points.F)
+        if self._scale is None and len(self.windows) and enough and inside.any():
+            measured = points.measured
+            self._scale = reference(points.f[measured], points.F[measured], self.windows)
+
+    # -- models -------------------------------------------------------------------------------
+
+    @property
+    def composite(self) -> bool:
+        """Whether a composite model differs from one of the merit."""
+        return self.model == "composite" and (len(self.windows) > 0 or self.measured is not None)
+
+    def surrogate(self) -> Surrogate | None:
+        """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
+        if not self.composite:
+            return None
+        if self._fitted is None or self._fitted[0] != len(self.table):
+            points, fit = self.table.points(), None
+            if points.measured.sum() >= self.lower.size + 2:
+                merit = self.rank(points)[0]
+                fit = Surrogate(points, merit, self.coordinates, self.windows, self.measured)
+            self._fitted = len(self.table), fit
+        return self._fitted[1]
+
+    def judges(self) -> Judges:
+        """Give those who know the neighbourhoods of points."""
+        if self._bench is None or self._bench[0] != len(self.table):
+            judges = Judges(self.table.points(), self.coordinates, self.windows)
+            self._bench = len(self.table), judges
+        return self._bench[1]
+
+    def judge(self) -> Judge | Surrogate | None:
+        """Give the model that judges the points: of what was measured, or local."""
+        if self.model == "merit" or self.measured is not None:
+            return self.surrogate()
+        points = self.table.points()
+        f = points.f[points.measured]
+        noisy = not points.exact and np.abs(f).max(initial=0.0) < LARGEST
+        if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
+            return self.judges().best
+        return None
+
+    # -- state --------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Give everything in it, for `json.dumps`."""
+        w = self.windows
+        rows = zip(w.lower, w.upper, w.below, w.above, strict=True)
+        return {
+            "lower": self.lower.tolist(),
+            "upper": self.upper.tolist(),
+            "windows": [[_plain(a), _plain(b), [float(c), float(d)]] for a, b, c, d in rows],
+            "resolution": self.resolution.tolist(),
+            "model": self.model,
+            "measured": int(self.measured.count) if self.measured else 0,
+            "scales": list(self.coordinates.scales),
+            "scale": self._scale and list(self._scale),
+            "told": {
+                "x": self.table.x.tolist(),
+                "values": [[_plain(v) for v in row] for row in self.table.values],
+                "errors": self.table.errors.tolist(),
+            },
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], measured: Measured | None = None) -> Self:
+        """Make a book of its `state`; whatever is raised says that this is none.
+
+        `measured` is needed again where it was given, since no state holds a function.
+        """
+        self = cls(
+            state["lower"],
+            state["upper"],
+            [(a, b, (c, d)) for a, b, (c, d) in state["windows"]],
+            resolution=state["resolution"],
+            model=state["model"],
+            measured=measured,
+            scales=state["scales"],
+        )
+        if state["scale"] is not None:
+            f0, delta = map(float, state["scale"])
+            self._scale = f0, delta
+        told, columns = state["told"], self.table.values.shape[1]
+        count = len(told["x"])
+        x, values, errors = (
+            rows_of(told[key], count, width)
+            for key, width in (("x", self.lower.size), ("values", columns), ("errors", columns))
+        )
+        self.table.append(x, values, errors)
+        if not np.isfinite(x).all():
+            raise ValueError("a point told is not finite")
+        return self
+
+
+def check_measured(state: Mapping[str, Any], measured: Measured | None) -> None:
+    """Refuse a state of an optimiser that was made with other measured quantities."""
+    count = measured.count if isinstance(measured, Measured) else 0
+    if state.get("measured", count) != count:
+        raise ValueError(
+            f"the optimiser was made with {state['measured']} measured quantities; give the "
+            "same `measured` again"
+        )
+
+
+def rows_of(given: Sequence[Sequence[float | None]], count: int, columns: int) -> Floats:
+    """Make an array of the rows of a state."""
+    rows = np.array(given, dtype=float)
+    if rows.shape != (count, columns) and rows.size + count:
+        raise ValueError(f"rows of shape {rows.shape} instead of {(count, columns)}")
+    return rows.reshape(count, columns)
+
+
+def _plain(value: float) -> float | None:
+    """Give JSON null for what JSON has no number for."""
+    return float(value) if math.isfinite(value) else None
