@@ -20,9 +20,10 @@ from ..token import EmulationToken
 from .eurotherm import EmulatedEurotherm3216
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
+from .layout import LinkFaults
 from .scpi import EmulatedVoltmeter
 from .vici import EmulatedVici
-from .world import LinkFaults, World
+from .world import World
 
 _CHUNK = 4096  # bytes read or written at a time
 _PATIENCE = 0.05  # wall time between attempts to end a thread [s]

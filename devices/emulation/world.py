@@ -12,11 +12,9 @@ from typing import Literal
 
 import numpy as np
 
-from .layout import FeedStream, Layout, LinkFaults, Noise, Sample
-from .physics import MINUTE, ElutingPeak, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
+from .layout import Layout, LinkFaults, Noise, Sample
+from .physics import MINUTE, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
 from .reaction import Composition, Reaction
-
-__all__ = ["ElutingPeak", "FeedStream", "Layout", "LinkFaults", "Noise", "Sample", "World"]
 
 _INSTRUMENTS = ("pumps", "heater", "valve", "detector")
 

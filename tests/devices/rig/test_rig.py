@@ -828,6 +828,12 @@ def test_rig_file_of_hardware_needs_urls():
         parse(source)
 
 
+def test_a_rig_file_without_a_reaction_means_the_papers():
+    older = "".join(line for line in text().splitlines(True) if not line.startswith("reaction "))
+    assert older != text()
+    assert parse(older) == load("walker")
+
+
 def test_rig_file_by_name_and_path(tmp_path):
     path = tmp_path / "rig.toml"
     path.write_text(text(), "utf-8")
