@@ -8,6 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from reactune.analysis.campaign.agent import Agent
+
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
 
 
@@ -18,29 +20,27 @@ class Progress:
     ----------
     console : rich.console.Console
         Where to print; colour only if it is a terminal.
-    goals : mapping of int to float, optional
-        Goals of the experiments of a campaign that is being resumed, by number.
-
-    Attributes
-    ----------
-    uid : str
-        Of the latest campaign; empty before its run is opened.
     """
 
-    def __init__(self, console: Console, goals: Mapping[int, float] | None = None) -> None:
-        self.uid = ""
-        self._console, self._earlier = console, dict(goals or {})
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._earlier: dict[int, float] = {}
         self._streams: dict[str, str] = {}
         self._goals: dict[int, float] = {}
         self._began = self._lab_time = 0.0
         self._budget = 0
 
+    def recall(self, agent: Agent) -> None:
+        """Remember what the agent of the next campaign knows already, as it is resumed."""
+        self._earlier = {c.number: agent.problem.sign * c.f for c in agent.conclusions}
+
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""
         if name == "start":
-            self._streams, self._goals = {}, dict(self._earlier)
+            self._streams = {}
             if doc.get("plan_name") == "optimise":
-                self.uid, self._budget = doc["uid"], doc["problem"]["budget"]
+                self._goals, self._earlier = self._earlier, {}
+                self._budget = doc["problem"]["budget"]
                 self._began = self._lab_time = doc["lab_time"]
                 self._say(_banner(doc))
         elif name == "descriptor":

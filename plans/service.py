@@ -1,198 +1,378 @@
-"""The commands that run a campaign: new, resumed or rediscovered; and how its result is said."""
+"""Run, resume, rediscover: what every front end calls, be it a command, a page or a queue.
 
-import argparse
+Nothing here prints, exits or asks for a terminal: what a front end wants to know while a campaign
+runs it hears as a `Listener`, and how it came out is in the `Outcome`. What keeps a campaign from
+running is raised before anything moves. Where a RunEngine and a rig are open already, as in an
+IPython session or a queue server's worker, `preparation` gives the plans.
+"""
+
 import contextlib
-import json
-import secrets
-import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from .opening import (
-    UserError,
-    catalogue_of,
-    open_rig,
-    problem_of,
-    rig_file,
-    said,
-    stored_rig,
-    stored_run,
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.report.summary import Summary, summarise
+from reactune.analysis.report.table import Campaign
+from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy, lineage
+from reactune.devices.protocols.transport import InstrumentError, TransportError
+from reactune.devices.rig.flow_rig import FlowRig, RigError
+from reactune.devices.rig.safety import SafeReport
+from reactune.devices.rigfile import RigFile
+
+from .campaign import CampaignError
+from .errors import RigTroubleError, UserError, told
+from .preparation import (
+    Prepared,
+    ProblemSource,
+    RigSource,
+    find_run,
+    new_campaign,
+    rediscovered_campaign,
+    resumed_campaign,
 )
+from .session import Interrupter, Session
 
-if TYPE_CHECKING:  # heavy to import: a command imports what it needs when it runs
-    from reactune.analysis.campaign.agent import Agent
-    from reactune.analysis.problem.model import Problem
-    from reactune.analysis.storage.catalogue import Catalogue
-    from reactune.devices.rigfile import RigFile
+__all__ = [
+    "Listener",
+    "Outcome",
+    "RigTroubleError",
+    "UserError",
+    "open_catalogue",
+    "rediscover",
+    "resume",
+    "run",
+    "stored_campaign",
+]
 
-DONE, OURS, YOURS = 0, 1, 2
-"""Exit codes: done; our fault (or the rig's); the user's input."""
+_log = logging.getLogger(__name__)
 
-
-def demo(a: argparse.Namespace) -> int:
-    """Run the command ``demo``: run II of the paper on the emulated rig."""
-    from reactune.analysis.problem.model import Problem
-
-    a.seed = 1 if a.seed is None else a.seed
-    # All experiments, though the optimiser is sure after a few dozen: it is a demonstration.
-    stated = Problem.load("walker-ii").to_dict() | {"stop": {"verdict": False}}
-    return _campaign(a, problem_of(Problem.load(stated), a.budget))
-
-
-def optimise(a: argparse.Namespace) -> int:
-    """Run the command ``optimise``: a new campaign, or an interrupted one further."""
-    if not a.resume:
-        if not a.problem:
-            raise UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
-        return _campaign(a, problem_of(a.problem, a.budget))
-    if a.problem or a.seed is not None or a.budget is not None:
-        raise UserError(
-            "optimise: --resume goes on with the stored problem, seed and budget; leave them out"
-        )
-    return _resume(a)
+CatalogueSource = Catalogue | str | Path | None
+"""A catalogue open for writing, which is left open; or its folder, by default the user's."""
 
 
-def _resume(a: argparse.Namespace) -> int:
-    from reactune.analysis.campaign import replay
+class Listener:
+    """What a front end hears of a campaign; override what it wants to know.
 
-    with catalogue_of(a) as catalogue:
-        run = stored_run(catalogue, a.resume)
-    with catalogue_of(a, writing=True) as catalogue:  # only now nobody else can be at this run
-        with said(ValueError, LookupError):
-            agent = replay.resume(catalogue, run.uid)
-        if reason := agent.finished():
-            raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        injections = sum(1 for c in agent.conclusions if c.recorded)
-        config = rig_file(a.rig) if a.rig else stored_rig(run)
-        if config.emulation is None and not a.rig:
-            raise UserError(
-                f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
-                "the syringes now (streams.*.filled)"
-            )
-        if wrong := _changed(agent, config):
-            raise UserError(wrong)
-        return _run(a, catalogue, config, agent, injections=injections, resumes=run.uid)
-
-
-def _changed(agent: "Agent", config: "RigFile") -> str | None:
-    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    from .compatibility import incompatibilities, method_of
-
-    if wrong := incompatibilities(agent.problem, config):
-        return "\n".join(wrong)
-    if method_of(config) != agent.method:
-        return "this rig reads its traces by another HPLC method than the campaign did so far"
-    return None
-
-
-def rediscover(a: argparse.Namespace) -> int:
-    """Run the command ``rediscover``: begin where an earlier campaign was good."""
-    from reactune.analysis.campaign import replay
-    from reactune.analysis.learning.warm_start import starting_points
-
-    with catalogue_of(a) as catalogue, said(ValueError, LookupError):
-        run = stored_run(catalogue, a.uid)
-        problem = replay.agent_of(run.start).problem
-        first = starting_points(catalogue, run.uid, problem.batch)
-    if not first:
-        raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
-    config = rig_file(a.rig) if a.rig else stored_rig(run)
-    agent = new_agent(problem_of(problem, a.budget), config, a.seed, first)
-    with catalogue_of(a, writing=True) as catalogue:
-        return _run(a, catalogue, config, agent, rediscovers=run.uid)
-
-
-def _campaign(a: argparse.Namespace, problem: "Problem") -> int:
-    """Start a campaign from nothing."""
-    config = rig_file(a.rig or "walker")
-    agent = new_agent(problem, config, a.seed)
-    with catalogue_of(a, writing=True) as catalogue:
-        return _run(a, catalogue, config, agent)
-
-
-def _run(
-    a: argparse.Namespace,
-    catalogue: "Catalogue",
-    config: "RigFile",
-    agent: "Agent",
-    *,
-    injections: int = 0,
-    **md: str,
-) -> int:
-    """Run a campaign and say how it ended; stdout carries the result and nothing else."""
-    from rich.console import Console
-
-    from .campaign import CampaignError, optimise
-    from .progress import Progress
-    from .session import Session
-
-    say = Console(stderr=True, highlight=False, markup=False)  # faults may hold [brackets]
-    if config.emulation:
-        config = config.emulating(seed=agent.seed, first_injection=injections)
-    with contextlib.redirect_stdout(sys.stderr), open_rig(config) as rig:
-        session = Session(rig, catalogue)
-        goals = {c.number: agent.problem.sign * c.f for c in agent.conclusions}
-        progress = Progress(say, goals)
-        session.RE.subscribe(progress)  # type: ignore[no-untyped-call]  # bluesky's own
-        try:
-            trouble = session.run(optimise(agent.problem, rig, agent=agent, md=md))
-        except CampaignError as fault:
-            trouble = str(fault)
-            say.print(f"Ended by a fault: {fault}", style="bold red", soft_wrap=True)
-        confirmed = rig.last_report is not None and rig.last_report.confirmed
-        if rig.last_report is not None:
-            say.print("\n".join(("Safe state:", *rig.last_report.lines)), soft_wrap=True)
-    catalogue.flush()
-    if not progress.uid:  # it ended before its run was opened
-        return OURS
-    stored = say_result(a, catalogue, progress.uid)
-    well = agent.finished() and confirmed and stored and not trouble
-    return DONE if well else OURS
-
-
-def new_agent(
-    problem: "Problem",
-    config: "RigFile",
-    seed: int | None,
-    first: "Sequence[dict[str, float]]" = (),
-) -> "Agent":
-    """Make the agent of a new campaign, once it is clear that the rig can carry it out."""
-    from reactune.analysis.campaign.agent import Agent
-
-    from .compatibility import incompatibilities, method_of
-
-    seed = secrets.randbelow(2**31) if seed is None else seed
-    with said(ValueError):
-        if wrong := incompatibilities(problem, config):
-            raise UserError("\n".join(wrong))
-        return Agent(problem, method_of(config), seed=seed, first=first)
-
-
-def say_result(a: argparse.Namespace, catalogue: "Catalogue", uid: str) -> bool:
-    """Print the summary, leave page and picture in the catalogue's folder.
-
-    Returns whether the run is stored to its end; it is not if the disk was full.
+    The calls come from the thread that the campaign runs in. An exception in one is logged, and
+    the campaign goes on.
     """
-    from reactune.analysis.report.html import write_html, write_png
-    from reactune.analysis.report.summary import summarise
-    from reactune.analysis.report.table import Campaign
-    from reactune.analysis.storage.catalogue import lineage
 
-    with said(ValueError, LookupError):  # no campaign, a damaged journal, an earlier run is gone
-        campaign = Campaign.of(lineage(catalogue, uid))
-    summary = summarise(campaign)
-    print(json.dumps(summary.to_json()) if a.json else summary.to_text())
-    if sys.stderr.isatty():
-        print("Drawing the page ...", file=sys.stderr)
-    folder = catalogue.folder / "reports"
-    page, picture = folder / f"{uid[:8]}.html", folder / f"{uid[:8]}.png"
-    try:
-        folder.mkdir(exist_ok=True)
-        write_html(campaign, page)
-        write_png(campaign, picture)
-    except OSError as error:  # an archive that cannot be written to can still be looked at
-        print(f"No page and picture: {error}", file=sys.stderr)
+    def opening(self) -> None:
+        """Hear that the catalogue is being opened for writing, which takes some seconds."""
+
+    def prepared(self, agent: Agent) -> None:
+        """Hear of the agent, with what it knows from before, when the rig is about to be opened."""
+
+    def document(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Hear a document of the run, once it is in the journal."""
+
+    def over(self, fault: str, safe_state: SafeReport | None) -> None:
+        """Hear that nothing is measured any more, before the rest is stored and summed up.
+
+        Parameters
+        ----------
+        fault : str
+            What ended the campaign; empty if no fault did.
+        safe_state : SafeReport or None
+            What the rig confirmed; None if it was not yet under way.
+        """
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a campaign came out.
+
+    Attributes
+    ----------
+    uid : str
+        Of the run; empty if it was over before its run was opened.
+    reason : str
+        Why it ended, a sentence.
+    interrupted : bool
+        Whether it was ended from outside.
+    fault : str
+        The fault that ended it, or what was used up; empty otherwise.
+    finished : bool
+        Whether the campaign has reached what it was to reach: there is nothing to resume.
+    stored : bool
+        Whether the run is stored to its end; it is not if the disk was full.
+    safe_state : SafeReport or None
+        What the rig confirmed when the campaign was over, and what it did not.
+    campaign : Campaign or None
+        The stored campaign, with what it resumed: table of experiments, best points; None without
+        a run.
+    folder : Path
+        Of the catalogue.
+    """
+
+    uid: str
+    reason: str
+    interrupted: bool
+    fault: str
+    finished: bool
+    stored: bool
+    safe_state: SafeReport | None
+    campaign: Campaign | None
+    folder: Path
+
+    @property
+    def safe(self) -> bool:
+        """Whether every instrument has confirmed its safe state."""
+        return self.safe_state is not None and self.safe_state.confirmed
+
+    @property
+    def unconfirmed(self) -> tuple[str, ...]:
+        """What is to be done by hand, a sentence for each instrument that did not confirm."""
+        return self.safe_state.unconfirmed if self.safe_state else ()
+
+    @property
+    def well(self) -> bool:
+        """Whether there is nothing that somebody would have to see to."""
+        disturbed = self.interrupted or bool(self.fault)
+        return self.finished and self.stored and self.safe and not disturbed
+
+    @property
+    def summary(self) -> Summary | None:
+        """What the campaign came to, best points and all; None without a run."""
+        return summarise(self.campaign) if self.campaign else None
+
+
+def run(
+    problem: ProblemSource,
+    rig: RigSource = "walker",
+    *,
+    catalogue: CatalogueSource = None,
+    seed: int | None = None,
+    budget: int | None = None,
+    listener: Listener | None = None,
+    interrupters: Sequence[Interrupter] = (),
+) -> Outcome:
+    """Run a new campaign on a rig that nobody has open.
+
+    Parameters
+    ----------
+    problem : Problem, path, built-in name or mapping
+        What to minimise and the windows to keep.
+    rig : RigFile, path or built-in name
+        The rig, or what it emulates.
+    catalogue : Catalogue or path, optional
+        Where to store the run.
+    seed : int, optional
+        Of the optimiser, and of the rig if it is emulated; drawn, and stored, by default.
+    budget : int, optional
+        Experiments at most, in place of the problem's.
+    listener : Listener, optional
+    interrupters : sequence of Interrupter
+        Ways to end the campaign from outside, such as `signals.StopSignals`.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    UserError
+        If problem, rig file or catalogue cannot be used, or do not fit each other.
+    RigTroubleError
+        If an instrument does not answer.
+    """
+    prepared = new_campaign(problem, rig, seed=seed, budget=budget)
+    return _store(prepared, catalogue, listener or Listener(), interrupters)
+
+
+def resume(
+    uid: str,
+    rig: RigSource | None = None,
+    *,
+    catalogue: CatalogueSource = None,
+    listener: Listener | None = None,
+    interrupters: Sequence[Interrupter] = (),
+) -> Outcome:
+    """Go on with an interrupted campaign, with the asks that it would have made.
+
+    Parameters
+    ----------
+    uid : str
+        Of the run, or the beginning of it.
+    rig : RigFile, path or built-in name, optional
+        If ports or what is in the syringes have changed; by default the rig as it was stored.
+    catalogue, listener, interrupters
+        As in `run`.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, it cannot be resumed or needs no resuming, or the rig is another.
+    RigTroubleError
+        If an instrument does not answer.
+    """
+    listener = listener or Listener()
+    with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
+        uid = find_run(stored, uid).uid
+    with _writing(catalogue, listener) as writing:  # only now nobody else can be at this run
+        prepared = resumed_campaign(writing, uid, rig)
+        return _carry_out(prepared, writing, listener, interrupters)
+
+
+def rediscover(
+    uid: str,
+    rig: RigSource | None = None,
+    *,
+    catalogue: CatalogueSource = None,
+    seed: int | None = None,
+    budget: int | None = None,
+    listener: Listener | None = None,
+    interrupters: Sequence[Interrupter] = (),
+) -> Outcome:
+    """Run a campaign that begins where an earlier one was good.
+
+    Parameters
+    ----------
+    uid : str
+        Of the earlier run, or the beginning of it.
+    rig : RigFile, path or built-in name, optional
+        By default the rig of the earlier run.
+    catalogue, seed, budget, listener, interrupters
+        As in `run`.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, nothing in it to start from, or the rig cannot do it.
+    RigTroubleError
+        If an instrument does not answer.
+    """
+    with _reading(catalogue) as stored:
+        prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
+    return _store(prepared, catalogue, listener or Listener(), interrupters)
+
+
+def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
+    """Read a campaign whole, with the runs that it resumed.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    uid : str
+        Of the latest run, or the beginning of it.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, it is no campaign, its journal is damaged or an earlier run gone.
+    """
+    with told(ValueError, LookupError):
+        return Campaign.of(lineage(catalogue, uid))
+
+
+def open_catalogue(folder: str | Path | None = None, *, writing: bool = False) -> Catalogue:
+    """Open a catalogue.
+
+    Raises
+    ------
+    UserError
+        If another process writes there, or the folder cannot be used.
+    """
+    with told(CatalogueBusy, OSError):
+        return Catalogue(folder, writing=writing)
+
+
+@contextlib.contextmanager
+def _reading(source: CatalogueSource) -> Iterator[Catalogue]:
+    """Give a catalogue to read in."""
+    if isinstance(source, Catalogue):
+        yield source
     else:
-        if not a.json:
-            print(f"Page: {page}\nPicture: {picture}")
-    return campaign.run.stop is not None
+        with open_catalogue(source) as catalogue:
+            yield catalogue
+
+
+@contextlib.contextmanager
+def _writing(source: CatalogueSource, listener: Listener) -> Iterator[Catalogue]:
+    """Give a catalogue to write in."""
+    if isinstance(source, Catalogue):
+        yield source
+    else:
+        listener.opening()
+        with open_catalogue(source, writing=True) as catalogue:
+            yield catalogue
+
+
+@contextlib.contextmanager
+def _open_rig(config: RigFile) -> Iterator[FlowRig]:
+    """Open a rig; what hardware cannot do is said in its own sentence."""
+    try:
+        rig = FlowRig.open(config)
+    except RigError as error:
+        raise UserError(str(error)) from error
+    except (TransportError, InstrumentError) as error:
+        raise RigTroubleError(str(error)) from error
+    with rig:
+        yield rig
+
+
+def _store(
+    prepared: Prepared,
+    source: CatalogueSource,
+    listener: Listener,
+    interrupters: Sequence[Interrupter],
+) -> Outcome:
+    """Open the catalogue, now that the campaign is sure to begin, and carry it out."""
+    with _writing(source, listener) as catalogue:
+        return _carry_out(prepared, catalogue, listener, interrupters)
+
+
+def _carry_out(
+    prepared: Prepared,
+    catalogue: Catalogue,
+    listener: Listener,
+    interrupters: Sequence[Interrupter],
+) -> Outcome:
+    """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
+    agent, config, fault = prepared.agent, prepared.rig, ""
+    if config.emulation:
+        injections = sum(1 for c in agent.conclusions if c.recorded)
+        config = config.emulating(seed=agent.seed, first_injection=injections)
+    ends: dict[str, Mapping[str, Any]] = {}
+
+    def hear(name: str, doc: Mapping[str, Any]) -> None:
+        if name in ("start", "stop"):
+            ends[name] = doc
+        _tell(listener.document, name, doc)
+
+    _tell(listener.prepared, agent)
+    with _open_rig(config) as rig:
+        session = Session(rig, catalogue, interrupters)
+        session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
+        interrupted = False
+        try:
+            interrupted = session.run(prepared.plan(rig))
+        except CampaignError as error:
+            fault = str(error)
+        safe_state = rig.last_report
+        _tell(listener.over, fault, safe_state)
+    catalogue.flush()
+    uid = ends["start"]["uid"] if ends else ""
+    campaign = stored_campaign(catalogue, uid) if uid else None
+    return Outcome(
+        uid=uid,
+        reason=ends.get("stop", {}).get("reason", "") or fault,
+        interrupted=interrupted,
+        fault=fault,
+        finished=agent.finished() is not None,
+        stored=campaign is not None and campaign.run.stop is not None,
+        safe_state=safe_state,
+        campaign=campaign,
+        folder=catalogue.folder,
+    )
+
+
+def _tell(hear: Any, *what: Any) -> None:
+    """Tell a listener; its mistakes must not end a campaign."""
+    try:
+        hear(*what)
+    except Exception:  # noqa: BLE001 - whatever it is
+        _log.exception("a listener of the campaign failed")

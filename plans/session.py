@@ -1,18 +1,22 @@
-"""One open rig, RunEngine and catalogue: what the command line and a shell work with."""
+"""One open rig, RunEngine and catalogue: what every front end works with."""
 
 import logging
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 from bluesky import RunEngine
-from bluesky.utils import MsgGenerator, ProgressBarManager, RunEngineInterrupted
+from bluesky.utils import MsgGenerator, RunEngineInterrupted
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rig.flow_rig import FlowRig
 
-from .signals import StopSignals
+Interrupter = Callable[[RunEngine], AbstractContextManager[Any]]
+"""Made with the RunEngine, and entered while it runs a plan, which it may abort.
+
+In the RunEngine's own words: one of its `context_managers`.
+"""
 
 
 class Session:
@@ -24,37 +28,41 @@ class Session:
         An open rig.
     catalogue : Catalogue
         Open for writing.
-    interactive : bool
-        True: the RunEngine pauses on Ctrl-C, as bluesky's users expect. False: Ctrl-C, SIGTERM
-        and a closed terminal abort the plan, whose cleanup makes the rig safe.
+    interrupters : sequence of Interrupter, optional
+        Ways to end a plan from outside. By default Ctrl-C pauses it, as bluesky's users expect.
+    hooks : sequence of callable, optional
+        Called with the statuses that a plan begins to wait for, as a ``RunEngine.waiting_hook``.
 
     Attributes
     ----------
     RE : bluesky.RunEngine
     """
 
-    def __init__(self, rig: FlowRig, catalogue: Catalogue, *, interactive: bool = False) -> None:
+    def __init__(
+        self,
+        rig: FlowRig,
+        catalogue: Catalogue,
+        interrupters: Sequence[Interrupter] | None = None,
+        hooks: Sequence[Callable[[Any], object]] = (),
+    ) -> None:
         _log_to(catalogue.folder / "reactune.log")
-        # None: bluesky's own handling of Ctrl-C
-        managers = None if interactive else [StopSignals]
+        managers = None if interrupters is None else list(interrupters)
         self.RE = RunEngine({"simulated": rig.simulated}, context_managers=managers)
         self.RE.subscribe(catalogue.record)  # type: ignore[no-untyped-call]  # bluesky's own
-        self._hooks: list[Callable[[Any], object]] = [rig.clock.waiting]
-        if interactive and sys.stdout.isatty():
-            self._hooks.insert(0, ProgressBarManager())
+        self._hooks = [*hooks, rig.clock.waiting]
         self.RE.waiting_hook = self._waiting  # type: ignore[assignment]  # declared as None
 
     def _waiting(self, statuses: Any) -> None:
         for hook in self._hooks:
             hook(statuses)
 
-    def run(self, plan: MsgGenerator[Any]) -> str | None:
+    def run(self, plan: MsgGenerator[Any]) -> bool:
         """Run one plan to its end, whatever that is.
 
         Returns
         -------
-        str or None
-            Why it was interrupted (see `StopSignals`); None if it was not.
+        bool
+            Whether it was interrupted; why is in the stop document.
 
         Raises
         ------
@@ -64,8 +72,8 @@ class Session:
         try:
             self.RE(plan)
         except RunEngineInterrupted:
-            return StopSignals.reason
-        return None
+            return True
+        return False
 
 
 def _log_to(path: Path) -> None:

@@ -23,7 +23,6 @@ class StopSignals:
         The engine whose context manager this is.
     """
 
-    reason: ClassVar[str] = ""
     _words: ClassVar = {
         signal.SIGINT: "stopped by the user (Ctrl-C)",
         signal.SIGTERM: "terminated from outside (SIGTERM)",
@@ -32,11 +31,11 @@ class StopSignals:
 
     def __init__(self, RE: RunEngine) -> None:
         self._RE = RE
+        self._reason = ""
         self._before: dict[signal.Signals, Any] = {}
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
-        StopSignals.reason = ""
         if threading.current_thread() is threading.main_thread():
             for number in self._words:
                 if number == signal.SIGHUP and signal.getsignal(number) == signal.SIG_IGN:
@@ -53,9 +52,9 @@ class StopSignals:
         if number == signal.SIGHUP:
             _let_go_of_the_terminal()
         text = "already stopping: the rig is being made safe"
-        if not StopSignals.reason:
-            StopSignals.reason = self._words[signal.Signals(number)]
-            text = f"\n{StopSignals.reason}: making the rig safe ..."
+        if not self._reason:
+            self._reason = self._words[signal.Signals(number)]
+            text = f"\n{self._reason}: making the rig safe ..."
             # Another thread has to ask: this one is waiting inside the RunEngine's call.
             threading.Thread(target=self._abort, daemon=True).start()
         with suppress(OSError):  # nobody reads it any more
@@ -65,7 +64,7 @@ class StopSignals:
         """Abort the plan, as soon as it runs if it is only about to."""
         while not self._over.wait(0.02):
             with suppress(RuntimeError):  # the RunEngine is still, or again, idle
-                self._RE.abort(StopSignals.reason)  # type: ignore[no-untyped-call]  # bluesky's own
+                self._RE.abort(self._reason)  # type: ignore[no-untyped-call]  # bluesky's own
                 return
 
 

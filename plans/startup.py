@@ -1,11 +1,11 @@
 """What an IPython session or a queueserver worker works with.
 
-``profile/profile_reactune/startup`` imports everything from here; so may any script. The rig is
-that of the environment variable REACTUNE_RIG (a rig file, or ``walker``: the paper's rig,
-emulated), the catalogue that of REACTUNE_CATALOGUE.
+Importing this opens nothing. ``profile/profile_reactune/startup`` opens a `Workspace`, and so may
+any script.
 """
 
 import atexit
+import contextlib
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import bluesky.preprocessors as bpp
-from bluesky.utils import MsgGenerator
+from bluesky.utils import MsgGenerator, ProgressBarManager
 from IPython import get_ipython
 from IPython.terminal.prompts import Prompts
 from pygments.token import Token
@@ -25,89 +25,189 @@ from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue, Lineage, lineage
 from reactune.devices.rig.flow_rig import FlowRig, load
 
-from . import campaign as _campaign
+from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .session import Session
 from .stubs import lab_sleep, sample
 
-__all__ = [
-    "RE", "Problem", "bp", "bpp", "bps", "cat", "lab_sleep", "last", "optimise", "replay",
-    "rig", "safe", "sample", "summary", "welcome",
-]  # fmt: skip
+_opened = contextlib.ExitStack()
+atexit.register(_opened.close)
 
-rig = FlowRig.open(load(os.environ.get("REACTUNE_RIG", "walker")))
-atexit.register(rig.close)
-cat = Catalogue(writing=True)
-atexit.register(cat.close)
-RE = Session(rig, cat, interactive=True).RE
-RE.subscribe(Progress(Console(highlight=False)))  # type: ignore[no-untyped-call]  # bluesky's own
+close = _opened.close
+"""Make every rig that `open_workspace` has opened safe, and close it; again is harmless."""
 
 
-def optimise(
-    problem: str | dict[str, Any] | Problem,
-    seed: int = 0,
-    budget: int | None = None,
-    first: list[dict[str, float]] | None = None,
-    md: Mapping[str, Any] | None = None,
-) -> MsgGenerator[str]:
-    """Tune the products of the reaction on this session's rig.
+def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Workspace":
+    """Open the rig and the catalogue of a session; the process closes them when it ends.
 
     Parameters
     ----------
-    problem : str, dict or Problem
-        A problem file, the name of a built-in problem such as ``walker-ii``, or the problem itself.
-    seed : int
-        Seed of the optimiser.
-    budget : int, optional
-        Experiments at most, in place of the problem's.
-    first : list of dict, optional
-        Conditions to measure first.
-    md : mapping, optional
-        Metadata for the start document.
+    rig : str, optional
+        A rig file, or ``walker``: the paper's rig, emulated. By default that of the environment
+        variable REACTUNE_RIG, else ``walker``.
+    catalogue : str, optional
+        A folder; by default that of REACTUNE_CATALOGUE, else the user's.
+
+    Returns
+    -------
+    Workspace
+
+    Raises
+    ------
+    RigError, TransportError, InstrumentError
+        If the rig cannot be opened.
+    CatalogueBusy
+        If another process writes to the catalogue.
     """
-    problem = Problem.load(problem)
-    if budget is not None:
-        problem = Problem.load({**problem.to_dict(), "budget": budget})
-    return (yield from _campaign.optimise(problem, rig, seed=seed, first=first or (), md=md))
+    config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
+    store = _opened.enter_context(Catalogue(catalogue, writing=True))
+    return Workspace(_opened.enter_context(FlowRig.open(config)), store)
 
 
-def last(n: int = 1) -> Lineage:
-    """Give the n-th last run of the catalogue, with those it resumed."""
-    return lineage(cat, cat[-n].uid)
+class Workspace:
+    """A session's rig, catalogue and RunEngine, and what a user does with them.
 
+    Parameters
+    ----------
+    rig : FlowRig
+        Opened.
+    catalogue : Catalogue
+        Open for writing.
 
-def summary(n: int = 1) -> None:
-    """Print how the n-th last campaign came out."""
-    print(summarise(last(n)).to_text())
+    Attributes
+    ----------
+    RE : bluesky.RunEngine
+    """
 
+    def __init__(self, rig: FlowRig, catalogue: Catalogue) -> None:
+        self.rig, self.cat = rig, catalogue
+        console = Console(highlight=False)
+        hooks = [ProgressBarManager()] if console.is_terminal else []
+        self.RE = Session(rig, catalogue, hooks=hooks).RE
+        self._progress = Progress(console)
+        self.RE.subscribe(self._progress)  # type: ignore[no-untyped-call]  # bluesky's own
 
-def safe() -> None:
-    """Bring the rig to its safe state, and say what it confirmed."""
-    print("\n".join(rig.safe().lines))
+    def names(self) -> dict[str, Any]:
+        """Give what a session calls by name."""
+        mine = ("RE", "cat", "rig", "optimise", "resume", "rediscover", "last", "summary", "safe")
+        return {
+            **{name: getattr(self, name) for name in mine},
+            **{"Problem": Problem, "bp": bp, "bpp": bpp, "bps": bps},
+            **{"lab_sleep": lab_sleep, "replay": replay, "sample": sample},
+        }
+
+    # -- plans ------------------------------------------------------------------------------
+
+    def optimise(
+        self,
+        problem: str | dict[str, Any] | Problem,
+        seed: int = 0,
+        budget: int | None = None,
+        first: list[dict[str, float]] | None = None,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
+        """Tune the products of the reaction on this session's rig.
+
+        Parameters
+        ----------
+        problem : str, dict or Problem
+            A problem file, the name of a built-in problem such as ``walker-ii``, or the problem
+            itself.
+        seed : int
+            Seed of the optimiser.
+        budget : int, optional
+            Experiments at most, in place of the problem's.
+        first : list of dict, optional
+            Conditions to measure first.
+        md : mapping, optional
+            Metadata for the start document.
+        """
+        prepared = new_campaign(
+            problem, self.rig.config, seed=seed, budget=budget, first=first or ()
+        )
+        return (yield from self._campaign(prepared, md))
+
+    def resume(self, uid: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+        """Go on with an interrupted campaign on this session's rig.
+
+        Parameters
+        ----------
+        uid : str
+            Of the run, or the beginning of it.
+        md : mapping, optional
+            Metadata for the start document.
+        """
+        prepared = resumed_campaign(self.cat, uid, self.rig.config)
+        return (yield from self._campaign(prepared, md))
+
+    def rediscover(
+        self,
+        uid: str,
+        seed: int = 0,
+        budget: int | None = None,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
+        """Run a campaign on this session's rig that begins where an earlier one was good.
+
+        Parameters
+        ----------
+        uid : str
+            Of the earlier run, or the beginning of it.
+        seed : int
+            Seed of the optimiser.
+        budget : int, optional
+            Experiments at most, in place of the earlier campaign's.
+        md : mapping, optional
+            Metadata for the start document.
+        """
+        prepared = rediscovered_campaign(self.cat, uid, self.rig.config, seed=seed, budget=budget)
+        return (yield from self._campaign(prepared, md))
+
+    def _campaign(self, prepared: Prepared, md: Mapping[str, Any] | None) -> MsgGenerator[str]:
+        self._progress.recall(prepared.agent)
+        return (yield from prepared.plan(self.rig, md))
+
+    # -- looking ----------------------------------------------------------------------------
+
+    def last(self, n: int = 1) -> Lineage:
+        """Give the n-th last run of the catalogue, with those it resumed."""
+        return lineage(self.cat, self.cat[-n].uid)
+
+    def summary(self, n: int = 1) -> None:
+        """Print how the n-th last campaign came out."""
+        print(summarise(self.last(n)).to_text())
+
+    def safe(self) -> None:
+        """Bring the rig to its safe state, and say what it confirmed."""
+        print("\n".join(self.rig.safe().lines))
+
+    def welcome(self) -> None:
+        """Print what this session is connected to and what it offers."""
+        mark = "SIMULATED" if self.rig.simulated else "REAL HARDWARE"
+        if shell := get_ipython():  # none in a queueserver worker
+            shell.prompts = _Prompt(shell, simulated=self.rig.simulated)
+        runs = self.cat.runs(limit=1)
+        latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
+        print(
+            f"\nreactune  {mark}  {self.rig.config.title}\n"
+            f"catalogue {self.cat.folder}, last run {latest}\n\n"
+            'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'
+            "RE(resume(UID))             go on with one that was interrupted\n"
+            "RE(rediscover(UID))         begin where an earlier one was good\n"
+            "last(), summary()           the last run, and how it came out\n"
+            "replay(cat, last().uid)     compare its asks with the stored ones\n"
+            "safe()                      pumps stopped, heater safe, valve in load\n"
+            "RE, cat, rig, bp, bps       as everywhere in bluesky\n"
+        )
 
 
 class _Prompt(Prompts):
     """The prompt says all the time whether hardware listens."""
 
+    def __init__(self, shell: Any, *, simulated: bool) -> None:
+        super().__init__(shell)
+        self._mark = (Token.Prompt, "sim ") if simulated else (Token.OutPrompt, "REAL ")
+
     def in_prompt_tokens(self) -> list[tuple[Any, str]]:
-        mark = (Token.Prompt, "sim ") if rig.simulated else (Token.OutPrompt, "REAL ")
         usual = super().in_prompt_tokens()  # type: ignore[no-untyped-call]  # IPython's own
-        return [mark, *usual]
-
-
-def welcome() -> None:
-    """Print what this session is connected to and what it offers."""
-    mark = "SIMULATED" if rig.simulated else "REAL HARDWARE"
-    if shell := get_ipython():  # none in a queueserver worker
-        shell.prompts = _Prompt(shell)
-    runs = cat.runs(limit=1)
-    latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
-    print(
-        f"\nreactune  {mark}  {rig.config.title}\n"
-        f"catalogue {cat.folder}, last run {latest}\n\n"
-        'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'
-        "last(), summary()           the last run, and how it came out\n"
-        "replay(cat, last().uid)     compare its asks with the stored ones\n"
-        "safe()                      pumps stopped, heater safe, valve in load\n"
-        "RE, cat, rig, bp, bps       as everywhere in bluesky\n"
-    )
+        return [self._mark, *usual]

@@ -26,14 +26,19 @@ class SafeReport:
 
     Attributes
     ----------
-    confirmed : bool
-        Whether every instrument has confirmed.
     lines : tuple of str
         One sentence an instrument; what could not be confirmed says what to do by hand.
+    unconfirmed : tuple of str
+        Those of them that tell what to do by hand.
     """
 
-    confirmed: bool
     lines: tuple[str, ...]
+    unconfirmed: tuple[str, ...]
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether every instrument has confirmed."""
+        return not self.unconfirmed
 
 
 def make_safe(
@@ -133,14 +138,14 @@ def _steps(
 
 def _attempt(steps: Iterable[_Step]) -> SafeReport:
     """Do every step, whether or not those before it could be done."""
-    lines, confirmed = [], True
+    lines, unconfirmed = [], []
     for step, success, cure in steps:
         try:
             step()
         except Exception as error:  # noqa: BLE001 - whatever failed here, the rest must be tried
-            confirmed = False
-            lines.append(f"NOT CONFIRMED, {cure}: {error}")
+            unconfirmed.append(f"NOT CONFIRMED, {cure}: {error}")
+            lines.append(unconfirmed[-1])
             _log.error("%s: %s", cure, error)
         else:
             lines.append(success)
-    return SafeReport(confirmed, tuple(lines))
+    return SafeReport(tuple(lines), tuple(unconfirmed))

@@ -1,0 +1,44 @@
+"""The commands of ``reactune``, one module each.
+
+A module's name is its command. What it imports at its head is paid for by ``reactune --help``:
+the library behind a command is imported when the command runs.
+"""
+
+import argparse
+from typing import Protocol
+
+from . import check, demo, emulate, optimise, rediscover, replay, runs, safe, shell, show
+
+
+class Command(Protocol):
+    """What the module of a command offers.
+
+    Attributes
+    ----------
+    HELP : str
+        What the command does, in one line.
+    """
+
+    __name__: str
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, a: argparse.Namespace) -> int:
+        """Run the command; return its exit code."""
+
+
+COMMANDS: tuple[Command, ...] = (
+    demo,
+    check,
+    optimise,
+    runs,
+    show,
+    replay,
+    rediscover,
+    emulate,
+    shell,
+    safe,
+)
+"""Every command, in the order of the help."""

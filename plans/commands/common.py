@@ -1,0 +1,49 @@
+"""What commands share: exit codes and options."""
+
+import argparse
+
+EXIT_DONE = 0
+EXIT_FAILURE = 1
+"""Our fault, or the rig's."""
+EXIT_USAGE = 2
+"""The user's input."""
+
+
+def add_catalogue(parser: argparse.ArgumentParser) -> None:
+    """Declare where runs are stored."""
+    parser.add_argument(
+        "--catalogue",
+        metavar="DIR",
+        help="where runs are stored [XDG_DATA_HOME/reactune: ~/.local/share/reactune]",
+    )
+
+
+def add_rig(parser: argparse.ArgumentParser) -> None:
+    """Declare the rig file."""
+    parser.add_argument(
+        "--rig", metavar="FILE", help="rig file, or 'walker': the paper's rig, emulated [walker]"
+    )
+
+
+def add_campaign(parser: argparse.ArgumentParser) -> None:
+    """Declare what every campaign takes."""
+    add_catalogue(parser)
+    add_rig(parser)
+    parser.add_argument(
+        "--seed",
+        type=_seed,
+        help="seed of the optimiser and of an emulated rig [drawn, and stored]",
+    )
+    parser.add_argument(
+        "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object on stdout, nothing else"
+    )
+
+
+def _seed(text: str) -> int:
+    """Read a seed, as numpy's generators take it."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text}")
+    return int(text)

@@ -1,0 +1,72 @@
+"""``reactune emulate``: instruments in a process of their own, to rehearse for a real rig."""
+
+import argparse
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .common import EXIT_DONE, add_rig
+
+if TYPE_CHECKING:
+    from reactune.devices.rigfile import RigFile
+
+HELP = "run the emulated instruments in a process of their own, in real time"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_rig(parser)
+    parser.add_argument(
+        "--transport", choices=["pty", "tcp"], default="tcp", help="what they listen on [tcp]"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write a rig file that points to them"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise [0]")
+
+
+def run(a: argparse.Namespace) -> int:
+    """Serve the instruments until Ctrl-C or SIGTERM; the rig's own ports are not touched."""
+    from reactune.devices.emulation.build import emulate
+    from reactune.devices.rigfile import RigError
+
+    from ..errors import told
+    from ..preparation import load_rig
+
+    rig = load_rig(a.rig or "walker")
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
+    with told(RigError):
+        emulation, clock, urls = emulate(_stand_in(rig, a.transport, a.seed))
+    with emulation:
+        for name, url in urls.items():
+            print(f"{name:<10} {url}", flush=True)
+        if a.write is not None:
+            a.write.write_text(_rig_file(rig, urls), "utf-8")
+            print(f"rig file   {a.write}", flush=True)
+        print("serving in real time; Ctrl-C ends it", flush=True)
+        signal.sigwait(signals)
+    clock.close()
+    return EXIT_DONE
+
+
+def _stand_in(rig: "RigFile", transport: str, seed: int) -> "RigFile":
+    """Give the rig with nothing but emulated instruments."""
+    from reactune.devices.rigfile import EmulationSpec
+
+    ports = {name: port.model_copy(update={"url": None}) for name, port in rig.transports.items()}
+    spec = EmulationSpec.model_validate(
+        (rig.emulation or EmulationSpec()).model_dump()
+        | {"clock": "real", "transport": transport, "seed": seed}
+    )
+    return rig.model_copy(update={"emulation": spec, "transports": ports})
+
+
+def _rig_file(rig: "RigFile", urls: dict[str, str]) -> str:
+    """Write out a rig whose ports are the emulators'."""
+    import tomli_w
+
+    stated = rig.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"emulation"})
+    for name, port in stated["transports"].items():
+        port["url"] = urls[name]
+    return f"# {rig.title}: emulated instruments in another process\n{tomli_w.dumps(stated)}"

@@ -1,0 +1,36 @@
+"""``reactune optimise``: a new campaign, or an interrupted one further."""
+
+import argparse
+
+from ..errors import UserError
+from .common import add_campaign
+
+HELP = "run a campaign"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_campaign(parser)
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?")
+    parser.add_argument(
+        "--resume",
+        metavar="UID",
+        help="go on with an interrupted campaign; with --rig if ports or syringes have changed",
+    )
+
+
+def run(a: argparse.Namespace) -> int:
+    """Run the command."""
+    if a.resume and (a.problem or a.seed is not None or a.budget is not None):
+        raise UserError(
+            "optimise: --resume goes on with the stored problem, seed and budget; leave them out"
+        )
+    if not a.resume and not a.problem:
+        raise UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
+    from .. import service
+    from .terminal import carry_out
+
+    if a.resume:
+        return carry_out(a, service.resume, a.resume, a.rig)
+    rig = a.rig or "walker"
+    return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget)

@@ -1,0 +1,28 @@
+"""``reactune replay``: whether the agent would ask the same again."""
+
+import argparse
+
+from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue
+
+HELP = "feed a stored run through the agent and compare every ask"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_catalogue(parser)
+    parser.add_argument("uid", metavar="UID")
+
+
+def run(a: argparse.Namespace) -> int:
+    """Run the command."""
+    from reactune.analysis.campaign.replay import replay
+
+    from ..errors import told
+    from ..service import open_catalogue
+
+    with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError):
+        result = replay(catalogue, a.uid)
+    print(f"{result.identical} of {result.n} asks identical")
+    for difference in result.differences:
+        print(difference)
+    return EXIT_FAILURE if result.differences else EXIT_DONE

@@ -1,0 +1,35 @@
+"""``reactune safe``: bring a rig to its safe state."""
+
+import argparse
+import sys
+
+from ..errors import UserError
+from .common import EXIT_DONE, EXIT_FAILURE, add_rig
+
+HELP = "bring a rig to its safe state"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_rig(parser)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Run the command."""
+    if not a.rig:
+        raise UserError("safe: say which rig: --rig FILE")
+    from reactune.devices.rig.safety import make_hardware_safe
+
+    from ..preparation import load_rig
+
+    rig = load_rig(a.rig)
+    if rig.emulation is not None:
+        raise UserError("safe: this rig is emulated, only while a campaign runs is there one")
+    report = make_hardware_safe(rig)
+    print("\n".join(report.lines))
+    if not report.confirmed:
+        print(
+            "If a campaign is running on this rig, Ctrl-C there (or kill -TERM) makes it safe.",
+            file=sys.stderr,
+        )
+    return EXIT_DONE if report.confirmed else EXIT_FAILURE

@@ -1,0 +1,34 @@
+"""``reactune shell``: an IPython session with everything at hand."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from .common import EXIT_DONE, add_catalogue, add_rig
+
+HELP = "an IPython session with RE, cat, rig, optimise, ..."
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_catalogue(parser)
+    add_rig(parser)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Run the command."""
+    import IPython
+
+    import reactune.devices
+
+    profile = Path(reactune.devices.__file__).parents[1] / "profile" / "profile_reactune"
+    if a.rig:
+        os.environ["REACTUNE_RIG"] = a.rig
+    if a.catalogue:
+        os.environ["REACTUNE_CATALOGUE"] = a.catalogue
+    IPython.start_ipython([f"--profile-dir={profile}"])
+    if startup := sys.modules.get("reactune.plans.startup"):
+        # Now: from Python 3.12 on, Tiled cannot write any more once the interpreter shuts down.
+        startup.close()
+    return EXIT_DONE

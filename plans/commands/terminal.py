@@ -1,0 +1,103 @@
+"""A campaign on the terminal: what is said while it runs, and what comes out."""
+
+import argparse
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.report.html import write_html, write_png
+from reactune.analysis.report.summary import summarise
+from reactune.analysis.report.table import Campaign
+from reactune.devices.rig.safety import SafeReport
+
+from ..progress import Progress
+from ..service import Listener, Outcome
+from ..signals import StopSignals
+from .common import EXIT_DONE, EXIT_FAILURE
+
+
+class Terminal(Listener):
+    """Says on stderr how a campaign stands."""
+
+    def __init__(self) -> None:
+        # faults may hold [brackets]
+        self._console = Console(stderr=True, highlight=False, markup=False)
+        self._progress = Progress(self._console)
+
+    def opening(self) -> None:
+        """Say why nothing is heard for some seconds."""
+        if sys.stderr.isatty():
+            print("Opening the catalogue ...", file=sys.stderr)
+
+    def prepared(self, agent: Agent) -> None:
+        """Remember what is known already."""
+        self._progress.recall(agent)
+
+    def document(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Say a line an experiment."""
+        self._progress(name, doc)
+
+    def over(self, fault: str, safe_state: SafeReport | None) -> None:
+        """Say what the rig confirmed, at once."""
+        if fault:
+            self._console.print(f"Ended by a fault: {fault}", style="bold red", soft_wrap=True)
+        if safe_state is not None:
+            self._console.print("\n".join(("Safe state:", *safe_state.lines)), soft_wrap=True)
+
+
+def carry_out(
+    a: argparse.Namespace, campaign: Callable[..., Outcome], *what: Any, **how: Any
+) -> int:
+    """Have a campaign run, and say how it ended; stdout carries the result and nothing else.
+
+    Parameters
+    ----------
+    a : argparse.Namespace
+        With the options of a campaign (`common.add_campaign`).
+    campaign : callable
+        ``run``, ``resume`` or ``rediscover`` of the service.
+    *what, **how
+        Its arguments.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    with contextlib.redirect_stdout(sys.stderr):
+        outcome = campaign(
+            *what,
+            catalogue=a.catalogue,
+            listener=Terminal(),
+            interrupters=[StopSignals],
+            **how,
+        )
+    if outcome.campaign is None:  # it ended before its run was opened
+        return EXIT_FAILURE
+    say_result(outcome.campaign, outcome.folder, as_json=a.json)
+    return EXIT_DONE if outcome.well else EXIT_FAILURE
+
+
+def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
+    """Print the summary, leave page and picture in the catalogue's folder."""
+    summary = summarise(campaign)
+    print(json.dumps(summary.to_json()) if as_json else summary.to_text())
+    if sys.stderr.isatty():
+        print("Drawing the page ...", file=sys.stderr)
+    reports, name = folder / "reports", campaign.run.uid[:8]
+    page, picture = reports / f"{name}.html", reports / f"{name}.png"
+    try:
+        reports.mkdir(exist_ok=True)
+        write_html(campaign, page)
+        write_png(campaign, picture)
+    except OSError as error:  # an archive that cannot be written to can still be looked at
+        print(f"No page and picture: {error}", file=sys.stderr)
+    else:
+        if not as_json:
+            print(f"Page: {page}\nPicture: {picture}")

@@ -1,0 +1,21 @@
+"""What keeps a campaign from being run, in one sentence for the user."""
+
+import contextlib
+from collections.abc import Iterator
+
+
+class UserError(Exception):
+    """What was asked for cannot be done; the text says why and what to do instead."""
+
+
+class RigTroubleError(Exception):
+    """The hardware cannot be worked with; the text says which instrument and why."""
+
+
+@contextlib.contextmanager
+def told(*kinds: type[Exception]) -> Iterator[None]:
+    """Hand errors whose text is a sentence for the user on as such."""
+    try:
+        yield
+    except kinds as error:
+        raise UserError(str(error)) from error

@@ -1,0 +1,208 @@
+"""A campaign before anything moves: its problem is read, its rig looked at, its agent made."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bluesky.utils import MsgGenerator
+
+from reactune.analysis.campaign import replay
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.learning.warm_start import starting_points
+from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.storage.catalogue import Catalogue, Run
+from reactune.devices.rig.flow_rig import FlowRig
+from reactune.devices.rigfile import RigError, RigFile, load
+
+from .campaign import optimise
+from .compatibility import incompatibilities, method_of
+from .errors import UserError, told
+
+ProblemSource = Problem | Mapping[str, Any] | str | Path
+"""A problem, what it states, a problem file or the name of a built-in problem."""
+
+RigSource = RigFile | str | Path
+"""A rig file, read or not, or the name of a built-in rig."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A campaign that a rig can carry out.
+
+    Attributes
+    ----------
+    agent : Agent
+        With what it knows so far.
+    rig : RigFile
+    md : mapping
+        What the start document says besides: which run it ``resumes`` or ``rediscovers``.
+    """
+
+    agent: Agent
+    rig: RigFile
+    md: Mapping[str, Any] = field(default_factory=dict)
+
+    def plan(self, rig: FlowRig, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+        """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
+        md = {**self.md, **(md or {})}
+        return optimise(self.agent.problem, rig, agent=self.agent, md=md)
+
+
+def load_problem(source: ProblemSource, budget: int | None = None) -> Problem:
+    """Load a problem, with another budget if one is given.
+
+    Raises
+    ------
+    UserError
+        If it says nothing that can be tuned.
+    """
+    with told(ProblemError):
+        problem = Problem.load(source)
+        if budget is not None:
+            problem = Problem.load({**problem.to_dict(), "budget": budget})
+        return problem
+
+
+def load_rig(source: RigSource) -> RigFile:
+    """Load a rig file or a built-in rig.
+
+    Raises
+    ------
+    UserError
+        If there is none, or it describes no rig.
+    """
+    if isinstance(source, RigFile):
+        return source
+    with told(RigError):
+        return load(source)
+
+
+def find_run(catalogue: Catalogue, uid: str) -> Run:
+    """Find a stored run by its uid or the beginning of it.
+
+    Raises
+    ------
+    UserError
+        If none or more than one answers.
+    """
+    with told(LookupError):
+        return catalogue[uid]
+
+
+def new_campaign(
+    problem: ProblemSource,
+    rig: RigSource,
+    *,
+    seed: int | None = None,
+    budget: int | None = None,
+    first: Sequence[Mapping[str, float]] = (),
+    **md: str,
+) -> Prepared:
+    """Prepare a campaign from nothing.
+
+    Parameters
+    ----------
+    problem : Problem, path, built-in name or mapping
+    rig : RigFile, path or built-in name
+    seed : int, optional
+        Of the optimiser, and of the rig if it is emulated; drawn by default.
+    budget : int, optional
+        Experiments at most, in place of the problem's.
+    first : sequence of mapping, optional
+        Conditions to measure first.
+    **md
+        For the start document.
+
+    Raises
+    ------
+    UserError
+        If the rig cannot do what the problem asks, or one of them cannot be read.
+    """
+    problem, rig = load_problem(problem, budget), load_rig(rig)
+    seed = secrets.randbelow(2**31) if seed is None else seed
+    with told(ValueError):
+        if wrong := incompatibilities(problem, rig):
+            raise UserError("\n".join(wrong))
+        return Prepared(Agent(problem, method_of(rig), seed=seed, first=first), rig, md)
+
+
+def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = None) -> Prepared:
+    """Prepare to go on with an interrupted campaign, with the asks that it would have made.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        Open for writing: nobody else can be at the run then.
+    uid : str
+        Of the run, or the beginning of it.
+    rig : RigFile, path or built-in name, optional
+        If ports or what is in the syringes have changed; by default the rig as it was stored.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, it cannot be resumed or needs no resuming, or the rig is another.
+    """
+    run = find_run(catalogue, uid)
+    with told(ValueError, LookupError):
+        agent = replay.resume(catalogue, run.uid)
+    if reason := agent.finished():
+        raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
+    config = load_rig(rig) if rig else _stored_rig(run)
+    if config.emulation is None and not rig:
+        raise UserError(
+            f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
+            "the syringes now (streams.*.filled)"
+        )
+    if wrong := _changed(agent, config):
+        raise UserError(wrong)
+    return Prepared(agent, config, {"resumes": run.uid})
+
+
+def rediscovered_campaign(
+    catalogue: Catalogue,
+    uid: str,
+    rig: RigSource | None = None,
+    *,
+    seed: int | None = None,
+    budget: int | None = None,
+) -> Prepared:
+    """Prepare a campaign that begins where an earlier one was good.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    uid : str
+        Of the earlier run, or the beginning of it.
+    rig, seed, budget
+        As in `new_campaign`; by default rig and budget of the earlier campaign.
+
+    Raises
+    ------
+    UserError
+        If there is no such run, nothing in it to start from, or the rig cannot do it.
+    """
+    run = find_run(catalogue, uid)
+    with told(ValueError, LookupError):
+        problem = replay.agent_of(run.start).problem
+        first = starting_points(catalogue, run.uid, problem.batch)
+    if not first:
+        raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
+    config = load_rig(rig) if rig else _stored_rig(run)
+    return new_campaign(problem, config, seed=seed, budget=budget, first=first, rediscovers=run.uid)
+
+
+def _stored_rig(run: Run) -> RigFile:
+    """Give the rig file that a run was made with."""
+    return RigFile.model_validate(run.start["rig"]["file"])
+
+
+def _changed(agent: Agent, rig: RigFile) -> str | None:
+    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
+    if wrong := incompatibilities(agent.problem, rig):
+        return "\n".join(wrong)
+    if method_of(rig) != agent.method:
+        return "this rig reads its traces by another HPLC method than the campaign did so far"
+    return None
