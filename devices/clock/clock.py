@@ -103,31 +103,6 @@ class LabClock(ABC):
         """Call `call()` after `delay` lab seconds; see `call_at`."""
         self.call_at(self.now() + delay, call, background=background)
 
-    def run(self, work: Callable[[], object], name: str = "work") -> LabStatus:
-        """Do `work()` now but not in this thread.
-
-        Returns
-        -------
-        LabStatus
-            Finishes when `work` has returned, fails with what it raised.
-        """
-        status = LabStatus(name)
-
-        def do() -> None:
-            try:
-                work()
-            except Exception as error:  # noqa: BLE001 - it is handed on to who waits
-                conclude(status, error)
-            else:
-                conclude(status)
-
-        self.call_later(0.0, do)
-        return status
-
-    def after(self, status: LabStatus, call: Callable[[], object]) -> None:
-        """Call `call()` once `status` has finished, well or badly."""
-        status.add_callback(lambda _: self.call_later(0.0, call))
-
     def timer(self, delay: float, name: str = "timer") -> LabStatus:
         """Return a Status that finishes after `delay` lab seconds."""
         status = LabStatus(name, target=delay)

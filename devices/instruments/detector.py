@@ -1,16 +1,15 @@
 """The detector of the on-line HPLC, a photodiode on a voltmeter; it publishes the raw trace."""
 
 import logging
-from functools import partial
+import threading
 from math import isfinite
-from typing import Any
 
 import numpy as np
 from ophyd import Component, Device
 
-from ..clock import LabClock, LabStatus, conclude
+from ..clock import At, LabClock, LabStatus, Steps, Task
 from ..protocols.roles import DetectorDriver
-from ..protocols.transport import GarbledError, InstrumentError, NoReplyError, PortLostError
+from ..protocols.transport import GarbledError, InstrumentError, NoReplyError
 from ..rigfile import ChromatogramSpec
 from .signals import Kind, Reading
 
@@ -47,8 +46,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self.driver, self.method = driver, method
         self.source = f"serial:{driver.transport.url}"
         self._clock = clock
-        self._status: LabStatus | None = None
-        self._left: list[LabStatus] = []  # of recordings that were abandoned
+        self._recording = Task(clock, threading.RLock())
         self._missing = 0  # in a row
         self.rate.fill(method.rate)
         self.clear()
@@ -66,7 +64,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
     @property
     def recording(self) -> bool:
         """Whether a trace is being recorded."""
-        return self._status is not None
+        return self._recording.under_way
 
     def clear(self) -> None:
         """Forget the trace: all NaN."""
@@ -92,56 +90,37 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         InstrumentError
             If it is recording already.
         """
-        if self._status is not None:
+        if self.recording:
             raise DetectorError("the detector is recording already: wait for its trace")
-        status = self._status = LabStatus("chromatogram", self.method.duration)
+        begin = self._clock.now() if start is None else start
+        status = LabStatus("chromatogram", self.method.duration)
+        return self._recording.begin(self._record(begin), status, at=begin)
+
+    def _record(self, begin: float) -> Steps:
+        period = 1.0 / self.method.rate
         samples = np.full(self.method.samples, np.nan)
         self._missing = 0
-        begin = self._clock.now() if start is None else start
-        self._clock.call_at(begin, partial(self._sample, status, samples, begin, 0))
-        return status
-
-    def abandon(self, reason: Exception | None = None) -> None:
-        """Stop recording; the trace is lost. The status fails if there is a `reason`."""
-        status, self._status = self._status, None
-        if status is not None:
-            self.clear()
-            self._left.append(status)
-            if reason is not None:
-                self._conclude(reason)
-
-    def _conclude(self, error: Exception | None = None) -> None:
-        """Finish the status of the recording, and those of abandoned ones before it."""
-        left, self._left = self._left, []
-        for status in left:
-            conclude(status, error)
-
-    def _sample(self, status: LabStatus, samples: Any, begin: float, k: int) -> None:
-        if status is not self._status:  # abandoned before
-            return
-        period = 1.0 / self.method.rate
-        due = begin + k * period
         try:
-            if self._clock.now() - due <= _LATE * period:
-                samples[k] = self._volts()
-        except PortLostError as error:
-            self.abandon(error)
-            return
-        if status is not self._status:  # abandoned meanwhile
-            return
-        if self._missing >= _DEAF:
-            self.abandon(DetectorError(f"{self.driver.name} left {_DEAF} samples unanswered"))
-            return
-        status.progress(k * period)
-        if k + 1 < len(samples):
-            then = begin + (k + 1) * period
-            self._clock.call_at(then, partial(self._sample, status, samples, begin, k + 1))
-            return
+            for k in range(len(samples)):
+                due = begin + k * period
+                if k:
+                    yield At(due)
+                if self._clock.now() - due <= _LATE * period:
+                    samples[k] = self._volts()
+                if self._missing >= _DEAF:
+                    raise DetectorError(f"{self.driver.name} left {_DEAF} samples unanswered")
+                self._recording.progress(k * period)
+        except Exception:
+            self.clear()
+            raise
         self.trace.fill(samples)
         self.late_samples.fill(float(np.count_nonzero(np.isnan(samples))))
-        self._status = None
-        self._left.append(status)
-        self._conclude()
+
+    def abandon(self) -> None:
+        """Stop recording; the trace is lost, its status ends together with the next one's."""
+        if self.recording:
+            self._recording.give_up()
+            self.clear()
 
     def _volts(self) -> float:
         """One sample; NaN if the meter does not answer sensibly or is overloaded."""

@@ -2,14 +2,12 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from functools import partial
 
 from ophyd import Component, Device
 
-from ..clock import LabClock, LabStatus, conclude
+from ..clock import LabClock, LabStatus, Steps, Task, conclude
 from ..protocols.roles import HeaterDriver, HeaterReading
-from ..protocols.transport import InstrumentError, TransportError
+from ..protocols.transport import InstrumentError
 from ..rigfile import HeaterSpec
 from .signals import Kind, Reading, check_limits
 
@@ -59,10 +57,9 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         self.source = f"serial:{driver.transport.url}#{driver.address}"
         self._clock = clock
         self._lock = threading.RLock()
-        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._approaching = Task(clock, self._lock)
         self._target: float | None = None
         self._within_since: float | None = None
-        self._pending: list[LabStatus] = []
         self.settled_since: float | None = None
         self.tolerance.fill(spec.tolerance)
         self.settle.fill(spec.settle)
@@ -106,48 +103,33 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
             if target == self._target and self.settled_since is not None:
                 conclude(status)
                 return status
-            self._pending.append(status)
-            if target == self._target and len(self._pending) > 1:
-                return status  # on the way there already
+            if target == self._target and self._approaching.under_way:
+                return self._approaching.join(status)
+            self._approaching.begin(self._approach(target), status)
             self._target = target
             self.settled_since = self._within_since = None
-            self._errand += 1
-            deadline = self._clock.now() + self.spec.timeout
-            self._clock.call_later(0.0, partial(self._approach, self._errand, deadline, True))
         return status
 
-    def _approach(self, errand: int, deadline: float, first: bool = False) -> None:
+    def _approach(self, target: float) -> Steps:
         """Write the setpoint once, then look until the temperature has settled."""
-        failure: Exception | None = None
-        with self._lock:
-            if errand != self._errand:
-                return
-            assert self._target is not None
-            try:
-                if first:
-                    self.driver.write_setpoint(self._target)
-                reading = self.poll()
-            except (TransportError, InstrumentError) as error:
-                failure = error
-            else:
+        deadline = self._clock.now() + self.spec.timeout
+        try:
+            self.driver.write_setpoint(target)
+            reading = self.poll()
+            while self.settled_since is None:
                 now = self._clock.now()
-                if self.settled_since is None and now < deadline:
-                    for status in self._pending:
-                        status.progress(now - (self._within_since or now))
-                    step: Callable[[], None] = partial(self._approach, errand, deadline)
-                    self._clock.call_later(_POLL[self._clock.simulated], step)
-                    return
-                if self.settled_since is None:
-                    failure = NotSettledError(
+                if now >= deadline:
+                    raise NotSettledError(
                         f"heater is at {reading.temperature:g} degC and has not settled within "
-                        f"{self.spec.tolerance:g} degC of {self._target:g} degC in "
+                        f"{self.spec.tolerance:g} degC of {target:g} degC in "
                         f"{self.spec.timeout:g} s: check heater and fans, or raise timeout"
                     )
-            pending, self._pending = self._pending, []
-            if failure is not None:
-                self._target = None
-        for status in pending:
-            conclude(status, failure)
+                self._approaching.progress(now - (self._within_since or now))
+                yield _POLL[self._clock.simulated]
+                reading = self.poll()
+        except Exception:
+            self._target = None
+            raise
 
     def poll(self) -> HeaterReading:
         """Fetch and publish the reading.
@@ -197,12 +179,8 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
             If that cannot be confirmed.
         """
         with self._lock:
-            self._errand += 1
+            self._approaching.give_up(reason)
             self._target = self.settled_since = self._within_since = None
-            if reason is not None:
-                pending, self._pending = self._pending, []
-                for status in pending:
-                    conclude(status, reason)
             self.driver.write_setpoint(self.spec.safe)
 
     def stop(self, *, success: bool = False) -> None:

@@ -2,12 +2,10 @@
 
 import logging
 import threading
-from collections.abc import Callable
-from functools import partial
 
 from ophyd import Component, Device
 
-from ..clock import LabClock, LabStatus, conclude
+from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import StreamSpec
@@ -54,7 +52,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self.source = f"serial:{driver.transport.url}#{driver.address}"
         self._clock = clock
         self._lock = threading.RLock()
-        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._starting, self._refilling = Task(clock, self._lock), Task(clock, self._lock)
         self._running = False
         self._content = spec.syringe_volume if spec.filled is None else spec.filled
         self._counted = (0.0, 0.0)  # infused, withdrawn since the counters were cleared
@@ -170,13 +168,14 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             If `flow` is outside the limits.
         """
         self.check(flow)
+        return self._starting.begin(self._start(flow), LabStatus(f"{self.name} flow"))
 
-        def work() -> None:
-            self.rest()
-            self.prepare(flow, self.deliverable)
-            self.run()
-
-        return self._clock.run(work, f"{self.name} flow")
+    def _start(self, flow: float) -> Steps:
+        self._refilling.give_up(self._interrupted())
+        self._rest()
+        self.prepare(flow, self.deliverable)
+        self.run()
+        yield from ()  # one step does it all
 
     def check(self, flow: float) -> None:
         """Refuse a flow [uL/min] outside the limits (`LimitError`)."""
@@ -207,8 +206,12 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     def rest(self) -> None:
         """Stop, and bring the ledger up to date."""
         with self._lock:
-            self.halt()
-            self._account()
+            self._give_up()
+            self._rest()
+
+    def _rest(self) -> None:
+        self._halt()
+        self._account()
 
     def halt(self) -> None:
         """Stop, confirmed by the pump.
@@ -219,9 +222,19 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             If that cannot be confirmed.
         """
         with self._lock:
-            self._errand += 1
-            self._running = False
-            self.driver.stop()
+            self._give_up()
+            self._halt()
+
+    def _halt(self) -> None:
+        self._running = False
+        self.driver.stop()
+
+    def _give_up(self) -> None:
+        self._starting.give_up()
+        self._refilling.give_up(self._interrupted())
+
+    def _interrupted(self) -> PumpError:
+        return PumpError(f"the refill of stream {self.name} was interrupted")
 
     def stop(self, *, success: bool = False) -> None:
         """Stop; never raises (`halt` does)."""
@@ -239,50 +252,26 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         LabStatus
             Finishes when the plunger is back and the ledger has been brought up to date.
         """
-        status = LabStatus(f"refill {self.name}")
-        self._clock.call_later(0.0, partial(self._attempt, status, self._begin_refill))
-        return status
+        return self._refilling.begin(self._refill(), LabStatus(f"refill {self.name}"))
 
-    def _attempt(self, status: LabStatus, step: Callable[..., None], *args: object) -> None:
-        """Do a step of an errand; what it raises is the errand's failure."""
-        try:
-            step(status, *args)
-        except (TransportError, InstrumentError, LedgerError) as error:
-            conclude(status, error)
-
-    def _begin_refill(self, status: LabStatus) -> None:
-        with self._lock:
-            self.rest()
-            room = min(self.spec.syringe_volume - self.content, self.flask)
-            volume = self.driver.achievable_volume(room)
-            if volume > 0:
-                rate = self.driver.achievable(self.spec.refill_rate)
-                self.driver.set_flow(rate, "withdraw")
-                self.driver.set_target(volume)
-                self.driver.run("withdraw")
-            errand = self._errand
+    def _refill(self) -> Steps:
+        self._rest()
+        room = min(self.spec.syringe_volume - self.content, self.flask)
+        volume = self.driver.achievable_volume(room)
         if volume <= 0:
-            conclude(status)
             return
+        self.driver.set_flow(self.driver.achievable(self.spec.refill_rate), "withdraw")
+        self.driver.set_target(volume)
+        self.driver.run("withdraw")
         duration = 60 * volume / self.spec.refill_rate
         deadline = self._clock.now() + 1.1 * duration + 30
-        self._clock.call_later(
-            duration + 1, partial(self._attempt, status, self._end_refill, errand, deadline)
-        )
-
-    def _end_refill(self, status: LabStatus, errand: int, deadline: float) -> None:
-        with self._lock:
-            if errand != self._errand:
-                raise PumpError(f"the refill of stream {self.name} was interrupted")
-            if self.poll().state == "withdrawing":
-                if self._clock.now() > deadline:
-                    self.halt()
-                    raise PumpError(f"the refill of stream {self.name} does not end: look at it")
-                again = partial(self._attempt, status, self._end_refill, errand, deadline)
-                self._clock.call_later(1.0, again)
-                return
-            self._account()
-        conclude(status)
+        yield duration + 1
+        while self.poll().state == "withdrawing":
+            if self._clock.now() > deadline:
+                self._halt()
+                raise PumpError(f"the refill of stream {self.name} does not end: look at it")
+            yield 1.0
+        self._account()
 
     def poll(self) -> PumpStatus:
         """Fetch flow, volume and state in one exchange and publish them.

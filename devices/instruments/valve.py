@@ -1,13 +1,12 @@
 """The injection valve."""
 
 import threading
-from functools import partial
 
 from ophyd import Component, Device
 
-from ..clock import LabClock, LabStatus, conclude
+from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import ValveDriver
-from ..protocols.transport import InstrumentError, TransportError
+from ..protocols.transport import InstrumentError
 from ..rigfile import ValveSpec
 from .signals import Kind, Reading
 
@@ -31,8 +30,7 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         other = {"A": "B", "B": "A"}[spec.load]
         self._places = {"load": spec.load, "inject": other}
         self._lock = threading.RLock()
-        self._errand = 0  # a new one ends what callbacks of the old one would still do
-        self._pending: list[LabStatus] = []
+        self._turning = Task(clock, self._lock)
 
     def connect(self) -> None:
         """Check that the valve answers (`TransportError` if not)."""
@@ -62,37 +60,19 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         """
         if position not in self._places:
             raise ValueError(f"valve position {position!r} is neither 'load' nor 'inject'")
-        status = LabStatus(f"{self.name} to {position}")
-        with self._lock:
-            self._pending.append(status)
-            self._errand += 1
-            self._clock.call_later(0.0, partial(self._turn, position, self._errand, None))
-        return status
+        return self._turning.begin(self._turn(position), LabStatus(f"{self.name} to {position}"))
 
-    def _turn(self, position: str, errand: int, deadline: float | None) -> None:
-        """Send the valve on its way the first time, then look until it is there."""
-        failure: Exception | None = None
-        with self._lock:
-            if errand != self._errand:
-                return
-            try:
-                if deadline is None:
-                    self.driver.go(self._places[position])
-                    deadline = self._clock.now() + self.spec.timeout
-                if self.poll() != position:
-                    if self._clock.now() < deadline:
-                        again = partial(self._turn, position, errand, deadline)
-                        self._clock.call_later(_LOOK, again)
-                        return
-                    raise ValveError(
-                        f"the valve has not reached {position} in {self.spec.timeout:g} s: "
-                        "check its air or motor"
-                    )
-            except (TransportError, InstrumentError) as error:
-                failure = error
-            pending, self._pending = self._pending, []
-        for status in pending:
-            conclude(status, failure)
+    def _turn(self, position: str) -> Steps:
+        """Send the valve on its way, then look until it is there."""
+        self.driver.go(self._places[position])
+        deadline = self._clock.now() + self.spec.timeout
+        while self.poll() != position:
+            if self._clock.now() >= deadline:
+                raise ValveError(
+                    f"the valve has not reached {position} in {self.spec.timeout:g} s: "
+                    "check its air or motor"
+                )
+            yield _LOOK
 
     def make_safe(self) -> None:
         """Turn to `load` without waiting for lab time.
@@ -104,7 +84,7 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         """
         pause = threading.Event()  # wall time: safety must not depend on the lab clock
         with self._lock:
-            self._errand += 1
+            self._turning.give_up()
             self.driver.go(self._places["load"])
             for _ in range(round(self.spec.timeout / _LOOK)):
                 if self.poll() == "load":

@@ -2,11 +2,9 @@
 
 import threading
 from collections.abc import Mapping
-from functools import partial
 
-from ..clock import LabClock, LabStatus, conclude
-from ..instruments.pump import LedgerError, SyringePump
-from ..protocols.transport import InstrumentError, TransportError
+from ..clock import LabClock, LabStatus, Steps, Task, conclude
+from ..instruments.pump import SyringePump
 from ..rigfile import RigFile
 from .setpoints import Setpoints, needed
 
@@ -48,9 +46,8 @@ class Feed:
     ):
         self.pumps, self._clock, self._config = pumps, clock, config
         self._lock = lock
-        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._task = Task(clock, lock)  # starting, or pausing
         self.setpoints: Setpoints | None = None
-        self._pending: list[LabStatus] = []
         self.since: float | None = None
 
     def check(self, setpoints: Setpoints) -> None:
@@ -70,82 +67,41 @@ class Feed:
         -------
         LabStatus
             Finishes when every pump has confirmed its flow; at once if they run there already. A
-            status that a later `start` overtakes, or that `forget` leaves, ends with the later.
+            status that a later `start` overtakes, or that `give_up` leaves, ends with the later.
         """
         status = LabStatus("flow")
         with self._lock:
             same = self.setpoints is not None and self.setpoints.flows == setpoints.flows
-            if not (same and self.since is not None):
-                self._pending.append(status)
-                if not same:
-                    self.forget()
-                    self.setpoints = setpoints
-                    self._clock.call_later(0.0, partial(self._fill, self._errand, setpoints))
-                return status
-        conclude(status)
+            if not same:
+                self._task.begin(self._start(setpoints), status)
+                self.setpoints, self.since = setpoints, None
+            elif self.since is None:
+                self._task.join(status)
+            else:
+                conclude(status)
         return status
 
-    def _fill(self, errand: int, setpoints: Setpoints) -> None:
-        """Stop all pumps and refill those that could not finish the experiment."""
-        with self._lock:
-            if errand != self._errand:
-                return
-            try:
-                for pump in self.pumps.values():
-                    pump.rest()
-            except (TransportError, InstrumentError) as error:
-                self._end(error)
-                return
-            volumes = needed(setpoints, self._config)
-            low = [p for key, p in self.pumps.items() if p.deliverable < volumes[key]]
-            refills = [pump.refill() for pump in low]
-        self._filled(errand, setpoints, refills)
-
-    def _filled(self, errand: int, setpoints: Setpoints, refills: list[LabStatus]) -> None:
-        """Start the pumps when all refills have ended; called again at the end of each."""
-        with self._lock:
-            if errand != self._errand:
-                return
-            for refill in refills:
-                if not refill.done:
-                    again = partial(self._filled, errand, setpoints, refills)
-                    self._clock.after(refill, again)
-                    return
-                if not refill.success:
-                    self._end(refill.exception())
-                    return
-            self._run(setpoints)
-
-    def _run(self, setpoints: Setpoints) -> None:
-        """Program all pumps, then start them together."""
+    def _start(self, setpoints: Setpoints) -> Steps:
+        """Stop all pumps, refill those that could not finish the experiment, start all together."""
         volumes = needed(setpoints, self._config)
         try:
+            for pump in self.pumps.values():
+                pump.rest()
+            low = [p for key, p in self.pumps.items() if p.deliverable < volumes[key]]
+            yield from [pump.refill() for pump in low]
             for key, pump in self.pumps.items():
                 pump.check_volume(volumes[key])
                 budget = min(_BUDGET * volumes[key], pump.deliverable)
                 pump.prepare(setpoints.flows[key], budget)
             for pump in self.pumps.values():
                 pump.run()
-        except (TransportError, InstrumentError, LedgerError) as error:
-            self._end(error)
-            return
+        except Exception:
+            self.setpoints = None
+            raise
         self.since = self._clock.now()
-        self._end()
 
-    def fail(self, reason: Exception) -> None:
-        """Fail what waits for the flow, and give that up; sends nothing."""
-        with self._lock:
-            self._end(reason)
-
-    def _end(self, error: Exception | None = None) -> None:
-        if error is not None:
-            self.forget()
-        pending, self._pending = self._pending, []
-        for status in pending:
-            conclude(status, error)
-
-    def pause(self) -> LabStatus:
-        """Stop all pumps; what waits for the flow fails with `InterruptedFlowError`.
+    def pause(self, reason: Exception) -> LabStatus:
+        """Stop all pumps; what waits for the flow fails with the `reason`.
 
         Returns
         -------
@@ -153,19 +109,25 @@ class Feed:
             Finishes when every pump has confirmed.
         """
         with self._lock:
-            self._end(InterruptedFlowError("the flow was paused: set the conditions again"))
-            return self._clock.run(partial(self._halt, self._errand), "pause of flow")
+            if self.setpoints is not None:
+                self.give_up(reason)
+            return self._task.begin(self._rest(), LabStatus("pause of flow"))
 
-    def _halt(self, errand: int) -> None:
-        with self._lock:
-            if errand == self._errand:  # else somebody has started or stopped it since
-                for pump in self.pumps.values():
-                    pump.rest()
+    def _rest(self) -> Steps:
+        for pump in self.pumps.values():
+            pump.rest()
+        yield from ()  # one step does it all
 
-    def forget(self) -> None:
-        """End the errands that would start pumps, and the claim that they run; sends nothing."""
+    def give_up(self, reason: Exception | None = None) -> None:
+        """End what would start pumps, and the claim that they run; sends nothing.
+
+        Parameters
+        ----------
+        reason : Exception, optional
+            Fails what waits for the flow; without it, that goes on waiting for a later `start`.
+        """
         with self._lock:
-            self._errand += 1
+            self._task.give_up(reason)
             self.setpoints = self.since = None
 
     def look(self) -> None:
@@ -183,6 +145,6 @@ class Feed:
                 return
             states = [pump.poll().state for pump in self.pumps.values()]
             if any(state != "infusing" for state in states):
-                self.forget()
+                self.give_up()
                 for pump in self.pumps.values():
                     pump.rest()

@@ -250,8 +250,9 @@ class FlowRig:
             gets an `InterruptedFlowError`.
         """
         with self._lock:
-            self._steady.fail(InterruptedFlowError("the flow was paused: set the conditions again"))
-            return self._track(self.feed.pause())
+            reason = InterruptedFlowError("the flow was paused: set the conditions again")
+            self._steady.give_up(reason)
+            return self._track(self.feed.pause(reason))
 
     # -- sampling ---------------------------------------------------------------------------
 
@@ -342,8 +343,8 @@ class FlowRig:
             reason = RigFaultError(self.fault)
             reason.__cause__ = error
             self._make_safe(reason)
-            self._steady.fail(reason)
-            self.feed.fail(reason)
+            self._steady.give_up(reason)
+            self.feed.give_up(reason)
             self._sampler.give_up()  # but for the trace: what is on the column is worth having
             for status in list(self._pending):
                 conclude(status, reason)
@@ -363,11 +364,11 @@ class FlowRig:
             What every instrument has confirmed, and what to do by hand where one has not.
         """
         with self._lock:
-            self._stop_errands()
+            self._give_up()
             return self._make_safe(None)
 
     def _make_safe(self, reason: Exception | None) -> SafeReport:
-        self.feed.forget()
+        self.feed.give_up()
         report = make_safe(self.pumps.values(), self.heater, self.valve, reason)
         self.last_report = report
         return report
@@ -404,14 +405,14 @@ class FlowRig:
         has to be asked for again, and then starts anew.
         """
         with self._lock:
-            self._stop_errands()
+            self._give_up()
             for pump in self.pumps.values():
                 pump.stop()
 
-    def _stop_errands(self) -> None:
-        """End what callbacks would still do; sends nothing, finishes nothing."""
-        self._steady.forget()
-        self.feed.forget()
+    def _give_up(self) -> None:
+        """End what is under way; sends nothing, finishes nothing."""
+        self._steady.give_up()
+        self.feed.give_up()
         self._sampler.stop()
 
     @property

@@ -3,17 +3,16 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from time import time
 from typing import Any
 
 import numpy as np
 
-from ..clock import LabClock, LabStatus, conclude
+from ..clock import LabClock, LabStatus, Steps, Task
 from ..instruments.detector import Detector
 from ..instruments.heater import Heater
 from ..instruments.valve import InjectionValve
-from ..protocols.transport import InstrumentError, TransportError
+from ..protocols.transport import InstrumentError
 from ..rigfile import RigFile
 from .feed import Feed, InterruptedFlowError
 from .setpoints import flush, limits, residence_time
@@ -60,7 +59,7 @@ class Sampler:
     ):
         self._valve, self._detector, self._heater, self._feed = valve, detector, heater, feed
         self._clock, self._config, self._lock, self._track = clock, config, lock, track
-        self._errand = 0  # a new one ends what callbacks of the old one would still do
+        self._task = Task(clock, lock)  # filling the loop, or injecting
         self._latch: _Latch | None = None
         self._used_before = dict.fromkeys(feed.pumps, 0.0)
 
@@ -68,37 +67,18 @@ class Sampler:
         """Turn to load and fill the loop; see `FlowRig.fill_loop`."""
         with self._lock:
             self.forget()
-            self._errand += 1
-            status = self._track(LabStatus("loop"))
             turned = self._track(self._valve.set("load"))
-            self._clock.after(turned, partial(self._fill, self._errand, status, turned))
-        return status
+            return self._task.begin(self._fill(turned), self._track(LabStatus("loop")))
 
-    def _fill(self, errand: int, status: LabStatus, turned: LabStatus) -> None:
-        with self._lock:
-            if errand != self._errand or not turned.success:
-                return
-            flowing, since = self._feed.setpoints, self._feed.since
-            if flowing is None or since is None:
-                conclude(status, InterruptedFlowError("nothing flows: set conditions first"))
-                return
-            wait = self._clock.timer(flush(flowing, self._config), "loop")
-            self._clock.after(wait, partial(self._filled, errand, status, since))
-
-    def _filled(self, errand: int, status: LabStatus, since: float) -> None:
-        with self._lock:
-            if errand != self._errand:
-                return
-            try:
-                self._feed.look()
-            except (TransportError, InstrumentError) as error:
-                conclude(status, error)
-                return
-            same = self._feed.since == since
-            conclude(
-                status,
-                None if same else InterruptedFlowError("the flow changed while the loop filled"),
-            )
+    def _fill(self, turned: LabStatus) -> Steps:
+        yield turned
+        flowing, since = self._feed.setpoints, self._feed.since
+        if flowing is None or since is None:
+            raise InterruptedFlowError("nothing flows: set conditions first")
+        yield flush(flowing, self._config)
+        self._feed.look()
+        if self._feed.since != since:
+            raise InterruptedFlowError("the flow changed while the loop filled")
 
     def inject(self) -> LabStatus:
         """Turn to inject and latch the conditions; see `FlowRig.inject`."""
@@ -106,35 +86,16 @@ class Sampler:
             if self._detector.recording:
                 raise InstrumentError("a trace is being recorded: wait for it before injecting")
             self.forget()
-            self._errand += 1
-            status = self._track(LabStatus("injection"))
-            self._clock.call_later(0.0, partial(self._inject, self._errand, status))
-        return status
+            return self._task.begin(self._inject(), self._track(LabStatus("injection")))
 
-    def _inject(self, errand: int, status: LabStatus) -> None:
-        with self._lock:
-            if errand != self._errand:
-                return
-            try:
-                self._feed.look()
-                self._heater.poll()
-            except (TransportError, InstrumentError) as error:
-                conclude(status, error)
-                return
-            values = self._conditions()
-            turned = self._track(self._valve.set("inject"))
-            self._clock.after(turned, partial(self._injected, errand, status, turned, values))
-
-    def _injected(
-        self, errand: int, status: LabStatus, turned: LabStatus, values: Mapping[str, float]
-    ) -> None:
-        with self._lock:
-            if errand != self._errand or not turned.success:
-                return
-            self._latch = _Latch(self._clock.now(), time(), values)
-            for key, pump in self._feed.pumps.items():
-                self._used_before[key] = pump.total_infused
-            conclude(status)
+    def _inject(self) -> Steps:
+        self._feed.look()
+        self._heater.poll()
+        values = self._conditions()
+        yield self._track(self._valve.set("inject"))
+        self._latch = _Latch(self._clock.now(), time(), values)
+        for key, pump in self._feed.pumps.items():
+            self._used_before[key] = pump.total_infused
 
     def trigger(self) -> LabStatus:
         """Record the trace; see `FlowRig.trigger`."""
@@ -152,8 +113,7 @@ class Sampler:
 
     def give_up(self) -> None:
         """Give up filling and injecting; a trace goes on being recorded. Sends nothing."""
-        with self._lock:
-            self._errand += 1
+        self._task.give_up()
 
     def stop(self) -> None:
         """Give up what is under way, trace included; sends nothing."""
