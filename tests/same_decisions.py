@@ -16,7 +16,6 @@ import argparse
 import fnmatch
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -35,22 +34,29 @@ PROBLEMS = tuple(f"walker-{number}" for number in ("i", "ii", "iii", "iv", "v", 
 SHOWN = 5
 """Differences of one campaign that are printed."""
 
-# Run in the interpreter of either side, once for all campaigns. The first argument is the tree
-# that has to be what runs, then a campaign each: the arguments of `reactune` as JSON.
+# Run by either side, once for all campaigns. The arguments: the tree that has to be what runs, and
+# the campaigns as JSON: [arguments of `reactune`, file for the journal] each. The lines of the
+# emulated instruments know the time of day only by their timeouts, which a machine that hangs for
+# a second oversteps: such a campaign is run again.
 _DRIVER = """
-import contextlib, json, sys
+import contextlib, json, shutil, sys, tempfile
 from pathlib import Path
 from reactune.plans import cli
-tree, *campaigns = sys.argv[1:]
+tree, campaigns = sys.argv[1:]
 assert Path(tree).resolve() in Path(cli.__file__).resolve().parents, cli.__file__
-for arguments in map(json.loads, campaigns):
-    with open(f"{arguments[-1]}.log", "w") as log:
-        with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
-            code = cli.main(arguments)
-    if code:
-        print(Path(log.name).read_text(), file=sys.stderr)
+for arguments, kept in json.loads(campaigns):
+    for attempt in range(3):
+        with tempfile.TemporaryDirectory() as catalogue, open("log", "w") as log:
+            with contextlib.redirect_stdout(log), contextlib.redirect_stderr(log):
+                code = cli.main([*arguments, "--catalogue", catalogue])
+            if not code:
+                (journal,) = Path(catalogue, "journal").glob("*.jsonl")
+                shutil.copy(journal, kept)
+                break
+    else:
+        print(Path("log").read_text(), file=sys.stderr)
         sys.exit(f"exit code {code}: reactune {' '.join(arguments)}")
-    print(".", end="", file=sys.stderr, flush=True)
+    print(kept, file=sys.stderr)
 """
 
 
@@ -121,17 +127,13 @@ def run(tree: Path, specs: list[CampaignSpec], folder: Path) -> None:
         for spec in specs:
             problem = _problem(tree, spec, Path(scratch))
             options = ("--seed", str(spec.seed), "--budget", str(spec.experiments), "--json")
-            catalogue = Path(scratch, str(spec))
-            campaigns.append(["optimise", str(problem), *options, "--catalogue", str(catalogue)])
+            arguments = ["optimise", str(problem), *options]
+            campaigns.append([arguments, str(folder.resolve() / f"{spec}.jsonl")])
         one_thread = {f"{of}_NUM_THREADS": "1" for of in ("OPENBLAS", "OMP", "MKL")}
         environment = os.environ | one_thread | {"PYTHONPATH": str(tree / ".typing")}
-        command = [sys.executable, "-c", _DRIVER, str(tree), *map(json.dumps, campaigns)]
+        command = [sys.executable, "-c", _DRIVER, str(tree), json.dumps(campaigns)]
         if subprocess.run(command, cwd=scratch, env=environment).returncode:
             sys.exit(f"the campaigns of {tree} did not run to their end")
-        print(file=sys.stderr)
-        for spec in specs:
-            (journal,) = Path(scratch, str(spec), "journal").glob("*.jsonl")
-            shutil.copy(journal, folder / f"{spec}.jsonl")
 
 
 def _problem(tree: Path, spec: CampaignSpec, scratch: Path) -> Path:

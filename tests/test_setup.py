@@ -20,6 +20,8 @@ FOLDERS = {
 }
 """Where the top packages lie."""
 
+PACKAGES = lines(SETUP["options"]["packages"])
+
 
 def folder_of(package: str) -> Path:
     top = ".".join(package.split(".")[:2])
@@ -32,9 +34,8 @@ def test_every_package_of_the_tree_is_installed_and_no_other():
         for top, folder in FOLDERS.items()
         for module in folder.rglob("__init__.py")
     }
-    listed = lines(SETUP["options"]["packages"])
     # the profile is data: IPython reads it, nothing imports it
-    assert sorted(listed) == sorted(in_tree | {"reactune.profile"})
+    assert sorted(PACKAGES) == sorted(in_tree | {"reactune.profile"})
 
 
 def test_no_module_lies_in_a_folder_that_is_no_package():
@@ -66,7 +67,7 @@ def test_every_file_beside_the_code_is_package_data():
     named = {
         file
         for package, patterns in SETUP["options.package_data"].items()
-        for folder in (FOLDERS.values() if package == "*" else [folder_of(package)])
+        for folder in map(folder_of, PACKAGES if package == "*" else [package])
         for pattern in patterns.split(",")
         for file in folder.glob(pattern.strip())
     }
