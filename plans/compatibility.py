@@ -10,7 +10,7 @@ import numpy as np
 from reactune.analysis.analytics.hplc.method import Method, Peak
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
-from reactune.devices.emulation import obstacles
+from reactune.devices.opening import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
 from reactune.devices.rigfile import RigFile
 

@@ -17,6 +17,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.summary import Summary, summarise
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy, lineage
+from reactune.devices.opening import open_rig
 from reactune.devices.protocols.transport import InstrumentError, TransportError
 from reactune.devices.rig.flow_rig import FlowRig, RigError
 from reactune.devices.rig.safety import SafeReport
@@ -305,7 +306,7 @@ def _writing(source: CatalogueSource, listener: Listener) -> Iterator[Catalogue]
 def _open_rig(config: RigFile) -> Iterator[FlowRig]:
     """Open a rig; what hardware cannot do is said in its own sentence."""
     try:
-        rig = FlowRig.open(config)
+        rig = open_rig(config)
     except RigError as error:
         raise UserError(str(error)) from error
     except (TransportError, InstrumentError) as error:

@@ -23,7 +23,7 @@ from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue, Lineage, lineage
-from reactune.devices.rig.flow_rig import FlowRig, load
+from reactune.devices import FlowRig, load, open_rig
 
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
@@ -61,7 +61,7 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     store = _opened.enter_context(Catalogue(catalogue, writing=True))
-    return Workspace(_opened.enter_context(FlowRig.open(config)), store)
+    return Workspace(_opened.enter_context(open_rig(config)), store)
 
 
 class Workspace:

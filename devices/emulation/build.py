@@ -1,12 +1,32 @@
 """From a rig file with an `[emulation]` table to running emulators and their clock."""
 
+from collections.abc import Callable, Mapping
+
 from ..clock import LabClock, RealClock, SimulatedClock
 from ..rigfile import RigError, RigFile
+from .eurotherm import EmulatedEurotherm3216
+from .harvard11 import EmulatedHarvardChain
+from .instrument import EmulatedInstrument
 from .layout import Noise, layout_of
 from .ports import Emulation
 from .reaction import Reaction
 from .reactions import REACTIONS, reaction_of
+from .scpi import EmulatedVoltmeter
+from .vici import EmulatedVici
 from .world import World
+
+EMULATED_PUMPS: Mapping[str, Callable[[World, Mapping[int, int]], EmulatedInstrument]] = {
+    "harvard11": EmulatedHarvardChain,
+}
+"""By protocol: the pumps on one line, made from the world and its stream at each address."""
+EMULATED_HEATERS: Mapping[str, Callable[[World, int], EmulatedInstrument]] = {
+    "eurotherm3216": EmulatedEurotherm3216,
+}
+"""By protocol: a heater, made from the world and its address."""
+EMULATED_VALVES: Mapping[str, Callable[[World], EmulatedInstrument]] = {"vici": EmulatedVici}
+EMULATED_DETECTORS: Mapping[str, Callable[[World], EmulatedInstrument]] = {
+    "scpi": EmulatedVoltmeter,
+}
 
 
 def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
@@ -46,28 +66,18 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
         seed=spec.seed,
         first_injection=spec.first_injection,
     )
-    emulation = Emulation(world, spec.transport)
+    emulation = Emulation(world, _instruments(rig, world), spec.transport)
     if real is None:
         simulated.append(SimulatedClock(emulation.token))
     clock: LabClock = real or simulated[0]
-    return emulation, clock, {key: emulation.urls[role] for key, role in _roles(rig).items()}
+    return emulation, clock, emulation.urls
 
 
 def obstacles(rig: RigFile) -> list[str]:
     """Say in one sentence each what keeps a rig from being emulated; nothing for hardware."""
     if rig.emulation is None:
         return []
-    wrong = []
-    addresses = [stream.address for stream in rig.streams.values()]
-    if sorted(_roles(rig).values()) != ["detector", "heater", "pumps", "valve"] or (
-        addresses != list(range(len(addresses))) or rig.heater.address != 1
-    ):
-        wrong.append(
-            "the emulator has its pumps on one port at addresses 0, 1, ... in the order of the "
-            "streams, heater (address 1), valve and detector on one port each: arrange the "
-            "transports so"
-        )
-    wrong += [
+    wrong = _unwired(rig) + [
         f"streams.{name}.filled = {stream.filled:g} uL: an emulated syringe starts full, delete it"
         for name, stream in rig.streams.items()
         if stream.filled not in (None, stream.syringe_volume)
@@ -79,11 +89,43 @@ def obstacles(rig: RigFile) -> list[str]:
     return wrong + _unfit(rig, rig.emulation.reaction, reaction)
 
 
-def _roles(rig: RigFile) -> dict[str, str]:
-    """By transport: which instruments are on it."""
-    roles = {stream.transport: "pumps" for stream in rig.streams.values()}
-    roles |= {rig.heater.transport: "heater", rig.valve.transport: "valve"}
-    return roles | {rig.detector.transport: "detector"}
+def _unwired(rig: RigFile) -> list[str]:
+    """Say in one sentence each which instruments there are no emulated ones for."""
+    wrong = []
+    on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
+    for key, spec, known in (
+        *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),
+        ("heater", rig.heater, EMULATED_HEATERS),
+        ("valve", rig.valve, EMULATED_VALVES),
+        ("detector", rig.detector, EMULATED_DETECTORS),
+    ):
+        on.setdefault(spec.transport, {})[key] = spec.protocol
+        if spec.protocol not in known:
+            wrong.append(
+                f"{key}.protocol = {spec.protocol!r} has no emulated instrument, there is one for "
+                f"{', '.join(sorted(known))}: take one of these, or hardware"
+            )
+    for transport, protocols in on.items():
+        if len(set(protocols.values())) > 1:
+            wrong.append(
+                f"{' and '.join(protocols)} share transports.{transport}, but emulated instruments "
+                "of different protocols do not share a line: give each its own transport"
+            )
+    return wrong
+
+
+def _instruments(rig: RigFile, world: World) -> dict[str, EmulatedInstrument]:
+    """Make what sits on each transport of a rig without obstacles."""
+    chains: dict[tuple[str, str], dict[int, int]] = {}
+    for index, stream in enumerate(rig.streams.values()):
+        chains.setdefault((stream.transport, stream.protocol), {})[stream.address] = index
+    heater, valve, detector = rig.heater, rig.valve, rig.detector
+    return {
+        **{on: EMULATED_PUMPS[protocol](world, chain) for (on, protocol), chain in chains.items()},
+        heater.transport: EMULATED_HEATERS[heater.protocol](world, heater.address),
+        valve.transport: EMULATED_VALVES[valve.protocol](world),
+        detector.transport: EMULATED_DETECTORS[detector.protocol](world),
+    }
 
 
 def _unfit(rig: RigFile, name: str, reaction: Reaction) -> list[str]:

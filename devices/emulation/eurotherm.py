@@ -36,12 +36,10 @@ def _checked(frame: bytes) -> bytes:
 
 
 class EmulatedEurotherm3216:
-    """A 3216 at address 1, one decimal: registers are tenths of a degree or per cent."""
+    """A 3216 that shows one decimal: registers are tenths of a degree or per cent."""
 
-    ADDRESS = 1
-
-    def __init__(self, world: World):
-        self._world = world
+    def __init__(self, world: World, address: int = 1):
+        self._world, self._address = world, address
         self._buffer, self._heard = b"", 0.0
         self._registers = {
             _TARGET: 250, _MANUAL: 0, 6: 200, 8: 360, 9: 60, 11: 0, _RANGE_HIGH: 3000,
@@ -67,7 +65,7 @@ class EmulatedEurotherm3216:
             frame, self._buffer = self._buffer[:size], self._buffer[size:]
             if _checked(frame[:-2]) != frame:
                 self._buffer = b""  # out of step: wait for the next silence
-            elif frame[0] in (0, self.ADDRESS):
+            elif frame[0] in (0, self._address):
                 answer = self._answer(frame[1], frame[2:-2])
                 replies += _checked(frame[:1] + answer) if frame[0] else b""  # 0: broadcast
         return replies

@@ -5,7 +5,7 @@ Facts from the manuals of the firmware family (Harvard Apparatus PHD Ultra 5419-
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import floor, inf, log10, pi
 
 from .instrument import EmulatedLine
@@ -20,20 +20,28 @@ _XON = "\x11"
 
 
 class EmulatedHarvardChain(EmulatedLine):
-    """The pumps on one line, a pump for each stream, addressed from 0."""
+    """The pumps on one line.
+
+    Parameters
+    ----------
+    world : World
+        Where their plungers are.
+    pumps : mapping of int to int
+        The world's stream by the address of its pump.
+    """
 
     END = b"\r"
 
-    def __init__(self, world: World):
+    def __init__(self, world: World, pumps: Mapping[int, int]):
         super().__init__()
-        self._pumps = [_Pump(world, i) for i in range(len(world.layout.streams))]
+        self._pumps = {address: _Pump(world, i, address) for address, i in pumps.items()}
 
     def answer(self, line: str) -> bytes:
         """Have the addressed pump answer; nobody does if there is none."""
         match = re.match(r"\s*(\d{0,2}):?(.*)", line, re.DOTALL)
         assert match is not None  # every part of the pattern is optional
         address = int(match[1] or 0)
-        if address >= len(self._pumps):
+        if address not in self._pumps:
             return b""
         return self._pumps[address].answer(match[2].split()).encode("latin-1")
 
@@ -45,8 +53,8 @@ class _Refused(Exception):  # noqa: N818 - an answer to the driver, not an error
 class _Pump:
     """One pump: its settings and counters. The plunger itself is the world's."""
 
-    def __init__(self, world: World, index: int):
-        self._world, self._index = world, index
+    def __init__(self, world: World, index: int, address: int):
+        self._world, self._index, self._address = world, index, address
         self._diameter, self._syringe, self._force = 14.567, "10 ml", "30"
         self._rates = {"i": (0.0, "0 ul/min"), "w": (0.0, "0 ul/min")}  # [uL/min], as asked
         self._counted = {"i": 0.0, "w": 0.0}  # [uL], without the present motion
@@ -87,7 +95,7 @@ class _Pump:
                 lines = () if line is None else (line,)
             except _Refused as refusal:
                 lines = refusal.args
-        name = f"\n{self._index:02d}"
+        name = f"\n{self._address:02d}"
         body = "".join(f"{name}:{line}\r" for line in lines)
         return body + name + self._prompt() + (_XON if self._poll else "")
 

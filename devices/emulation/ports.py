@@ -1,7 +1,7 @@
 """The emulated instruments on ports: a pseudo-terminal or a TCP port of this machine each.
 
-with Emulation(World(time.monotonic, layout, reaction), "tcp") as emulation:
-    print(emulation.urls)
+with Emulation(world, {"valve": EmulatedVici(world)}, "tcp") as emulation:
+    print(emulation.urls["valve"])
 """
 
 import os
@@ -11,18 +11,14 @@ import threading
 import time
 import tty
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Literal, Self
 
 from ..token import EmulationToken
-from .eurotherm import EmulatedEurotherm3216
-from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
 from .layout import LinkFaults
-from .scpi import EmulatedVoltmeter
-from .vici import EmulatedVici
 from .world import World
 
 _CHUNK = 4096  # bytes read or written at a time
@@ -35,7 +31,9 @@ class Emulation:
     Parameters
     ----------
     world : World
-        The physics they share.
+        The physics they share; its `links` get the faults of each line.
+    instruments : mapping of str to EmulatedInstrument
+        By name of the transport they are on.
     transport : {"pty", "tcp"}
         Pseudo-terminals are closest to serial lines; TCP splits and joins bytes as networks do.
 
@@ -44,21 +42,20 @@ class Emulation:
     world : World
         As given.
     urls : dict of str to str
-        Port of "pumps", "heater", "valve" and "detector": a device path or
-        ``socket://127.0.0.1:PORT``.
+        By name of the transport: a device path or ``socket://127.0.0.1:PORT``.
     token : EmulationToken
         Proof that behind these ports nothing real moves.
     """
 
-    def __init__(self, world: World, transport: Literal["pty", "tcp"] = "pty"):
+    def __init__(
+        self,
+        world: World,
+        instruments: Mapping[str, EmulatedInstrument],
+        transport: Literal["pty", "tcp"] = "pty",
+    ):
         kind = {"pty": _Pty, "tcp": _Tcp}[transport]
-        instruments: dict[str, EmulatedInstrument] = {
-            "pumps": EmulatedHarvardChain(world),
-            "heater": EmulatedEurotherm3216(world),
-            "valve": EmulatedVici(world),
-            "detector": EmulatedVoltmeter(world),
-        }
         self.world = world
+        world.links.update({name: LinkFaults() for name in instruments})
         self._ports = [
             kind(name, each.receive, world.links[name]) for name, each in instruments.items()
         ]

@@ -16,8 +16,6 @@ from .layout import Layout, LinkFaults, Noise, Sample
 from .physics import MINUTE, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
 from .reaction import Composition, Reaction
 
-_INSTRUMENTS = ("pumps", "heater", "valve", "detector")
-
 _DARK = 0.002  # photodiode without light [V]
 _RUN = 13.0  # length of a chromatogram, to which the lamp's drift refers [min]
 
@@ -79,7 +77,7 @@ class World:
         self._noise, self._seed, self.injections = noise, seed, first_injection
         self._lock = threading.RLock()
         self._time = now()
-        self.links = {name: LinkFaults() for name in _INSTRUMENTS}
+        self.links: dict[str, LinkFaults] = {}
         self.lamp_off = self.loop_clogged = self._sensor_broken = False
         self._runaway = (0.0, 0.0)  # since when [s], how fast [K/s]
         self._oven = Oven(self._time)

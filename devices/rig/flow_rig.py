@@ -19,7 +19,7 @@ from ..instruments.heater import NotSettledError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
 from ..protocols.transport import InstrumentError, TransportError
-from ..rigfile import RigError, RigFile, load
+from ..rigfile import RigError, load
 from . import setpoints as convert
 from .feed import Feed, InterruptedFlowError
 from .hardware import Bench
@@ -55,13 +55,13 @@ class RigFaultError(RuntimeError):
 class FlowRig:
     """A flow reactor with on-line HPLC; Movable, Triggerable, Readable, Stageable, Stoppable.
 
-    Use `FlowRig.open`. What moves something raises `RigFaultError` while a fault is latched, and
+    Use `open_rig`. What moves something raises `RigFaultError` while a fault is latched, and
     `ConditionsError`, `LimitError` or `LedgerError` before a byte is sent.
 
     Parameters
     ----------
     bench : Bench
-        Opened; the rig closes it.
+        Opened, its instruments greeted; the rig closes it.
 
     Attributes
     ----------
@@ -95,40 +95,9 @@ class FlowRig:
         self._steady = SteadyState(self.heater, self.feed, *common)
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
         self._closed = False
+        self._beat()
 
-    # -- opening and closing ----------------------------------------------------------------
-
-    @classmethod
-    def open(
-        cls,
-        rigfile: RigFile,
-        *,
-        seed: int | None = None,
-        first_injection: int | None = None,
-        kinetics: Mapping[str, float] | None = None,
-    ) -> Self:
-        """Open ports - or start emulators - and check that every instrument answers.
-
-        Parameters
-        ----------
-        rigfile : RigFile
-            From `load`.
-        seed, first_injection, kinetics
-            Of the emulation, in place of what the rig file says.
-
-        Raises
-        ------
-        RigError
-            If they are given for real hardware, or cannot be used.
-        TransportError, InstrumentError
-            If an instrument does not answer; every port is closed again.
-        """
-        given = {"seed": seed, "first_injection": first_injection, "kinetics": kinetics}
-        changes = {key: value for key, value in given.items() if value is not None}
-        bench = Bench.open(rigfile.emulating(**changes))
-        rig = cls(bench)
-        rig._beat()
-        return rig
+    # -- closing ----------------------------------------------------------------
 
     def close(self) -> None:
         """Make the rig safe, then close clock, ports and emulators; idempotent."""

@@ -1,24 +1,29 @@
-"""The opened hardware of a rig: clock, ports, and a device on each."""
+"""The opened hardware of a rig: clock, lines, and a device on each."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol
 
-from ..clock import LabClock, RealClock, SimulatedClock
+from ..clock import LabClock, SimulatedClock
 from ..instruments.detector import Detector
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
-from ..protocols import DETECTORS, HEATERS, PUMPS, VALVES
-from ..protocols.transport import Transport
 from ..rigfile import RigError, RigFile
+from .lines import Lines
 
-if TYPE_CHECKING:
-    from ..emulation.ports import Emulation
+
+class EmulatedLab(Protocol):
+    """What stands in for the hardware, as far as a rig has to know it."""
+
+    world: Any
+    """Its physics, for those who look behind the scenes or break something on purpose."""
+
+    def close(self) -> None:
+        """End it."""
+        ...
 
 
 class Bench:
-    """Clock, transports and devices, as the rig file says.
+    """Clock, lines and devices, as the rig file says.
 
     Parameters
     ----------
@@ -26,13 +31,15 @@ class Bench:
         The rig.
     clock : LabClock
         Lab time; a simulated one only before emulators.
-    transports : mapping of str to Transport
-        By their names in the rig file.
-    emulation : Emulation, optional
+    lines : Lines
+        Its ports; all are opened, and closed with the bench.
+    emulation : EmulatedLab, optional
         Closed with the bench.
 
     Attributes
     ----------
+    transports : dict of str to Transport
+        By their names in the rig file.
     pumps : dict of str to SyringePump
         By stream.
     heater, valve, detector : ophyd Device
@@ -40,6 +47,8 @@ class Bench:
 
     Raises
     ------
+    PortLostError
+        If a port cannot be opened.
     RigError
         If the clock is simulated and a transport is not an emulator's.
     """
@@ -49,76 +58,30 @@ class Bench:
         config: RigFile,
         *,
         clock: LabClock,
-        transports: Mapping[str, Transport],
-        emulation: "Emulation | None" = None,
+        lines: Lines,
+        emulation: EmulatedLab | None = None,
     ):
+        self.config, self.clock, self.emulation = config, clock, emulation
+        self._lines = lines
+        self.transports = {key: lines.open(key) for key in config.transports}
         if isinstance(clock, SimulatedClock):
-            for key, line in transports.items():
+            for key, line in self.transports.items():
                 if not (line.emulated and line.url in clock.token.urls):
                     raise RigError(
                         f"transports.{key} = {line.url!r} was not opened by the emulator launcher: "
                         "hardware runs on the real clock only"
                     )
-        self.config, self.clock, self.emulation = config, clock, emulation
-        self.transports = dict(transports)
-        lines = transports
         self.pumps = {
-            key: SyringePump(
-                name=key,
-                driver=PUMPS[spec.protocol](lines[spec.transport], spec.address),
-                clock=clock,
-                spec=spec,
-            )
+            key: SyringePump(name=key, driver=lines.pump(key), clock=clock, spec=spec)
             for key, spec in config.streams.items()
         }
-        controller = HEATERS[config.heater.protocol](
-            lines[config.heater.transport], config.heater.address
+        self.heater = Heater(name="heater", driver=lines.heater(), clock=clock, spec=config.heater)
+        self.valve = InjectionValve(
+            name="valve", driver=lines.valve(), clock=clock, spec=config.valve
         )
-        self.heater = Heater(name="heater", driver=controller, clock=clock, spec=config.heater)
-        actuator = VALVES[config.valve.protocol](lines[config.valve.transport])
-        self.valve = InjectionValve(name="valve", driver=actuator, clock=clock, spec=config.valve)
         self.detector = Detector(
-            name="detector",
-            driver=DETECTORS[config.detector.protocol](
-                lines[config.detector.transport], config.detector.range
-            ),
-            clock=clock,
-            method=config.chromatogram,
+            name="detector", driver=lines.detector(), clock=clock, method=config.chromatogram
         )
-
-    @classmethod
-    def open(cls, config: RigFile) -> Self:
-        """Open the ports, or start the emulators, and greet every instrument.
-
-        Raises
-        ------
-        RigError
-            If the rig cannot be emulated.
-        TransportError, InstrumentError
-            If an instrument does not answer; every port is closed again.
-        """
-        with ExitStack() as stack:
-            emulation, token = None, None
-            urls: dict[str, str] = {}
-            if config.emulation is None:
-                clock: LabClock = RealClock()
-            else:
-                from ..emulation.build import emulate  # late: hardware needs none
-
-                emulation, clock, urls = emulate(config)
-                token = emulation.token
-                stack.callback(emulation.close)
-            stack.callback(clock.close)
-            transports = {}
-            for key, port in config.transports.items():
-                settings = port.model_dump(exclude={"url"})
-                line = Transport(port.url or urls[key], token=token, **settings)
-                transports[key] = line
-                stack.callback(line.close)
-            bench = cls(config, clock=clock, transports=transports, emulation=emulation)
-            bench.connect()
-            stack.pop_all()
-        return bench
 
     @property
     def simulated(self) -> bool:
@@ -146,7 +109,6 @@ class Bench:
     def close(self) -> None:
         """Close clock, ports and emulators; sends nothing."""
         self.clock.close()
-        for line in self.transports.values():
-            line.close()
+        self._lines.close()
         if self.emulation is not None:
             self.emulation.close()

@@ -3,16 +3,16 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
-from ..protocols import HEATERS, PUMPS, VALVES
-from ..protocols.transport import InstrumentError, Transport
-from ..rigfile import RigFile, StreamSpec
+from ..protocols.transport import InstrumentError
+from ..rigfile import RigFile
+from .lines import Lines
 
 _log = logging.getLogger(__name__)
 
@@ -85,25 +85,18 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
     SafeReport
         Confirmed by what each instrument reads back.
     """
-    opened: dict[str, Transport] = {}
+    lines = Lines(rig)
 
-    def line(name: str) -> Transport:
-        if name not in opened:
-            port = rig.transports[name]
-            opened[name] = Transport(port.url or "", **port.model_dump(exclude={"url"}))
-        return opened[name]
-
-    def stop(stream: StreamSpec) -> None:
-        pump = PUMPS[stream.protocol](line(stream.transport), stream.address)
+    def stop(stream: str) -> None:
+        pump = lines.pump(stream)
         pump.connect()
         pump.stop()
 
     def cool() -> None:
-        heater = HEATERS[rig.heater.protocol](line(rig.heater.transport), rig.heater.address)
-        heater.write_setpoint(rig.heater.safe)
+        lines.heater().write_setpoint(rig.heater.safe)
 
     def turn() -> None:
-        valve = VALVES[rig.valve.protocol](line(rig.valve.transport))
+        valve = lines.valve()
         valve.connect()
         valve.go(rig.valve.load)
         deadline = time.monotonic() + rig.valve.timeout
@@ -112,18 +105,15 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
                 raise InstrumentError(f"{valve.name} does not turn to {rig.valve.load}")
             threading.Event().wait(0.1)
 
-    stops: dict[str, Callable[[], None]] = {
-        name: partial(stop, stream) for name, stream in rig.streams.items()
-    }
+    stops = {name: partial(stop, name) for name in rig.streams}
     try:
         return _attempt(_steps(stops, cool, rig.heater.safe, turn))
     finally:
-        for transport in opened.values():
-            transport.close()
+        lines.close()
 
 
 def _steps(
-    stops: dict[str, Callable[[], None]],
+    stops: Mapping[str, Callable[[], None]],
     cool: Callable[[], None],
     safe: float,
     turn: Callable[[], None],

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Serve the instruments until Ctrl-C or SIGTERM; the rig's own ports are not touched."""
-    from reactune.devices.emulation.build import emulate
+    from reactune.devices.opening import emulated
     from reactune.devices.rigfile import RigError
 
     from ..errors import told
@@ -36,37 +36,20 @@ def run(a: argparse.Namespace) -> int:
     rig = load_rig(a.rig or "walker")
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
-    with told(RigError):
-        emulation, clock, urls = emulate(_stand_in(rig, a.transport, a.seed))
-    with emulation:
-        for name, url in urls.items():
-            print(f"{name:<10} {url}", flush=True)
+    with told(RigError), emulated(rig, a.transport, a.seed) as served:
+        for name, port in served.transports.items():
+            print(f"{name:<10} {port.url}", flush=True)
         if a.write is not None:
-            a.write.write_text(_rig_file(rig, urls), "utf-8")
+            a.write.write_text(_rig_file(served), "utf-8")
             print(f"rig file   {a.write}", flush=True)
         print("serving in real time; Ctrl-C ends it", flush=True)
         signal.sigwait(signals)
-    clock.close()
     return EXIT_DONE
 
 
-def _stand_in(rig: "RigFile", transport: str, seed: int) -> "RigFile":
-    """Give the rig with nothing but emulated instruments."""
-    from reactune.devices.rigfile import EmulationSpec
-
-    ports = {name: port.model_copy(update={"url": None}) for name, port in rig.transports.items()}
-    spec = EmulationSpec.model_validate(
-        (rig.emulation or EmulationSpec()).model_dump()
-        | {"clock": "real", "transport": transport, "seed": seed}
-    )
-    return rig.model_copy(update={"emulation": spec, "transports": ports})
-
-
-def _rig_file(rig: "RigFile", urls: dict[str, str]) -> str:
-    """Write out a rig whose ports are the emulators'."""
+def _rig_file(rig: "RigFile") -> str:
+    """Write out the rig file of emulated instruments."""
     import tomli_w
 
-    stated = rig.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"emulation"})
-    for name, port in stated["transports"].items():
-        port["url"] = urls[name]
+    stated = rig.model_dump(mode="json", by_alias=True, exclude_none=True)
     return f"# {rig.title}: emulated instruments in another process\n{tomli_w.dumps(stated)}"

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from reactune.devices.rig.flow_rig import FlowRig
+from reactune import devices
+from reactune.devices import FlowRig
 from reactune.devices.rigfile import RigFile
 
 
@@ -45,6 +46,6 @@ def open_rig(walker: Callable[..., RigFile]) -> Iterator[Callable[..., FlowRig]]
             line: str = "pty", changes: dict[str, Any] | None = None, **options: Any
         ) -> FlowRig:
             config = walker({"emulation.transport": line, **(changes or {})})
-            return stack.enter_context(FlowRig.open(config, **options))
+            return stack.enter_context(devices.open_rig(config, **options))
 
         yield build

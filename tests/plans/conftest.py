@@ -9,7 +9,7 @@ from bluesky import RunEngine
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
-from reactune.devices.rig.flow_rig import FlowRig, load
+from reactune.devices import FlowRig, load, open_rig
 from reactune.plans.campaign import optimise
 from reactune.plans.compatibility import method_of
 
@@ -59,7 +59,7 @@ class Lab:
 
 @contextmanager
 def opened(transport: str = "pty", **emulation: Any) -> Iterator[Lab]:
-    with FlowRig.open(rig_file(transport, **emulation)) as rig:
+    with open_rig(rig_file(transport, **emulation)) as rig:
         yield Lab(rig)
 
 

@@ -13,8 +13,9 @@ from bluesky import RunEngine
 from numpy.typing import ArrayLike
 
 from reactune.analysis.problem.model import Problem
+from reactune.devices import load, open_rig
 from reactune.devices.emulation import REACTIONS, Composition, parameters
-from reactune.devices.rig.flow_rig import FlowRig, RigError, load
+from reactune.devices.rigfile import RigError
 from reactune.plans.campaign import optimise
 from reactune.plans.cli import main
 
@@ -107,7 +108,7 @@ def written(tmp_path, **changes: Any) -> str:
 def test_it_drives_the_emulated_rig(coupling, tmp_path, transport):
     file = written(tmp_path, transport=transport, noise=False, kinetics={"first": 1.2})
     documents = []
-    with FlowRig.open(load(file)) as rig:
+    with open_rig(load(file)) as rig:
         RE = RunEngine({}, context_managers=[])
         RE.waiting_hook = rig.clock.waiting
         RE.subscribe(lambda name, doc: documents.append((name, doc)))
@@ -152,4 +153,4 @@ def test_a_rig_of_other_streams_and_peaks_is_refused(tmp_path, capsys, command):
         "(known: walker2017)\n"
     ) in said
     with pytest.raises(RigError, match="does not flow from the streams amine, ester, catalyst"):
-        FlowRig.open(load(rig))
+        open_rig(load(rig))

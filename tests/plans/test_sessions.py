@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from reactune.devices.rig.flow_rig import FlowRig, load
+from reactune.devices import load, open_rig
 from reactune.plans.cli import main
 
 
@@ -53,7 +53,7 @@ def emulated(tmp_path):
 
 
 def test_a_rig_on_emulators_of_another_process_runs_in_real_time_and_says_simulated(emulated):
-    with FlowRig.open(load(emulated)) as rig:
+    with open_rig(load(emulated)) as rig:
         assert not rig.clock.simulated
         assert rig.simulated
         rig.clock.wait(rig.flow({"temperature": 30, "flow_c60": 50, "flow_sultine": 25}), 10)

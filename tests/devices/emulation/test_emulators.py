@@ -16,9 +16,13 @@ import pytest
 import serial
 
 from reactune.devices.clock import EmulationToken
+from reactune.devices.emulation.eurotherm import EmulatedEurotherm3216
+from reactune.devices.emulation.harvard11 import EmulatedHarvardChain
 from reactune.devices.emulation.layout import FeedStream, layout_of
 from reactune.devices.emulation.ports import Emulation
 from reactune.devices.emulation.reactions.walker2017 import Walker2017
+from reactune.devices.emulation.scpi import EmulatedVoltmeter
+from reactune.devices.emulation.vici import EmulatedVici
 from reactune.devices.emulation.world import World
 from reactune.devices.rigfile import load
 
@@ -78,7 +82,13 @@ class Lab:
     def __init__(self, transport: Literal["pty", "tcp"]):
         self.time = 0.0
         self.world = World(lambda: self.time, SMALL, Walker2017(), noise=None)
-        self.emulation = Emulation(self.world, transport)
+        instruments = {
+            "pumps": EmulatedHarvardChain(self.world, {0: 0, 1: 1}),
+            "heater": EmulatedEurotherm3216(self.world),
+            "valve": EmulatedVici(self.world),
+            "detector": EmulatedVoltmeter(self.world),
+        }
+        self.emulation = Emulation(self.world, instruments, transport)
         self.lines: list[Line] = []
 
     def line(self, name: str) -> Line:

@@ -5,10 +5,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ophyd.utils import LimitError
 
+from reactune.devices import load, open_rig
 from reactune.devices.instruments.heater import HeaterError, NotSettledError
 from reactune.devices.protocols.eurotherm import encode_write
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
-from reactune.devices.rig.flow_rig import FlowRig, load
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_refusal_of_the_controller(rig):
 
 @pytest.fixture(scope="module")
 def module_rig():
-    with FlowRig.open(load("walker")) as rig:
+    with open_rig(load("walker")) as rig:
         yield rig
 
 

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ophyd.utils import LimitError, ReadOnlyError
 
+from reactune.devices import load, open_rig
 from reactune.devices.instruments.pump import LedgerError
 from reactune.devices.protocols.roles import PumpError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
@@ -64,9 +65,7 @@ def test_flow_outside_limits_sends_no_byte(module_rig, flow):
 
 @pytest.fixture(scope="module")
 def module_rig():
-    from reactune.devices.rig.flow_rig import FlowRig, load
-
-    with FlowRig.open(load("walker")) as rig:
+    with open_rig(load("walker")) as rig:
         yield rig
 
 

@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ophyd.utils import LimitError
 
+from reactune import devices
 from reactune.devices.clock import EmulationToken, SimulatedClock
 from reactune.devices.emulation.build import emulate
-from reactune.devices.protocols.transport import InstrumentError, Transport, TransportError
+from reactune.devices.opening import emulated
+from reactune.devices.protocols.transport import InstrumentError, TransportError
 from reactune.devices.rig.flow_rig import (
     ConditionsError,
-    FlowRig,
     InterruptedFlowError,
     LedgerError,
     NotSettledError,
@@ -28,6 +29,7 @@ from reactune.devices.rig.flow_rig import (
     load,
 )
 from reactune.devices.rig.hardware import Bench
+from reactune.devices.rig.lines import Lines
 from reactune.devices.rigfile import parse
 
 WARM = {"temperature": 60.0, "flow_c60": 100.0, "flow_sultine": 200.0}
@@ -53,7 +55,7 @@ def exchanges(rig):
 
 @pytest.fixture(scope="module")
 def module_rig():
-    with FlowRig.open(load("walker")) as rig:
+    with devices.open_rig(load("walker")) as rig:
         yield rig
 
 
@@ -238,9 +240,9 @@ def test_options_of_the_emulation(open_rig, walker):
     assert emulation["kinetics"] == {"ks": 1.63}
     assert rig.emulation.world.reaction.kinetics.ks == 1.63
     with pytest.raises(RigError, match="kinetics"):
-        FlowRig.open(walker(), kinetics={"k_wrong": 1.0})
+        devices.open_rig(walker(), kinetics={"k_wrong": 1.0})
     with pytest.raises(RigError, match="seed"):
-        FlowRig.open(walker(), seed=-1)
+        devices.open_rig(walker(), seed=-1)
 
 
 def test_a_long_experiment_costs_few_exchanges(open_rig):
@@ -591,17 +593,15 @@ def test_closing_makes_safe(open_rig):
 def test_simulated_clock_is_refused_before_other_ports(walker):
     config = walker()
     emulation, clock, urls = emulate(config)
-    lines = {key: Transport(url, token=emulation.token) for key, url in urls.items()}
-    lines["heater"].close()
-    lines["heater"] = Transport(urls["heater"])  # the same port, but nobody vouches for it
-    with pytest.raises(RigError, match=r"transports\.heater = .* hardware runs on the real clock"):
-        Bench(config, clock=clock, transports=lines)
+    lines = Lines(config, urls)  # the same ports, but nobody vouches for them
+    with pytest.raises(RigError, match=r"transports\.pumps = .* hardware runs on the real clock"):
+        Bench(config, clock=clock, lines=lines)
+    lines.close()
     other = SimulatedClock(EmulationToken(["socket://nowhere:1"]))
-    lines["heater"].close()
-    lines["heater"] = Transport(urls["heater"], token=emulation.token)
+    lines = Lines(config, urls, emulation.token)
     with pytest.raises(RigError, match="was not opened by the emulator launcher"):
-        Bench(config, clock=other, transports=lines)
-    bench = Bench(config, clock=clock, transports=lines, emulation=emulation)
+        Bench(config, clock=other, lines=lines)
+    bench = Bench(config, clock=clock, lines=lines, emulation=emulation)
     assert bench.simulated
     bench.close()
     other.close()
@@ -623,19 +623,12 @@ def test_the_emulation_is_built_as_the_file_says(open_rig):
 
 def test_hardware_runs_on_the_real_clock(walker):
     """A rig file with urls - here of emulators, which it does not know - never simulates time."""
-    config = walker()
-    emulation, clock, urls = emulate(config)
-    clock.close()
-    tables = config.model_dump(by_alias=True, exclude={"emulation"})
-    for key, url in urls.items():
-        tables["transports"][key]["url"] = url
-    with FlowRig.open(type(config).model_validate(tables)) as rig:
+    with emulated(walker()) as hardware, devices.open_rig(hardware) as rig:
         assert not rig.clock.simulated
         assert rig.simulated  # the instruments say themselves that they are emulated
         assert rig.description()["simulated"] is True
         with pytest.raises(RigError, match="seed: only for an emulated rig"):
-            FlowRig.open(rig.config, seed=1)
-    emulation.close()
+            devices.open_rig(rig.config, seed=1)
 
 
 # -- the real clock
@@ -852,17 +845,16 @@ def test_rig_file_by_name_and_path(tmp_path):
     [
         ('name = "X3"', 'name = "Y3"', "gives the peaks X0, X1, X2, X3, but .* are Y3, X2, X1, X0"),
         ("[streams.c60]", "[streams.c70]", "does not flow from the streams c70, sultine, it needs"),
-        ("seed ", 'reaction = "walker2018"\nseed ', "not known: did you mean 'walker2017'"),
-        ("seed ", 'reaction = "snar"\nseed ', r"reaction = 'snar' is not known: .* walker2017"),
+        ("walker2017", "walker2018", "not known: did you mean 'walker2017'"),
+        ("walker2017", "snar", r"reaction = 'snar' is not known: .* walker2017"),
         ("= {}  ", "= { Ks = 2 }  ", "Ks = 2 is no parameter of this reaction: it has ks, Es, "),
         ("= {}  ", "= { ks = 0 }  ", "kinetics of walker2017: .*ks = 0.0 must be positive"),
-        ("address   = 1\nlimits", "address = 2\nlimits", "arrange the transports"),
         ("syringe_volume = 10000", "syringe_volume = 10000\nfilled = 500", "starts full"),
     ],
 )
 def test_rig_files_that_cannot_be_emulated(old, new, match):
     with pytest.raises(RigError, match=match):
-        FlowRig.open(parse(text(change=(old, new))))
+        devices.open_rig(parse(text(change=(old, new))))
 
 
 def test_setpoints_are_values():

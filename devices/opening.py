@@ -1,0 +1,111 @@
+"""From a rig file to an open rig: its hardware, or the emulation that stands in for it.
+
+The only module that knows both. Hardware needs no emulation: that is imported when it is asked for.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from typing import Literal
+
+from .clock import LabClock, RealClock
+from .rig.flow_rig import FlowRig
+from .rig.hardware import Bench
+from .rig.lines import Lines
+from .rigfile import EmulationSpec, RigFile
+
+
+def open_rig(
+    rigfile: RigFile,
+    *,
+    seed: int | None = None,
+    first_injection: int | None = None,
+    kinetics: Mapping[str, float] | None = None,
+) -> FlowRig:
+    """Open ports - or start emulators - and check that every instrument answers.
+
+    Parameters
+    ----------
+    rigfile : RigFile
+        From `load`.
+    seed, first_injection, kinetics
+        Of the emulation, in place of what the rig file says.
+
+    Returns
+    -------
+    FlowRig
+        To be closed, or used as a context manager.
+
+    Raises
+    ------
+    RigError
+        If these are given for real hardware, or cannot be used, or the rig cannot be emulated.
+    TransportError, InstrumentError
+        If an instrument does not answer; every port is closed again.
+    """
+    given = {"seed": seed, "first_injection": first_injection, "kinetics": kinetics}
+    config = rigfile.emulating(**{k: value for k, value in given.items() if value is not None})
+    with ExitStack() as stack:
+        if config.emulation is None:
+            clock: LabClock = RealClock()
+            emulation, lines = None, Lines(config)
+        else:
+            from .emulation.build import emulate
+
+            emulation, clock, urls = emulate(config)
+            lines = Lines(config, urls, emulation.token)
+            stack.callback(emulation.close)
+        stack.callback(clock.close)
+        stack.callback(lines.close)
+        bench = Bench(config, clock=clock, lines=lines, emulation=emulation)
+        bench.connect()
+        rig = FlowRig(bench)
+        stack.pop_all()
+    return rig
+
+
+@contextmanager
+def emulated(
+    rigfile: RigFile, transport: Literal["pty", "tcp"] = "tcp", seed: int = 0
+) -> Iterator[RigFile]:
+    """Emulate the instruments of a rig in real time, for whoever connects to their ports.
+
+    Parameters
+    ----------
+    rigfile : RigFile
+        What to stand in for; its own ports are not touched.
+    transport : {"pty", "tcp"}
+        What the emulated instruments listen on.
+    seed : int
+        Of the noise.
+
+    Yields
+    ------
+    RigFile
+        The rig as hardware, with their urls.
+
+    Raises
+    ------
+    RigError
+        If the rig cannot be emulated.
+    """
+    from .emulation.build import emulate
+
+    def at(urls: Mapping[str, str | None]) -> dict[str, object]:
+        ports = rigfile.transports.items()
+        return {"transports": {k: p.model_copy(update={"url": urls.get(k)}) for k, p in ports}}
+
+    settings = (rigfile.emulation or EmulationSpec()).model_dump()
+    settings |= {"clock": "real", "transport": transport, "seed": seed}
+    spec = EmulationSpec.model_validate(settings)
+    emulation, clock, urls = emulate(rigfile.model_copy(update=at({}) | {"emulation": spec}))
+    with closing(clock), emulation:
+        yield rigfile.model_copy(update=at(urls) | {"emulation": None})
+
+
+def obstacles(rigfile: RigFile) -> list[str]:
+    """Say in one sentence each what keeps a rig from being emulated; nothing for hardware."""
+    if rigfile.emulation is None:
+        return []
+    from .emulation import build
+
+    return build.obstacles(rigfile)
