@@ -12,7 +12,8 @@ from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.learning.warm_start import starting_points
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage.catalogue import Catalogue, Run
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 

@@ -16,7 +16,8 @@ from typing import Any
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.summary import Summary, summarise
 from reactune.analysis.report.table import Campaign
-from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy, lineage
+from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy, UnknownStore
+from reactune.analysis.storage.lineage import lineage
 from reactune.devices.opening import open_rig
 from reactune.devices.protocols.transport import InstrumentError, TransportError
 from reactune.devices.rig.flow_rig import FlowRig, RigError
@@ -275,9 +276,10 @@ def open_catalogue(folder: str | Path | None = None, *, writing: bool = False) -
     Raises
     ------
     UserError
-        If another process writes there, or the folder cannot be used.
+        If another process writes there, or the folder cannot be used, or no store has the name of
+        $REACTUNE_STORE.
     """
-    with told(CatalogueBusy, OSError):
+    with told(CatalogueBusy, UnknownStore, OSError):
         return Catalogue(folder, writing=writing)
 
 

@@ -22,7 +22,8 @@ from rich.console import Console
 from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.summary import summarise
-from reactune.analysis.storage.catalogue import Catalogue, Lineage, lineage
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.devices import FlowRig, load, open_rig
 
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..analytics.hplc.chromatogram import Method
 from ..problem.model import Problem
-from ..storage.catalogue import Catalogue, Lineage, lineage
+from ..storage.catalogue import Catalogue
+from ..storage.lineage import Lineage, lineage
 from .agent import Agent
 
 if TYPE_CHECKING:

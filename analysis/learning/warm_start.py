@@ -16,7 +16,8 @@ from ..campaign.evaluation import Conclusion, stand
 from ..campaign.replay import relive
 from ..problem.merit import Windows, f_star, reference, soft_merit
 from ..problem.space import Space
-from ..storage.catalogue import Catalogue, lineage
+from ..storage.catalogue import Catalogue
+from ..storage.lineage import lineage
 
 Floats = NDArray[np.float64]
 

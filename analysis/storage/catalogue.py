@@ -1,49 +1,51 @@
 """The catalogue: one folder with every run, written through a RunEngine, read by uid.
 
-Each document goes to the run's journal first (fsynced; the truth), then to an embedded Tiled
-catalogue on SQLite and files, which databroker reads. What Tiled did not take, for whatever reason,
-is filed from the journal when the run ends or the folder is next opened for writing. Reading a run
-takes the journal where there is one, exactly as emitted and without the seconds that Tiled needs to
-open; searching by queries, and runs without a journal, go through databroker.
+Each document goes to the run's journal first (fsynced; the truth), then to a store (`store.Store`):
+an embedded Tiled catalogue on SQLite and files, which databroker reads, or none but the journals.
+What the store did not take, for whatever reason, is filed from the journal when the run ends or the
+folder is next opened for writing. Reading a run takes the journal where there is one, exactly as
+emitted and without the seconds that Tiled needs to open; searching by queries, and runs without a
+journal, go to the store.
 
-Layout of the folder: ``journal/*.jsonl``, ``catalog.db`` (with ``catalog.id``), ``storage.db`` and
-``data/`` (Tiled), ``writer.lock``.
+Layout of the folder: ``journal/*.jsonl``, ``writer.lock``, and what the store keeps
+(`embedded.EmbeddedTiled`).
 """
 
+import atexit
 import io
 import logging
 import os
-import sqlite3
-import threading
-import weakref
 from collections.abc import Iterable, Mapping
-from contextlib import closing
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import quote
+from typing import Any, Self
 
-from . import journal
-from .embedded import Tiled
-from .journal import Document
-from .recorder import CatalogueBusy, Recorder, words, writer_lives
+import platformdirs
+
+from .embedded import EmbeddedTiled
+from .encoding import Document, JournalError
+from .journal import path_of, uid_of
+from .journal_only import JournalOnly
+from .lock import CatalogueBusy, writer_lives
+from .recorder import Recorder, words
 from .run import Run, RunSummary
-
-if TYPE_CHECKING:
-    import pandas as pd
+from .store import Opener, Store
 
 __all__ = [
+    "STORES",
     "Catalogue",
     "CatalogueBusy",
-    "Lineage",
     "Run",
     "RunSummary",
     "UnknownRun",
+    "UnknownStore",
     "default_folder",
-    "lineage",
 ]
+
+STORES: Mapping[str, Opener] = {"tiled": EmbeddedTiled, "journal": JournalOnly}
+"""The stores by name: Tiled inside this process; the journals alone."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,12 +54,26 @@ class UnknownRun(LookupError):  # noqa: N818 - says what is, as KeyError does no
     """No run, or more than one, answers to a uid or prefix."""
 
 
+class UnknownStore(LookupError):  # noqa: N818 - likewise
+    """No store has a name."""
+
+
 def default_folder() -> Path:
-    """Where runs are stored: $REACTUNE_CATALOGUE, else reactune in the user's data folder (XDG)."""
+    """Where runs are stored: $REACTUNE_CATALOGUE, else reactune in the user's data folder."""
     if chosen := os.environ.get("REACTUNE_CATALOGUE"):
         return Path(chosen)
-    data = os.environ.get("XDG_DATA_HOME")
-    return (Path(data) if data else Path.home() / ".local" / "share") / "reactune"
+    return platformdirs.user_data_path("reactune", appauthor=False)
+
+
+def _opener(store: str | Opener | None) -> Opener:
+    """Find what opens the store that is asked for, by default that of $REACTUNE_STORE or Tiled."""
+    if callable(store):
+        return store
+    name = store or os.environ.get("REACTUNE_STORE") or "tiled"
+    if name not in STORES:
+        source = "" if store else " of $REACTUNE_STORE"
+        raise UnknownStore(f"The store {name!r}{source} is not known; known: {', '.join(STORES)}.")
+    return STORES[name]
 
 
 class Catalogue:
@@ -65,7 +81,7 @@ class Catalogue:
 
     Readers open at once and work beside the one writer. Opening for writing takes the seconds that
     Tiled needs, ends the runs of processes that died (`exit_status` fail, `recovered` true) and
-    files what the catalogue lacks.
+    files what the store lacks. It is closed at the end of the process if not before.
 
     Parameters
     ----------
@@ -73,6 +89,10 @@ class Catalogue:
         Default: `default_folder`.
     writing : bool
         Whether runs will be recorded.
+    store : str or Opener, optional
+        Where runs are stored beside their journals: a name in `STORES`, or what opens one. With
+        ``"journal"`` nowhere: opening takes no time, and a run is filed in Tiled when the folder is
+        next opened for writing with it. Default: $REACTUNE_STORE, else ``"tiled"``.
 
     Attributes
     ----------
@@ -84,6 +104,8 @@ class Catalogue:
     ------
     CatalogueBusy
         When `writing` and another process writes there.
+    UnknownStore
+        When no store has the name.
 
     Examples
     --------
@@ -91,21 +113,24 @@ class Catalogue:
     ...     RE.subscribe(catalogue.record)
     """
 
-    def __init__(self, folder: str | Path | None = None, *, writing: bool = False) -> None:
+    def __init__(
+        self,
+        folder: str | Path | None = None,
+        *,
+        writing: bool = False,
+        store: str | Opener | None = None,
+    ) -> None:
+        opener = _opener(store)
         self.folder = (Path(folder) if folder else default_folder()).expanduser().resolve()
         self.problems: list[str] = []
-        self._journals = self.folder / "journal"
-        self._tiled: Tiled | None = None
-        self._opening = threading.Lock()
-        self._recorder = Recorder(self.folder, self._problem) if writing else None
-        if self._recorder:
-            self._tiled = self._recorder.tiled
-            mine = weakref.WeakMethod(self._leave)
-            # A private hook, because Tiled closes itself by it: atexit comes later, while of this
-            # one the last registered is called first.
-            threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001
-                lambda: (leave := mine()) and leave()
-            )
+        self._journals: Store = JournalOnly(self.folder)
+        self._recorder: Recorder | None = None
+        if writing:
+            self._recorder = Recorder(self.folder, opener, self._problem)
+            self._store = self._recorder.store
+            atexit.register(self.close)
+        else:
+            self._store = opener(self.folder, writing=False)
 
     def _problem(self, sentence: str) -> None:
         self.problems.append(sentence)
@@ -114,12 +139,11 @@ class Catalogue:
     def record(self, name: str, doc: Mapping[str, Any]) -> None:
         """Store one document; subscribe this to a RunEngine.
 
-        The document is on the disk, in the run's journal, when this returns; Tiled follows in its
-        own thread, event by event (from a simulated run `recorder.SIMULATED_BATCH` events at once),
-        and has the whole run when its stop document returns, unless it takes longer than a minute.
-        What fails is reported in `problems` and the log at once and never stops an experiment: when
-        the disk is full the documents are held in memory until there is room, and an error of Tiled
-        is made good from the journal.
+        The document is on the disk, in the run's journal, when this returns; the store follows in a
+        thread of its own, and has the whole run when its stop document returns, unless it takes
+        longer than a minute. What fails is reported in `problems` and the log at once and never
+        stops an experiment: when the disk is full the documents are held in memory until there is
+        room, and an error of the store is made good from the journal.
 
         Parameters
         ----------
@@ -145,7 +169,7 @@ class Catalogue:
             self._problem(f"A document of kind {name} WAS NOT SAVED ({words(error)}).")
 
     def flush(self, timeout: float = 60) -> bool:
-        """Wait until Tiled was given all that is recorded; False if it was not in `timeout` [s]."""
+        """Wait until the store was given all that is recorded; False if not in `timeout` [s]."""
         return self._recorder.flush(timeout) if self._recorder else True
 
     @property
@@ -158,12 +182,11 @@ class Catalogue:
             When nothing has been recorded in this folder.
         RuntimeError
             When the folder was moved and not yet opened for writing since.
+        io.UnsupportedOperation
+            When there are only the journals.
         """
         self.flush()
-        with self._opening:
-            if self._tiled is None:
-                self._tiled = Tiled(self.folder, writing=False)
-            return self._tiled.client
+        return self._store.broker
 
     def search(self, *queries: Any) -> list[Run]:
         """Find runs by databroker queries, newest first.
@@ -180,7 +203,7 @@ class Catalogue:
         for query in queries:
             found = found.search(query)
         matching = set(found)
-        return [self._run(uid, path) for uid, path in self._known().items() if uid in matching]
+        return [self._run(uid, *place) for uid, place in self._known().items() if uid in matching]
 
     def runs(self, limit: int | None = None, **filters: Any) -> list[RunSummary]:
         """List the runs, newest first.
@@ -194,13 +217,16 @@ class Catalogue:
             ``runs(simulated=False, **{"problem.batch": 7})``.
         """
         found: list[RunSummary] = []
-        for uid, path in self._known().items():
+        for uid, (name, store) in self._known().items():
             if limit is not None and len(found) >= limit:
                 break
             try:
-                start, summary = self._summary(uid, path)
-            except (journal.JournalError, OSError) as error:
+                start, summary = self._summary(uid, name, store)
+            except (JournalError, OSError) as error:
                 self._problem(str(error))
+                continue
+            except Exception as error:  # noqa: BLE001 - the store's; the others can be listed
+                self._problem(f"Run {uid[:8]} cannot be listed ({words(error)}).")
                 continue
             if all(_value(start, summary, key) == wanted for key, wanted in filters.items()):
                 found.append(summary)
@@ -224,7 +250,7 @@ class Catalogue:
             uid = list(known)[-key - 1]
         else:
             uid = _match(key, known, self.folder)
-        return self._run(uid, known[uid])
+        return self._run(uid, *known[uid])
 
     def close(self, timeout: float = 60) -> None:
         """Write what is waiting and end everything; again is harmless.
@@ -232,20 +258,13 @@ class Catalogue:
         Parameters
         ----------
         timeout : float
-            How long Tiled may take [s]; what it did not take is filed at the next start.
+            How long the store may take [s]; what it did not take is filed at the next start.
         """
+        atexit.unregister(self.close)
         recorder, self._recorder = self._recorder, None
         if recorder:
             recorder.close(timeout)
-        if self._tiled:
-            self._tiled.close()  # once more for the writer's, which is harmless
-        self._tiled = None
-
-    def _leave(self) -> None:
-        """Close at the interpreter's end; an unfinished run is filed at the next start."""
-        if self._recorder:
-            self._recorder.leave()
-        self.close()
+        self._store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -258,46 +277,33 @@ class Catalogue:
     ) -> None:
         self.close()
 
-    def _known(self) -> dict[str, Path | None]:
-        """Uids, newest first, with their journals; None for a run that only Tiled has."""
-        paths: dict[str, Path | None] = {p.name: p for p in self._journals.glob("*.jsonl")}
-        for uid in self._in_tiled() - {journal.uid_of(Path(name)) for name in paths}:
-            start = self.broker[uid].metadata["start"]
-            paths[journal.journal_path(self._journals, start).name] = None
-        return {journal.uid_of(Path(name)): paths[name] for name in sorted(paths, reverse=True)}
-
-    def _in_tiled(self) -> set[str]:
-        """Uids in Tiled's database, read without opening Tiled, which takes seconds."""
-        database = self.folder / "catalog.db"
-        if not database.exists():
-            return set()
+    def _known(self) -> dict[str, tuple[str, Store]]:
+        """Name of each run and where it is read, newest first: the journals, else the store."""
+        found = {uid_of(name): (name, self._journals) for name in self._journals.names()}
         try:
-            with closing(sqlite3.connect(f"file:{quote(str(database))}?mode=ro", uri=True)) as db:
-                return {key for (key,) in db.execute("SELECT key FROM nodes WHERE parent = 0")}
-        except sqlite3.Error:  # a later Tiled may keep it otherwise
-            return set(self.broker)
+            for name in self._store.names():
+                found.setdefault(uid_of(name), (name, self._store))
+        except Exception as error:  # noqa: BLE001 - the journals can be read without it
+            self._problem(f"Only runs with a journal are listed: {words(error)}")
+        return dict(sorted(found.items(), key=lambda item: item[1][0], reverse=True))
 
-    def _run(self, uid: str, path: Path | None) -> Run:
-        if path is not None:
-            return Run(uid, lambda: journal.read(path).documents)
-        return Run(uid, lambda: [(n, dict(d)) for n, d in self.broker[uid].documents() if d])
+    def _run(self, uid: str, name: str, store: Store) -> Run:
+        return Run(uid, lambda: store.documents(name))
 
-    def _summary(self, uid: str, path: Path | None) -> tuple[Document, RunSummary]:
-        """Start document and summary, from both ends of the journal or from Tiled's metadata."""
-        start: Document | None
-        if path is None:
-            start, stop = (self.broker[uid].metadata.get(part) for part in ("start", "stop"))
-        else:
-            ends = journal.read_ends(path)
-            start, stop = ends.start, ends.stop
+    def _summary(self, uid: str, name: str, store: Store) -> tuple[Document, RunSummary]:
+        """Start document and summary, from both ends of the run."""
+        ends = store.ends(name)
+        start, stop = ends.start, ends.stop
         if start is None:
-            raise journal.JournalError(f"The journal {path} ends before its start document does.")
+            path = path_of(self.folder, name)
+            raise JournalError(f"The journal {path} ends before its start document does.")
         if stop:
             events = stop.get("num_events", {}).get("primary", 0)
             status = stop["exit_status"]
         else:
-            events = len(self._run(uid, path).events("primary"))
-            status = "running" if path and writer_lives(self.folder) else "crashed"
+            events = len(self._run(uid, name, store).events("primary"))
+            living = store is self._journals and writer_lives(self.folder)
+            status = "running" if living else "crashed"
         mark = start.get("simulated")
         return start, RunSummary(
             uid=uid,
@@ -309,7 +315,6 @@ class Catalogue:
             events=events,
             exit_status=status,
             reason=(stop or {}).get("reason", ""),
-            best=(stop or {}).get("best"),
         )
 
 
@@ -337,57 +342,3 @@ def _match(key: str, known: Iterable[str], folder: Path) -> str:
     near = get_close_matches(key, heads, n=3, cutoff=0.5)
     hint = f"; near it: {', '.join(near)}" if near else "; reactune runs lists them"
     raise UnknownRun(f"No run in {folder} begins with {key!r}{hint}.")
-
-
-@dataclass(frozen=True)
-class Lineage:
-    """A campaign whole: a run and those it resumed, read like one stored run.
-
-    Attributes
-    ----------
-    runs : tuple of Run
-        Oldest first.
-    """
-
-    runs: tuple[Run, ...]
-
-    @property
-    def uid(self) -> str:
-        """Of the latest run."""
-        return self.runs[-1].uid
-
-    @property
-    def start(self) -> Mapping[str, Any]:
-        """Start document of the oldest run: it says how the campaign began."""
-        return self.runs[0].start
-
-    @property
-    def stop(self) -> Mapping[str, Any] | None:
-        """Stop document of the latest run."""
-        return self.runs[-1].stop
-
-    def events(self, stream: str) -> list[Mapping[str, Any]]:
-        """Give the data of all events of a stream, in order."""
-        return [data for run in self.runs for data in run.events(stream)]
-
-    def table(self, stream: str) -> "pd.DataFrame":
-        """Give a stream as one table, a row per event in order.
-
-        Two columns more say of which ``run`` it is, and at what lab time [s] that ``began``: each
-        run has a clock of its own.
-        """
-        import pandas as pd
-
-        tables = [
-            run.table(stream).assign(run=run.uid, began=float(run.start["lab_time"]))
-            for run in self.runs
-        ]
-        return pd.concat(tables, ignore_index=True)
-
-
-def lineage(catalogue: Catalogue, uid: str) -> Lineage:
-    """Find a campaign whole: a run and those it resumed."""
-    runs = [catalogue[uid]]
-    while earlier := runs[0].start.get("resumes"):
-        runs.insert(0, catalogue[earlier])
-    return Lineage(tuple(runs))

@@ -1,21 +1,30 @@
-"""Tiled inside this process: the engine of the catalogue, on SQLite and files, without a server.
+"""The embedded store: Tiled inside this process, on SQLite and files, without a server.
 
-Everything here imports Tiled when called, not when imported: that takes seconds.
+Tiled and what it needs are imported when it opens, not with this module: that takes seconds.
 """
 
+import asyncio
 import logging
-import sqlite3
+import threading
 import warnings
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 
 from . import journal
-from .journal import Document
+from .encoding import Document
+from .journal import uid_of
+from .store import StoreClosed, Writer
+from .tiled_folder import TiledFolder
+
+SIMULATED_BATCH = 25
+"""Events that Tiled takes at once from a simulated run, which makes hundreds in a minute."""
+
+LAST_WRITE = 30.0
+"""How long closing waits for what Tiled is just writing [s]."""
 
 _NOT_THE_USERS = (  # Tiled 0.2's own affairs
     "Using `httpx` with `starlette.testclient` is deprecated",
@@ -23,43 +32,65 @@ _NOT_THE_USERS = (  # Tiled 0.2's own affairs
 )
 
 
-class Tiled:
-    """A Tiled catalogue inside this process, on SQLite and files; no server, no port.
+class EmbeddedTiled:
+    """A Tiled catalogue inside this process, read through databroker (`store.Store`).
 
     Parameters
     ----------
     folder : Path
-        Absolute, links resolved: Tiled's databases hold it.
+        Absolute, links resolved.
     writing : bool
-        Make what is missing.
+        Open at once, and make what is missing. Otherwise it opens when first needed.
 
     Attributes
     ----------
-    id : str
-        Names this catalogue in the filing marks of journals.
     note : str
         What the user should know of its opening, if anything.
-    client : databroker.client.CatalogOfBlueskyRuns
-
-    Raises
-    ------
-    FileNotFoundError
-        When there is none and it is not opened for writing.
-    RuntimeError
-        When the folder was moved, likewise.
     """
 
-    def __init__(self, folder: Path, *, writing: bool) -> None:
-        made = _made(folder)
-        if not writing and made is None:
-            raise FileNotFoundError(f"There is no catalogue in {folder} yet.")
-        if not writing and made is not None and made[1] != folder:
-            raise RuntimeError(
-                f"The catalogue in {folder} was moved here from {made[1]}, which Tiled cannot "
-                f"follow: open it once for writing to have it made anew from the journal."
-            )
-        for message in _NOT_THE_USERS:
-            warnings.filterwarnings("ignore", message=message)
+    def __init__(self, folder: Path, *, writing: bool = False) -> None:
+        self._files = TiledFolder(folder)
+        self._context: Any = None
+        self._client: Any = None
+        self._opening = threading.Lock()
+        self._busy = threading.Lock()  # held while Tiled is given something
+        self._ends = False
+        self._id, self.note = "", ""
+        if writing:
+            _quieten()
+            self._id, self.note = self._files.prepare()
+            self._client = self._open()
+            if self._files.index() is None:
+                self._files.write_index(self._names_in_tiled())
+
+    @property
+    def broker(self) -> Any:
+        """The databroker client on this catalogue.
+
+        Raises
+        ------
+        FileNotFoundError
+            When nothing has been recorded in this folder.
+        RuntimeError
+            When the folder was moved and not yet opened for writing since.
+        """
+        with self._opening:
+            if self._client is None:
+                folder, made = self._files.folder, self._files.made()
+                if made is None:
+                    raise FileNotFoundError(f"There is no catalogue in {folder} yet.")
+                if made[1] != folder:
+                    raise RuntimeError(
+                        f"The catalogue in {folder} was moved here from {made[1]}, which Tiled "
+                        f"cannot follow: open it once for writing to have it made anew from the "
+                        f"journal."
+                    )
+                self._client = self._open()
+            return self._client
+
+    def _open(self) -> Any:
+        """Start Tiled in this process and give databroker's client on it."""
+        _quieten()
         from bluesky_tiled_plugins.exporters import json_seq_exporter
         from tiled.catalog import from_uri
         from tiled.client import Context, from_context
@@ -71,41 +102,145 @@ class Tiled:
         default_serialization_registry.register(
             "BlueskyRun", "application/json-seq", json_seq_exporter
         )
-        self.id, self.note = _prepare(folder) if writing or made is None else (made[0], "")
         tree = from_uri(
-            f"sqlite:///{folder / 'catalog.db'}",
+            f"sqlite:///{self._files.catalog}",
             specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
-            writable_storage=[str(folder / "data"), f"sqlite:///{folder / 'storage.db'}"],
+            writable_storage=[
+                str(self._files.data),
+                f"sqlite:///{self._files.storage}",
+            ],
         )
-        self._context = Context.from_app(build_app(tree))
-        self.client: Any = from_context(self._context)
+        app = build_app(tree)
+        app.add_middleware(_BeforeShutdown, act=self._end)
+        self._context = Context.from_app(app)
+        return from_context(self._context)
 
-    def writer(self, batch: int) -> Callable[[str, Document], None]:
-        """Make the callback that files one run, `batch` events at a time."""
+    def names(self) -> Collection[str]:
+        """Names of the runs that it holds whole."""
+        index = self._files.index()
+        return self._names_in_tiled() if index is None else index
+
+    def _names_in_tiled(self) -> list[str]:
+        """Ask Tiled itself, which has to open for it; a run's name may be that of its journal."""
+        journals = {uid_of(path.stem): path.stem for path in journal.paths(self._files.folder)}
+        return [
+            journals.get(uid) or journal.run_name(self.broker[uid].metadata["start"])
+            for uid in self.broker
+        ]
+
+    def ends(self, name: str) -> journal.Ends:
+        """Start and stop document of a run."""
+        metadata = self.broker[uid_of(name)].metadata
+        return journal.Ends(metadata.get("start"), metadata.get("stop"))
+
+    def documents(self, name: str) -> list[tuple[str, Document]]:
+        """Documents of a run, rebuilt from Tiled's tables."""
+        run = self.broker[uid_of(name)]
+        return [(kind, dict(doc)) for kind, doc in run.documents() if doc]
+
+    def writer(self, start: Mapping[str, Any]) -> Writer:
+        """Give what files one run: event by event, from a simulated run a batch at a time."""
+        return self._writer(SIMULATED_BATCH if start.get("simulated") else 1)
+
+    def _writer(self, batch: int) -> Writer:
         from bluesky_tiled_plugins import TiledWriter
 
         # SQLite has no list columns, so arrays of any size (> 0) go to files.
-        writer: Callable[[str, Document], None] = TiledWriter(
-            self.client, batch_size=batch, max_array_size=0, patches={"event": _plain}
+        give: Writer = TiledWriter(
+            self.broker, batch_size=batch, max_array_size=0, patches={"event": _plain}
         )
-        return writer
+
+        def write(name: str, doc: Document) -> None:
+            with self._giving():
+                give(name, doc)
+
+        return write
+
+    @contextmanager
+    def _giving(self) -> Iterator[None]:
+        """Do something in Tiled before the process ends, or not at all."""
+        with self._busy:
+            if self._ends:
+                raise StoreClosed
+            try:
+                yield
+            except Exception as error:
+                if self._ends:  # there were no threads left to do it with
+                    raise StoreClosed from error
+                raise
+
+    def lacks(self, path: Path) -> bool:
+        """Whether the journal at `path` has no filing mark of this catalogue."""
+        return self._id not in journal.read_ends(path).filed
 
     def refile(self, path: Path) -> None:
         """File a whole run anew from its journal."""
         documents = journal.read(path).documents
         uid = documents[0][1]["uid"]
-        if uid in self.client:
-            if self.client[uid].metadata.get("stop") and documents[-1][1].get("recovered"):
-                return  # the disk had no room for the journal's end, but Tiled has it
-            self.client.delete_contents(uid, recursive=True, external_only=False)
+        with self._giving():
+            if uid in self.broker:
+                if self.broker[uid].metadata.get("stop") and documents[-1][1].get("recovered"):
+                    return  # the disk had no room for the journal's end, but Tiled has it
+                self.broker.delete_contents(uid, recursive=True, external_only=False)
         # In one piece: then a column of mixed integers and floats finds its type.
-        write = self.writer(batch=len(documents))
+        write = self._writer(batch=len(documents))
         for name, doc in documents:
             write(name, doc)
 
+    def seal(self, path: Path) -> None:
+        """Enter a run in the index, then mark its journal as filed here."""
+        if path.stem not in (names := self.names()):
+            self._files.write_index([*names, path.stem])
+        journal.mark_filed(path, self._id)
+
+    async def _end(self) -> None:
+        """Let Tiled finish what it is writing, and give it nothing more."""
+        self._ends = True
+        for _ in range(round(LAST_WRITE / 0.01)):
+            if not self._busy.locked():
+                break
+            await asyncio.sleep(0.01)
+
     def close(self) -> None:
         """End the server inside and its threads."""
-        self._context.close()
+        with self._opening:
+            context, self._context, self._client = self._context, None, None
+        if context is not None:
+            context.close()
+
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+
+
+class _BeforeShutdown:
+    """Acts before the application shuts down, which Tiled has it do when the interpreter ends.
+
+    Later, `atexit` for one, Tiled could not finish what it is just writing.
+    """
+
+    def __init__(
+        self,
+        app: Callable[[_Message, _Receive, _Send], Awaitable[None]],
+        act: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._app, self._act = app, act
+
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        async def listen() -> _Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                await self._act()
+            return message
+
+        await self._app(scope, listen if scope["type"] == "lifespan" else receive, send)
+
+
+def _quieten() -> None:
+    """Hide warnings of Tiled's own affairs."""
+    for message in _NOT_THE_USERS:
+        warnings.filterwarnings("ignore", message=message)
 
 
 def _plain(event: Document) -> Document:
@@ -113,67 +248,3 @@ def _plain(event: Document) -> Document:
     kinds = (np.ndarray, np.generic)
     data = {k: v.tolist() if isinstance(v, kinds) else v for k, v in event["data"].items()}
     return {**event, "data": data}
-
-
-def _made(folder: Path) -> tuple[str, Path] | None:
-    """Id of the databases in `folder` and the folder they were made in; None without them."""
-    name = folder / "catalog.id"
-    if not (folder / "catalog.db").exists() or not name.exists():
-        return None
-    identity, place = name.read_text().splitlines()
-    return identity, Path(place)
-
-
-def _prepare(folder: Path) -> tuple[str, str]:
-    """Make Tiled's databases unless they are there; give their id and what the user should know."""
-    note = ""
-    if made := _made(folder):
-        identity, place = made
-        if place == folder:
-            return identity, note
-        aside = folder / f"moved-{identity[:8]}"
-        aside.mkdir()
-        for part in [*folder.glob("*.db*"), folder / "data"]:
-            part.rename(aside / part.name)
-        note = (
-            f"The catalogue was moved here from {place}: it is made anew from the journal. "
-            f"What Tiled had before is in {aside}."
-        )
-    if not (folder / "catalog.db").exists():
-        _initialise(folder)
-    identity = str(uuid4())
-    (folder / "catalog.id").write_text(f"{identity}\n{folder}\n")
-    return identity, note
-
-
-def _initialise(folder: Path) -> None:
-    """Do what ``tiled catalog init`` does, which Tiled itself would start a new interpreter for."""
-    import asyncio
-    from concurrent.futures import ThreadPoolExecutor
-
-    from sqlalchemy.ext.asyncio import create_async_engine
-    from tiled.alembic_utils import stamp_head
-    from tiled.catalog.alembic_constants import (
-        ALEMBIC_DIR,
-        ALEMBIC_INI_TEMPLATE_PATH,
-    )
-    from tiled.catalog.core import initialize_database
-
-    half_made = folder / "catalog.new"
-    half_made.unlink(missing_ok=True)
-    uri = f"sqlite+aiosqlite:///{half_made}"
-
-    async def make() -> None:
-        engine = create_async_engine(uri)
-        try:
-            await initialize_database(engine)
-        finally:
-            await engine.dispose()
-
-    # A notebook runs an event loop in this thread, where a second one is refused.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(lambda: asyncio.run(make())).result()
-        pool.submit(stamp_head, ALEMBIC_INI_TEMPLATE_PATH, ALEMBIC_DIR, uri).result()
-    with closing(sqlite3.connect(folder / "storage.db")) as storage:
-        storage.execute("PRAGMA journal_mode=WAL")  # readers beside the writer
-    half_made.rename(folder / "catalog.db")

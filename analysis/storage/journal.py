@@ -2,15 +2,10 @@
 
 A journal file is the truth about its run; whatever else holds the run can be rebuilt from it. The
 first line names the format, then comes one ``{"name": ..., "doc": ...}`` per document, then one
-``{"filed": <catalogue id>}`` per catalogue that has taken in the whole run. Values that plain JSON
-cannot say are tagged objects (``$float``, ``$array``, ``$tuple`` ...), so that what is read equals
-what was emitted, types included.
+``{"filed": <catalogue id>}`` per catalogue that has taken in the whole run.
 """
 
-import base64
-import io
 import json
-import math
 import os
 import time
 import uuid
@@ -20,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from .encoding import Document, JournalError, dumps, loads
 
 FORMAT = 1
 """Version of the line format, written into the first line of every journal."""
@@ -28,130 +23,8 @@ FORMAT = 1
 CRASHED = "process ended without a stop document; recovered from the journal"
 """Reason in the stop document of a run that did not write one itself."""
 
-Document = dict[str, Any]
-
 _HEADER = json.dumps({"journal": FORMAT}).encode() + b"\n"
 _NOT_WHOLE = (json.JSONDecodeError, UnicodeDecodeError)
-
-
-class JournalError(ValueError):
-    """A journal that cannot be read: damaged before its last line, or of a later format."""
-
-
-# --- values to JSON and back ---
-
-
-def _encode(value: Any, losses: list[str]) -> Any:
-    """Say `value` in JSON; what only keeps its text is named in `losses`."""
-    if value is None or type(value) in (bool, int, str):
-        return value
-    if isinstance(value, np.ndarray):
-        return _encode_array(value, losses)
-    if isinstance(value, np.generic):  # before float: np.float64 is one
-        return {"$scalar": _encode_array(np.asarray(value), losses)}
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else {"$float": repr(float(value))}
-    if isinstance(value, str):  # a StrEnum's member says its value
-        return str.__str__(value)
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, list):
-        return [_encode(item, losses) for item in value]
-    if isinstance(value, tuple):
-        return {"$tuple": [_encode(item, losses) for item in value]}
-    if isinstance(value, Mapping):
-        if all(type(key) is str and not key.startswith("$") for key in value):
-            return {key: _encode(item, losses) for key, item in value.items()}
-        return {"$dict": [[_encode(k, losses), _encode(v, losses)] for k, v in value.items()]}
-    if isinstance(value, bytes):
-        return {"$bytes": base64.b64encode(value).decode()}
-    losses.append(f"{type(value).__name__} {value!r:.60}")
-    return repr(value)
-
-
-def _encode_array(array: np.ndarray[Any, Any], losses: list[str]) -> dict[str, Any]:
-    """Write numbers as readable lists, objects one by one, the rest as the bytes of an npy file."""
-    if type(array) is not np.ndarray:
-        losses.append(f"the {type(array).__name__} kind of an array (its numbers are kept)")
-        array = np.asarray(array)
-    shape = list(array.shape)
-    if array.dtype.kind == "O":
-        return {"$objects": [_encode(item, losses) for item in array.ravel()], "shape": shape}
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        buffer = io.BytesIO()
-        np.save(buffer, array, allow_pickle=False)
-        return {"$npy": base64.b64encode(buffer.getvalue()).decode()}
-    values = array.ravel().tolist()
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        values = [v if math.isfinite(v) else repr(v) for v in values]
-    return {"$array": values, "dtype": array.dtype.str, "shape": shape}
-
-
-def _decode(item: dict[str, Any]) -> Any:
-    """Undo `_encode` for one JSON object, whose parts are decoded already."""
-    tag = next(iter(item), "")
-    if not tag.startswith("$"):
-        return item
-    value = item[tag]
-    if tag == "$float":
-        return float(value)
-    if tag == "$array":
-        numbers = [float(v) if type(v) is str else v for v in value]
-        return np.array(numbers, dtype=item["dtype"]).reshape(item["shape"])
-    if tag == "$scalar":
-        return value[()]
-    if tag == "$tuple":
-        return tuple(value)
-    if tag == "$dict":
-        return dict(value)
-    if tag == "$bytes":
-        return base64.b64decode(value)
-    if tag == "$npy":
-        return np.load(io.BytesIO(base64.b64decode(value)), allow_pickle=False)
-    if tag == "$objects":
-        objects = np.empty(len(value), dtype=object)
-        for index, element in enumerate(value):  # not [:] = value, which unpacks nested lists
-            objects[index] = element
-        return objects.reshape(item["shape"])
-    raise JournalError(f"unknown tag {tag!r}; was it written by a later reactune?")
-
-
-def dumps(name: str, doc: Mapping[str, Any]) -> tuple[bytes, list[str]]:
-    """Write one document as one line.
-
-    Parameters
-    ----------
-    name : str
-        Kind of document: start, descriptor, event, stop ...
-    doc : mapping
-        The document as emitted.
-
-    Returns
-    -------
-    line : bytes
-        JSON, ASCII, ended by a newline.
-    losses : list of str
-        Values of foreign types, kept by their text only.
-    """
-    losses: list[str] = []
-    line = json.dumps({"name": name, "doc": _encode(doc, losses)}, allow_nan=False)
-    return line.encode() + b"\n", losses
-
-
-def loads(line: bytes) -> dict[str, Any]:
-    """Read one line: a document, the header or a filing mark.
-
-    Raises
-    ------
-    json.JSONDecodeError, UnicodeDecodeError
-        When the line is not whole.
-    JournalError
-        When it is, but means nothing here.
-    """
-    item = json.loads(line, object_hook=_decode)
-    if not isinstance(item, dict):
-        raise JournalError(f"a journal line is an object, not {line[:60]!r}")
-    return item
 
 
 # --- writing ---
@@ -221,16 +94,26 @@ class Journal:
             self._fd = None
 
 
-def journal_path(folder: Path, start: Mapping[str, Any]) -> Path:
-    """Name of the journal of the run that `start` begins: names sort by time and end in the uid."""
+def run_name(start: Mapping[str, Any]) -> str:
+    """Name of the run that `start` begins; names sort by time and end in the uid."""
     seconds, micro = divmod(round(start["time"] * 1e6), 1_000_000)
     stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
-    return folder / f"{stamp}.{micro:06d}_{start['uid']}.jsonl"
+    return f"{stamp}.{micro:06d}_{start['uid']}"
 
 
-def uid_of(path: Path) -> str:
-    """Run uid in a journal's file name."""
-    return path.stem.split("_", 1)[-1]
+def uid_of(name: str) -> str:
+    """Uid in the name of a run."""
+    return name.split("_", 1)[-1]
+
+
+def path_of(folder: Path, name: str) -> Path:
+    """Where the journal of a run is in the catalogue's `folder`."""
+    return folder / "journal" / f"{name}.jsonl"
+
+
+def paths(folder: Path) -> list[Path]:
+    """Find all journals in the catalogue's `folder`, the oldest run first."""
+    return sorted((folder / "journal").glob("*.jsonl"))
 
 
 def mark_filed(path: Path, catalogue: str) -> None:
@@ -302,7 +185,7 @@ def read(path: Path) -> Contents:
 
 @dataclass(frozen=True)
 class Ends:
-    """First and last of a journal, read without what lies between.
+    """First and last of a run, read without what lies between.
 
     Attributes
     ----------
@@ -316,7 +199,7 @@ class Ends:
 
     start: Document | None
     stop: Document | None
-    filed: frozenset[str]
+    filed: frozenset[str] = frozenset()
 
 
 def read_ends(path: Path) -> Ends:
@@ -372,7 +255,7 @@ def recover(path: Path) -> str:
         As `read`.
     """
     contents = read(path)
-    note = f"Run {uid_of(path)[:8]}: {CRASHED}"
+    note = f"Run {uid_of(path.stem)[:8]}: {CRASHED}"
     if contents.torn:
         os.truncate(path, path.stat().st_size - contents.torn)
         note += f" (a torn last line of {contents.torn} bytes was dropped)"

@@ -1,7 +1,5 @@
-"""The writing half of the catalogue: journal at once, Tiled behind it, one writer per folder."""
+"""The writing half of the catalogue: journal at once, the store behind it."""
 
-import fcntl
-import os
 import queue
 import threading
 from collections.abc import Callable, Mapping
@@ -11,18 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from . import journal
-from .embedded import Tiled
-from .journal import Document
-
-SIMULATED_BATCH = 25
-"""Events that Tiled takes at once from a simulated run, which makes hundreds in a minute."""
+from .encoding import JournalError, dumps, loads
+from .journal_only import JournalOnly
+from .lock import WriterLock
+from .store import Opener, Store, StoreClosed, Writer
 
 FILING_TIME = 60.0
-"""How long the end of a run waits for Tiled [s]; what it did not take is filed later."""
-
-
-class CatalogueBusy(RuntimeError):  # noqa: N818 - says what is, and may be waited for
-    """Another process writes this catalogue."""
+"""How long the end of a run waits for the store [s]; what it did not take is filed later."""
 
 
 @dataclass
@@ -31,18 +24,25 @@ class _Recording:
 
     uid: str
     journal: journal.Journal
-    write: Callable[[str, Document], None] | None = None
+    write: Writer | None = None
     disk_fails: bool = False
 
 
 class Recorder:
-    """Journal at once, Tiled in a thread of its own, in order.
+    """Journal at once, the store in a thread of its own, in order.
 
     Parameters
     ----------
     folder : Path
+    opener : Opener
+        Opens the store.
     report : callable
         Is told what went wrong, in one sentence.
+
+    Attributes
+    ----------
+    store : Store
+        Journals alone when the one asked for did not open.
 
     Raises
     ------
@@ -50,62 +50,62 @@ class Recorder:
         When another process writes there.
     """
 
-    def __init__(self, folder: Path, report: Callable[[str], None]) -> None:
-        self._journals = folder / "journal"
-        self._journals.mkdir(parents=True, exist_ok=True)
+    def __init__(self, folder: Path, opener: Opener, report: Callable[[str], None]) -> None:
+        self._folder = folder
+        (folder / "journal").mkdir(parents=True, exist_ok=True)
         self._report = report
-        self._lock = _take_lock(folder)
+        self._lock = WriterLock(folder)
         self._runs: dict[str, _Recording] = {}
         self._owner: dict[str, str] = {}  # uid of a descriptor or resource -> uid of its run
         self._mutex = threading.Lock()
         self._queue: queue.SimpleQueue[tuple[_Recording, str, bytes] | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="reactune-catalogue", daemon=True)
-        self._leaving = False
-        self.tiled: Tiled | None = None
         self._recover()
-        try:
-            self.tiled = Tiled(folder, writing=True)
-        except Exception as error:  # noqa: BLE001 - experiments go on with the journal alone
-            report(
-                f"The catalogue in {folder} does not open ({words(error)}); runs are kept in the "
-                f"journal only. Move catalog.db away to have it made anew from the journal."
-            )
-        else:
-            if self.tiled.note:
-                report(self.tiled.note)
-            self._refile()
+        self.store = self._open(opener)
+        if self.store.note:
+            report(self.store.note)
+        self._refile()
         self._thread.start()
 
     def _recover(self) -> None:
         """End the journals of processes that died; ours is the only living writer."""
-        for path in sorted(self._journals.glob("*.jsonl")):
+        for path in journal.paths(self._folder):
             try:
                 if journal.read_ends(path).stop is None:
                     self._report(journal.recover(path))
-            except (journal.JournalError, OSError) as error:
+            except (JournalError, OSError) as error:
                 self._report(str(error))
 
+    def _open(self, opener: Opener) -> Store:
+        try:
+            return opener(self._folder, writing=True)
+        except Exception as error:  # noqa: BLE001 - experiments go on with the journal alone
+            self._report(
+                f"The catalogue in {self._folder} does not open ({words(error)}); runs are kept "
+                f"in the journal only. Move catalog.db away to have it made anew from the journal."
+            )
+            return JournalOnly(self._folder)
+
     def _refile(self) -> None:
-        """File the runs that Tiled lacks."""
-        assert self.tiled is not None
-        for path in sorted(self._journals.glob("*.jsonl")):
-            with suppress(journal.JournalError):  # reported by _recover
-                if self.tiled.id not in journal.read_ends(path).filed:
-                    self._finish(_Recording(journal.uid_of(path), journal.Journal(path)))
+        """File the runs that the store lacks."""
+        for path in journal.paths(self._folder):
+            with suppress(JournalError):  # reported by _recover
+                if self.store.lacks(path):
+                    self._finish(_Recording(journal.uid_of(path.stem), journal.Journal(path)))
 
     def record(self, name: str, doc: Mapping[str, Any]) -> None:
-        """Journal a document and queue it for Tiled; at the end of a run wait until it is filed."""
+        """Journal a document and queue it for the store; at a run's end wait until it is filed."""
         with self._mutex:
             uid = self._run_of(name, doc)
-            line, losses = journal.dumps(name, doc)
+            line, losses = dumps(name, doc)
             if losses:
                 self._report(
                     f"Run {uid[:8]}: only the text is kept of values in its {name} document that "
                     f"are neither numbers, text, arrays nor lists of them: {', '.join(losses)}."
                 )
             if name == "start":
-                path = journal.journal_path(self._journals, doc)
+                path = journal.path_of(self._folder, journal.run_name(doc))
                 self._runs[uid] = _Recording(uid, journal.Journal(path))
             run = self._runs[uid]
             self._write(run, line)
@@ -134,8 +134,9 @@ class Recorder:
             if not run.disk_fails:
                 self._report(
                     f"RUN {run.uid[:8]} IS NOT BEING SAVED: {error}. The experiment goes on, its "
-                    f"documents are held in memory: free space on the disk of {self._journals} "
-                    f"before this process ends, and they are written with the next one."
+                    f"documents are held in memory: free space on the disk of "
+                    f"{run.journal.path.parent} before this process ends, and they are written "
+                    f"with the next one."
                 )
             run.disk_fails = True
         else:
@@ -152,18 +153,14 @@ class Recorder:
                 self._file(*item)
 
     def _file(self, run: _Recording, name: str, line: bytes) -> None:
-        """Give Tiled a document; at the end of a run make good what it did not take."""
-        if self._leaving:
-            run.write = None
-            if name == "stop":
-                self._runs[run.uid] = run  # what the disk refused before is tried at the end
-            return
+        """Give the store a document; at the end of a run make good what it did not take."""
         try:
-            doc = journal.loads(line)["doc"]
-            if name == "start" and self.tiled:
-                run.write = self.tiled.writer(SIMULATED_BATCH if doc.get("simulated") else 1)
+            if name == "start":
+                run.write = self.store.writer(loads(line)["doc"])
             if run.write is not None:
-                run.write(name, doc)
+                run.write(name, loads(line)["doc"])
+        except StoreClosed:
+            run.write = None
         except Exception as error:  # noqa: BLE001 - the journal has it; the thread must go on
             run.write = None
             self._report(
@@ -174,14 +171,15 @@ class Recorder:
             self._finish(run)
 
     def _finish(self, run: _Recording) -> None:
-        """See that journal and Tiled hold the whole run, then say so in the journal."""
+        """See that journal and store hold the whole run, then have the store note it."""
         try:
             run.journal.append(b"")  # what the disk refused before
             run.journal.close()
-            if self.tiled:
-                if run.write is None:
-                    self.tiled.refile(run.journal.path)
-                journal.mark_filed(run.journal.path, self.tiled.id)
+            if run.write is None:
+                self.store.refile(run.journal.path)
+            self.store.seal(run.journal.path)
+        except StoreClosed:
+            pass  # filed at the next start
         except Exception as error:  # noqa: BLE001 - tried again at the next start
             self._report(
                 f"Run {run.uid[:8]} is not in the catalogue ({words(error)}); it is filed from "
@@ -191,17 +189,13 @@ class Recorder:
                 self._runs[run.uid] = run  # tried once more at the end
 
     def flush(self, timeout: float) -> bool:
-        """Wait until Tiled has been given all that was recorded; False after `timeout` [s]."""
+        """Wait until the store was given all that was recorded; False after `timeout` [s]."""
         done = threading.Event()
         self._queue.put(done)
         return done.wait(timeout)
 
-    def leave(self) -> None:
-        """Give Tiled nothing more: it would start threads, which an ending interpreter refuses."""
-        self._leaving = True
-
     def close(self, timeout: float) -> None:
-        """End the thread, the journals, Tiled and the lock."""
+        """End the thread, the journals, the store and the lock."""
         self._queue.put(None)
         self._thread.join(timeout)
         if self._thread.is_alive():
@@ -216,39 +210,8 @@ class Recorder:
                     f"THE LAST DOCUMENTS OF RUN {run.uid[:8]} ARE LOST: no disk took them."
                 )
             run.journal.close()
-        if self.tiled is not None:
-            self.tiled.close()
-        os.ftruncate(self._lock, 0)
-        os.close(self._lock)
-
-
-def _take_lock(folder: Path) -> int:
-    """Become the one writer of `folder`; the lock ends with the process, however it ends."""
-    lock = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        pid = os.read(lock, 32).decode() or "unknown"
-        os.close(lock)
-        who = "this process" if pid == str(os.getpid()) else f"process {pid}"
-        raise CatalogueBusy(
-            f"The catalogue {folder} is being written by {who}: wait until it ends, "
-            f"close it there, or choose another folder."
-        ) from None
-    os.ftruncate(lock, 0)
-    os.write(lock, str(os.getpid()).encode())
-    return lock
-
-
-def writer_lives(folder: Path) -> bool:
-    """Whether the process named in the lock file is alive."""
-    try:
-        os.kill(int((folder / "writer.lock").read_text()), 0)
-    except PermissionError:
-        return True  # somebody else's, but there
-    except (OSError, ValueError):
-        return False
-    return True
+        self.store.close()
+        self._lock.release()
 
 
 def words(error: Exception) -> str:

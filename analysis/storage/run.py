@@ -1,4 +1,4 @@
-"""A stored run: its documents, tables and traces, and its line in the list of runs."""
+"""A stored run: its documents and tables, and its line in the list of runs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .journal import Document
+from .encoding import Document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ class Run:
 
         Raises
         ------
-        reactune.analysis.storage.journal.JournalError
+        reactune.analysis.storage.encoding.JournalError
             When the journal is damaged.
         """
         return list(self._documents)
@@ -110,31 +110,6 @@ class Run:
         index = pd.Index([event["seq_num"] for event in events], name="seq_num", dtype=int)
         return pd.DataFrame(columns, index=index)
 
-    def traces(self, key: str = "trace", stream: str = "primary") -> np.ndarray[Any, np.dtype[Any]]:
-        """Give the raw traces of all experiments.
-
-        Returns
-        -------
-        ndarray, shape (n_events, n_samples)
-            In the detector's unit [V].
-
-        Raises
-        ------
-        ValueError
-            When the events have no such key, or the traces differ in length.
-        """
-        data = self.events(stream)
-        missing = [number for number, values in enumerate(data, 1) if key not in values]
-        if not data or missing:
-            raise ValueError(f"Run {self.uid[:8]} has no {key!r} in stream {stream!r}.")
-        lengths = {len(values[key]) for values in data}
-        if len(lengths) > 1:
-            raise ValueError(
-                f"The {key!r} arrays of run {self.uid[:8]} differ in length ({sorted(lengths)}); "
-                f"take them one by one from events({stream!r})."
-            )
-        return np.array([values[key] for values in data])
-
 
 @dataclass(frozen=True)
 class RunSummary:
@@ -155,8 +130,6 @@ class RunSummary:
         success, abort or fail; running or crashed without a stop document.
     reason : str
         Why the run ended.
-    best : object
-        What the stop document gives as ``best``; None if it does not.
     """
 
     uid: str
@@ -168,4 +141,3 @@ class RunSummary:
     events: int
     exit_status: str
     reason: str
-    best: Any

@@ -11,8 +11,9 @@ from bluesky.plans import count
 from ophyd.sim import det
 
 from reactune.analysis.campaign.replay import feed
-from reactune.analysis.storage.catalogue import Catalogue, lineage
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.journal import Journal
+from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
 
 
@@ -124,8 +125,6 @@ def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys):
     assert "Line 5 of the journal" in capsys.readouterr().err
     second.write_bytes(b"".join(lines))
     first.unlink()
-    for name in ("catalog.db", "catalog.id", "storage.db"):
-        (folder / name).unlink()
     for command in ("show", "replay", "rediscover"):
         assert main([command, later, "--catalogue", str(folder)]) == 2
         assert f"begins with '{uid}'" in capsys.readouterr().err

@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from reactune.analysis.storage.catalogue import Catalogue, lineage
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
 
 
@@ -50,7 +51,7 @@ def test_a_signal_ends_the_campaign_safely_with_its_reason(tmp_path, number, rea
         assert reason in run.reason
 
 
-def test_kill_9_loses_no_experiment_and_resuming_asks_what_it_would_have_asked(tmp_path, capsys):
+def test_kill_9_loses_no_experiment_and_resuming_asks_the_same(tmp_path, tiled, capsys):
     whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
     assert (
         main(

@@ -1,4 +1,3 @@
-import enum
 import errno
 import math
 import os
@@ -6,16 +5,14 @@ import signal
 import subprocess
 import sys
 import textwrap
-from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from reactune.analysis.storage import journal
+from reactune.analysis.storage.encoding import JournalError, dumps
+from tests.analysis.storage.samples import same
 
 START = {"uid": "a1", "time": 1.5}
 DESCRIPTOR = {"uid": "d1", "time": 1.6, "run_start": "a1", "name": "primary", "data_keys": {}}
@@ -34,10 +31,10 @@ def event(number: int, **data) -> dict:
 
 
 def write(folder: Path, *documents: tuple[str, dict]) -> Path:
-    path = journal.journal_path(folder, documents[0][1])
+    path = folder / f"{journal.run_name(documents[0][1])}.jsonl"
     out = journal.Journal(path)
     for name, doc in documents:
-        out.append(journal.dumps(name, doc)[0])
+        out.append(dumps(name, doc)[0])
     out.close()
     return path
 
@@ -48,83 +45,6 @@ def a_run(events: int = 3) -> list[tuple[str, dict]]:
     return [("start", START), ("descriptor", DESCRIPTOR), *middle]
 
 
-def same(a, b) -> bool:
-    """Equal in type and value, NaN equal to NaN, -0.0 not to 0.0."""
-    if type(a) is not type(b):
-        return False
-    if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    if isinstance(a, np.ndarray):
-        if a.dtype != b.dtype or a.shape != b.shape:
-            return False
-        if a.dtype.kind == "O":
-            return same(a.ravel().tolist(), b.ravel().tolist())
-        return np.array_equal(a, b, equal_nan=a.dtype.kind in "fcmM")
-    if isinstance(a, float):
-        return (math.isnan(a) and math.isnan(b)) or (
-            a == b and math.copysign(1, a) == math.copysign(1, b)
-        )
-    return bool(a == b)
-
-
-numbers = hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.floating_dtypes(sizes=(16, 32, 64))
-others = hnp.complex_number_dtypes() | hnp.unicode_string_dtypes() | hnp.datetime64_dtypes()
-arrays = hnp.arrays(
-    numbers | others, hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4)
-)
-scalars = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text()
-    | st.binary()
-    | st.floats().map(np.float64)
-    | st.integers(0, 2**64 - 1).map(np.uint64)
-    | arrays
-)
-keys = st.text() | st.sampled_from(["$array", "$dict", "$tuple", "name", "filed"]) | st.integers()
-values = st.recursive(
-    scalars,
-    lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.lists(inner, max_size=4).map(tuple)
-        | st.dictionaries(keys, inner, max_size=4)
-    ),
-    max_leaves=12,
-)
-
-
-@settings(max_examples=150, derandomize=True, deadline=None)
-@given(st.dictionaries(keys, values, max_size=5))
-def test_every_document_comes_back_as_it_was(doc):
-    line, losses = journal.dumps("event", doc)
-    assert losses == []
-    assert line.count(b"\n") == 1
-    assert line.endswith(b"\n")
-    assert same(journal.loads(line), {"name": "event", "doc": doc})
-
-
-def test_arrays_of_objects_and_structures_come_back():
-    objects = np.empty((2, 1), dtype=object)
-    objects[0, 0], objects[1, 0] = [1, (2.0,)], "text"
-    table = np.array([(1, 2.5)], dtype=[("n", "<i4"), ("x", ">f8")])
-    doc = {"objects": objects, "table": table}
-    assert same(journal.loads(journal.dumps("start", doc)[0])["doc"], doc)
-
-
-def test_foreign_values_keep_their_text_and_are_named():
-    class Colour(enum.StrEnum):
-        RED = "red"
-
-    line, losses = journal.dumps("start", {"day": date(2017, 5, 1), "colour": Colour.RED})
-    doc = journal.loads(line)["doc"]
-    assert doc == {"day": "datetime.date(2017, 5, 1)", "colour": "red"}
-    assert losses == ["date datetime.date(2017, 5, 1)"]
-
-
 def test_numbers_can_be_read_in_the_file(tmp_path):
     path = write(tmp_path, *a_run())
     text = path.read_text("ascii")
@@ -132,13 +52,10 @@ def test_numbers_can_be_read_in_the_file(tmp_path):
     assert text.count("\n") == 6  # header, start, descriptor, three events
 
 
-def test_names_sort_by_time_and_end_in_the_uid(tmp_path):
-    names = [
-        journal.journal_path(tmp_path, {"uid": u, "time": t}).name
-        for u, t in [("b", 1.25), ("a", 1e9)]
-    ]
-    assert names == ["19700101T000001.250000_b.jsonl", "20010909T014640.000000_a.jsonl"]
-    assert journal.uid_of(tmp_path / "19700101T000001.250000_b_c.jsonl") == "b_c"
+def test_names_sort_by_time_and_end_in_the_uid():
+    names = [journal.run_name({"uid": u, "time": t}) for u, t in [("b", 1.25), ("a", 1e9)]]
+    assert names == ["19700101T000001.250000_b", "20010909T014640.000000_a"]
+    assert journal.uid_of("19700101T000001.250000_b_c") == "b_c"
 
 
 def test_a_journal_reads_as_written(tmp_path):
@@ -203,9 +120,9 @@ def test_damage_before_the_last_line_is_refused(tmp_path):
     lines = path.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3][:50] + b"\n"
     path.write_bytes(b"".join(lines))
-    with pytest.raises(journal.JournalError, match=r"Line 4 of the journal .* is damaged"):
+    with pytest.raises(JournalError, match=r"Line 4 of the journal .* is damaged"):
         journal.read(path)
-    with pytest.raises(journal.JournalError):
+    with pytest.raises(JournalError):
         journal.recover(path)
 
 
@@ -214,7 +131,7 @@ def test_a_later_format_is_refused_and_left_alone(tmp_path):
     later = path.read_bytes().replace(b'{"journal": 1}', b'{"journal": 2}')
     path.write_bytes(later)
     for look in (journal.read, journal.read_ends, journal.recover):
-        with pytest.raises(journal.JournalError, match="not a journal of format 1"):
+        with pytest.raises(JournalError, match="not a journal of format 1"):
             look(path)
     assert path.read_bytes() == later
 
@@ -266,7 +183,7 @@ class Disk:
 @pytest.mark.parametrize("room", [0, 10, 200])
 def test_a_full_disk_loses_nothing_once_it_has_room(tmp_path, monkeypatch, room):
     documents = [*a_run(), ("stop", STOP)]
-    lines = [journal.dumps(*document)[0] for document in documents]
+    lines = [dumps(*document)[0] for document in documents]
     out = journal.Journal(tmp_path / "0_a1.jsonl")
     disk = Disk(room)
     monkeypatch.setattr(journal.os, "write", disk)
@@ -289,7 +206,7 @@ def test_a_full_disk_loses_nothing_once_it_has_room(tmp_path, monkeypatch, room)
 def test_a_missing_folder_holds_the_documents_too(tmp_path):
     folder = tmp_path / "later"
     out = journal.Journal(folder / "0_a1.jsonl")
-    lines = [journal.dumps(*document)[0] for document in a_run()]
+    lines = [dumps(*document)[0] for document in a_run()]
     with pytest.raises(FileNotFoundError):
         out.append(lines[0])
     folder.mkdir()
@@ -307,7 +224,7 @@ def test_every_line_is_synced_before_append_returns(tmp_path, monkeypatch):
     )
     out = journal.Journal(tmp_path / "0_a1.jsonl")
     for name, doc in a_run():
-        out.append(journal.dumps(name, doc)[0])
+        out.append(dumps(name, doc)[0])
         assert synced[-1] == out.path.stat().st_size
     out.close()
 
@@ -319,7 +236,7 @@ def test_documents_survive_the_death_of_the_process(tmp_path):
         from reactune.analysis.storage import journal
         out = journal.Journal(Path({str(tmp_path)!r}) / "0_a1.jsonl")
         for number in range(1000):
-            out.append(journal.dumps("start", {{"uid": "a1", "time": 1.0, "number": number}})[0])
+            out.append(dumps("start", {{"uid": "a1", "time": 1.0, "number": number}})[0])
             if number == 11:
                 os.kill(os.getpid(), signal.SIGKILL)
     """)

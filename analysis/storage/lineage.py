@@ -1,0 +1,65 @@
+"""A campaign whole: a run and those it resumed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .catalogue import Catalogue
+from .run import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """A campaign whole: a run and those it resumed, read like one stored run.
+
+    Attributes
+    ----------
+    runs : tuple of Run
+        Oldest first.
+    """
+
+    runs: tuple[Run, ...]
+
+    @property
+    def uid(self) -> str:
+        """Of the latest run."""
+        return self.runs[-1].uid
+
+    @property
+    def start(self) -> Mapping[str, Any]:
+        """Start document of the oldest run: it says how the campaign began."""
+        return self.runs[0].start
+
+    @property
+    def stop(self) -> Mapping[str, Any] | None:
+        """Stop document of the latest run."""
+        return self.runs[-1].stop
+
+    def events(self, stream: str) -> list[Mapping[str, Any]]:
+        """Give the data of all events of a stream, in order."""
+        return [data for run in self.runs for data in run.events(stream)]
+
+    def table(self, stream: str) -> "pd.DataFrame":
+        """Give a stream as one table, a row per event in order.
+
+        Two columns more say of which ``run`` it is, and at what lab time [s] that ``began``: each
+        run has a clock of its own.
+        """
+        import pandas as pd
+
+        tables = [
+            run.table(stream).assign(run=run.uid, began=float(run.start["lab_time"]))
+            for run in self.runs
+        ]
+        return pd.concat(tables, ignore_index=True)
+
+
+def lineage(catalogue: Catalogue, uid: str) -> Lineage:
+    """Find a campaign whole: a run and those it resumed."""
+    runs = [catalogue[uid]]
+    while earlier := runs[0].start.get("resumes"):
+        runs.insert(0, catalogue[earlier])
+    return Lineage(tuple(runs))
