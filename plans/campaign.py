@@ -9,11 +9,13 @@ import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 from bluesky.utils import FailedStatus, MsgGenerator
 
-from reactune.analysis.campaign.agent import Agent, Suggestion
+from reactune.analysis.analytics import to_start
+from reactune.analysis.campaign.adaptive import Suggestion
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 
-from .compatibility import incompatibilities, method_of, with_fixed
+from .compatibility import analytics_of, incompatibilities, with_fixed
 from .records import DecisionRecord, ExperimentRecord
 from .stubs import sample
 
@@ -31,7 +33,7 @@ def optimise(
     agent: Agent | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> MsgGenerator[str]:
-    """Tune the products of the reaction: ask, measure, conclude, until a reason to stop.
+    """Tune the products of the reaction: ask, measure, evaluate, until a reason to stop.
 
     Parameters
     ----------
@@ -72,14 +74,16 @@ def optimise(
         )
     if agent is None:
         problem = Problem.load(problem)
-        agent = Agent(problem, method_of(rig.config), seed=seed, first=first)
+        agent = Agent(problem, analytics_of(rig.config), seed=seed, first=first)
+    if agent.analytics is None:
+        raise ValueError("the agent cannot read events: give it an analytics of this rig")
     if wrong := incompatibilities(agent.problem, rig.config):
         raise ValueError("\n".join(wrong))
     metadata = {
         "plan_name": "optimise",
         "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
         "problem": agent.problem.to_dict(),
-        "method": agent.method.to_dict(),
+        **to_start(agent.analytics),
         "rig": rig.description(),
         "simulated": rig.simulated,
         "lab_time": rig.clock.now(),
@@ -103,9 +107,9 @@ def optimise(
 
 def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     """Go from one experiment to the next until the agent has a reason to stop."""
-    record, conclusions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
-    if agent.conclusions:  # a resumed process may have died before it had stored the last one
-        yield from _event("decision", conclusions)
+    record, decisions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
+    if agent.evaluations:  # a resumed process may have died before it had stored the last one
+        yield from _event("decision", decisions)
     suggestion = agent.ask()
     while suggestion is not None:
         yield from bps.checkpoint()
@@ -113,7 +117,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
         failure = yield from _experiment(agent.problem, rig, suggestion, following)
         record.note(suggestion, failure)
         yield from _event("primary", record)  # the agent hears of it here
-        yield from _event("decision", conclusions)
+        yield from _event("decision", decisions)
         if rig.fault is not None:
             raise CampaignError(rig.fault)
         stop, reason = agent.should_stop()

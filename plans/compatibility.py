@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reactune.analysis.analytics.hplc import Hplc
 from reactune.analysis.analytics.hplc.method import Method, Peak
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
@@ -15,15 +16,15 @@ from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, 
 from reactune.devices.rigfile import RigFile
 
 
-def method_of(rig: RigFile) -> Method:
-    """Turn the HPLC method of a rig file into the one that chromatograms are analysed by.
+def analytics_of(rig: RigFile) -> Hplc:
+    """Turn the HPLC method of a rig file into the analytics that reads its chromatograms.
 
     The tail of the solvent front reaches under the first peak: it is fitted along with it.
     """
     recorded = rig.chromatogram
     fronts = recorded.solvent_front
     end = max((f.time + 4 * f.tail for f in fronts), default=0.0)
-    return Method(
+    method = Method(
         rate=recorded.rate,
         peaks=tuple(
             Peak(p.name, p.time, p.window, p.width, p.tail, p.response) for p in recorded.peaks
@@ -37,6 +38,7 @@ def method_of(rig: RigFile) -> Method:
             if f.time + 7 * f.tail > end
         ),
     )
+    return Hplc(method)
 
 
 @dataclass(frozen=True)

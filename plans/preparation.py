@@ -18,7 +18,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 
 from .campaign import optimise
-from .compatibility import incompatibilities, method_of
+from .compatibility import analytics_of, incompatibilities
 from .errors import UserError, told
 
 ProblemSource = Problem | Mapping[str, Any] | str | Path
@@ -126,7 +126,7 @@ def new_campaign(
     with told(ValueError):
         if wrong := incompatibilities(problem, rig):
             raise UserError("\n".join(wrong))
-        return Prepared(Agent(problem, method_of(rig), seed=seed, first=first), rig, md)
+        return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 
 def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = None) -> Prepared:
@@ -204,6 +204,6 @@ def _changed(agent: Agent, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
     if wrong := incompatibilities(agent.problem, rig):
         return "\n".join(wrong)
-    if method_of(rig) != agent.method:
+    if analytics_of(rig) != agent.analytics:
         return "this rig reads its traces by another HPLC method than the campaign did so far"
     return None

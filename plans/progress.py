@@ -32,7 +32,7 @@ class Progress:
 
     def recall(self, agent: Agent) -> None:
         """Remember what the agent of the next campaign knows already, as it is resumed."""
-        self._earlier = {c.number: agent.problem.sign * c.f for c in agent.conclusions}
+        self._earlier = {e.number: agent.problem.sign * e.f for e in agent.evaluations}
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""

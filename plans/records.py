@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from reactune.analysis.campaign.agent import Agent, Suggestion
-from reactune.analysis.campaign.decision import decision, describe
+from reactune.analysis.campaign.adaptive import Suggestion
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.evaluation import describe
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -61,7 +62,7 @@ class ExperimentRecord:
 
 
 class DecisionRecord:
-    """What the agent concluded from the latest experiment: ``decision``.
+    """What the agent made of the latest experiment: ``decision``.
 
     Parameters
     ----------
@@ -76,11 +77,13 @@ class DecisionRecord:
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data."""
-        return {k: {"value": v, "timestamp": time()} for k, v in decision(self._agent).items()}
+        data = self._agent.decision().to_data(self._agent.problem)
+        return {key: {"value": value, "timestamp": time()} for key, value in data.items()}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the event's data."""
-        return describe(self._agent.problem)
+        analytics = self._agent.analytics
+        return describe(self._agent.problem, analytics.units if analytics else {})
 
 
 def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:

@@ -337,7 +337,7 @@ def _carry_out(
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
     agent, config, fault = prepared.agent, prepared.rig, ""
     if config.emulation:
-        injections = sum(1 for c in agent.conclusions if c.recorded)
+        injections = sum(1 for e in agent.evaluations if e.recorded)
         config = config.emulating(seed=agent.seed, first_injection=injections)
     ends: dict[str, Mapping[str, Any]] = {}
 

@@ -1,1 +1,42 @@
-"""What was measured: each analytics turns an event into quantities with errors."""
+"""From raw signals to quantities with errors: one analytics a folder, and the table of them.
+
+The rest of the package knows a `Measurement` and this table, no detector.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from .hplc import Hplc
+from .measurement import Analytics, Kind, Measurement, Trace
+
+__all__ = ["ANALYTICS", "Analytics", "Kind", "Measurement", "Trace", "from_start", "to_start"]
+
+ANALYTICS: dict[str, type[Analytics]] = {Hplc.key: Hplc}
+"""The analytics by the key that start documents name them by."""
+
+
+def to_start(analytics: Analytics) -> dict[str, Any]:
+    """Give what a start document says of an analytics; `from_start` reads it."""
+    return {"analytics": analytics.key, "method": analytics.to_dict()}
+
+
+def from_start(start: Mapping[str, Any]) -> Analytics:
+    """Build the analytics that a start document states.
+
+    Parameters
+    ----------
+    start : mapping
+        Of a campaign. One without the key ``analytics`` is from the time when HPLC was the only.
+
+    Raises
+    ------
+    ValueError
+        If nobody here knows the analytics, or its method makes no sense.
+    """
+    key = start.get("analytics", Hplc.key)
+    if key not in ANALYTICS:
+        raise ValueError(
+            f"analytics: {key!r} is not known here, only {', '.join(ANALYTICS)}; "
+            "add it to reactune.analysis.analytics.ANALYTICS"
+        )
+    return ANALYTICS[key].from_dict(start["method"])

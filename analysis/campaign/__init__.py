@@ -1,1 +1,1 @@
-"""One campaign as pure functions of its documents: ask, conclude, stop, replay."""
+"""One campaign as pure functions of its documents: ask, evaluate, stop, replay."""

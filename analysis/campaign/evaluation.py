@@ -1,18 +1,44 @@
-"""What became of the experiments: a conclusion each, and how they rank together."""
+"""What became of an experiment: its evaluation, the decision stored of it, how all rank together.
+
+This is the home of the keys of the ``decision`` stream: what `Decision.to_data` writes
+`Decision.from_data` reads, and `describe` describes.
+"""
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
+from ..analytics.measurement import Measurement
 from ..problem import merit
+from ..problem.model import Problem
+
+NUMBERS = (
+    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_probability",
+    "best_feasible", "best_feasible_probability",
+)  # fmt: skip
+"""Keys of a decision that every problem has and that are numbers."""
+TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
+"""Those that are texts."""
+
+
+def measured_keys(problem: Problem) -> list[str]:
+    """Keys of a decision that depend on the problem: quantities, properties and their errors."""
+    properties = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
+    return [key for name in (*problem.measured, *properties) for key in (name, f"{name}_sd")]
+
+
+def clashes(problem: Problem) -> list[str]:
+    """Name the measured quantities that are called like something else in a decision."""
+    own = {*NUMBERS, *TEXTS, *(f"{name}_sd" for name in problem.measured)}
+    return [name for name in problem.measured if name in own or name.startswith("F_")]
 
 
 @dataclass(frozen=True)
-class Conclusion:
-    """What the agent made of one experiment.
+class Evaluation:
+    """A measurement seen by the problem.
 
     Attributes
     ----------
@@ -21,19 +47,13 @@ class Conclusion:
     conditions : dict of str to float
         The conditions it was told to the optimiser with.
     recorded : bool
-        Whether a trace was recorded at all.
-    valid : bool
-        False for a failed experiment; then the numbers are NaN.
-    reason : str
-        Why it failed; empty otherwise.
-    fractions, sd : dict of str to float
-        Mole fractions and their standard deviations.
+        Whether the rig recorded anything at all.
+    measurement : Measurement
+        What the problem names of it, in its order; not valid either if it gives no properties.
     f, f_sd : float
-        The goal as minimised (the negative of a maximised one).
+        The goal as minimised (the negative of a maximised one); NaN if not valid.
     F, F_sd : ndarray, shape (n_windows,)
         The property of each window.
-    flags : tuple of str
-        Quality flags of the chromatogram.
     why : str
         Why the point had been asked for.
     """
@@ -41,22 +61,188 @@ class Conclusion:
     number: int
     conditions: dict[str, float]
     recorded: bool
-    valid: bool
-    reason: str
-    fractions: dict[str, float]
-    sd: dict[str, float]
+    measurement: Measurement
     f: float
     f_sd: float
     F: np.ndarray
     F_sd: np.ndarray
-    flags: tuple[str, ...] = ()
-    why: str = ""
+    why: str = "given"
+
+    @classmethod
+    def of(
+        cls,
+        number: int,
+        conditions: dict[str, float],
+        measurement: Measurement,
+        problem: Problem,
+        why: str = "given",
+        recorded: bool = True,
+    ) -> Self:
+        """Compute what a measurement means for the problem; a failure stays a failure."""
+        values, sd = (
+            {name: numbers[name] for name in problem.measured}
+            for numbers in (measurement.values, measurement.sd)
+        )
+        found = problem.properties(values, sd, conditions)
+        seen = replace(measurement, values=values, sd=sd)
+        if seen.valid and found.failure:
+            seen = replace(seen, valid=False, reason=found.failure)
+        f = found.f if seen.valid else math.nan
+        return cls(number, conditions, recorded, seen, f, found.f_sd, found.F, found.F_sd, why)
+
+    @property
+    def valid(self) -> bool:
+        """False for a failed experiment."""
+        return self.measurement.valid
+
+    @property
+    def reason(self) -> str:
+        """Why it failed; empty otherwise."""
+        return self.measurement.reason
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data for `json.dumps`; `from_dict` reads it."""
+        return asdict(self) | {"F": self.F.tolist(), "F_sd": self.F_sd.tolist()}
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
-        """Rebuild one from what JSON made of it."""
+        """Build one from what JSON made of `to_dict`."""
+        told = plain["measurement"]
+        measurement = Measurement(**{**told, "flags": tuple(told["flags"])})
         arrays = {name: np.array(plain[name], dtype=float) for name in ("F", "F_sd")}
-        return cls(**{**plain, **arrays, "flags": tuple(plain["flags"])})
+        return cls(**{**plain, **arrays, "measurement": measurement})
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What the agent made of an experiment: an event of the ``decision`` stream.
+
+    Attributes
+    ----------
+    evaluation : Evaluation
+    f_soft, p, f_star : float
+        Merit and its parts by the ``f0`` and ``Delta`` of this moment; NaN for a failed one's.
+    feasibility : str
+        ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``, as measured.
+    best, best_feasible : (int, float) or None
+        Number of the best experiment so far, and the probability that it truly is inside all
+        windows (NaN in runs stored before this was judged).
+    digest : str
+        Fingerprint of the optimiser's state.
+    """
+
+    evaluation: Evaluation
+    f_soft: float
+    p: float
+    f_star: float
+    feasibility: str
+    best: tuple[int, float] | None
+    best_feasible: tuple[int, float] | None
+    digest: str
+
+    def to_data(self, problem: Problem) -> dict[str, float | str]:
+        """Give the data of the event."""
+        last, nobody = self.evaluation, (math.nan, math.nan)
+        best, feasible = self.best or nobody, self.best_feasible or nobody
+        data: dict[str, float | str] = {
+            "number": float(last.number),
+            "valid": float(last.valid),
+            "reason": last.reason,
+            "goal": problem.sign * last.f,
+            "goal_sd": last.f_sd,
+            "f": last.f,
+            "p": self.p,
+            "f_star": self.f_star,
+            "f_soft": self.f_soft,
+            "feasibility": self.feasibility,
+            "violated": problem.violated(last.F) if last.valid else "",
+            "why": last.why,
+            "flags": _FLAG.join(last.measurement.flags),
+            "best": float(best[0]),
+            "best_probability": best[1],
+            "best_feasible": float(feasible[0]),
+            "best_feasible_probability": feasible[1],
+            "digest": self.digest,
+        }
+        for name, value in last.measurement.values.items():
+            data |= {name: value, f"{name}_sd": last.measurement.sd[name]}
+        for k, (value, sd) in enumerate(zip(last.F.tolist(), last.F_sd.tolist(), strict=True), 1):
+            data |= {f"F_{k}": value, f"F_{k}_sd": sd}
+        return data
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any], fact: Mapping[str, Any], problem: Problem) -> Self:
+        """Read a stored event.
+
+        Parameters
+        ----------
+        data : mapping
+            Of the event; keys that an earlier version did not write yet may be missing.
+        fact : mapping
+            Data of the ``primary`` event of the same number.
+        problem : Problem
+            Of the run's start document.
+        """
+
+        def number(key: str) -> float:
+            return float(data.get(key, math.nan))
+
+        def leader(key: str) -> tuple[int, float] | None:
+            which = number(key)
+            return None if math.isnan(which) else (int(which), number(f"{key}_probability"))
+
+        flags = str(data.get("flags", ""))
+        measurement = Measurement(
+            {name: number(name) for name in problem.measured},
+            {name: number(f"{name}_sd") for name in problem.measured},
+            tuple(flags.split(_FLAG)) if flags else (),
+            bool(data["valid"]),
+            str(data["reason"]),
+        )
+        keys = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
+        evaluation = Evaluation(
+            number=int(data["number"]),
+            conditions={name: float(fact[f"asked_{name}"]) for name in problem.variables},
+            recorded=bool(fact["valid"]),
+            measurement=measurement,
+            f=number("f"),
+            f_sd=number("goal_sd"),
+            F=np.array([number(key) for key in keys]),
+            F_sd=np.array([number(f"{key}_sd") for key in keys]),
+            why=str(data.get("why", "")),
+        )
+        return cls(
+            evaluation,
+            number("f_soft"),
+            number("p"),
+            number("f_star"),
+            str(data["feasibility"]),
+            leader("best"),
+            leader("best_feasible"),
+            str(data.get("digest", "")),
+        )
+
+
+_FLAG = "; "
+
+
+def describe(problem: Problem, units: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Describe the data of a decision: every number is a float.
+
+    Parameters
+    ----------
+    problem : Problem
+    units : mapping of str to str
+        Of the measured quantities; all else is dimensionless.
+    """
+    common = {"source": __name__, "shape": []}
+    dimensions = dict.fromkeys((*NUMBERS, *measured_keys(problem)), "1")
+    for name in problem.measured:
+        dimensions |= dict.fromkeys((name, f"{name}_sd"), units.get(name, "1"))
+    return {
+        **{key: {**common, "dtype": "number", "units": unit} for key, unit in dimensions.items()},
+        **{key: {**common, "dtype": "string"} for key in TEXTS},
+    }
 
 
 @dataclass(frozen=True)
@@ -77,20 +263,20 @@ class Standing:
     feasibility: list[str]
 
 
-def stand(conclusions: Sequence[Conclusion], windows: merit.Windows) -> Standing:
-    """Rank conclusions by the soft merit (Walker et al. 2017, eqn 1).
+def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing:
+    """Rank experiments by the soft merit (Walker et al. 2017, eqn 1).
 
     Parameters
     ----------
-    conclusions : sequence of Conclusion
+    evaluations : sequence of Evaluation
         All experiments of a campaign, failed ones included.
     windows : merit.Windows
         The constraints.
     """
-    n = len(conclusions)
-    f = np.array([c.f for c in conclusions])
-    F = np.array([c.F for c in conclusions]).reshape(n, len(windows))
-    ok = np.array([c.valid for c in conclusions], dtype=bool)
+    n = len(evaluations)
+    f = np.array([e.f for e in evaluations])
+    F = np.array([e.F for e in evaluations]).reshape(n, len(windows))
+    ok = np.array([e.valid for e in evaluations], dtype=bool)
     if not ok.any():
         nothing = np.full(n, math.nan)
         return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n)

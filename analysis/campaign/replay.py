@@ -7,16 +7,13 @@ a new campaign where an old one was good (rediscover).
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ..analytics.hplc.chromatogram import Method
+from ..analytics import from_start
 from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, lineage
 from .agent import Agent
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     Raises
     ------
     ValueError
-        If the run is not a campaign of ``optimise``.
+        If the run is not a campaign of ``optimise``, or its analytics is not known here.
     """
     if "problem" not in start or "method" not in start:
         raise ValueError(
@@ -60,14 +57,14 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
         )
     return Agent(
         Problem.load(start["problem"]),
-        Method.from_dict(start["method"]),
+        from_start(start),
         seed=int(start["seed"]),
         first=start["first"],
     )
 
 
-def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
-    """Let an agent live through stored experiments.
+def retell(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Tell an agent stored experiments, as if they happened again.
 
     Parameters
     ----------
@@ -83,7 +80,7 @@ def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
     """
     differences = []
     for data in events:
-        if data["number"] <= len(agent.conclusions):
+        if data["number"] <= len(agent.evaluations):
             continue  # recorded again: a resumed pause goes on from its checkpoint
         suggestion = agent.ask()
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
@@ -92,14 +89,14 @@ def feed(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
             differences.append(
                 f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
             )
-        agent.conclude(data)
+        agent.evaluate(data)
     return differences
 
 
 def replay(catalogue: Catalogue, uid: str) -> Replay:
-    """Feed a stored campaign through its agent and compare every ask with the stored one."""
+    """Tell a stored campaign to its agent and compare every ask with the stored one."""
     agent, differences = relive(lineage(catalogue, uid))
-    return Replay(len(agent.conclusions), tuple(differences))
+    return Replay(len(agent.evaluations), tuple(differences))
 
 
 def resume(catalogue: Catalogue, uid: str) -> Agent:
@@ -118,7 +115,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     agent, differences = relive(lineage(catalogue, uid))
     if differences:
         raise ValueError(
-            f"run {uid} cannot be resumed: {len(differences)} of {len(agent.conclusions)} of its "
+            f"run {uid} cannot be resumed: {len(differences)} of {len(agent.evaluations)} of its "
             f"asks come out differently here ({differences[0]}); start from its points instead: "
             f"reactune rediscover {uid}"
         )
@@ -126,9 +123,9 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
 
 
 def relive(campaign: Lineage) -> tuple[Agent, list[str]]:
-    """Rebuild the agent of a lineage and feed it all its experiments."""
+    """Rebuild the agent of a lineage and tell it all its experiments."""
     agent = agent_of(campaign.start)
-    return agent, feed(agent, campaign.events("primary"))
+    return agent, retell(agent, campaign.events("primary"))
 
 
 def _words(conditions: Mapping[str, float]) -> str:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import RBFInterpolator
 from scipy.stats import qmc
 
-from ..campaign.evaluation import Conclusion, stand
+from ..campaign.evaluation import Evaluation, stand
 from ..campaign.replay import relive
 from ..problem.merit import Windows, f_star, reference, soft_merit
 from ..problem.space import Space
@@ -35,13 +35,13 @@ APART = 0.05
 
 
 def promising(
-    conclusions: Sequence[Conclusion], space: Space, windows: Windows, n: int
+    evaluations: Sequence[Evaluation], space: Space, windows: Windows, n: int
 ) -> list[dict[str, float]]:
     """Choose the conditions that a new campaign should measure first.
 
     Parameters
     ----------
-    conclusions : sequence of Conclusion
+    evaluations : sequence of Evaluation
         The old campaign.
     space : Space
     windows : Windows
@@ -56,20 +56,20 @@ def promising(
         measured points take their place: the feasible by their goal, then the others by their
         merit, each a twentieth of the box away from those before it.
     """
-    done = [c for c in conclusions if c.valid]
+    done = [e for e in evaluations if e.valid]
     points = _modelled(done, space, windows, n) if len(windows) else []
     return (points + _measured(done, space, windows))[:n]
 
 
 def _modelled(
-    done: Sequence[Conclusion], space: Space, windows: Windows, n: int
+    done: Sequence[Evaluation], space: Space, windows: Windows, n: int
 ) -> list[dict[str, float]]:
     """Give the lowest modelled goal for each of several margins to the windows."""
     span = space.upper - space.lower
-    x = np.array([(space.to_box(c.conditions) - space.lower) / span for c in done])
+    x = np.array([(space.to_box(e.conditions) - space.lower) / span for e in done])
     if len(done) < 4 * (space.dim + 1) or np.linalg.matrix_rank(x - x.mean(axis=0)) < space.dim:
         return []
-    f, F = np.array([c.f for c in done]), np.array([c.F for c in done])
+    f, F = np.array([e.f for e in done]), np.array([e.F for e in done])
     f0, delta = reference(f, F, windows)
     room = np.minimum((F - windows.lower) / windows.below, (windows.upper - F) / windows.above)
     room /= 1 + np.abs(room)  # far from the edge it need not be known well
@@ -118,11 +118,11 @@ def _candidates(x: Floats, merit: Floats) -> Floats:
     return np.vstack([spread, np.clip(np.reshape(around, (-1, x.shape[1])), 0.0, 1.0)])
 
 
-def _measured(done: Sequence[Conclusion], space: Space, windows: Windows) -> list[dict[str, float]]:
+def _measured(done: Sequence[Evaluation], space: Space, windows: Windows) -> list[dict[str, float]]:
     """Order the measured points, without those near a better one."""
     standing = stand(done, windows)
     feasible = np.array([c == "feasible" for c in standing.feasibility], dtype=bool)
-    goal = np.where(feasible, [c.f for c in done], 0.0)
+    goal = np.where(feasible, [e.f for e in done], 0.0)
     scale = space.upper - space.lower
     chosen: list[Floats] = []
     points: list[dict[str, float]] = []
@@ -146,4 +146,4 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, fl
         How many at most; one batch is a good number.
     """
     agent, _ = relive(lineage(catalogue, uid))
-    return promising(agent.conclusions, agent.space, agent.windows, n)
+    return promising(agent.evaluations, agent.space, agent.windows, n)

@@ -98,7 +98,7 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
 
 
 def composition(problem: Problem, space: Space) -> Measured:
-    """Say how goal and windowed properties of a problem follow from the measured fractions."""
+    """Say what a problem measures, and how goal and windowed properties follow from it."""
     expressions = [problem.goal, *(window.expression for window in problem.windows)]
     mentioned = {name for expression in expressions for name in expression.names}
     named = [name for name in problem.variables if name in mentioned]
@@ -107,8 +107,10 @@ def composition(problem: Problem, space: Space) -> Measured:
         rows = space.to_conditions(x) if named else []
         return problem.compose(y, {name: np.array([row[name] for row in rows]) for name in named})
 
-    count = len(problem.measured)
-    return Measured(count, compose, "fractions" if count > 1 else "positive")
+    count, kind = len(problem.measured), problem.kind or "real"
+    if kind == "fractions" and count == 1:
+        kind = "positive"  # one of the fractions alone does not add up to one
+    return Measured(count, compose, kind)
 
 
 def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:

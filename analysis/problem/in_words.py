@@ -6,6 +6,13 @@ from collections.abc import Iterator, Mapping
 from .messages import show
 from .model import Problem
 from .space import Space
+from .tables import Kind
+
+_KINDS: dict[Kind, str] = {
+    "fractions": "fractions of a whole",
+    "positive": "positive quantities",
+    "real": "any numbers",
+}
 
 
 def in_words(
@@ -45,7 +52,7 @@ def _lines(
         yield f"  {name:<{width}}  {lower:g} to {upper:g} {variable.unit}".rstrip()
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {v:g}" for name, v in problem.fixed.items())
-    measured = ", ".join(problem.measured)
+    measured = ", ".join(problem.measured) + (f" ({_KINDS[problem.kind]})" if problem.kind else "")
     yield f"{problem.verb.capitalize()} {problem.goal.text}, measuring {measured}."
     if problem.windows:
         yield "Keep, as far as possible (soft constraints):"

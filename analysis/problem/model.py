@@ -17,7 +17,7 @@ from pydantic import Field, ValidationError, field_validator
 from . import messages
 from .expression import Expression, parse
 from .messages import ProblemError
-from .tables import Limit, Optimiser, Part, Stop, Variable, Window
+from .tables import Kind, Limit, Optimiser, Part, Stop, Variable, Window
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 
@@ -57,6 +57,10 @@ class Problem(Part):
         The goal, an expression in measured quantities; exactly one of the two.
     measured : list of str
         What each experiment yields, for example mole fractions.
+    kind : {"fractions", "positive", "real"}, optional
+        What the measured quantities are: fractions of a whole, which add up to 1 together; positive
+        quantities; or any numbers. Default: what the analytics says that measures them; without one
+        nothing is assumed of them ("real").
     variables : mapping
         Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ..., "resolution":
         ...}``.
@@ -100,6 +104,7 @@ class Problem(Part):
     minimise: str | None = None
     maximise: str | None = None
     measured: tuple[str, ...] = Field(min_length=1)
+    kind: Kind | None = None
     constraints: tuple[Window, ...] = ()
     budget: int = Field(default=100, strict=True, ge=1)
     batch: int = Field(default=7, strict=True, ge=1)
@@ -182,6 +187,16 @@ class Problem(Part):
         ``Problem.load(problem.to_dict()) == problem``.
         """
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    def resolved(self, kind: Kind) -> "Problem":
+        """Return the problem with the kind of the measured quantities stated.
+
+        Parameters
+        ----------
+        kind : {"fractions", "positive", "real"}
+            What they are if the problem does not say.
+        """
+        return self if self.kind else self.model_copy(update={"kind": kind})
 
     @property
     def goal(self) -> Expression:

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from . import messages
 from .expression import Expression, parse
 
+Kind = Literal["fractions", "positive", "real"]
+"""What measured quantities are: fractions of a whole, which add up to 1; positive; any numbers."""
+
 
 class Part(BaseModel):
     """A table of the problem file: unknown keys are refused, values do not change."""

@@ -21,7 +21,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from ..analytics.hplc.chromatogram import Method, analyse
 from .summary import summarise
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
@@ -162,10 +161,9 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
 
 @_styled
 def chromatograms(run: Campaign, ax: Axes | None = None) -> Axes:
-    """Overlay the chromatograms of the best feasible and of the best experiment.
+    """Overlay the traces of the best feasible and of the best experiment.
 
-    Traces are drawn as absorbance above their baseline, from the end of the solvent front on, the
-    species named above their peaks.
+    Each as its analytics shows it, the names of the quantities where it puts them.
 
     Parameters
     ----------
@@ -178,32 +176,29 @@ def chromatograms(run: Campaign, ax: Axes | None = None) -> Axes:
     Axes
     """
     ax = _axes(ax, (6.2, 3.7))
-    method = Method.from_dict(run.run.start["method"])
     lines: list[Line2D] = []
-    heights = dict.fromkeys(method.peaks, 0.0)
+    marks: dict[str, tuple[float, float]] = {}
     for number, word, colour, _ in _marked(run):
-        found = analyse(np.asarray(run.table.at[number, "trace"], float), method)
-        signal = 1000 * (found.absorbance - found.baseline)
-        shown = found.time >= method.solvent_front[1]
+        trace = run.analytics.trace(dict(run.table.loc[number]))
+        if trace is None:
+            continue
         lines += ax.plot(
-            found.time[shown], signal[shown], "--" if lines else "-",
+            trace.x, trace.y, "--" if lines else "-",
             color=colour, lw=1.4, label=f"{word} (experiment {number})",
         )  # fmt: skip
-        for peak in method.peaks:
-            near = signal[np.abs(found.time - peak.time) < 0.4]
-            heights[peak] = max(heights[peak], float(np.nanmax(near)))
-    for peak, height in heights.items() if lines else ():
+        ax.set(xlabel=trace.x_label, ylabel=trace.y_label)
+        for name, (x, height) in trace.marks.items():
+            marks[name] = x, max(height, marks.get(name, (x, 0.0))[1])
+    for name, place in marks.items():
         ax.annotate(
-            peak.name, (peak.time, height), (0, 4), textcoords="offset points",
-            ha="center", weight="bold",
+            name, place, (0, 4), textcoords="offset points", ha="center", weight="bold",
         )  # fmt: skip
     if not lines:
-        ax.text(0.5, 0.5, "no valid chromatogram", transform=ax.transAxes, ha="center")
+        ax.text(0.5, 0.5, "no valid trace", transform=ax.transAxes, ha="center")
         ax.set(xticks=[], yticks=[])
     ax.margins(x=0.01, y=0.12)
-    ax.set(xlabel="time [min]", ylabel="absorbance [mAU]")
     _legend(ax, lines, 2)
-    _title(ax, run, "Chromatograms, baseline subtracted")
+    _title(ax, run, "Traces of the bests")
     return ax
 
 

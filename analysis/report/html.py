@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
@@ -150,7 +149,8 @@ def _provenance(run: Campaign) -> Iterator[tuple[str, str]]:
     yield "ended", "no stop document" if stop is None else _time(stop["time"])
     for name, version in start.get("versions", {}).items():
         yield name, str(version)
-    for digest in run.table.get("digest", pd.Series(dtype=object)).dropna().tail(1):
+    digests = run.table["digest"]
+    for digest in digests[digests != ""].tail(1):
         yield "optimiser's state", str(digest)
 
 

@@ -35,8 +35,8 @@ class Candidate:
         As asked, in the units of the problem's variables.
     residence_time : float
         [min]
-    fractions, fraction_sds : dict of str to float
-        Mole fractions and their standard deviations.
+    measured, measured_sds : dict of str to float
+        The measured quantities and their standard deviations, in the units of the analytics.
     properties, property_sds : dict of str to float
         By the text of their window.
     goal, goal_sd : float
@@ -58,8 +58,8 @@ class Candidate:
     number: int
     conditions: dict[str, float]
     residence_time: float
-    fractions: dict[str, float]
-    fraction_sds: dict[str, float]
+    measured: dict[str, float]
+    measured_sds: dict[str, float]
     properties: dict[str, float]
     property_sds: dict[str, float]
     goal: float
@@ -76,8 +76,8 @@ class Candidate:
         return self.conditions[name]
 
     def measurement(self, name: str) -> tuple[float, float]:
-        """Return fraction or property, by its name or its window's text, and its sd."""
-        values, sds = self.fractions | self.properties, self.fraction_sds | self.property_sds
+        """Return quantity or property, by its name or its window's text, and its sd."""
+        values, sds = self.measured | self.properties, self.measured_sds | self.property_sds
         return values[name], sds[name]
 
 
@@ -104,7 +104,7 @@ class Summary:
         Best by merit; best goal among those likely inside every window. Both as the optimiser
         judged after the last experiment, from all of them: not the luckiest noise.
     lab_hours : float
-        From the start to the end of the last chromatogram [h], run by run if the campaign was
+        From the start to the end of the last recording [h], run by run if the campaign was
         resumed; NaN without experiment.
     used : dict of str to float
         Volume used by stream [mL].
@@ -212,9 +212,9 @@ class Summary:
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
         condition("(residence time [min])", lambda c: c.residence_time)
         rows.append(("Measured", "", ""))
-        # a window on one fraction alone is that fraction's row, not one of its own
+        # a window on one quantity alone is that quantity's row, not one of its own
         own = {text.split()[0]: text for text in self.windows if text.split()[1] in _RELATIONS}
-        for key in self.best.fractions:
+        for key in self.best.measured:
             measured(own.pop(key, key), partial(Candidate.measurement, name=key))
         for text in self.windows:
             if text.split()[1] not in _RELATIONS or text in own.values():
@@ -272,7 +272,8 @@ class Summary:
             used = ", ".join(f"{name} {volume:.1f} mL" for name, volume in self.used.items())
             unknown = math.isnan(self.lab_hours)
             hours = "unknown time" if unknown else f"{self.lab_hours:.1f} lab hours"
-            remarks.append(("Took", f"{hours}; {used}; {self.used_total:.1f} mL in all"))
+            total = f"; {used}; {self.used_total:.1f} mL in all" if self.used else ""
+            remarks.append(("Took", f"{hours}{total}"))
         if self.windows:
             remarks.append(("Feasible", _TERMS))
         return [*remarks, ("Run", self.uid)]
@@ -359,11 +360,11 @@ def _stop_reason(run: StoredRun) -> str:
 
 
 def _lab_hours(campaign: Campaign) -> float:
-    """Start to the end of the last chromatogram of each run [h]."""
+    """Start to the end of the last recording of each run [h]."""
     facts = campaign.table.dropna(subset="lab_time")
     if facts.empty:
         return math.nan
-    recording = len(facts["trace"].tolist()[-1]) / campaign.run.start["method"]["rate"]
+    recording = campaign.analytics.duration(dict(facts.iloc[-1]))
     if "run" not in facts:
         facts = facts.assign(run="", began=campaign.run.start["lab_time"])
     # each run has a clock of its own, and what passed between two runs was no lab time
@@ -385,8 +386,8 @@ def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         number=number,
         conditions={name: float(row[f"asked_{name}"]) for name in problem.variables},
         residence_time=float(row["residence_time"]),
-        fractions={name: float(row[name]) for name in problem.measured},
-        fraction_sds={name: float(row[f"{name}_sd"]) for name in problem.measured},
+        measured={name: float(row[name]) for name in problem.measured},
+        measured_sds={name: float(row[f"{name}_sd"]) for name in problem.measured},
         properties=properties,
         property_sds=sds,
         goal=float(row["goal"]),

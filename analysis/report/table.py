@@ -1,14 +1,13 @@
 """A stored run read once: one table of experiments, ranked as a whole."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import pandas as pd
 
-from ..campaign.evaluation import Conclusion, stand
+from ..analytics import Analytics, from_start
+from ..campaign.evaluation import NUMBERS, TEXTS, Decision, measured_keys, stand
 from ..problem.merit import Windows
 from ..problem.model import Problem
 
@@ -37,9 +36,6 @@ class StoredRun(Protocol):
         ...
 
 
-BESTS = "best", "best_feasible"
-"""Columns that name the best experiments so far."""
-
 NOT_EVALUATED = "not evaluated"
 """Feasibility of an experiment that a run ended on before the agent had judged it."""
 
@@ -56,7 +52,9 @@ class Campaign:
     ----------
     run : StoredRun
     problem : Problem
-        What was asked.
+        What was asked, with the kind of what was measured.
+    analytics : Analytics
+        What measured it.
     table : DataFrame
         Indexed by experiment number; the columns of ``primary`` and ``decision`` (where both have
         one, that of ``decision``), with ``f_soft``, ``p`` and ``f_star`` by the final scale.
@@ -68,6 +66,7 @@ class Campaign:
 
     run: StoredRun
     problem: Problem
+    analytics: Analytics
     table: pd.DataFrame
     best: int | None
     best_feasible: int | None
@@ -84,28 +83,40 @@ class Campaign:
         """
         if isinstance(run, Campaign):
             return run
-        if "problem" not in run.start:
+        if "problem" not in run.start or "method" not in run.start:
             raise ValueError(
                 f"run {run.uid[:8]} is not a campaign: its plan is "
                 f"'{run.start.get('plan_name', 'unknown')}', not 'optimise'"
             )
-        problem = Problem.load(run.start["problem"])
-        table = _join(run.table("primary"), run.table("decision"), problem)
+        analytics = from_start(run.start)
+        problem = Problem.load(run.start["problem"]).resolved(analytics.kind)
+        facts, decided = _by_number(run.table("primary")), _by_number(run.table("decision"))
+        table = _join(facts, decided, problem)
         judged = table.index[table["feasibility"] != NOT_EVALUATED]
+        decisions = [
+            Decision.from_data(
+                {"number": n, **decided.loc[n].to_dict()}, facts.loc[n].to_dict(), problem
+            )
+            for n in judged
+        ]
         standing = stand(
-            [_conclusion(int(n), table.loc[n].to_dict(), problem) for n in judged],
+            [decision.evaluation for decision in decisions],
             Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows]),
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
-        last = table.loc[judged[-1]].to_dict() if len(judged) else {}
-        best, feasible = (last.get(name, math.nan) for name in BESTS)
-        probabilities = {
-            int(last[name]): float(last[f"{name}_probability"])
-            for name in BESTS
-            if not math.isnan(last.get(name, math.nan))
-        }
-        return cls(run, problem, table, _number(best), _number(feasible), probabilities)
+        best = feasible = None
+        if decisions:
+            best, feasible = decisions[-1].best, decisions[-1].best_feasible
+        return cls(
+            run,
+            problem,
+            analytics,
+            table,
+            best[0] if best else None,
+            feasible[0] if feasible else None,
+            dict(found for found in (best, feasible) if found),
+        )
 
     @property
     def simulated(self) -> bool:
@@ -131,25 +142,14 @@ class Campaign:
         return [(name, number) for name, number in pair if number is not None]
 
 
-def _number(value: float) -> int | None:
-    """Experiment number of a column's value, None for NaN."""
-    return None if math.isnan(value) else int(value)
-
-
-def _join(primary: pd.DataFrame, decision: pd.DataFrame, problem: Problem) -> pd.DataFrame:
+def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
-    facts, conclusions = _by_number(primary), _by_number(decision)
-    conclusions = conclusions.drop(
-        columns=["run", "began"], errors="ignore"
-    )  # a last one may come later
-    table = facts.drop(columns=conclusions.columns, errors="ignore").join(conclusions)
-    properties = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
-    measured = ["goal", *problem.measured, *properties]
-    numbers = ["f", "p", "f_star", "f_soft", "valid", "residence_time", "lab_time"]
-    numbers += [key for name in BESTS for key in (name, f"{name}_probability")]
-    numbers += [*measured, *(f"{name}_sd" for name in measured)]
-    numbers += [f"asked_{name}" for name in problem.variables]
-    texts = {"feasibility": NOT_EVALUATED, "reason": "", "violated": "", "why": "", "flags": ""}
+    # of a lineage both streams say which run it was, and a last decision may come in a later one
+    decided = decided.drop(columns=["run", "began"], errors="ignore")
+    table = facts.drop(columns=decided.columns, errors="ignore").join(decided)
+    numbers = [key for key in NUMBERS if key != "number"] + measured_keys(problem)
+    numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
+    texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))
     table[numbers] = table[numbers].astype(float)
     for name, blank in texts.items():
@@ -165,21 +165,3 @@ def _by_number(table: pd.DataFrame) -> pd.DataFrame:
     # the agent has told its optimiser the first
     table = table.drop_duplicates("number").set_index("number")
     return table.set_axis(table.index.astype(int))
-
-
-def _conclusion(number: int, row: Mapping[str, Any], problem: Problem) -> Conclusion:
-    """Rebuild the agent's conclusion, as far as ranking needs it."""
-    F = np.array([row[f"F_{k}"] for k in range(1, len(problem.windows) + 1)], float)
-    return Conclusion(
-        number=number,
-        conditions={},
-        recorded=True,
-        valid=bool(row["valid"]),
-        reason=row["reason"],
-        fractions={},
-        sd={},
-        f=float(row["f"]),
-        f_sd=math.nan,
-        F=F,
-        F_sd=np.full_like(F, math.nan),
-    )

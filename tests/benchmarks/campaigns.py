@@ -38,7 +38,7 @@ from reactune.analysis.optimisers.sqsnobfit import SQSnobFit
 from reactune.analysis.problem.model import Problem
 
 from .baselines import DifferentialEvolution, NelderMead, Sobol
-from .lab import METHOD, SPECIES, Lab, stated, true_fractions
+from .lab import HPLC, SPECIES, Lab, stated, true_fractions
 from .tasks import Task
 
 Floats = NDArray[np.float64]
@@ -216,7 +216,7 @@ def twin(run: str, engine: str, seed: int) -> Row:
     Own engines are driven by the agent as on the rig; the others take the optimiser's place in it.
     """
     problem = stated(f"walker-{run.lower()}", optimiser={"p": 0.3} | OURS.get(engine, {}))
-    agent = Agent(problem, METHOD, seed)
+    agent = Agent(problem, HPLC, seed)
     if engine not in OURS:
         windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
         agent.optimiser = ENGINES[engine]()(
@@ -227,7 +227,7 @@ def twin(run: str, engine: str, seed: int) -> Row:
     cpu, curve, verdicts = 0.0, [], dict[str, float]()
     solved, watch = math.inf, Watch()
     goal = worst = probability = math.nan
-    while (before := len(agent.conclusions)) < BUDGET:
+    while (before := len(agent.evaluations)) < BUDGET:
         start = time.process_time()
         suggestions = agent.suggest(problem.batch)
         cpu += time.process_time() - start
@@ -240,12 +240,12 @@ def twin(run: str, engine: str, seed: int) -> Row:
             probability = float(getattr(best, "probability_feasible", math.nan))
             goal, worst = _truth(problem, run, agent.space.to_conditions(best.x[None, :])[0])
             good = worst <= 1.0 and goal <= target.best + target.within
-            watch.see(len(agent.conclusions), good)
-        visited, outside = judge(problem, run, [c.conditions for c in agent.conclusions[before:]])
+            watch.see(len(agent.evaluations), good)
+        visited, outside = judge(problem, run, [e.conditions for e in agent.evaluations[before:]])
         reached = np.flatnonzero((outside == 0) & (visited <= target.best + target.within))
         if reached.size and math.isinf(solved):
             solved = before + float(reached[0]) + 1
-        done = len(agent.conclusions)
+        done = len(agent.evaluations)
         said = agent.verdict()
         if said is not None:
             verdicts.setdefault(said.kind, float(done))

@@ -16,13 +16,13 @@ from reactune.analysis.problem.model import Problem
 from reactune.devices.emulation.layout import Noise
 from reactune.devices.emulation.reactions.walker2017 import Kinetics, mole_fractions
 from reactune.devices.rig.flow_rig import load
-from reactune.plans.compatibility import method_of
+from reactune.plans.compatibility import analytics_of
 
 Floats = NDArray[np.float64]
 Conditions = Mapping[str, float]
 
 RIG = load("walker")
-METHOD = method_of(RIG)
+HPLC = analytics_of(RIG)
 PER_FLOW = RIG.streams["sultine"].stock / RIG.streams["c60"].stock
 SPECIES = ("X0", "X1", "X2", "X3")
 
@@ -86,7 +86,7 @@ class Lab:
 
     def campaign(self, agent: Agent, budget: int) -> "Trial":
         """Run an agent batch by batch until its budget is spent; the last batch is completed."""
-        while len(agent.conclusions) < budget:
+        while len(agent.evaluations) < budget:
             agent.ingest(self.measure(agent.suggest(agent.problem.batch)))
         return Trial(agent, self.kinetics)
 
@@ -107,7 +107,7 @@ class Trial:
     @cached_property
     def truth(self) -> tuple[Floats, Floats]:
         """Noise-free goal (n,) and violation (n,) of every point visited; see `judge`."""
-        return self.judge([c.conditions for c in self.agent.conclusions])
+        return self.judge([e.conditions for e in self.agent.evaluations])
 
     def judge(self, conditions: Sequence[Conditions]) -> tuple[Floats, Floats]:
         """Noise-free goal as minimised, and how far the worst window is missed [property's unit].

@@ -16,7 +16,7 @@ import numpy as np
 
 from reactune.analysis.campaign.agent import Agent
 
-from .lab import METHOD, Lab, Trial, stated
+from .lab import HPLC, Lab, Trial, stated
 
 BUDGET = 105
 RUNS = ("I", "II", "III", "IV", "V", "VI")
@@ -60,7 +60,7 @@ def run(name: str, seed: int) -> Trial:
         batch=7,
         optimiser={"engine": "snobfit", "model": "merit", "p": 0.3},
     )
-    return Lab([seed, 2017]).campaign(Agent(problem, METHOD, seed), BUDGET)
+    return Lab([seed, 2017]).campaign(Agent(problem, HPLC, seed), BUDGET)
 
 
 def feasible_of_100(trial: Trial) -> float:
@@ -75,7 +75,7 @@ def first_feasible(trial: Trial) -> float:
 
 def best_measured(trial: Trial) -> float:
     """Give the lowest goal measured inside all windows."""
-    told = zip(trial.agent.standing().feasibility, trial.agent.conclusions, strict=True)
+    told = zip(trial.agent.standing().feasibility, trial.agent.evaluations, strict=True)
     return min((found.f for word, found in told if word == "feasible"), default=np.inf)
 
 

@@ -17,7 +17,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.learning.warm_start import promising
 from reactune.devices.emulation.reactions.walker2017 import Kinetics
 
-from .lab import METHOD, Lab, stated
+from .lab import HPLC, Lab, stated
 
 OPTIMUM = 0.00871
 """Lowest X3 in the windows of runs II and III; any `ks` reaches it at some residence time."""
@@ -29,13 +29,13 @@ def counts(run: str, seed: int, drift: float = 0.9, model: str = "merit") -> tup
     """Give the experiments to the target from an old campaign and cold; infinite beyond 105."""
     options = {"engine": "snobfit", "model": model, "p": 0.3}
     problem = stated(f"walker-{run.lower()}", optimiser=options)
-    old = Lab([seed, 2017]).campaign(Agent(problem, METHOD, seed), 105).agent
-    first = promising(old.conclusions, old.space, old.windows, problem.batch)
+    old = Lab([seed, 2017]).campaign(Agent(problem, HPLC, seed), 105).agent
+    first = promising(old.evaluations, old.space, old.windows, problem.batch)
     drifted = replace(Kinetics(), ks=drift * Kinetics().ks)
     found = []
     for start in (first, ()):
         lab = Lab([seed, 2018], kinetics=drifted)
-        trial = lab.campaign(Agent(problem, METHOD, seed, start), 105)
+        trial = lab.campaign(Agent(problem, HPLC, seed, start), 105)
         goal, violation = trial.truth
         found.append(trial.first((violation == 0) & (goal <= OPTIMUM + WITHIN)))
     return found[0], found[1]

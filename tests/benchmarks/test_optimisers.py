@@ -8,7 +8,7 @@ import pytest
 from reactune.analysis.campaign.agent import Agent
 from tests.benchmarks import ablation, cpu, optimisers, tables
 from tests.benchmarks.campaigns import Row, Watch, box, judge, twin
-from tests.benchmarks.lab import METHOD, Lab, stated
+from tests.benchmarks.lab import HPLC, Lab, stated
 from tests.benchmarks.optimisers import campaigns, read
 from tests.benchmarks.tasks import HOCK, UNCONSTRAINED
 
@@ -191,7 +191,7 @@ def test_what_is_left_out_is_missed_and_comes_back(name):
     """On the twin every one of these changes what is asked for."""
 
     def asked() -> list[list[float]]:
-        agent = Agent(stated("walker-v"), METHOD, 0)
+        agent = Agent(stated("walker-v"), HPLC, 0)
         lab = Lab(0)
         for _ in range(2):
             agent.ingest(lab.measure(agent.suggest(7)))

@@ -8,7 +8,7 @@ import pytest
 from reactune.analysis.campaign.agent import Agent
 from reactune.devices.emulation.layout import Noise
 from tests.benchmarks import paper_protocol
-from tests.benchmarks.lab import METHOD, SPECIES, Lab, stated, true_fractions
+from tests.benchmarks.lab import HPLC, SPECIES, Lab, stated, true_fractions
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +33,12 @@ def test_what_is_handed_over_is_judged_by_the_truth(run_ii):
 
 def test_a_campaign_is_whole_and_repeatable(run_ii):
     trial, again = run_ii[0], paper_protocol.run("II", 0)
-    assert len(trial.agent.conclusions) == 105
-    assert [c.conditions for c in again.agent.conclusions] == [
-        c.conditions for c in trial.agent.conclusions
+    assert len(trial.agent.evaluations) == 105
+    assert [e.conditions for e in again.agent.evaluations] == [
+        e.conditions for e in trial.agent.evaluations
     ]
-    assert trial.agent.conclusions[104].f == again.agent.conclusions[104].f
-    assert trial.agent.conclusions[0].conditions != run_ii[1].agent.conclusions[0].conditions
+    assert trial.agent.evaluations[104].f == again.agent.evaluations[104].f
+    assert trial.agent.evaluations[0].conditions != run_ii[1].agent.evaluations[0].conditions
 
 
 def test_the_table_is_markdown_with_a_verdict_on_each_band(capsys):
@@ -69,10 +69,10 @@ def test_the_measurement_scatters_as_stated():
 
 
 def test_no_noise_is_the_truth_and_the_judge_agrees():
-    agent = Agent(stated("walker-v"), METHOD, 3)
+    agent = Agent(stated("walker-v"), HPLC, 3)
     trial = Lab(0, noise=Noise(extent=0, fraction=0, relative=0)).campaign(agent, 7)
     goals, violation = trial.truth
-    np.testing.assert_allclose([c.f for c in agent.conclusions], goals, rtol=1e-9)
+    np.testing.assert_allclose([e.f for e in agent.evaluations], goals, rtol=1e-9)
     feasible = np.array(agent.standing().feasibility) == "feasible"
     np.testing.assert_array_equal(feasible, violation == 0)
     assert trial.first(violation < 0) == math.inf

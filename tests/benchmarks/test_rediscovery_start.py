@@ -9,18 +9,18 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.learning.warm_start import promising
 from reactune.devices.emulation.reactions.walker2017 import Kinetics
 from tests.benchmarks import rediscovery
-from tests.benchmarks.lab import METHOD, Lab, Trial, stated
+from tests.benchmarks.lab import HPLC, Lab, Trial, stated
 
 
 def agent_of(name: str, n: int, seed: int = 0) -> Agent:
-    agent = Agent(stated(f"walker-{name}"), METHOD, seed)
+    agent = Agent(stated(f"walker-{name}"), HPLC, seed)
     if n:
         Lab([seed, 2017]).campaign(agent, n)
     return agent
 
 
 def starts(agent: Agent, n: int) -> list[dict[str, float]]:
-    return promising(agent.conclusions, agent.space, agent.windows, n)
+    return promising(agent.evaluations, agent.space, agent.windows, n)
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -51,12 +51,12 @@ def test_starts_bracket_the_drift():
 def test_without_windows_or_with_few_points_measured_ones_are_taken(name, measured):
     agent = agent_of(name, measured)
     points = starts(agent, 5)
-    known = [c.conditions for c in agent.conclusions]
+    known = [e.conditions for e in agent.evaluations]
     assert 1 <= len(points) <= 5
     assert all(point in known for point in points)
-    goals = [agent.conclusions[known.index(point)] for point in points]
+    goals = [agent.evaluations[known.index(point)] for point in points]
     if name == "i":
-        assert goals[0].f == min(c.f for c in agent.conclusions)
+        assert goals[0].f == min(e.f for e in agent.evaluations)
 
 
 def test_nothing_measured_recommends_nothing():

@@ -11,7 +11,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices import FlowRig, load, open_rig
 from reactune.plans.campaign import optimise
-from reactune.plans.compatibility import method_of
+from reactune.plans.compatibility import analytics_of
 
 
 def rig_file(transport: str = "pty", **emulation: Any) -> Any:
@@ -33,7 +33,7 @@ class Lab:
 
     def agent(self, problem: str = "walker-ii", budget: int = 8, seed: int = 1) -> Agent:
         stated = Problem.load(problem).to_dict() | {"budget": budget}
-        return Agent(Problem.load(stated), method_of(self.rig.config), seed=seed)
+        return Agent(Problem.load(stated), analytics_of(self.rig.config), seed=seed)
 
     def campaign(self, agent: Agent | None = None) -> None:
         agent = agent or self.agent()

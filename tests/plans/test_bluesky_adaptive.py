@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from bluesky_adaptive import optimize, protocols, sample_suggestions
 
-from reactune.analysis.analytics.hplc.chromatogram import analyse
+from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import load
-from reactune.plans.compatibility import method_of
+from reactune.plans.compatibility import analytics_of
 from reactune.plans.records import ExperimentRecord
 from reactune.plans.stubs import sample
 
@@ -29,14 +29,14 @@ PROTOCOLS = [
 
 
 @pytest.fixture(scope="module")
-def walker_method() -> Any:
-    return method_of(load("walker"))
+def walker_hplc() -> Any:
+    return analytics_of(load("walker"))
 
 
 @pytest.fixture
-def agent(walker_method, tmp_path) -> Agent:
+def agent(walker_hplc, tmp_path) -> Agent:
     stated = Problem.load("walker-ii").to_dict() | {"budget": 6}
-    return Agent(Problem.load(stated), walker_method, seed=1, file=tmp_path / "agent.json")
+    return Agent(Problem.load(stated), walker_hplc, seed=1, file=tmp_path / "agent.json")
 
 
 def outcome(number: int, X3: float = 0.02, **more: float) -> dict[str, float]:
@@ -60,7 +60,7 @@ def problem_of(lab: Any, agent: Agent) -> protocols.OptimizationProblem[str]:
             for suggestion in suggestions:
                 conditions = {k: v for k, v in suggestion.items() if k != "_id"}
                 yield from sample(lab.rig, lab.rig.setpoints(conditions))
-                record.note(agent._asked[suggestion["_id"]], "")
+                record.note(Suggestion(suggestion["_id"], conditions, ""), "")
                 yield from bps.trigger_and_read([record])
 
         return (yield from experiments())
@@ -70,10 +70,10 @@ def problem_of(lab: Any, agent: Agent) -> protocols.OptimizationProblem[str]:
         found = []
         for name, doc in lab.documents:
             if name == "event" and doc["descriptor"] in mine:
-                chromatogram = analyse(doc["data"]["trace"], agent.method)
+                measured = agent.analytics.measure(doc["data"])
                 found.append(
-                    {"_id": int(doc["data"]["number"]), **chromatogram.fractions}
-                    | {f"{name}_sd": sd for name, sd in chromatogram.sd.items()}
+                    {"_id": int(doc["data"]["number"]), **measured.values}
+                    | {f"{name}_sd": sd for name, sd in measured.sd.items()}
                 )
         return found
 
@@ -93,15 +93,15 @@ def test_every_protocol_is_kept(agent, protocol):
 
 def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):
     lab.RE(optimize(problem_of(lab, agent), iterations=None, n_points=2, checkpoint_interval=1))
-    assert [c.number for c in agent.conclusions] == [1, 2, 3, 4, 5, 6]
-    assert all(c.valid for c in agent.conclusions)
+    assert [e.number for e in agent.evaluations] == [1, 2, 3, 4, 5, 6]
+    assert all(e.valid for e in agent.evaluations)
     assert agent.should_stop() == (True, "budget: 6 of 6 experiments done")
     kept = json.loads(agent.file.read_text())
-    assert len(kept["conclusions"]) == 4  # the plan stops before it would write the last
+    assert len(kept["evaluations"]) == 4  # the plan stops before it would write the last
     ((number, conditions, fractions),) = agent.get_best_points()
     assert agent.problem.outside_limits(conditions) is None
     assert sum(fractions.values()) == pytest.approx(1)
-    assert agent.conclusions[number - 1].fractions == fractions
+    assert agent.evaluations[number - 1].measurement.values == fractions
     events = [d["data"] for n, d in lab.documents if n == "event" and "suggestion_ids" in d["data"]]
     assert [e["suggestion_ids"] for e in events] == ["1", "2", "3", "4"]
     lab.assert_safe()
@@ -110,7 +110,7 @@ def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):
 def test_conditions_of_ones_own_can_be_measured_too(lab, agent):
     middle = agent.space.to_conditions((agent.space.lower + agent.space.upper)[None, :] / 2)
     lab.RE(sample_suggestions(problem_of(lab, agent), middle))
-    (found,) = agent.conclusions
+    (found,) = agent.evaluations
     assert (found.number, found.conditions, found.why) == (1, middle[0], "given")
     assert found.valid
 
@@ -124,7 +124,7 @@ def test_a_fault_of_the_acquisition_is_a_failed_experiment(lab, agent):
     object.__setattr__(problem, "evaluation_function", broken)
     with pytest.raises(OSError, match="no chromatogram"):
         lab.RE(optimize(problem, iterations=1, n_points=2))
-    assert [(c.number, c.valid, c.reason) for c in agent.conclusions] == [
+    assert [(e.number, e.valid, e.reason) for e in agent.evaluations] == [
         (1, False, "not acquired"),
         (2, False, "not acquired"),
     ]
@@ -145,14 +145,14 @@ def test_outcomes_come_in_any_order_and_failures_are_told_as_such(agent):
     agent.ingest([outcome(3, 0.03), outcome(1, 0.01, X3_sd=0.001, X0_sd=0, X1_sd=0, X2_sd=0)])
     agent.ingest([outcome(2) | {"X1": math.nan}])
     agent.register_failures([{"_id": 4}, {"_id": 1}])  # what has its outcome keeps it
-    assert [(c.number, c.valid) for c in agent.conclusions] == [
+    assert [(e.number, e.valid) for e in agent.evaluations] == [
         (3, True),
         (1, True),
         (2, False),
         (4, False),
     ]
-    assert [c.recorded for c in agent.conclusions] == [True, True, True, False]
-    assert agent.conclusions[1].f_sd == 0.001
+    assert [e.recorded for e in agent.evaluations] == [True, True, True, False]
+    assert agent.evaluations[1].f_sd == 0.001
     assert agent.get_best_points()[0][0] == 1
     best = agent.optimiser.best()
     assert best is not None
@@ -162,7 +162,7 @@ def test_outcomes_come_in_any_order_and_failures_are_told_as_such(agent):
 def test_points_of_others_are_ingested_with_their_conditions(agent):
     (middle,) = agent.space.to_conditions((agent.space.lower + agent.space.upper)[None, :] / 2)
     agent.ingest([outcome("baseline") | middle])  # type: ignore[arg-type]
-    assert agent.conclusions[0].conditions == middle
+    assert agent.evaluations[0].conditions == middle
     with pytest.raises(ValueError, match=r"_id 7 is no suggestion .*temperature, flow_c60"):
         agent.ingest([outcome(7)])
     with pytest.raises(ValueError, match="suggestion 1 has its outcome already"):
@@ -188,12 +188,12 @@ def test_a_checkpoint_goes_on_where_the_agent_was(agent):
     agent.ingest([outcome(left[0]["_id"]) | {"X1": math.nan}])
     agent.checkpoint()
     twin = Agent.from_state(json.loads(agent.file.read_text()), file=agent.file)
-    assert repr(twin.conclusions) == repr(agent.conclusions)
+    assert repr(twin.evaluations) == repr(agent.evaluations)
     assert twin.suggest(9) == agent.suggest(9)
     assert twin.digest() == agent.digest()
     assert list(agent.file.parent.iterdir()) == [agent.file]
 
 
-def test_a_checkpoint_needs_a_file(walker_method):
+def test_a_checkpoint_needs_a_file():
     with pytest.raises(ValueError, match="no file to write to"):
-        Agent(Problem.load("walker-i"), walker_method).checkpoint()
+        Agent(Problem.load("walker-i")).checkpoint()

@@ -17,9 +17,9 @@ def test_a_campaign_is_one_run_of_facts_and_decisions(open_lab, transport):
     assert start["problem"]["minimise"] == "X3"
     assert stop["exit_status"] == "success"
     assert stop["reason"] == "budget: 8 of 8 experiments done"
-    facts, concluded = lab.events("primary"), lab.events("decision")
-    assert [e["number"] for e in facts] == [e["number"] for e in concluded] == list(range(1, 9))
-    for fact, decision in zip(facts, concluded, strict=True):
+    facts, evaluated = lab.events("primary"), lab.events("decision")
+    assert [e["number"] for e in facts] == [e["number"] for e in evaluated] == list(range(1, 9))
+    for fact, decision in zip(facts, evaluated, strict=True):
         assert len(fact["trace"]) == 780
         assert np.all(np.isfinite(fact["trace"]))
         assert sum(decision[f"X{i}"] for i in range(4)) == pytest.approx(1)
@@ -84,14 +84,14 @@ def test_recording_overlaps_with_the_next_stabilisation(lab):
 
 def test_an_experiment_without_peaks_is_data_and_the_campaign_goes_on(lab):
     agent = lab.agent(budget=5)
-    conclude = agent.conclude
+    evaluate = agent.evaluate
 
     def blind_the_third(data):
         if data["number"] == 3:
             data = data | {"trace": np.full(780, 10.48)}
-        return conclude(data)
+        return evaluate(data)
 
-    agent.conclude = blind_the_third
+    agent.evaluate = blind_the_third
     lab.campaign(agent)
     third = lab.events("decision")[2]
     assert third["valid"] == 0
@@ -105,8 +105,8 @@ def test_an_experiment_without_peaks_is_data_and_the_campaign_goes_on(lab):
 
 def test_three_failures_in_a_row_end_the_campaign(lab):
     agent = lab.agent(budget=20)
-    conclude = agent.conclude
-    agent.conclude = lambda data: conclude(data | {"trace": np.full(780, 10.48)})
+    evaluate = agent.evaluate
+    agent.evaluate = lambda data: evaluate(data | {"trace": np.full(780, 10.48)})
     lab.campaign(agent)
     assert len(lab.events("primary")) == 3
     assert lab.only("stop")["reason"].startswith("3 experiments in a row failed")
@@ -115,14 +115,14 @@ def test_three_failures_in_a_row_end_the_campaign(lab):
 
 def test_an_exception_in_the_agent_leaves_the_rig_safe_and_the_run_closed(lab):
     agent = lab.agent()
-    conclude = agent.conclude
+    evaluate = agent.evaluate
 
     def break_at_the_second(data):
         if data["number"] == 2:
             raise ZeroDivisionError("a fault in the agent")
-        return conclude(data)
+        return evaluate(data)
 
-    agent.conclude = break_at_the_second
+    agent.evaluate = break_at_the_second
     with pytest.raises(ZeroDivisionError):
         lab.campaign(agent)
     assert lab.only("stop")["exit_status"] == "fail"
@@ -133,14 +133,14 @@ def test_an_exception_in_the_agent_leaves_the_rig_safe_and_the_run_closed(lab):
 
 def test_a_stalled_pump_ends_the_campaign_safely_with_its_reason(lab):
     agent = lab.agent()
-    conclude = agent.conclude
+    evaluate = agent.evaluate
 
     def stall_after_the_second(data):
         if data["number"] == 2:
             lab.world.stall(0)
-        return conclude(data)
+        return evaluate(data)
 
-    agent.conclude = stall_after_the_second
+    agent.evaluate = stall_after_the_second
     with pytest.raises(CampaignError, match="stall"):
         lab.campaign(agent)
     failed = lab.events("primary")[-1]

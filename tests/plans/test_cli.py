@@ -184,7 +184,7 @@ def test_json_is_all_there_is_on_stdout(stored):
     for key in ("best", "best_feasible"):
         if result[key] is not None:
             assert set(result[key]["conditions"]) == {"temperature", "flow_c60", "flow_sultine"}
-            assert set(result[key]["fractions"]) == {"X0", "X1", "X2", "X3"}
+            assert set(result[key]["measured"]) == {"X0", "X1", "X2", "X3"}
             assert isinstance(result[key]["merit"], float)
             assert isinstance(result[key]["feasible"], bool)
     assert result["best"] is not None

@@ -93,13 +93,13 @@ def test_a_syringe_too_small_for_one_experiment_is_said_before_the_first():
 
 def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
     agent = lab.agent(budget=20)
-    conclude = agent.conclude
+    evaluate = agent.evaluate
 
     def spill(data):
         lab.rig.pumps["c60"].flask = 0.0
-        return conclude(data)
+        return evaluate(data)
 
-    agent.conclude = spill
+    agent.evaluate = spill
     with pytest.raises(CampaignError, match="c60"):
         lab.campaign(agent)
     assert 1 <= len(lab.events("primary")) < 20

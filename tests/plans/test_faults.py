@@ -78,14 +78,14 @@ def test_a_pause_stops_the_pumps_and_loses_no_experiment(lab, verb, delay):
 
 def test_a_pause_while_an_event_is_told_does_not_measure_it_again(lab):
     agent = lab.agent(budget=4)
-    conclude = agent.conclude
+    evaluate = agent.evaluate
 
     def pause_at_the_second(data):
         if data["number"] == 2:
             pause(lab)
-        return conclude(data)
+        return evaluate(data)
 
-    agent.conclude = pause_at_the_second
+    agent.evaluate = pause_at_the_second
     with pytest.raises(RunEngineInterrupted):
         lab.campaign(agent)
     lab.RE.resume()

@@ -10,7 +10,7 @@ from bluesky import RunEngine
 from bluesky.plans import count
 from ophyd.sim import det
 
-from reactune.analysis.campaign.replay import feed
+from reactune.analysis.campaign.replay import retell
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.journal import Journal
 from reactune.analysis.storage.lineage import lineage
@@ -161,7 +161,7 @@ def test_three_failures_do_not_keep_a_mended_rig_from_going_on(lab):
     lab.campaign(lab.agent(budget=5))
     clogged = [{**fact, "valid": 0.0, "reason": "clogged"} for fact in lab.events("primary")[:3]]
     agent = lab.agent(budget=5)
-    assert feed(agent, clogged) == []
+    assert retell(agent, clogged) == []
     assert agent.should_stop() == (True, "3 experiments in a row failed; the last: clogged")
     assert agent.finished() is None
     lab.documents.clear()
@@ -174,5 +174,5 @@ def test_an_experiment_that_was_recorded_twice_is_replayed_once(lab):
     lab.campaign(lab.agent(budget=3))
     first, second, third = lab.events("primary")
     agent = lab.agent(budget=3)
-    assert feed(agent, [first, second, second, third]) == []
-    assert len(agent.conclusions) == 3
+    assert retell(agent, [first, second, second, third]) == []
+    assert len(agent.evaluations) == 3

@@ -19,7 +19,7 @@ class Page(Listener):
         self.known, self.said_at_the_end = [], None
 
     def prepared(self, agent):
-        self.known = [c.number for c in agent.conclusions]
+        self.known = [e.number for e in agent.evaluations]
 
     def document(self, name, doc):
         self.heard.append(name)

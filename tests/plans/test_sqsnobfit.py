@@ -11,7 +11,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.optimisers.sqsnobfit import FILLED
 from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main
-from reactune.plans.compatibility import method_of
+from reactune.plans.compatibility import analytics_of
 
 OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.4.0"
 INSTALLED = OLD_NUMPY and importlib.util.find_spec("SQSnobFit") is not None
@@ -26,19 +26,19 @@ def problem(budget: int) -> Problem:
     not INSTALLED, reason="the extra sqsnobfit is not installed (it needs numpy < 2.4)"
 )
 def test_a_campaign_with_sqsnobfit(lab):
-    agent = Agent(problem(28), method_of(lab.rig.config), seed=4)
+    agent = Agent(problem(28), analytics_of(lab.rig.config), seed=4)
     lab.campaign(agent)
     assert lab.only("stop")["reason"] == "budget: 28 of 28 experiments done"
     assert lab.only("start")["problem"]["optimiser"]["engine"] == "sqsnobfit"
     whys = [event["why"] for event in lab.events("decision")]
     assert whys[:14] == [FILLED] * 14  # fewer points than it can begin with
     assert FILLED not in whys[14:]
-    again = Agent(problem(28), agent.method, seed=4)
-    for fact, conclusion in zip(lab.events("primary"), agent.conclusions, strict=True):
+    again = Agent(problem(28), agent.analytics, seed=4)
+    for fact, evaluation in zip(lab.events("primary"), agent.evaluations, strict=True):
         suggestion = again.ask()
         assert suggestion is not None
-        assert suggestion.conditions == conclusion.conditions
-        again.conclude(fact)
+        assert suggestion.conditions == evaluation.conditions
+        again.evaluate(fact)
     assert again.digest() == agent.digest()
     assert json.loads(json.dumps(agent.state()))["optimiser"]["engine"] == "sqsnobfit"
     lab.assert_safe()

@@ -1,1 +1,70 @@
-"""On-line HPLC: from the trace of a photodiode to mole fractions."""
+"""HPLC with one ultraviolet trace: mole fractions of the species that have a peak."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from ..measurement import Analytics, Kind, Measurement, Trace
+from .chromatogram import analyse
+from .method import Method
+
+__all__ = ["Hplc", "Method"]
+
+NEAR = 0.4
+"""How far from a peak's time its apex may be, to name it in a figure [min]."""
+
+
+@dataclass(frozen=True)
+class Hplc(Analytics):
+    """The mole fractions of the method's peaks, dimensionless, from the key ``trace`` [V].
+
+    Parameters
+    ----------
+    method : Method
+        Rate, peaks and limits.
+    """
+
+    method: Method
+
+    key: ClassVar[str] = "hplc"
+    kind: ClassVar[Kind] = "fractions"
+    label: ClassVar[str] = "mole fraction"
+
+    @property
+    def units(self) -> dict[str, str]:
+        """Every species that has a peak; fractions are pure numbers."""
+        return {peak.name: "1" for peak in self.method.peaks}
+
+    def measure(self, data: Mapping[str, Any]) -> Measurement:
+        """Integrate the peaks of an event's chromatogram."""
+        found = analyse(np.asarray(data["trace"], float), self.method)
+        return Measurement(found.fractions, found.sd, found.flags, found.valid, found.reason)
+
+    def trace(self, data: Mapping[str, Any]) -> Trace:
+        """Give the absorbance above its baseline, from the end of the solvent front on."""
+        found = analyse(np.asarray(data["trace"], float), self.method)
+        signal = 1000 * (found.absorbance - found.baseline)
+        shown = found.time >= self.method.solvent_front[1]
+        heights = {
+            peak.name: (
+                peak.time,
+                float(np.nanmax(signal[np.abs(found.time - peak.time) < NEAR])),
+            )
+            for peak in self.method.peaks
+        }
+        return Trace(found.time[shown], signal[shown], "time [min]", "absorbance [mAU]", heights)
+
+    def duration(self, data: Mapping[str, Any]) -> float:
+        """Give the length of the chromatogram [s]."""
+        return len(data["trace"]) / self.method.rate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the method as a JSON-able dict."""
+        return self.method.to_dict()
+
+    @classmethod
+    def from_dict(cls, method: Mapping[str, Any]) -> Self:
+        """Build it from `to_dict` output or the same table of a rig file."""
+        return cls(Method.from_dict(method))

@@ -1,18 +1,17 @@
 """Raw photodiode trace -> absorbance -> baseline -> areas -> mole fractions with uncertainty."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import solveh_banded
-from scipy.optimize import least_squares
 
 from .emg import FLOOR, Integral, effective_sd, fit, trapezoids
 from .method import Method, Peak
 
-__all__ = ["Chromatogram", "Method", "Peak", "analyse", "calibrate"]
+__all__ = ["Chromatogram", "analyse"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -68,7 +67,7 @@ class Chromatogram:
     shifts: dict[str, float]
 
 
-def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None) -> Chromatogram:
+def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     """Turn one raw trace into mole fractions.
 
     Absorbance is -log10(V / V0) with V0 the median of the samples between the peaks, so that the
@@ -82,8 +81,6 @@ def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None
         Photodiode signal [V], first sample at injection; NaN marks a missing sample.
     method : Method
         Rate, peaks and limits.
-    reference : array_like, shape (n,), optional
-        Reference photodiode [V] sampled with it; divides the lamp's fluctuations out.
 
     Returns
     -------
@@ -94,9 +91,9 @@ def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None
     Raises
     ------
     ValueError
-        `volts` is not one-dimensional, or `reference` has another shape.
+        `volts` is not one-dimensional.
     """
-    trace = _absorbance(volts, reference, method)
+    trace = _absorbance(volts, method)
     unknown = np.full(len(method.peaks), np.nan)
     blank = np.full_like(trace.time, np.nan)
     failed = Chromatogram(
@@ -136,74 +133,6 @@ def analyse(volts: ArrayLike, method: Method, reference: ArrayLike | None = None
     return replace(found, fractions=_named(method, fractions), sd=_named(method, sd), valid=True)
 
 
-def calibrate(
-    method: Method,
-    areas: Sequence[Mapping[str, float]],
-    fractions: Sequence[Mapping[str, float]],
-) -> Method:
-    """Find the relative responses that turn measured areas into known mole fractions.
-
-    Least squares on the fractions themselves, over the logarithms of the responses: a fraction of 0
-    is as welcome as any other (log-ratios would lose it) and no response can become negative. The
-    species of the largest area keeps its response, since only ratios can be known.
-
-    Parameters
-    ----------
-    method : Method
-        Its responses are the starting point.
-    areas : sequence of n mappings
-        Peak areas by species, such as ``[analyse(v, method).areas for v in traces]``.
-    fractions : sequence of n mappings
-        The mole fractions that belong to them; normalised here over the method's peaks.
-
-    Returns
-    -------
-    Method
-        The same method with `response` and `response_sd` of every peak replaced.
-
-    Raises
-    ------
-    ValueError
-        Fewer than two pairs, a species that never appears, or numbers that are not finite.
-    """
-    names = [p.name for p in method.peaks]
-    a = np.array([[row[k] for k in names] for row in areas], dtype=float)
-    x = np.array([[row[k] for k in names] for row in fractions], dtype=float)
-    if len(names) < 2:
-        raise ValueError(f"calibrate: the fraction of {names} alone is always 1; add a peak")
-    if a.shape != x.shape or len(a) < 2:
-        raise ValueError(f"calibrate: {len(a)} areas, {len(x)} fractions; give two or more pairs")
-    sums = np.concatenate([a.sum(axis=1), x.sum(axis=1)])
-    if not (np.isfinite(sums).all() and (sums > 0).all()):
-        raise ValueError(
-            "calibrate: areas and fractions of every sample must be finite and sum to more than "
-            "0; leave failed traces out"
-        )
-    if absent := [k for k, s in zip(names, np.minimum(a.sum(0), x.sum(0)), strict=True) if s <= 0]:
-        raise ValueError(f"calibrate: {absent} never appear; add a sample that contains them")
-    x = x / x.sum(axis=1, keepdims=True)
-    free = np.arange(len(names)) != np.argmax(a.sum(axis=0))
-    log_response = np.log([p.response for p in method.peaks])
-
-    def misfit(guess: Floats) -> Floats:
-        trial = log_response.copy()
-        trial[free] = guess
-        moles = a / np.exp(trial)
-        return np.asarray(moles / moles.sum(axis=1, keepdims=True) - x).ravel()
-
-    fitted = least_squares(misfit, log_response[free], xtol=1e-12, ftol=1e-12, gtol=1e-12)
-    log_response[free] = fitted.x
-    jac = np.asarray(fitted.jac)
-    scatter = 2 * fitted.cost / max(len(a) * (len(names) - 1) - int(free.sum()), 1)
-    log_sd = np.zeros(len(names))
-    log_sd[free] = np.sqrt(np.diag(np.linalg.inv(jac.T @ jac)) * scatter)
-    peaks = (
-        replace(p, response=float(np.exp(r)), response_sd=float(np.exp(r) * s))
-        for p, r, s in zip(method.peaks, log_response, log_sd, strict=True)
-    )
-    return replace(method, peaks=tuple(peaks))
-
-
 def _named(method: Method, values: Floats) -> dict[str, float]:
     """Plain floats by species."""
     return {p.name: float(v) for p, v in zip(method.peaks, values, strict=True)}
@@ -220,7 +149,7 @@ class _Trace:
     reason: str
 
 
-def _absorbance(volts: ArrayLike, reference: ArrayLike | None, method: Method) -> _Trace:
+def _absorbance(volts: ArrayLike, method: Method) -> _Trace:
     """Volts to absorbance, and whether the trace can be evaluated at all."""
     v = np.array(volts, dtype=float)
     if v.ndim != 1:
@@ -228,12 +157,6 @@ def _absorbance(volts: ArrayLike, reference: ArrayLike | None, method: Method) -
     time = np.arange(len(v)) / (60 * method.rate)
     overload = v >= method.max_volts
     good = np.isfinite(v) & ~overload
-    if reference is not None:
-        ref = np.array(reference, dtype=float)
-        if ref.shape != v.shape:
-            raise ValueError(f"reference has shape {ref.shape}, volts {v.shape}; sample both alike")
-        good &= (ref >= method.min_volts) & (ref < method.max_volts)
-        v = v / np.where(good, ref, np.nan) * (np.median(ref[good]) if good.any() else 1.0)
     counts = {"missing-samples": int((~good).sum()), "overload": int(overload.sum())}
     flags = [f"{code}:{count}" for code, count in counts.items() if count]
 
@@ -244,7 +167,7 @@ def _absorbance(volts: ArrayLike, reference: ArrayLike | None, method: Method) -
     dark = good & (v <= v0 * 10**-method.max_absorbance)
     absorbance = np.full_like(v, np.nan)
     if off.sum() < BASELINE:
-        reason = f"only {off.sum()} usable baseline samples: the trace or its reference is lost"
+        reason = f"only {off.sum()} usable baseline samples: the trace is lost"
     elif v0 < method.min_volts:
         reason = f"the lamp is dead: baseline {v0:.4g} V, at least {method.min_volts:g} V expected"
     elif np.ptp(v[good]) == 0:

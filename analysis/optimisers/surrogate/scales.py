@@ -6,10 +6,12 @@ but the shape of the models depends on it.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, SupportsIndex
+from typing import NamedTuple, SupportsIndex, get_args
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ...problem.tables import Kind
 
 Floats = NDArray[np.float64]
 
@@ -109,11 +111,11 @@ class Measured:
 
     count: int
     compose: Callable[[Floats, Floats], tuple[Floats, Floats]]
-    kind: Literal["fractions", "positive", "real"] = "real"
+    kind: Kind = "real"
 
     def __post_init__(self) -> None:
         whole = isinstance(self.count, SupportsIndex) and self.count >= 1
-        if self.kind not in ("fractions", "positive", "real") or not whole:
+        if self.kind not in get_args(Kind) or not whole:
             raise ValueError(
                 'measured needs a count above 0 and a kind "fractions", "positive" or "real", '
                 f"not {self.count!r} and {self.kind!r}"
@@ -142,10 +144,10 @@ class Smooth:
     """Measured values on scales that a model likes, and back.
 
     Fractions become log-ratios to the largest of them, if they add up to 1; positive values their
-    logarithms. For values near 0, where noise may even make them negative, the logarithm is the one
-    of Durbin et al. (Bioinformatics 2002, 18, S105), ``asinh(y / 2 s) + ln s`` with s the least
-    uncertainty of the quantity: ln y far above s, finite below. Its error is
-    ``dy / sqrt(y^2 + 4 s^2)``.
+    logarithms; real ones stay as they are. For values near 0, where noise may even make them
+    negative, the logarithm is the one of Durbin et al. (Bioinformatics 2002, 18, S105),
+    ``asinh(y / 2 s) + ln s`` with s the least uncertainty of the quantity: ln y far above s, finite
+    below. Its error is ``dy / sqrt(y^2 + 4 s^2)``.
 
     The scales are then chained: what the more precise ones predict linearly is subtracted from
     each. The remainders are small and smooth, and the noise that all share (of the extent of a
@@ -155,14 +157,15 @@ class Smooth:
     ----------
     y, error : (N, q) array
         Measured values and their standard uncertainties.
-    kind : str
+    kind : {"fractions", "positive", "real"}
         See `Measured`.
     chained : bool
         Whether to chain.
     """
 
-    def __init__(self, y: Floats, error: Floats, kind: str, chained: bool) -> None:
-        self._kind, self._count = kind, y.shape[1]
+    def __init__(self, y: Floats, error: Floats, kind: Kind, chained: bool) -> None:
+        self._kind: Kind = kind
+        self._count = y.shape[1]
         self.values: Floats
         self.errors: Floats
         self._restore: Floats

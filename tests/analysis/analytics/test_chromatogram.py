@@ -9,14 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import exponnorm
 
-from reactune.analysis.analytics.hplc.chromatogram import (
-    Chromatogram,
-    Method,
-    Peak,
-    analyse,
-    calibrate,
-)
+from reactune.analysis.analytics.hplc.calibration import calibrate
+from reactune.analysis.analytics.hplc.chromatogram import Chromatogram, analyse
 from reactune.analysis.analytics.hplc.emg import emg
+from reactune.analysis.analytics.hplc.method import Method, Peak
 from tests.data import grid, needs_data, walker2017
 
 METHOD = Method(
@@ -207,16 +203,6 @@ def test_fallback_integrates_a_peak_of_another_shape():
     assert found.area_sd["X1"] > 5 * analyse(trace(), METHOD).area_sd["X1"]
 
 
-def test_reference_photodiode_divides_the_lamp_out():
-    rng = np.random.default_rng(1)
-    lamp = 1 + 3e-4 * np.convolve(rng.normal(size=800), np.ones(21) / 21, mode="valid")
-    volts, reference = trace() * lamp, 5.0 * lamp
-    blind = errors([analyse(volts, METHOD)], TYPICAL)[0]
-    sighted = errors([analyse(volts, METHOD, reference)], TYPICAL)[0]
-    assert abs(sighted).max() < 0.002
-    assert abs(blind).max() > 3 * abs(sighted).max()
-
-
 # -- invariants ----------------------------------------------------------------------------------
 
 
@@ -362,17 +348,9 @@ def test_saturation_is_flagged():
     assert "saturated:X1" in analyse(with_gap(0.004), METHOD).flags
 
 
-def test_dark_reference_is_refused():
-    found = analyse(trace(), METHOD, np.zeros(780))
-    assert not found.valid
-    assert "reference" in found.reason
-
-
 def test_arrays_of_the_wrong_shape_are_errors():
     with pytest.raises(ValueError, match=r"shape \(2, 780\)"):
         analyse(np.ones((2, 780)), METHOD)
-    with pytest.raises(ValueError, match=r"reference has shape \(3,\)"):
-        analyse(trace(), METHOD, [5.0, 5.0, 5.0])
 
 
 # -- method --------------------------------------------------------------------------------------

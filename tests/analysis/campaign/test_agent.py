@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.decision import decision
-from tests.benchmarks.lab import METHOD, Lab, stated
+from tests.benchmarks.lab import HPLC, Lab, stated
 
 
 def campaign(name: str, batches: int, **changes: object) -> Agent:
     """A campaign on the twin, without rig and documents."""
-    agent = Agent(stated(name, **changes), METHOD, seed=1)
+    agent = Agent(stated(name, **changes), HPLC, seed=1)
     return Lab(1).campaign(agent, batches * agent.problem.batch).agent
 
 
@@ -37,12 +36,12 @@ def outcome(number: int, X3: float = 0.02) -> dict[str, float]:
 def test_patience_counts_from_the_last_that_was_the_best(seed: int) -> None:
     """The model may return to an older one; that takes nothing from those named meanwhile."""
     problem, last = stated("walker-ii", stop={"verdict": False, "patience": 8}), 0
-    lab, agent = Lab(seed), Agent(problem, METHOD, seed=seed)
+    lab, agent = Lab(seed), Agent(problem, HPLC, seed=seed)
     while not agent.should_stop()[0]:
         agent.ingest(lab.measure(agent.suggest()))
         if (best := agent.leader()) is not None:
             last = max(last, best[0] + 1)
-    assert len(agent.conclusions) == last + 8
+    assert len(agent.evaluations) == last + 8
     assert agent.should_stop()[1] == (
         f"no improvement in 8 experiments since experiment {last}, the last to be the best"
     )
@@ -51,19 +50,20 @@ def test_patience_counts_from_the_last_that_was_the_best(seed: int) -> None:
 
 
 def test_experiments_keep_their_numbers_in_whatever_order_they_are_told() -> None:
-    agent = Agent(stated("walker-ii", stop={"patience": 2, "verdict": False}), METHOD, seed=1)
+    agent = Agent(stated("walker-ii", stop={"patience": 2, "verdict": False}), HPLC, seed=1)
     agent.suggest(3)
     agent.ingest([outcome(3, 0.01), outcome(1, 0.04), outcome(2, 0.05)])
-    said = decision(agent)
-    assert said["best"] == agent.get_best_points()[0][0]
+    said = agent.decision()
+    assert said.best is not None
+    assert said.best[0] == agent.get_best_points()[0][0]
     assert "since experiment 3," in str(agent.should_stop()[1])
-    asked = dict(agent.conclusions[1].conditions)
+    asked = dict(agent.evaluations[1].conditions)
     data = {f"asked_{name}": value for name, value in asked.items()}
-    assert agent.conclude({"number": 1, "valid": 0.0, "reason": "", **data}).number == 1
+    assert agent.evaluate({"number": 1, "valid": 0.0, "reason": "", **data}).number == 1
 
 
 def test_every_suggestion_has_a_number_of_its_own() -> None:
-    agent = Agent(stated("walker-ii"), METHOD, seed=1)
+    agent = Agent(stated("walker-ii"), HPLC, seed=1)
     assert agent.ask() is not None
     (given,) = agent.register_suggestions(
         [{"temperature": 120, "flow_c60": 40, "flow_sultine": 40}]
@@ -85,7 +85,7 @@ def test_first_conditions_outside_the_limits_are_never_asked(
     conditions: dict[str, float], text: str
 ) -> None:
     with pytest.raises(ValueError, match=text):
-        Agent(stated("walker-ii"), METHOD, first=[conditions])
+        Agent(stated("walker-ii"), HPLC, first=[conditions])
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,21 @@ def test_first_conditions_outside_the_limits_are_never_asked(
     ],
 )
 def test_an_outcome_that_is_none_changes_nothing(change: dict[str, object], text: str) -> None:
-    agent = Agent(stated("walker-ii"), METHOD, seed=1)
+    agent = Agent(stated("walker-ii"), HPLC, seed=1)
     agent.suggest(2)
     with pytest.raises(ValueError, match=text):
         agent.ingest([outcome(1), {**outcome(2), **change}])
-    assert not agent.conclusions
+    assert not agent.evaluations
     agent.ingest([outcome(1), outcome(2)])
-    assert len(agent.conclusions) == 2
+    assert len(agent.evaluations) == 2
 
 
 def test_a_failure_is_taken_in_once() -> None:
-    agent = Agent(stated("walker-ii"), METHOD, seed=1)
+    agent = Agent(stated("walker-ii"), HPLC, seed=1)
     (first,) = agent.suggest()
     agent.register_failures([first, first])
     agent.register_failures([first])
-    assert [c.number for c in agent.conclusions] == [1]
+    assert [e.number for e in agent.evaluations] == [1]
     with pytest.raises(ValueError, match="_id 9 is no suggestion of this agent"):
         agent.register_failures([{"_id": 9}])
 
@@ -123,7 +123,7 @@ def test_a_goal_ends_a_campaign_once_an_experiment_that_is_likely_feasible_reach
     best = agent.best(feasible=True)
     assert best is not None
     assert best[1].probability_feasible >= 0.5
-    found = agent.conclusions[best[0]]
+    found = agent.evaluations[best[0]]
     assert found.f <= 0.02
     assert agent.should_stop() == (
         True,
@@ -142,18 +142,18 @@ def test_a_lucky_measurement_is_not_the_best_feasible_experiment() -> None:
     assert honest["X1"] + honest["X2"] < 0.7
     lucky = {"X0": 0.09, "X1": 0.905, "X2": 0.0045, "X3": 0.0005}
     agent.ingest([{**outside, **lucky, **{f"{name}_sd": 0.005 for name in lucky}}])
-    assert agent.conclusions[-1].f < agent.conclusions[before[0]].f
+    assert agent.evaluations[-1].f < agent.evaluations[before[0]].f
     after = agent.best(feasible=True)
     assert after is not None
-    assert after[0] != len(agent.conclusions) - 1
+    assert after[0] != len(agent.evaluations) - 1
 
 
 def test_a_repeat_of_a_failed_experiment_is_handed_over_not_the_failure() -> None:
-    agent = Agent(stated("walker-ii", stop={"verdict": False, "goal": 0.02}), METHOD, seed=1)
+    agent = Agent(stated("walker-ii", stop={"verdict": False, "goal": 0.02}), HPLC, seed=1)
     suggestions = agent.suggest(7)
     agent.register_failures(suggestions[:1])
     agent.ingest(Lab(1).measure(suggestions[1:]))
-    conditions = agent.conclusions[0].conditions
+    conditions = agent.evaluations[0].conditions
     found = {"X0": 0.02, "X1": 0.9, "X2": 0.07, "X3": 0.01}
     agent.ingest([{**conditions, **found, **{f"{name}_sd": 0.002 for name in found}}])
     for feasible in (False, True):
@@ -170,7 +170,7 @@ def test_a_repeat_of_a_failed_experiment_is_handed_over_not_the_failure() -> Non
 def test_a_method_with_more_peaks_than_the_problem_measures_is_no_closed_sum(name: str) -> None:
     """X0 is left out: what is measured no longer adds up to 1, and the models know."""
     problem = stated(name, measured=["X1", "X2", "X3"])
-    agent = Lab(2).campaign(Agent(problem, METHOD, seed=2), 35).agent
+    agent = Lab(2).campaign(Agent(problem, HPLC, seed=2), 35).agent
     best = agent.best(feasible=True)
     assert best is not None
     f, F = best[1].f, best[1].F

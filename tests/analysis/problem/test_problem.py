@@ -73,8 +73,8 @@ def sentences(call, *args, **kwargs):
 # ---- the ten bad inputs --------------------------------------------------------------------------
 
 SETTINGS = (
-    "schema, title, minimise, maximise, measured, constraints, budget, batch, optimiser, stop, "
-    "variables, fixed, limits"
+    "schema, title, minimise, maximise, measured, kind, constraints, budget, batch, optimiser, "
+    "stop, variables, fixed, limits"
 )
 TEN = {
     "bounds swapped": (
@@ -186,6 +186,8 @@ def test_negative_tolerance_in_the_table_form(load):
          "optimiser: has model 'composite', but engine 'sqsnobfit' only models the merit: leave "
          "model out, or take engine 'snobfit'"),
         ("schema   = 1", "schema = 2", "schema: should be 1, not 2"),
+        ("budget = 100", 'kind = "ratios"',
+         "kind: should be 'fractions', 'positive' or 'real', not 'ratios'"),
         ("V = 300", 'V = "300 uL"', "fixed: V must be a finite number; '300 uL' is text"),
         ("[100, 150]", "[100, 100]",
          "variables.T.range: both bounds are 100; put a constant under [fixed] instead"),

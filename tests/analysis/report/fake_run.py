@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reactune.analysis.campaign.evaluation import Conclusion, stand
+from reactune.analysis.analytics import Measurement
+from reactune.analysis.campaign.evaluation import Decision, Evaluation, stand
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
 
@@ -67,7 +68,7 @@ def fake_run(
     """Make a finished run of n experiments; keywords replace parts of run II."""
     stated = Problem.load({**RUN_II, **problem})
     rng = np.random.default_rng(seed)
-    primary, decision, conclusions = [], [], []
+    primary, decision, evaluations = [], [], []
     clock = BEGAN
     for number in range(1, n + 1):
         conditions = _conditions(rng, number)
@@ -86,10 +87,10 @@ def fake_run(
         for stream in ("c60", "sultine"):
             fact[f"used_{stream}"] = conditions[f"flow_{stream}"] * max(2 * minutes, 13)
             fact[f"remaining_{stream}"] = 250000.0
-        conclusion, trace = _measure(number, conditions, number in failed, stated, rng)
-        conclusions.append(conclusion)
+        evaluation, trace = _measure(number, conditions, number in failed, stated, rng)
+        evaluations.append(evaluation)
         primary.append(fact | {"trace": trace})
-        decision.append(_decide(conclusions, stated))
+        decision.append(_decide(evaluations, stated))
     start = {
         "uid": "5f0c2a7e-1d0b-4c57-9a53-0d5e2b1f8c11",
         "time": 1.79e9,
@@ -125,7 +126,7 @@ def _depth(total: float, share: float, temperature: float) -> float:
 
 def _measure(
     number: int, conditions: dict[str, float], failed: bool, problem: Problem, rng: Any
-) -> tuple[Conclusion, np.ndarray]:
+) -> tuple[Evaluation, np.ndarray]:
     """Consecutive additions, each slower than the last; a noisy chromatogram of the products."""
     total = conditions["flow_c60"] + conditions["flow_sultine"]
     depth = _depth(total, conditions["flow_sultine"] / total, conditions["temperature"])
@@ -143,67 +144,43 @@ def _measure(
     trace = lamp * 10**-absorbance + rng.normal(0, 1e-4, 780)
     sds = {name: 0.001 + 0.005 * x for name, x in true.items()}
     measured = {name: x + rng.normal(0, sds[name]) for name, x in true.items()}
-    nan = dict.fromkeys(true, math.nan)
-    fractions, sds = (nan, nan) if failed else (measured, sds)
-    found = problem.properties(fractions, sds, conditions)
-    conclusion = Conclusion(
-        number=number,
-        conditions=conditions,
+    evaluation = Evaluation.of(
+        number,
+        conditions,
+        Measurement.failed(problem.measured, "pump sultine stalled")
+        if failed
+        else Measurement(measured, sds),
+        problem,
+        "random: space-filling first batch" if number <= 7 else "model: minimum of the local fit",
         recorded=not failed,
-        valid=not failed,
-        reason="pump sultine stalled" if failed else "",
-        fractions=fractions,
-        sd=sds,
-        f=found.f,
-        f_sd=found.f_sd,
-        F=found.F,
-        F_sd=found.F_sd,
-        why="random: space-filling first batch"
-        if number <= 7
-        else "model: minimum of the local fit",
     )
-    return conclusion, np.full(780, math.nan) if failed else trace
+    return evaluation, np.full(780, math.nan) if failed else trace
 
 
-def _decide(conclusions: list[Conclusion], problem: Problem) -> dict[str, Any]:
-    """The decision event after the last conclusion."""
-    last = conclusions[-1]
+def _decide(evaluations: list[Evaluation], problem: Problem) -> dict[str, Any]:
+    """The decision event after the last evaluation."""
     windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
-    standing = stand(conclusions, Windows.of(windows))
-    row = {
-        "number": float(last.number),
-        "valid": float(last.valid),
-        "reason": last.reason,
-        "goal": problem.sign * last.f,
-        "goal_sd": last.f_sd,
-        "f": last.f,
-        "p": standing.p[-1],
-        "f_star": standing.f_star[-1],
-        "f_soft": standing.f_soft[-1],
-        "feasibility": standing.feasibility[-1],
-        "violated": problem.violated(last.F) if last.valid else "",
-        "why": last.why,
-        "best": _lowest(standing.f_soft, np.array([c.valid for c in conclusions])),
-        "best_probability": 0.4,
-        "best_feasible": _lowest(
-            np.array([c.f for c in conclusions]), np.array(standing.feasibility) == "feasible"
-        ),
-        "best_feasible_probability": 0.9,
-        "flags": "",
-        "digest": "00",
-    }
-    for name in problem.measured:
-        row |= {name: last.fractions[name], f"{name}_sd": last.sd[name]}
-    for k, (value, sd) in enumerate(zip(last.F, last.F_sd, strict=True), start=1):
-        row |= {f"F_{k}": value, f"F_{k}_sd": sd}
-    return row
+    standing = stand(evaluations, Windows.of(windows))
+    valid = np.array([e.valid for e in evaluations])
+    goals = np.array([e.f for e in evaluations])
+    best = _lowest(standing.f_soft, valid)
+    feasible = _lowest(goals, np.array(standing.feasibility) == "feasible")
+    decision = Decision(
+        evaluations[-1],
+        f_soft=standing.f_soft[-1],
+        p=standing.p[-1],
+        f_star=standing.f_star[-1],
+        feasibility=standing.feasibility[-1],
+        best=None if best is None else (best, 0.4),
+        best_feasible=None if feasible is None else (feasible, 0.9),
+        digest="00",
+    )
+    return decision.to_data(problem)
 
 
-def _lowest(values: np.ndarray, allowed: np.ndarray) -> float:
-    """Number of the experiment of lowest value, NaN if none is allowed."""
-    if not allowed.any():
-        return math.nan
-    return float(np.where(allowed, values, np.inf).argmin() + 1)
+def _lowest(values: np.ndarray, allowed: np.ndarray) -> int | None:
+    """Number of the experiment of lowest value, None if none is allowed."""
+    return int(np.where(allowed, values, np.inf).argmin() + 1) if allowed.any() else None
 
 
 def crashed(run: FakeRun, decisions: int) -> FakeRun:

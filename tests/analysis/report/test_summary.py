@@ -32,8 +32,8 @@ class TestWhatItSays:
         assert found.number == row.number
         assert found.feasible
         assert found.violated == ""
-        assert found.goal == found.fractions["X3"] == row.X3
-        assert found.fraction_sds["X1"] == row.X1_sd
+        assert found.goal == found.measured["X3"] == row.X3
+        assert found.measured_sds["X1"] == row.X1_sd
         assert found.properties == {"X1 + X2 in [0.9, 1]": row.F_1}
         asked = primary.set_index("number").loc[row.number]
         assert found.conditions == {
@@ -142,7 +142,7 @@ class TestJson:
         assert {"uid", "n", "stop_reason", "best", "best_feasible"} <= data.keys()
         for key in ("best", "best_feasible"):
             if data[key] is not None:
-                assert {"conditions", "fractions", "merit", "feasible"} <= data[key].keys()
+                assert {"conditions", "measured", "merit", "feasible"} <= data[key].keys()
                 assert data[key]["conditions"].keys() == run.start["problem"]["variables"].keys()
 
     def test_missing_is_null(self) -> None:

@@ -1,0 +1,227 @@
+"""The face of an agent towards bluesky-adaptive 1.0 (`bluesky_adaptive.protocols`).
+
+`Agent` has it, so that ``bluesky_adaptive.optimize`` can run ours; and who has no rig at all tells
+outcomes through it.
+"""
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..analytics.measurement import Measurement
+from ..problem.model import Problem
+from ..problem.space import Space
+from .evaluation import Evaluation
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """One experiment asked for.
+
+    Attributes
+    ----------
+    number : int
+        Its number in the campaign, from 1.
+    conditions : dict of str to float
+        The problem's variables, in the units of the problem file.
+    why : str
+        Why this point: the optimiser's class of point, in words.
+    """
+
+    number: int
+    conditions: dict[str, float]
+    why: str
+
+
+class Adaptive(ABC):
+    """Suggests, and takes in outcomes, by numbered suggestions.
+
+    Attributes
+    ----------
+    problem : Problem
+    space : Space
+    file : Path or None
+        Where `checkpoint` writes.
+    evaluations : list of Evaluation
+        What became of the experiments so far.
+    """
+
+    problem: Problem
+    space: Space
+    file: Path | None
+    evaluations: list[Evaluation]
+    _queue: deque[Suggestion]  # drawn, not yet given out
+    _asked: dict[int, Suggestion]  # given out, by number
+
+    @abstractmethod
+    def draw(self, n: int) -> list[Suggestion]:
+        """Draw the next n points, numbered after those asked for or waiting."""
+
+    @abstractmethod
+    def take(
+        self, asked: Suggestion, measurement: Measurement, recorded: bool = True
+    ) -> Evaluation:
+        """Take in what was measured of a suggestion."""
+
+    @abstractmethod
+    def handed_over(self) -> Evaluation | None:
+        """Give the best feasible experiment, or the best by merit while none is feasible."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Give everything that the next suggestion depends on, for `json.dumps`."""
+
+    def suggest(self, num_points: int | None = None) -> list[dict[str, float]]:
+        """Give the next experiments, as many as asked for (one unless told otherwise).
+
+        Returns
+        -------
+        list of dict
+            The problem's variables, with the experiment's number as ``_id``.
+        """
+        n = 1 if num_points is None else num_points
+        waiting = [self._queue.popleft() for _ in range(min(n, len(self._queue)))]
+        self._asked |= {s.number: s for s in waiting}  # before others are numbered
+        drawn = self.draw(n - len(waiting))
+        self._asked |= {s.number: s for s in drawn}
+        return [{"_id": s.number, **s.conditions} for s in waiting + drawn]
+
+    def register_suggestions(
+        self, suggestions: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Give numbers to conditions that somebody else chose, so that they can be ingested.
+
+        Raises
+        ------
+        ValueError
+            If one is outside a range or limit; then none is registered.
+        """
+        numbered = []
+        for conditions in [self._chosen(point) for point in suggestions]:
+            number = len(self._asked) + len(self._queue) + 1
+            self._asked[number] = Suggestion(number, conditions, "given")
+            numbered.append({"_id": number, **conditions})
+        return numbered
+
+    def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
+        """Take in outcomes, in any order.
+
+        Parameters
+        ----------
+        points : sequence of mapping
+            The measured quantities, and under ``<name>_sd`` their standard deviations where known;
+            NaN for a failed experiment. With the ``_id`` of a suggestion, or with the variables.
+
+        Raises
+        ------
+        ValueError
+            If a point is nobody's: no such ``_id`` and no conditions, or evaluated before; or if
+            one of its values is missing or no number. Then none is taken in.
+        """
+        done = {e.number for e in self.evaluations}
+        outcomes = []
+        for point in points:
+            asked = self._meant(point)
+            if asked is None:
+                self._chosen(point)
+            elif asked.number in done:
+                raise ValueError(f"suggestion {asked.number} has its outcome already")
+            else:
+                done.add(asked.number)
+            outcomes.append((asked, point, _outcome(point, self.problem.measured)))
+        for asked, point, measurement in outcomes:
+            if asked is None:
+                (named,) = self.register_suggestions([point])
+                asked = self._asked[named["_id"]]
+            self.take(asked, measurement)
+
+    def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
+        """Take in that these suggestions could not be measured.
+
+        Raises
+        ------
+        ValueError
+            If one is no suggestion of this agent; then none is taken in.
+        """
+        numbers: list[int] = []
+        for number in (suggestion.get("_id") for suggestion in suggestions):
+            if not isinstance(number, Hashable) or number not in self._asked:
+                raise ValueError(f"_id {number!r} is no suggestion of this agent")
+            numbers.append(number)
+        nothing = Measurement.failed(self.problem.measured, "not acquired")
+        for number in sorted(set(numbers) - {e.number for e in self.evaluations}):
+            self.take(self._asked[number], nothing, recorded=False)
+
+    def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+        """Give the best feasible experiment, or the best by merit while none is feasible.
+
+        Returns
+        -------
+        list of (number, conditions, values)
+            One, or none while nothing has been measured.
+        """
+        best = self.handed_over()
+        if best is None:
+            return []
+        return [(best.number, dict(best.conditions), dict(best.measurement.values))]
+
+    def checkpoint(self) -> None:
+        """Write the state to `file`, whole or not at all.
+
+        Raises
+        ------
+        ValueError
+            If the agent was made without a file.
+        """
+        if self.file is None:
+            raise ValueError("the agent has no file to write to: Agent(..., file=PATH)")
+        part = self.file.with_name(self.file.name + ".part")
+        part.write_text(json.dumps(self.state()))
+        part.replace(self.file)
+
+    def _meant(self, point: Mapping[str, Any]) -> Suggestion | None:
+        """Give the suggestion that an outcome belongs to; None if it brings its own conditions."""
+        number: Any = point.get("_id")
+        if isinstance(number, Hashable) and number in self._asked:
+            return self._asked[number]
+        if missing := [v for v in self.problem.variables if v not in point]:
+            raise ValueError(
+                f"_id {number!r} is no suggestion of this agent; to ingest "
+                f"another point give its conditions too ({', '.join(missing)} missing)"
+            )
+        return None
+
+    def _chosen(self, point: Mapping[str, Any]) -> dict[str, float]:
+        """Give the conditions that somebody else chose, if they are inside all limits."""
+        conditions = {v: _number(point, v) for v in self.problem.variables}
+        self.space.to_box(conditions)
+        return conditions
+
+
+def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:
+    """Read the measured quantities that somebody else gave, and their standard deviations."""
+    values = {name: _number(point, name) for name in names}
+    sd = {n: _number(point, f"{n}_sd") if f"{n}_sd" in point else math.nan for n in names}
+    if wrong := [name for name in names if sd[name] < 0 or math.isinf(sd[name])]:
+        raise ValueError(
+            f"{wrong[0]}_sd = {sd[wrong[0]]:g} is no standard deviation; give a number "
+            "from 0 up, or leave it out if unknown"
+        )
+    if not all(map(math.isfinite, values.values())):
+        return Measurement.failed(names, "no outcome")
+    return Measurement(values, sd)
+
+
+def _number(point: Mapping[str, Any], name: str) -> float:
+    """Read a number that somebody else gave."""
+    try:
+        return float(point[name])
+    except KeyError:
+        raise ValueError(f"{name} is missing; give it a number, NaN if it failed") from None
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} = {point[name]!r} is no number") from None

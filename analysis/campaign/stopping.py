@@ -1,0 +1,62 @@
+"""Why and when a campaign stops, as sentences for the stop document."""
+
+from collections.abc import Callable, Sequence
+
+from ..optimisers.recommend import Verdict
+from ..problem.model import Problem
+from .evaluation import Evaluation
+
+FAILURES_IN_A_ROW = 3
+"""A campaign ends after so many failed experiments in a row: the rig needs a look."""
+
+
+def stuck(evaluations: Sequence[Evaluation]) -> str | None:
+    """Say that the last experiments all failed, or None.
+
+    That is no reason of the problem's: once the rig is mended the campaign can go on.
+    """
+    tail = evaluations[-FAILURES_IN_A_ROW:]
+    if len(tail) == FAILURES_IN_A_ROW and not any(e.valid for e in tail):
+        return f"{FAILURES_IN_A_ROW} experiments in a row failed; the last: {tail[-1].reason}"
+    return None
+
+
+def finished(
+    problem: Problem,
+    evaluations: Sequence[Evaluation],
+    feasible: Evaluation | None,
+    verdict: Callable[[], Verdict | None],
+    improved: int,
+) -> str | None:
+    """Say why a problem needs no further experiment, or None.
+
+    Parameters
+    ----------
+    problem : Problem
+        Its budget and its table ``[stop]`` decide.
+    evaluations : sequence of Evaluation
+        All experiments so far.
+    feasible : Evaluation or None
+        The best one likely inside all windows.
+    verdict : callable
+        Gives the verdict, which costs time: only asked if all else says to go on.
+    improved : int
+        How many experiments there were when one was the best so far for the last time.
+    """
+    stop, done = problem.stop, len(evaluations)
+    if stop.goal is not None and feasible is not None:
+        reached = problem.sign * feasible.f
+        if problem.sign * (reached - stop.goal) <= 0:
+            return (
+                f"goal reached: {problem.goal.text} = {reached:.4g} in experiment "
+                f"{feasible.number} (asked for {stop.goal:g})"
+            )
+    if stop.verdict and (found := verdict()) is not None:
+        return found.sentence([window.text for window in problem.windows])
+    if stop.patience is not None and (since := done - improved) >= stop.patience:
+        last = evaluations[improved - 1].number if improved else None
+        which = f" since experiment {last}, the last to be the best" if last else ""
+        return f"no improvement in {since} experiment{'s' * (since > 1)}{which}"
+    if done >= problem.budget:
+        return f"budget: {done} of {problem.budget} experiments done"
+    return None
