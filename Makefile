@@ -3,14 +3,16 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+SITE   := docs/_build/html
 DATA   := $(abspath $(firstword $(REACTUNE_DATA) $(wildcard ../shared/data)))
 
-.PHONY: demo test dev lint clean help
+.PHONY: demo test dev lint docs clean help
 
 help:
 	@echo "make demo   tune the emulated reactor, end to end"
 	@echo "make test   run the test suite"
 	@echo "make lint   ruff, mypy and the import contract"
+	@echo "make docs   build the site: $(SITE)/index.html"
 	@echo "make clean  remove the environment and what tools left behind"
 
 demo: $(VENV)/.installed
@@ -25,6 +27,12 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# warnings are errors; pages of modules that are gone must not linger
+docs: $(VENV)/.docs
+	@rm -rf docs/_build docs/reference/api
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -q -b html -W --keep-going -n docs $(SITE)
+	@echo "The site: $(SITE)/index.html"
 
 dev: $(VENV)/.dev
 
@@ -56,5 +64,9 @@ $(VENV)/.dev: $(VENV)/.installed
 	$(call install,dev)
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(call install,docs)
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) docs/_build docs/reference/api build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
