@@ -11,6 +11,7 @@ from ..clock import At, LabClock, LabStatus, Steps, Task
 from ..protocols.roles import DetectorDriver
 from ..protocols.transport import GarbledError, InstrumentError, NoReplyError
 from ..rigfile import ChromatogramSpec
+from .interlock import Interlock
 from .signals import Kind, Reading
 
 _log = logging.getLogger(__name__)
@@ -40,10 +41,11 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         name: str,
         driver: DetectorDriver,
         clock: LabClock,
+        interlock: Interlock,
         method: ChromatogramSpec,
     ):
         super().__init__(name=name)
-        self.driver, self.method = driver, method
+        self.driver, self.method, self.interlock = driver, method, interlock
         self.source = f"serial:{driver.transport.url}"
         self._clock = clock
         self._recording = Task(clock, threading.RLock())
@@ -89,11 +91,14 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         ------
         InstrumentError
             If it is recording already.
+        RigFaultError
+            While a fault is latched.
         """
+        self.interlock.check()
         if self.recording:
             raise DetectorError("the detector is recording already: wait for its trace")
         begin = self._clock.now() if start is None else start
-        status = LabStatus("chromatogram", self.method.duration)
+        status = self.interlock.watch(LabStatus("chromatogram", self.method.duration))
         return self._recording.begin(self._record(begin), status, at=begin)
 
     def _record(self, begin: float) -> Steps:

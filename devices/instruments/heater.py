@@ -9,6 +9,7 @@ from ..clock import LabClock, LabStatus, Steps, Task, conclude
 from ..protocols.roles import HeaterDriver, HeaterReading
 from ..protocols.transport import InstrumentError
 from ..rigfile import HeaterSpec
+from .interlock import Interlock
 from .signals import Kind, Reading, check_limits
 
 _log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         The controller.
     clock : LabClock
         Lab time.
+    interlock : Interlock
+        Asked before anything is heated.
     spec : HeaterSpec
         The heater's table of the rig file.
 
@@ -50,9 +53,17 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
     tolerance = Component(Reading, units="degC", precision=1, kind=Kind.config)
     settle = Component(Reading, units="s", precision=0, kind=Kind.config)
 
-    def __init__(self, *, name: str, driver: HeaterDriver, clock: LabClock, spec: HeaterSpec):
+    def __init__(
+        self,
+        *,
+        name: str,
+        driver: HeaterDriver,
+        clock: LabClock,
+        interlock: Interlock,
+        spec: HeaterSpec,
+    ):
         super().__init__(name=name)
-        self.driver, self.spec = driver, spec
+        self.driver, self.spec, self.interlock = driver, spec, interlock
         self.limits = spec.limits
         self.source = f"serial:{driver.transport.url}#{driver.address}"
         self._clock = clock
@@ -95,8 +106,11 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         ------
         LimitError
             If `temperature` is outside the limits.
+        RigFaultError
+            While a fault is latched.
         """
         self.check(temperature)
+        self.interlock.check()
         target = self._achievable(temperature)
         status = LabStatus(f"{self.name} to {target:g} degC", self.spec.settle)
         with self._lock:
@@ -105,7 +119,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
                 return status
             if target == self._target and self._approaching.under_way:
                 return self._approaching.join(status)
-            self._approaching.begin(self._approach(target), status)
+            self._approaching.begin(self._approach(target), self.interlock.watch(status))
             self._target = target
             self.settled_since = self._within_since = None
         return status

@@ -9,6 +9,7 @@ from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import StreamSpec
+from .interlock import Interlock
 from .signals import Kind, Reading, check_limits
 
 _log = logging.getLogger(__name__)
@@ -16,6 +17,10 @@ _log = logging.getLogger(__name__)
 
 class LedgerError(RuntimeError):
     """Syringe and flask do not hold what is asked for."""
+
+
+class InterruptedRefillError(RuntimeError):
+    """The pump was stopped, or started, before its syringe was full; no fault of the pump."""
 
 
 class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
@@ -45,9 +50,17 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     stock = Component(Reading, units="mM", precision=3, kind=Kind.config)
     firmware = Component(Reading, kind=Kind.config, value="")
 
-    def __init__(self, *, name: str, driver: PumpDriver, clock: LabClock, spec: StreamSpec):
+    def __init__(
+        self,
+        *,
+        name: str,
+        driver: PumpDriver,
+        clock: LabClock,
+        interlock: Interlock,
+        spec: StreamSpec,
+    ):
         super().__init__(name=name)
-        self.driver, self.spec = driver, spec
+        self.driver, self.spec, self.interlock = driver, spec, interlock
         self.limits = spec.limits
         self.source = f"serial:{driver.transport.url}#{driver.address}"
         self._clock = clock
@@ -166,9 +179,13 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         ------
         LimitError
             If `flow` is outside the limits.
+        RigFaultError
+            While a fault is latched.
         """
         self.check(flow)
-        return self._starting.begin(self._start(flow), LabStatus(f"{self.name} flow"))
+        self.interlock.check()
+        status = self.interlock.watch(LabStatus(f"{self.name} flow"))
+        return self._starting.begin(self._start(flow), status)
 
     def _start(self, flow: float) -> Steps:
         self._refilling.give_up(self._interrupted())
@@ -188,8 +205,16 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         """Program the resting pump: flow [uL/min], volume [uL] after which it stops by itself.
 
         The budget is the dead man's handle: it holds when this program is no longer there.
+
+        Raises
+        ------
+        LimitError, LedgerError
+            If flow or budget cannot be had.
+        RigFaultError
+            While a fault is latched.
         """
         self.check(flow)
+        self.interlock.check()
         with self._lock:
             self.check_volume(budget)
             self.driver.set_flow(self._achievable(flow))
@@ -197,7 +222,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             self.driver.set_target(min(budget, self.deliverable))
 
     def run(self) -> None:
-        """Infuse as prepared."""
+        """Infuse as prepared (`RigFaultError` while a fault is latched)."""
+        self.interlock.check()
         with self._lock:
             self.driver.run()
             self._running = True
@@ -233,8 +259,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self._starting.give_up()
         self._refilling.give_up(self._interrupted())
 
-    def _interrupted(self) -> PumpError:
-        return PumpError(f"the refill of stream {self.name} was interrupted")
+    def _interrupted(self) -> InterruptedRefillError:
+        return InterruptedRefillError(f"the refill of stream {self.name} was interrupted")
 
     def stop(self, *, success: bool = False) -> None:
         """Stop; never raises (`halt` does)."""
@@ -250,9 +276,17 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         Returns
         -------
         LabStatus
-            Finishes when the plunger is back and the ledger has been brought up to date.
+            Finishes when the plunger is back and the ledger has been brought up to date; fails with
+            `InterruptedRefillError` when the pump is stopped or started meanwhile.
+
+        Raises
+        ------
+        RigFaultError
+            While a fault is latched.
         """
-        return self._refilling.begin(self._refill(), LabStatus(f"refill {self.name}"))
+        self.interlock.check()
+        status = self.interlock.watch(LabStatus(f"refill {self.name}"))
+        return self._refilling.begin(self._refill(), status)
 
     def _refill(self) -> Steps:
         self._rest()

@@ -8,6 +8,7 @@ from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import ValveDriver
 from ..protocols.transport import InstrumentError
 from ..rigfile import ValveSpec
+from .interlock import Interlock
 from .signals import Kind, Reading
 
 _LOOK = 0.1  # lab s between looks at a valve that is turning
@@ -22,9 +23,17 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
 
     place = Component(Reading, kind=Kind.hinted, value="unknown")
 
-    def __init__(self, *, name: str, driver: ValveDriver, clock: LabClock, spec: ValveSpec):
+    def __init__(
+        self,
+        *,
+        name: str,
+        driver: ValveDriver,
+        clock: LabClock,
+        interlock: Interlock,
+        spec: ValveSpec,
+    ):
         super().__init__(name=name)
-        self.driver, self.spec = driver, spec
+        self.driver, self.spec, self.interlock = driver, spec, interlock
         self.source = f"serial:{driver.transport.url}"
         self._clock = clock
         other = {"A": "B", "B": "A"}[spec.load]
@@ -57,10 +66,14 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         ------
         ValueError
             If there is no such position.
+        RigFaultError
+            While a fault is latched.
         """
         if position not in self._places:
             raise ValueError(f"valve position {position!r} is neither 'load' nor 'inject'")
-        return self._turning.begin(self._turn(position), LabStatus(f"{self.name} to {position}"))
+        self.interlock.check()
+        status = self.interlock.watch(LabStatus(f"{self.name} to {position}"))
+        return self._turning.begin(self._turn(position), status)
 
     def _turn(self, position: str) -> Steps:
         """Send the valve on its way, then look until it is there."""

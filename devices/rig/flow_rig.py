@@ -11,21 +11,20 @@ import logging
 import threading
 from collections.abc import Mapping
 from time import time
-from types import TracebackType
 from typing import Any, Self
 
 from ..clock import LabStatus, conclude
 from ..instruments.heater import NotSettledError
+from ..instruments.interlock import FAILURES, RigFaultError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
-from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import RigError, load
 from . import setpoints as convert
 from .feed import Feed, InterruptedFlowError
 from .hardware import Bench
 from .safety import SafeReport, make_safe
 from .sampling import Sampler
-from .setpoints import ConditionsError, Setpoints
+from .setpoints import ConditionsError, Setpoints, fixed_quantities
 from .steady import SteadyState
 
 __all__ = [
@@ -45,11 +44,6 @@ __all__ = [
 _log = logging.getLogger(__name__)
 
 _BEAT = {True: 60.0, False: 1.0}  # lab s between heartbeats; each is bytes on the line
-_FAILURES = (TransportError, InstrumentError)
-
-
-class RigFaultError(RuntimeError):
-    """The rig has made itself safe and refuses to move until `acknowledge`."""
 
 
 class FlowRig:
@@ -73,8 +67,8 @@ class FlowRig:
         The other instruments.
     simulated : bool
         Whether emulators stand in for the hardware.
-    fault : str or None
-        Why nothing moves.
+    interlock : Interlock
+        Asked by every instrument before it moves; a latched fault holds it shut.
     last_report : SafeReport or None
         Of the last `safe`.
     """
@@ -86,7 +80,8 @@ class FlowRig:
         self.simulated, self.emulation = bench.simulated, bench.emulation
         self.pumps, self.heater = bench.pumps, bench.heater
         self.valve, self.detector = bench.valve, bench.detector
-        self.fault: str | None = None
+        self.interlock = bench.interlock
+        self.interlock.when_shut(self._come_to_rest)
         self.last_report: SafeReport | None = None
         self._lock = threading.RLock()
         self._pending: set[LabStatus] = set()  # a fault fails these
@@ -109,13 +104,13 @@ class FlowRig:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def fault(self) -> str | None:
+        """Why nothing moves; None if nothing keeps it from moving."""
+        return self.interlock.fault
 
     # -- what it can do ---------------------------------------------------------------------
 
@@ -182,7 +177,7 @@ class FlowRig:
         """
         with self._lock:
             self._sampler.forget()
-            self._guard()
+            self.interlock.check()
             return self._steady.set(self.setpoints(conditions))
 
     def heat(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
@@ -194,7 +189,7 @@ class FlowRig:
             Finishes when the temperature has settled; see `Heater.set`.
         """
         with self._lock:
-            self._guard()
+            self.interlock.check()
             return self._track(self.heater.set(self.setpoints(conditions).temperature))
 
     def flow(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
@@ -206,7 +201,7 @@ class FlowRig:
             Finishes when every pump has confirmed its flow; see `Feed.start`.
         """
         with self._lock:
-            self._guard()
+            self.interlock.check()
             return self._track(self.feed.start(self.setpoints(conditions)))
 
     def pause_flow(self) -> LabStatus:
@@ -235,7 +230,7 @@ class FlowRig:
             `InterruptedFlowError` if the flow is not there all that time.
         """
         with self._lock:
-            self._guard()
+            self.interlock.check()
             return self._sampler.fill_loop()
 
     def inject(self) -> LabStatus:
@@ -252,7 +247,7 @@ class FlowRig:
             If a trace is being recorded, which a second injection would spoil.
         """
         with self._lock:
-            self._guard()
+            self.interlock.check()
             return self._sampler.inject()
 
     def trigger(self) -> LabStatus:
@@ -270,7 +265,7 @@ class FlowRig:
             If nothing has been injected.
         """
         with self._lock:
-            self._guard()
+            self.interlock.check()
             return self._sampler.trigger()
 
     # -- watching and safety ----------------------------------------------------------------
@@ -283,8 +278,8 @@ class FlowRig:
                     self.feed.look()
                     self.heater.poll()
                     self._steady.progress()
-        except _FAILURES as error:
-            self._trip(error)
+        except FAILURES as error:
+            self.interlock.latch(error)
         finally:
             if not self._closed:
                 self.clock.call_later(_BEAT[self.clock.simulated], self._beat, background=True)
@@ -299,17 +294,14 @@ class FlowRig:
     def _tracked(self, status: LabStatus) -> None:
         with self._lock:
             self._pending.discard(status)
-            if isinstance(error := status.exception(), _FAILURES):
-                self._trip(error)
+            if isinstance(error := status.exception(), FAILURES):
+                self.interlock.latch(error)
 
-    def _trip(self, error: Exception) -> None:
-        """Latch a fault, make the rig safe, fail what is pending but a trace; never raises."""
+    def _come_to_rest(self, error: Exception) -> None:
+        """Make the rig safe after a fault, fail what is pending but a trace; never raises."""
         with self._lock:
-            if self.fault is not None:
-                return
-            self.fault = str(error)
             _log.error("fault, the rig makes itself safe: %s", error)
-            reason = RigFaultError(self.fault)
+            reason = RigFaultError(str(error))
             reason.__cause__ = error
             self._make_safe(reason)
             self._steady.give_up(reason)
@@ -317,12 +309,6 @@ class FlowRig:
             self._sampler.give_up()  # but for the trace: what is on the column is worth having
             for status in list(self._pending):
                 conclude(status, reason)
-
-    def _guard(self) -> None:
-        if self.fault is not None:
-            raise RigFaultError(
-                f"nothing moves after a fault until it is acknowledged: {self.fault}"
-            )
 
     def safe(self) -> SafeReport:
         """Stop the pumps, send the heater to its safe setpoint and the valve to load; no raise.
@@ -352,7 +338,7 @@ class FlowRig:
         """
         with self._lock:
             self._bench.connect()
-            self.fault = None
+            self.interlock.open()
 
     # -- bluesky ----------------------------------------------------------------------------
 
@@ -399,22 +385,11 @@ class FlowRig:
 
     def read_configuration(self) -> dict[str, dict[str, Any]]:
         """Return what does not change during a run."""
-        values = {key: value for key, (value, _) in self._configuration().items()}
-        return {key: {"value": v, "timestamp": time()} for key, v in values.items()}
+        values = fixed_quantities(self.config).items()
+        return {key: {"value": value, "timestamp": time()} for key, (value, _) in values}
 
     def describe_configuration(self) -> dict[str, dict[str, Any]]:
         """Return the data keys of `read_configuration`."""
-        return {
-            key: {"source": "rig file", "dtype": "number", "shape": [], "units": unit}
-            for key, (_, unit) in self._configuration().items()
-        }
-
-    def _configuration(self) -> dict[str, tuple[float, str]]:
-        reactor, method = self.config.reactor, self.config.chromatogram
-        return {
-            "heated_volume": (reactor.heated_volume, "uL"),
-            "total_volume": (reactor.total_volume, "uL"),
-            "loop_volume": (reactor.loop_volume, "uL"),
-            "sample_rate": (method.rate, "Hz"),
-            "lamp": (method.lamp, "V"),
-        }
+        units = fixed_quantities(self.config).items()
+        number: dict[str, Any] = {"source": "rig file", "dtype": "number", "shape": []}
+        return {key: number | {"units": unit} for key, (_, unit) in units}

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 from ..clock import LabClock, SimulatedClock
 from ..instruments.detector import Detector
 from ..instruments.heater import Heater
+from ..instruments.interlock import Interlock
 from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
 from ..rigfile import RigError, RigFile
@@ -40,6 +41,8 @@ class Bench:
     ----------
     transports : dict of str to Transport
         By their names in the rig file.
+    interlock : Interlock
+        Asked by every instrument.
     pumps : dict of str to SyringePump
         By stream.
     heater, valve, detector : ophyd Device
@@ -71,16 +74,16 @@ class Bench:
                         f"transports.{key} = {line.url!r} was not opened by the emulator launcher: "
                         "hardware runs on the real clock only"
                     )
+        self.interlock = Interlock()
+        shared: dict[str, Any] = {"clock": clock, "interlock": self.interlock}
         self.pumps = {
-            key: SyringePump(name=key, driver=lines.pump(key), clock=clock, spec=spec)
+            key: SyringePump(name=key, driver=lines.pump(key), spec=spec, **shared)
             for key, spec in config.streams.items()
         }
-        self.heater = Heater(name="heater", driver=lines.heater(), clock=clock, spec=config.heater)
-        self.valve = InjectionValve(
-            name="valve", driver=lines.valve(), clock=clock, spec=config.valve
-        )
+        self.heater = Heater(name="heater", driver=lines.heater(), spec=config.heater, **shared)
+        self.valve = InjectionValve(name="valve", driver=lines.valve(), spec=config.valve, **shared)
         self.detector = Detector(
-            name="detector", driver=lines.detector(), clock=clock, method=config.chromatogram
+            name="detector", driver=lines.detector(), method=config.chromatogram, **shared
         )
 
     @property

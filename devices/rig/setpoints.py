@@ -117,3 +117,15 @@ def needed(setpoints: Setpoints, rig: RigFile) -> dict[str, float]:
     """Return what one experiment uses of each stream [uL]: stabilise, then fill the loop."""
     minutes = (stabilisation(setpoints, rig) + flush(setpoints, rig)) / 60
     return {name: flow * minutes for name, flow in setpoints.flows.items()}
+
+
+def fixed_quantities(rig: RigFile) -> dict[str, tuple[float, str]]:
+    """Return what of a rig no experiment changes: value and unit by name."""
+    reactor, method = rig.reactor, rig.chromatogram
+    return {
+        "heated_volume": (reactor.heated_volume, "uL"),
+        "total_volume": (reactor.total_volume, "uL"),
+        "loop_volume": (reactor.loop_volume, "uL"),
+        "sample_rate": (method.rate, "Hz"),
+        "lamp": (method.lamp, "V"),
+    }

@@ -59,7 +59,7 @@ def test_its_campaigns_are_shown_as_they_were(
     assert (old / "reports" / f"{uid}.html").stat().st_size > 10_000
 
 
-def test_it_goes_on_where_its_asks_repeat_and_says_the_way_on_elsewhere(copy, capsys):
+def test_it_goes_on_where_its_asks_repeat_and_says_the_way_on_elsewhere(copy, tiled, capsys):
     """Whether they do is up to the processor: another one rounds another way."""
     where = ["--catalogue", str(copy)]
     repeats = main(["replay", INTERRUPTED, *where]) == 0

@@ -9,7 +9,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.optimisers.book import Book
 from reactune.analysis.optimisers.recommend import recommend, verdict
 from reactune.analysis.optimisers.snobfit import Snobfit
-from tests.benchmarks.lab import METHOD, Lab, stated
+from tests.benchmarks.lab import HPLC, Lab, stated
 
 OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.4.0"
 HAS_SQSNOBFIT = OLD_NUMPY and importlib.util.find_spec("SQSnobFit") is not None
@@ -72,7 +72,7 @@ def test_the_papers_protocol_judges_as_measured() -> None:
 )
 def test_a_campaign_of_another_engine_ends_by_the_verdict_too() -> None:
     problem = stated("walker-iv", optimiser={"engine": "sqsnobfit", "model": "merit"})
-    agent = Agent(problem, METHOD, seed=1)
+    agent = Agent(problem, HPLC, seed=1)
     Lab(1).campaign(agent, 84)
     stop, reason = agent.should_stop()
     assert stop

@@ -234,6 +234,7 @@ def test_documents_survive_the_death_of_the_process(tmp_path):
         import os, signal
         from pathlib import Path
         from reactune.analysis.storage import journal
+        from reactune.analysis.storage.encoding import dumps
         out = journal.Journal(Path({str(tmp_path)!r}) / "0_a1.jsonl")
         for number in range(1000):
             out.append(dumps("start", {{"uid": "a1", "time": 1.0, "number": number}})[0])

@@ -6,6 +6,7 @@ import pytest
 
 from reactune.devices.clock import LabStatus, RealClock
 from reactune.devices.instruments.detector import Detector, DetectorError
+from reactune.devices.instruments.interlock import Interlock
 from reactune.devices.instruments.valve import InjectionValve, ValveError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
 from reactune.devices.protocols.vici import ViciValve
@@ -65,7 +66,9 @@ class StuckLine:
 
 def valve_on(line, clock, timeout=0.3):
     spec = ValveSpec(transport="v", timeout=timeout)
-    return InjectionValve(name="valve", driver=ViciValve(line), clock=clock, spec=spec)
+    return InjectionValve(
+        name="valve", driver=ViciValve(line), clock=clock, interlock=Interlock(), spec=spec
+    )
 
 
 def test_slow_and_stuck_valves():
@@ -178,7 +181,9 @@ class SlowMeter:
 def test_late_samples_are_nan_in_their_own_places(walker):
     clock = RealClock()
     method = walker({"chromatogram.duration": 1.0, "chromatogram.rate": 10}).chromatogram
-    detector = Detector(name="d", driver=SlowMeter(), clock=clock, method=method)
+    detector = Detector(
+        name="d", driver=SlowMeter(), clock=clock, interlock=Interlock(), method=method
+    )
     begin = clock.now()
     status = detector.trigger()
     assert isinstance(status, LabStatus)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from ophyd.utils import LimitError, ReadOnlyError
 
 from reactune.devices import load, open_rig
-from reactune.devices.instruments.pump import LedgerError
+from reactune.devices.instruments.pump import InterruptedRefillError, LedgerError
 from reactune.devices.protocols.roles import PumpError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
 
@@ -134,7 +134,7 @@ def test_refill_that_is_stopped_is_still_booked(rig, pump):
     refill = pump.refill()
     rig.clock.wait(rig.clock.timer(60.0), timeout=10)
     pump.stop()
-    with pytest.raises(PumpError, match="interrupted"):
+    with pytest.raises(InterruptedRefillError, match="interrupted"):
         rig.clock.wait(refill, timeout=10)
     pump.rest()
     assert pump.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
