@@ -129,6 +129,7 @@ class Transport:
             exclusive=True,
         )
         self._lock = threading.RLock()
+        self._hearers: list[Callable[[bytes], object]] = []
         self._in_step = True
         self._closed = False
         self._port: serial.SerialBase | None = None
@@ -181,6 +182,21 @@ class Transport:
         with self._lock:
             self._write(request)
 
+    def overhear(self, call: Callable[[bytes], object]) -> None:
+        """Have `call` hear what comes unasked, such as the alarm that a pump sends by itself.
+
+        Parameters
+        ----------
+        call : callable
+            Gets the bytes that the next request finds waiting; must not raise.
+        """
+        self._hearers.append(call)
+
+    def hear(self, unasked: bytes) -> None:
+        """Tell all hearers, as a driver does with what it finds before its own reply."""
+        for call in self._hearers:
+            call(unasked)
+
     def close(self) -> None:
         """Give the port back; idempotent, never raises for a port that is gone."""
         with self._lock:
@@ -210,7 +226,8 @@ class Transport:
         self._open()
         stale = self._receive(0.0) if self._in_step else self._resync()
         if stale:
-            _log.warning("%s: dropped %r, which nobody had asked for", self.url, stale)
+            _log.warning("%s: %r came, which nobody had asked for", self.url, stale)
+            self.hear(stale)
         self.exchanges += 1
         try:
             self._live().write(request)

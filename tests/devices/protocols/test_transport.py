@@ -249,3 +249,13 @@ def test_port_without_descriptor():
     with pytest.raises(GarbledError, match="broke off"):
         ask(port, b"no end")
     port.close()
+
+
+def test_what_comes_unasked_is_heard_not_lost(peer, port):
+    heard = []
+    port.overhear(heard.append)
+    peer.script = [[b"one\n", 0.03, b"ALARM\n"], [b"two\n"]]
+    assert ask(port) == b"one\n"
+    threading.Event().wait(0.06)
+    assert ask(port) == b"two\n"
+    assert heard == [b"ALARM\n"]
