@@ -8,6 +8,7 @@ from .eurotherm import EmulatedEurotherm3216
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
 from .layout import Noise, layout_of
+from .ne1000 import EmulatedNewEraNetwork
 from .ports import Emulation
 from .reaction import Reaction
 from .reactions import REACTIONS, reaction_of
@@ -17,6 +18,7 @@ from .world import World
 
 EMULATED_PUMPS: Mapping[str, Callable[[World, Mapping[int, int]], EmulatedInstrument]] = {
     "harvard11": EmulatedHarvardChain,
+    "ne1000": EmulatedNewEraNetwork,
 }
 """By protocol: the pumps on one line, made from the world and its stream at each address."""
 EMULATED_HEATERS: Mapping[str, Callable[[World, int], EmulatedInstrument]] = {

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 
 from .eurotherm import Eurotherm3216
 from .harvard11 import Harvard11
+from .ne1000 import NewEra
 from .roles import DetectorDriver, HeaterDriver, PumpDriver, ValveDriver
 from .scpi import ScpiVoltmeter
 from .vici import ViciValve
 
-PUMPS: Mapping[str, type[PumpDriver]] = {"harvard11": Harvard11}
+PUMPS: Mapping[str, type[PumpDriver]] = {"harvard11": Harvard11, "ne1000": NewEra}
 HEATERS: Mapping[str, type[HeaterDriver]] = {"eurotherm3216": Eurotherm3216}
 VALVES: Mapping[str, type[ValveDriver]] = {"vici": ViciValve}
 DETECTORS: Mapping[str, type[DetectorDriver]] = {"scpi": ScpiVoltmeter}

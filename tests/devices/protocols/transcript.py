@@ -1,0 +1,44 @@
+"""A line that plays what the manual says: what is sent, and what comes back."""
+
+from collections.abc import Sequence
+
+Exchange = tuple[bytes, bytes]
+
+
+class Transcript:
+    """Stands in for a `Transport`: each request has to be the next of the transcript.
+
+    Parameters
+    ----------
+    exchanges : sequence of (bytes, bytes)
+        What is sent, and what comes back; nothing comes back to what is not answered.
+    """
+
+    url = "transcript"
+    emulated = True
+
+    def __init__(self, exchanges: Sequence[Exchange]):
+        self.left = list(exchanges)
+        self.hearers = []
+
+    def exchange(self, request, framing, parse, *, repeat):
+        received = self._next(request)
+        assert framing.complete(received) or framing.or_silence, received
+        assert not any(framing.complete(received[:k]) for k in range(len(received)))
+        return parse(received)
+
+    def send(self, request):
+        assert self._next(request) == b""
+
+    def overhear(self, call):
+        self.hearers.append(call)
+
+    def hear(self, unasked):
+        for call in self.hearers:
+            call(unasked)
+
+    def _next(self, request):
+        assert self.left, f"{request!r} is sent, but the transcript is over"
+        sent, received = self.left.pop(0)
+        assert request == sent
+        return received
