@@ -8,7 +8,9 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Literal
 
 from .clock import LabClock, RealClock
+from .rig import greeting
 from .rig.flow_rig import FlowRig
+from .rig.greeting import Greeting
 from .rig.hardware import Bench
 from .rig.lines import Lines
 from .rigfile import EmulationSpec, RigFile
@@ -109,3 +111,19 @@ def obstacles(rigfile: RigFile) -> list[str]:
     from .emulation import build
 
     return build.obstacles(rigfile)
+
+
+def greet(rigfile: RigFile) -> list[Greeting]:
+    """Greet every instrument of a rig that nobody has open, read-only; see `rig.greeting.greet`.
+
+    Raises
+    ------
+    RigError
+        If the rig is to be emulated and cannot be.
+    """
+    with ExitStack() as stack:
+        if rigfile.emulation is not None:
+            rigfile = stack.enter_context(emulated(rigfile, rigfile.emulation.transport))
+        lines = Lines(rigfile)
+        stack.callback(lines.close)
+        return greeting.greet(rigfile, lines)

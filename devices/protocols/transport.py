@@ -87,6 +87,8 @@ class Transport:
     ----------
     exchanges, retried : int
         Requests sent, and how many of them were repetitions.
+    record : list of (bytes, bytes), or None
+        Give it a list to have every request and what came back, whole or not, put there.
 
     Raises
     ------
@@ -115,6 +117,7 @@ class Transport:
         self.timeout = timeout
         self.retries = retries
         self.exchanges = self.retried = 0
+        self.record: list[tuple[bytes, bytes]] | None = None
         # Time-out 0: pyserial hands over what is there, and our select does the waiting.
         self._dial = partial(
             serial.serial_for_url,
@@ -181,6 +184,7 @@ class Transport:
         """
         with self._lock:
             self._write(request)
+            self._note(request, b"")
 
     def overhear(self, call: Callable[[bytes], object]) -> None:
         """Have `call` hear what comes unasked, such as the alarm that a pump sends by itself.
@@ -209,18 +213,25 @@ class Transport:
         self._write(request)
         deadline = monotonic() + self.timeout
         buffer = b""
-        while not framing.complete(buffer):
-            ending = framing.or_silence and buffer
-            chunk = self._receive(_SILENCE if ending else deadline - monotonic())
-            if chunk:
-                buffer += chunk
-            elif ending:
-                break
-            elif buffer:
-                raise GarbledError(f"the reply {buffer!r} broke off")
-            else:
-                raise NoReplyError(f"no reply within {self.timeout:g} s")
+        try:
+            while not framing.complete(buffer):
+                ending = framing.or_silence and buffer
+                chunk = self._receive(_SILENCE if ending else deadline - monotonic())
+                if chunk:
+                    buffer += chunk
+                elif ending:
+                    break
+                elif buffer:
+                    raise GarbledError(f"the reply {buffer!r} broke off")
+                else:
+                    raise NoReplyError(f"no reply within {self.timeout:g} s")
+        finally:
+            self._note(request, buffer)
         return buffer
+
+    def _note(self, request: bytes, reply: bytes) -> None:
+        if self.record is not None:
+            self.record.append((request, reply))
 
     def _write(self, request: bytes) -> None:
         self._open()

@@ -1,27 +1,58 @@
-"""``reactune check``: say in words what a problem file asks, without hardware."""
+"""``reactune check``: say in words what a problem file asks, and whether the rig can do it."""
 
 import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from .common import EXIT_DONE, add_rig
+from .common import EXIT_DONE, EXIT_FAILURE, add_rig
 
-HELP = "say in words what a problem file asks, without hardware"
+if TYPE_CHECKING:
+    from reactune.devices.rigfile import RigFile
+
+HELP = "say in words what a problem file asks, without hardware; or see which instruments answer"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_rig(parser)
-    parser.add_argument("problem", metavar="PROBLEM")
+    parser.add_argument("problem", metavar="PROBLEM", nargs="?")
+    parser.add_argument(
+        "--connect",
+        action="store_true",
+        help="greet every instrument of the rig, without moving or heating anything",
+    )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FILE",
+        help="with --connect: write down what went over the lines",
+    )
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
+    from ..errors import UserError
+    from ..preparation import load_rig
+
+    if not a.problem and not a.connect:
+        raise UserError("check: name a PROBLEM, or --connect to greet the rig's instruments")
+    if a.record and not a.connect:
+        raise UserError("check: --record writes down what --connect hears; give --connect, too")
+    rig = load_rig(a.rig or "walker")
+    if a.problem:
+        _check(a.problem, rig)
+    return _connect(rig, a.record) if a.connect else EXIT_DONE
+
+
+def _check(source: str, rig: "RigFile") -> None:
+    """Say what a problem asks, and what keeps the rig from it."""
     from reactune.analysis.problem.in_words import in_words
 
     from ..compatibility import forecast, incompatibilities
     from ..errors import UserError, told
-    from ..preparation import load_problem, load_rig, new_campaign
+    from ..preparation import load_problem, new_campaign
 
-    problem, rig = load_problem(a.problem), load_rig(a.rig or "walker")
+    problem = load_problem(source)
     with told(ValueError):  # limits that no space can map
         wrong = incompatibilities(problem, rig)
         cost = None if wrong else forecast(problem, rig)
@@ -30,4 +61,28 @@ def run(a: argparse.Namespace) -> int:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse
     print(f"Fits the rig: {rig.title}.")
-    return EXIT_DONE
+
+
+def _connect(rig: "RigFile", record: Path | None) -> int:
+    """Say of each instrument what answers, and what is wrong."""
+    from reactune.devices.opening import greet
+    from reactune.devices.rig.greeting import write_record
+    from reactune.devices.rigfile import RigError
+
+    from ..errors import told
+
+    with told(RigError):
+        greetings = greet(rig)
+    # emulated instruments in another process look like hardware, but name themselves
+    simulated = rig.emulation or any("EMULATED" in greeting.said for greeting in greetings)
+    mark = "SIMULATED" if simulated else "REAL HARDWARE"
+    print(f"{mark}  {rig.title}")
+    for greeting in greetings:
+        requests = len(greeting.exchanges)
+        head = f"{greeting.instrument:<16} {greeting.protocol:<14}"
+        print(f"{head} {greeting.said or 'NO: ' + greeting.wrong}  [{requests} requests]")
+    if record:
+        with told(OSError):
+            write_record(greetings, record)
+        print(f"What went over the lines: {record}")
+    return EXIT_FAILURE if any(greeting.wrong for greeting in greetings) else EXIT_DONE

@@ -1,6 +1,8 @@
 """A line that plays what the manual says: what is sent, and what comes back."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 Exchange = tuple[bytes, bytes]
 
@@ -42,3 +44,15 @@ class Transcript:
         sent, received = self.left.pop(0)
         assert request == sent
         return received
+
+
+def recorded(file: Path, instrument: str) -> Transcript:
+    """Play what ``reactune check --connect --record FILE`` has written of an instrument."""
+    rows = map(json.loads, file.read_text("ascii").splitlines())
+    return Transcript(
+        [
+            (row["sent"].encode("latin-1"), row["received"].encode("latin-1"))
+            for row in rows
+            if row["instrument"] == instrument
+        ]
+    )

@@ -1,0 +1,80 @@
+"""``reactune check --connect``: who answers, who does not, and what it becomes: a test."""
+
+import socket
+
+import pytest
+import tomli_w
+
+from reactune.devices import load
+from reactune.devices.opening import emulated
+from reactune.devices.protocols.eurotherm import Eurotherm3216
+from reactune.devices.protocols.harvard11 import Harvard11
+from reactune.devices.protocols.scpi import ScpiVoltmeter
+from reactune.devices.protocols.vici import ViciValve
+from reactune.plans.cli import main
+from tests.devices.protocols.transcript import recorded
+
+
+@pytest.fixture(params=["pty", "tcp"])
+def rig(request, tmp_path):
+    """A rig file whose ports are those of emulated instruments, as it would be of hardware."""
+    with emulated(load("walker"), request.param) as served:
+        yield served, tmp_path / "rig.toml"
+
+
+def written(rig, file):
+    file.write_text(tomli_w.dumps(rig.model_dump(mode="json", by_alias=True, exclude_none=True)))
+    return str(file)
+
+
+def test_what_is_recorded_is_played_back_to_the_drivers(rig, tmp_path, capsys):
+    record = tmp_path / "greeting.jsonl"
+    assert main(["check", "--rig", written(*rig), "--connect", "--record", str(record)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("SIMULATED")
+    for words in ("streams.c60", "11 ELITE", "setpoint 25 degC", "position A (load)", "34401A"):
+        assert words in out
+    pump = Harvard11(recorded(record, "streams.sultine"), 1)
+    assert pump.connect() in out
+    assert pump.status().state == "idle"
+    assert Eurotherm3216(recorded(record, "heater"), 1).read().setpoint == 25.0
+    valve = ViciValve(recorded(record, "valve"))
+    valve.connect()
+    assert valve.position() == "A"
+    meter = ScpiVoltmeter(recorded(record, "detector"), 10.0)
+    assert meter.connect() in out
+    assert meter.read() == pytest.approx(10.48, abs=0.1)
+
+
+def test_one_that_is_not_there_keeps_no_other_from_answering(rig, capsys):
+    served, file = rig
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        nobody = f"socket://127.0.0.1:{server.getsockname()[1]}"
+    ports = served.transports
+    ports = ports | {"heater": ports["heater"].model_copy(update={"url": nobody})}
+    wrong = served.model_copy(update={"transports": ports})
+    assert main(["check", "--rig", written(wrong, file), "--connect"]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    (heater,) = (line for line in lines if line.startswith("heater"))
+    assert "NO: " in heater
+    assert "check cable, power and name" in heater
+    assert sum("NO: " in line for line in lines) == 1
+
+
+def test_an_emulated_rig_says_so_and_a_problem_is_checked_with_it(capsys):
+    assert main(["check", "walker-ii", "--connect"]) == 0
+    out = capsys.readouterr().out
+    assert "Fits the rig" in out
+    assert "SIMULATED" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ([], "name a PROBLEM, or --connect"),
+        (["walker-ii", "--record", "x.jsonl"], "give --connect, too"),
+    ],
+)
+def test_what_makes_no_sense_is_the_users(arguments, sentence, capsys):
+    assert main(["check", *arguments]) == 2
+    assert sentence in capsys.readouterr().err
