@@ -14,7 +14,8 @@ from matplotlib.axes import Axes
 
 from ..problem.in_words import in_words
 from . import figures
-from .summary import aligned, summarise
+from .numbers import aligned
+from .summary import summarise
 from .table import Campaign, StoredRun
 
 __all__ = ["write_html", "write_png"]

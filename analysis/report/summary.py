@@ -2,11 +2,12 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from .numbers import aligned, share, uncertain
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _RELATIONS = "in", ">=", "<="
@@ -223,7 +224,7 @@ class Summary:
         measured(self.goal, lambda c: (c.goal, c.goal_sd))
         add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
         if self.windows:
-            add("  inside every window", lambda c: f"{_share(c.probability_feasible)} likely")
+            add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
             add("  as measured", lambda c: c.feasibility)
         return rows
 
@@ -231,7 +232,7 @@ class Summary:
         """Say in half a sentence what an experiment gave, and at which conditions."""
         goal = uncertain(candidate.goal, candidate.goal_sd, "\u00b1")
         if self.windows:
-            goal += f", {_share(candidate.probability_feasible)} likely inside every window"
+            goal += f", {share(candidate.probability_feasible)} likely inside every window"
         conditions = ", ".join(
             f"{name} {value:.4g} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
@@ -316,36 +317,6 @@ def summarise(run: StoredRun | Campaign) -> Summary:
     )
 
 
-def uncertain(value: float, sd: float, plus_minus: str = "+/-") -> str:
-    """Write a value down to two digits of its standard deviation; without one, four digits.
-
-    Examples
-    --------
-    >>> uncertain(0.77812, 0.00412)
-    '0.7781 +/- 0.0041'
-    """
-    if not math.isfinite(value):
-        return "-"
-    if not 0 < sd < math.inf:
-        return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(sd)))
-    return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
-
-
-def aligned(values: Iterable[float], digits: int) -> list[str]:
-    """Write values with the decimals that give the largest of them so many significant digits.
-
-    Examples
-    --------
-    >>> aligned([51.1814, 9.32], 4)
-    ['51.18', '9.32']
-    """
-    values = list(values)
-    largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    decimals = digits - 1 - math.floor(math.log10(largest)) if largest > 0 else 0
-    return [f"{v:.{max(decimals, 0)}f}" if math.isfinite(v) else "-" for v in values]
-
-
 def _stop_reason(run: StoredRun) -> str:
     """Why the run stopped, as a sentence."""
     go_on = f"; to go on: reactune optimise --resume {run.uid[:8]}"
@@ -405,13 +376,6 @@ def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
             if abs(properties[window.text] - edge) < CLOSE * sds[window.text]
         ),
     )
-
-
-def _share(probability: float) -> str:
-    """Write a probability in percent, never as certain."""
-    if math.isnan(probability):
-        return "-"
-    return f"{min(max(probability, 0.01), 0.99):.0%}"
 
 
 def _jsonable(value: Any) -> Any:

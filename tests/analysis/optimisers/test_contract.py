@@ -76,18 +76,10 @@ def campaign(o: Engine, batches: int, n: int, lost: Callable[[int], bool] = lamb
 MODELS = ("merit", "composite")
 
 
-def has(model: str) -> bool:
-    try:
-        Snobfit([0], [1], model=model)
-    except ValueError:
-        return False
-    return True
-
-
 @pytest.mark.parametrize(
     "make",
     [
-        *(pytest.param(snobfit(model), id=f"snobfit-{model}") for model in MODELS if has(model)),
+        *(pytest.param(snobfit(model), id=f"snobfit-{model}") for model in MODELS),
         pytest.param(SQSnobFit, id="sqsnobfit", marks=needs_sqsnobfit),
         Sobol,
         NelderMead,

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.report.summary import aligned, summarise, uncertain
+from reactune.analysis.report.numbers import aligned, uncertain
+from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 from tests.analysis.report.fake_run import FakeRun, cases, crashed, fake_run
 
