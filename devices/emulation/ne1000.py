@@ -7,13 +7,13 @@ of safe mode counts wall time, as it guards against a silent computer.
 
 import re
 import time
+from binascii import crc_hqx
 from collections.abc import Callable, Mapping
 from math import inf, pi
 
-from ..protocols.ne1000 import STX, encode, frames
-from ..protocols.transport import GarbledError
 from .world import World
 
+_STX, _ETX = 2, 3
 _PUSHER = (0.004205 / 60, 5.1005)  # slowest and fastest travel [cm/min]
 _BORES = (0.1, 50.0)  # syringe diameters that fit [mm]
 _LITRES = {"U": 1.0, "M": 1e3}  # [uL]
@@ -40,7 +40,7 @@ class EmulatedNewEraNetwork:
         """Take what has arrived, whole commands or pieces; return the answers to whole ones."""
         buffer, answers = self._rest + data, b""
         while buffer:
-            if buffer[0] == STX:
+            if buffer[0] == _STX:
                 end = buffer[1] + 1 if len(buffer) > 1 else 256
                 if len(buffer) < end:
                     break
@@ -56,19 +56,20 @@ class EmulatedNewEraNetwork:
         return answers
 
     def _answer(self, raw: bytes, *, safe: bool) -> bytes:
-        try:
-            text = frames(raw, safe=True)[0] if safe else raw
-        except (GarbledError, IndexError):
-            return b""
+        text = raw
+        if safe:
+            text, crc = raw[2:-3], raw[-3:-1]
+            if raw[-1] != _ETX or crc_hqx(text, 0).to_bytes(2, "big") != crc:
+                return b""
         plain = re.sub(r"[^!-~]", "", text.decode("latin-1")).upper()
         match = _COMMAND.fullmatch(plain)
         pump = self._pumps.get(int(match[1] or 0)) if match else None
         if match is None or pump is None or pump.safe != safe:
             return b""  # nobody of that address, or not listening in this mode
-        said = f"{int(match[1] or 0):02d}{pump.answer(match[2], match[3])}"
-        if not safe:
-            return b"\x02" + said.encode("ascii") + b"\x03"
-        return encode(said, 0, safe=True)
+        said = f"{int(match[1] or 0):02d}{pump.answer(match[2], match[3])}".encode("ascii")
+        if safe:  # the length counts itself, CRC and ETX
+            said = bytes((len(said) + 4,)) + said + crc_hqx(said, 0).to_bytes(2, "big")
+        return bytes((_STX,)) + said + bytes((_ETX,))
 
 
 class _Refused(Exception):  # noqa: N818 - an answer to the driver, not an error of ours
