@@ -24,7 +24,7 @@ from matplotlib.transforms import ScaledTranslation
 from .summary import summarise
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
-__all__ = ["best_so_far", "chromatograms", "fractions", "merit", "overview"]
+__all__ = ["best_so_far", "chromatograms", "merit", "overview", "products"]
 
 P = ParamSpec("P")
 R = TypeVar("R", Axes, Figure)
@@ -79,11 +79,11 @@ def _styled(
 
 
 @_styled
-def fractions(run: Campaign, ax: Axes | None = None) -> Axes:
-    """Draw the mole fractions of every experiment as stacked bars.
+def products(run: Campaign, ax: Axes | None = None) -> Axes:
+    """Draw what was measured in every experiment: fractions as stacked bars, others as points.
 
-    A row of marks above the bars says how each experiment stands to the windows. A fraction that
-    was measured slightly below zero is drawn as none.
+    A row of marks above them says how each experiment stands to the windows. A fraction that was
+    measured slightly below zero is drawn as none.
 
     Parameters
     ----------
@@ -97,24 +97,38 @@ def fractions(run: Campaign, ax: Axes | None = None) -> Axes:
     """
     ax = _axes(ax, (9.5, 3.6))
     table = run.table
+    stacked = run.problem.kind == "fractions"
     floor = np.zeros(len(table))
     for name, colour in zip(run.problem.measured, itertools.cycle(SPECIES), strict=False):
-        height = table[name].to_numpy(float).clip(min=0.0)
-        ax.bar(table.index, height, 0.84, floor, color=colour, label=name)
-        floor += np.nan_to_num(height)
+        values = table[name].to_numpy(float)
+        if stacked:
+            values = values.clip(min=0.0)
+            ax.bar(table.index, values, 0.84, floor, color=colour, label=name)
+            floor += np.nan_to_num(values)
+        else:
+            label = f"{name} [{run.analytics.units.get(name, '1')}]".removesuffix(" [1]")
+            ax.plot(table.index, values, "o", color=colour, ms=4, label=label)
+    # where the marks stand: above the bars, or in the uppermost part of the axes
+    place, top = (ax.transData, 1.0) if stacked else (ax.get_xaxis_transform(), 1.18)
     handles: list[Artist] = list(ax.get_legend_handles_labels()[0])
     for word, style in MARKS.items():
         numbers = table.index[table["feasibility"] == word]
         if len(numbers) and not (word == "feasible" and not run.problem.windows):
-            handles += ax.plot(numbers, np.full(len(numbers), 1.05), ls="", label=word, **style)
+            mark = style | {"ls": "", "label": word, "transform": place}
+            handles += ax.plot(numbers, np.full(len(numbers), 1.05 / top), **mark)
     for i, (number, name, colour, marker) in enumerate(sorted(_marked(run))):
-        handles += ax.plot(number, 1.13, marker, ls="", color=colour, ms=7, label=name)
+        mark = {"ls": "", "color": colour, "ms": 7, "label": name, "transform": place}
+        handles += ax.plot(number, 1.13 / top, marker, **mark)
         ax.annotate(
-            f"{number}", (number, 1.13), (-7 if i == 0 else 7, 0), textcoords="offset points",
+            f"{number}", (number, 1.13 / top), (-7 if i == 0 else 7, 0), place, "offset points",
             ha="right" if i == 0 else "left", va="center", color=colour, weight="bold",
         )  # fmt: skip
-    ax.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6), ylabel="mole fraction")
-    ax.spines["left"].set_bounds(0, 1)
+    ax.set(ylabel=run.analytics.label)
+    if stacked:
+        ax.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6))
+        ax.spines["left"].set_bounds(0, 1)
+    else:
+        ax.set_ylim(top=ax.get_ylim()[1] + 0.3 * np.ptp(ax.get_ylim()))
     _number_axis(ax, run)
     _legend(ax, handles, 10)
     _title(ax, run, "Products of each experiment")
@@ -278,7 +292,7 @@ def overview(run: Campaign) -> Figure:
         figure.text(left, y, line, color=colour, weight=weight, size=10.5, va="top")
     grid = figure.add_gridspec(2, 2)
     for draw, place in (
-        (fractions, grid[0, :]),
+        (products, grid[0, :]),
         (best_so_far, grid[1, 0]),
         (chromatograms, grid[1, 1]),
     ):

@@ -82,7 +82,7 @@ _TEMPLATES = Environment(
 def _figures(run: Campaign) -> list[tuple[Markup, str]]:
     """Draw the three figures: markup and class of each."""
     drawn = (
-        (figures.fractions, "Mole fractions of every experiment, stacked", "figure whole"),
+        (figures.products, "What was measured in every experiment", "figure whole"),
         (figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"),
         (figures.chromatograms, "Chromatograms of best feasible and best", "figure"),
     )

@@ -1,5 +1,6 @@
 """The open road: any front end runs, resumes and rediscovers by the service alone."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -127,7 +128,7 @@ names["RE"](names["optimise"]("walker-ii", seed=1, budget=1))
 """
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"REACTUNE_CATALOGUE": str(tmp_path / "runs"), "PATH": ""},
+        env=os.environ | {"REACTUNE_CATALOGUE": str(tmp_path / "runs"), "PATH": ""},
         capture_output=True,
         text=True,
         check=True,

@@ -12,7 +12,7 @@ from reactune.analysis.report.summary import summarise
 from tests.analysis.report.fake_run import METHOD, FakeRun, cases, fake_run
 
 CASES = cases()
-FIGURES = [figures.fractions, figures.best_so_far, figures.chromatograms, figures.merit]
+FIGURES = [figures.products, figures.best_so_far, figures.chromatograms, figures.merit]
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -55,13 +55,13 @@ def test_draws_where_it_is_told(draw) -> None:
 def test_real_hardware_is_not_marked_simulated() -> None:
     run = fake_run(3)
     run.start["simulated"] = False
-    assert figures.fractions(run).get_title("right") == ""
+    assert figures.products(run).get_title("right") == ""
 
 
 def test_bars_are_the_fractions_and_marks_the_standing() -> None:
     run = CASES["full"]
     decision = run.table("decision")
-    ax = figures.fractions(run)
+    ax = figures.products(run)
     bars = {c.get_label(): np.array([bar.get_height() for bar in c]) for c in ax.containers}
     assert list(bars) == ["X0", "X1", "X2", "X3"]
     for name, heights in bars.items():
