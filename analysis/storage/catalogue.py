@@ -11,16 +11,17 @@ Layout of the folder: ``journal/*.jsonl``, ``writer.lock``, and what the store k
 (`embedded.EmbeddedTiled`).
 """
 
-import atexit
 import io
 import logging
 import os
-from collections.abc import Iterable, Mapping
+import threading
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakMethod
 
 import platformdirs
 
@@ -76,6 +77,18 @@ def _opener(store: str | Opener | None) -> Opener:
     return STORES[name]
 
 
+def _at_the_end(close: WeakMethod[Callable[[], None]]) -> None:
+    """Have a catalogue closed when the process ends, while its store can still finish.
+
+    By a private hook, because Tiled closes itself by it: `atexit` comes later, and waiting for the
+    main thread comes at the same time, when Tiled may hang on what it is given. The last registered
+    is called first.
+    """
+    threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001
+        lambda: (call := close()) and call()
+    )
+
+
 class Catalogue:
     """Every run in one folder.
 
@@ -128,7 +141,7 @@ class Catalogue:
         if writing:
             self._recorder = Recorder(self.folder, opener, self._problem)
             self._store = self._recorder.store
-            atexit.register(self.close)
+            _at_the_end(WeakMethod(self.close))
         else:
             self._store = opener(self.folder, writing=False)
 
@@ -260,7 +273,6 @@ class Catalogue:
         timeout : float
             How long the store may take [s]; what it did not take is filed at the next start.
         """
-        atexit.unregister(self.close)
         recorder, self._recorder = self._recorder, None
         if recorder:
             recorder.close(timeout)

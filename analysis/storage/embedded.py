@@ -165,7 +165,9 @@ class EmbeddedTiled:
             try:
                 yield
             except Exception as error:
-                if self._ends:  # there were no threads left to do it with
+                # The process ends: there are no threads left to do it with, or Tiled's own way in
+                # is closed before it says that it shuts down.
+                if self._ends or not threading.main_thread().is_alive():
                     raise StoreClosed from error
                 raise
 
