@@ -24,7 +24,7 @@ class Measurement:
         (`Analytics.units`). NaN where there is none: all of them when not valid, and the
         uncertainty where nothing is known of it.
     flags : tuple of str
-        What a chemist should know of it, as ``code`` or ``code:what``.
+        What a chemist should know of it, as ``code`` or ``code:what``, without semicolons.
     valid : bool
         Whether the values may be used.
     reason : str

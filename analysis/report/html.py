@@ -15,6 +15,7 @@ from matplotlib.axes import Axes
 from ..problem.in_words import in_words
 from . import figures
 from .numbers import aligned
+from .style import STYLE
 from .summary import summarise
 from .table import Campaign, StoredRun
 
@@ -84,7 +85,7 @@ def _figures(run: Campaign) -> list[tuple[Markup, str]]:
     drawn = (
         (figures.products, "What was measured in every experiment", "figure whole"),
         (figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"),
-        (figures.chromatograms, "Chromatograms of best feasible and best", "figure"),
+        (figures.traces, "Traces of best feasible and best", "figure"),
     )
     return [
         (_svg(draw(run), name, f"fig{i}"), class_)
@@ -97,7 +98,7 @@ def _svg(ax: Axes, name: str, key: str) -> Markup:
     figure = ax.get_figure(root=True)
     assert figure is not None  # it was drawn on one just now
     file = io.StringIO()
-    with matplotlib.rc_context({**figures.STYLE, "svg.hashsalt": key}):
+    with matplotlib.rc_context({**STYLE, "svg.hashsalt": key}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.optimisers import composition
+from reactune.analysis.problem.model import Problem
 from tests.benchmarks.lab import HPLC, Lab, stated
 
 
@@ -176,3 +178,43 @@ def test_a_method_with_more_peaks_than_the_problem_measures_is_no_closed_sum(nam
     assert math.isfinite(f)
     assert np.isfinite(F).all()
     assert best[1].probability_feasible >= 0.5
+
+
+def test_without_an_analytics_it_is_told_outcomes_and_assumes_nothing_of_them() -> None:
+    plain = stated("walker-ii").to_dict()
+    del plain["kind"]
+    agent = Agent(Problem.load(plain), seed=1)
+    assert composition(agent.problem, agent.space).kind == "real"
+    agent.ingest([outcome(s["_id"]) for s in agent.suggest(9)])
+    assert agent.get_best_points()
+    with pytest.raises(ValueError, match=r"cannot read events: give it an analytics"):
+        agent.evaluate({"number": 10})
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind", "modelled"),
+    [
+        ({"kind": None}, "fractions", "fractions"),  # as the analytics says
+        ({"kind": "real"}, "real", "real"),  # the problem knows better
+        ({"kind": None, "measured": ["X3"], "constraints": []}, "fractions", "positive"),
+    ],
+)
+def test_the_kind_is_the_problems_or_else_the_analyticss(
+    changes: dict[str, object], kind: str, modelled: str
+) -> None:
+    """One fraction alone does not add up to one; what is stored is what was said."""
+    agent = Agent(stated("walker-ii", **changes), HPLC)
+    assert agent.problem.to_dict()["kind"] == kind
+    assert composition(agent.problem, agent.space).kind == modelled
+
+
+def test_a_state_of_another_version_is_refused_with_a_way_on() -> None:
+    state = Agent(stated("walker-ii"), HPLC).state() | {"schema": 1}
+    with pytest.raises(ValueError, match=r"has schema 1, this version reads 2; begin anew"):
+        Agent.from_state(state)
+
+
+def test_what_the_analytics_does_not_measure_is_refused() -> None:
+    problem = stated("walker-ii", measured=["X0", "X1", "X2", "X3", "X9"])
+    with pytest.raises(ValueError, match="measured: X9 is not measured by hplc, which has X"):
+        Agent(problem, HPLC)

@@ -12,7 +12,7 @@ from reactune.analysis.report.summary import summarise
 from tests.analysis.report.fake_run import METHOD, FakeRun, cases, fake_run
 
 CASES = cases()
-FIGURES = [figures.products, figures.best_so_far, figures.chromatograms, figures.merit]
+FIGURES = [figures.products, figures.best_so_far, figures.traces, figures.merit]
 
 
 @pytest.fixture(params=CASES, ids=str)
@@ -112,10 +112,10 @@ def test_record_of_a_maximised_goal_rises() -> None:
     assert ax.figure.axes == [ax]
 
 
-def test_chromatograms_show_absorbance_with_the_peaks_named() -> None:
+def test_traces_show_absorbance_with_the_peaks_named() -> None:
     run = CASES["full"]
     summary = summarise(run)
-    ax = figures.chromatograms(run)
+    ax = figures.traces(run)
     labels = [line.get_label() for line in ax.lines]
     assert labels == [
         f"best feasible (experiment {summary.best_feasible.number})",
