@@ -77,15 +77,15 @@ def _opener(store: str | Opener | None) -> Opener:
     return STORES[name]
 
 
-def _at_the_end(close: WeakMethod[Callable[[], None]]) -> None:
+def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
     """Have a catalogue closed when the process ends, while its store can still finish.
 
-    By a private hook, because Tiled closes itself by it: `atexit` comes later, and waiting for the
-    main thread comes at the same time, when Tiled may hang on what it is given. The last registered
-    is called first.
+    By a private hook, because Tiled closes itself by it, and the last registered is called first.
+    The public ways come too late, when Tiled may hang on what it is given: `atexit`, waiting for
+    the main thread, and the message to the server inside that it shuts down.
     """
     threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001
-        lambda: (call := close()) and call()
+        lambda: (call := leave()) and call()
     )
 
 
@@ -141,7 +141,7 @@ class Catalogue:
         if writing:
             self._recorder = Recorder(self.folder, opener, self._problem)
             self._store = self._recorder.store
-            _at_the_end(WeakMethod(self.close))
+            _at_the_end(WeakMethod(self._leave))
         else:
             self._store = opener(self.folder, writing=False)
 
@@ -277,6 +277,12 @@ class Catalogue:
         if recorder:
             recorder.close(timeout)
         self._store.close()
+
+    def _leave(self) -> None:
+        """Close at the interpreter's end; an unfinished run is filed at the next start."""
+        if self._recorder:
+            self._recorder.leave()
+        self.close()
 
     def __enter__(self) -> Self:
         return self

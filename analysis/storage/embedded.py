@@ -3,12 +3,10 @@
 Tiled and what it needs are imported when it opens, not with this module: that takes seconds.
 """
 
-import asyncio
 import logging
 import threading
 import warnings
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +15,11 @@ import numpy as np
 from . import journal
 from .encoding import Document
 from .journal import uid_of
-from .store import StoreClosed, Writer
+from .store import Writer
 from .tiled_folder import TiledFolder
 
 SIMULATED_BATCH = 25
 """Events that Tiled takes at once from a simulated run, which makes hundreds in a minute."""
-
-LAST_WRITE = 30.0
-"""How long closing waits for what Tiled is just writing [s]."""
 
 _NOT_THE_USERS = (  # Tiled 0.2's own affairs
     "Using `httpx` with `starlette.testclient` is deprecated",
@@ -53,8 +48,6 @@ class EmbeddedTiled:
         self._context: Any = None
         self._client: Any = None
         self._opening = threading.Lock()
-        self._busy = threading.Lock()  # held while Tiled is given something
-        self._ends = False
         self._id, self.note = "", ""
         if writing:
             _quieten()
@@ -110,9 +103,7 @@ class EmbeddedTiled:
                 f"sqlite:///{self._files.storage}",
             ],
         )
-        app = build_app(tree)
-        app.add_middleware(_BeforeShutdown, act=self._end)
-        self._context = Context.from_app(app)
+        self._context = Context.from_app(build_app(tree))
         return from_context(self._context)
 
     def names(self) -> Collection[str]:
@@ -146,30 +137,10 @@ class EmbeddedTiled:
         from bluesky_tiled_plugins import TiledWriter
 
         # SQLite has no list columns, so arrays of any size (> 0) go to files.
-        give: Writer = TiledWriter(
+        writer: Writer = TiledWriter(
             self.broker, batch_size=batch, max_array_size=0, patches={"event": _plain}
         )
-
-        def write(name: str, doc: Document) -> None:
-            with self._giving():
-                give(name, doc)
-
-        return write
-
-    @contextmanager
-    def _giving(self) -> Iterator[None]:
-        """Do something in Tiled before the process ends, or not at all."""
-        with self._busy:
-            if self._ends:
-                raise StoreClosed
-            try:
-                yield
-            except Exception as error:
-                # The process ends: there are no threads left to do it with, or Tiled's own way in
-                # is closed before it says that it shuts down.
-                if self._ends or not threading.main_thread().is_alive():
-                    raise StoreClosed from error
-                raise
+        return writer
 
     def lacks(self, path: Path) -> bool:
         """Whether the journal at `path` has no filing mark of this catalogue."""
@@ -179,11 +150,10 @@ class EmbeddedTiled:
         """File a whole run anew from its journal."""
         documents = journal.read(path).documents
         uid = documents[0][1]["uid"]
-        with self._giving():
-            if uid in self.broker:
-                if self.broker[uid].metadata.get("stop") and documents[-1][1].get("recovered"):
-                    return  # the disk had no room for the journal's end, but Tiled has it
-                self.broker.delete_contents(uid, recursive=True, external_only=False)
+        if uid in self.broker:
+            if self.broker[uid].metadata.get("stop") and documents[-1][1].get("recovered"):
+                return  # the disk had no room for the journal's end, but Tiled has it
+            self.broker.delete_contents(uid, recursive=True, external_only=False)
         # In one piece: then a column of mixed integers and floats finds its type.
         write = self._writer(batch=len(documents))
         for name, doc in documents:
@@ -195,48 +165,12 @@ class EmbeddedTiled:
             self._files.write_index([*names, path.stem])
         journal.mark_filed(path, self._id)
 
-    async def _end(self) -> None:
-        """Let Tiled finish what it is writing, and give it nothing more."""
-        self._ends = True
-        for _ in range(round(LAST_WRITE / 0.01)):
-            if not self._busy.locked():
-                break
-            await asyncio.sleep(0.01)
-
     def close(self) -> None:
         """End the server inside and its threads."""
         with self._opening:
             context, self._context, self._client = self._context, None, None
         if context is not None:
             context.close()
-
-
-_Message = MutableMapping[str, Any]
-_Receive = Callable[[], Awaitable[_Message]]
-_Send = Callable[[_Message], Awaitable[None]]
-
-
-class _BeforeShutdown:
-    """Acts before the application shuts down, which Tiled has it do when the interpreter ends.
-
-    Later, `atexit` for one, Tiled could not finish what it is just writing.
-    """
-
-    def __init__(
-        self,
-        app: Callable[[_Message, _Receive, _Send], Awaitable[None]],
-        act: Callable[[], Awaitable[None]],
-    ) -> None:
-        self._app, self._act = app, act
-
-    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        async def listen() -> _Message:
-            message = await receive()
-            if message["type"] == "lifespan.shutdown":
-                await self._act()
-            return message
-
-        await self._app(scope, listen if scope["type"] == "lifespan" else receive, send)
 
 
 def _quieten() -> None:

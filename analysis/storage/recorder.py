@@ -12,7 +12,7 @@ from . import journal
 from .encoding import JournalError, dumps, loads
 from .journal_only import JournalOnly
 from .lock import WriterLock
-from .store import Opener, Store, StoreClosed, Writer
+from .store import Opener, Store, Writer
 
 FILING_TIME = 60.0
 """How long the end of a run waits for the store [s]; what it did not take is filed later."""
@@ -61,6 +61,7 @@ class Recorder:
         self._queue: queue.SimpleQueue[tuple[_Recording, str, bytes] | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="reactune-catalogue", daemon=True)
+        self._leaving = False
         self._recover()
         self.store = self._open(opener)
         if self.store.note:
@@ -154,13 +155,16 @@ class Recorder:
 
     def _file(self, run: _Recording, name: str, line: bytes) -> None:
         """Give the store a document; at the end of a run make good what it did not take."""
+        if self._leaving:
+            run.write = None
+            if name == "stop":
+                self._runs[run.uid] = run  # what the disk refused before is tried at the end
+            return
         try:
             if name == "start":
                 run.write = self.store.writer(loads(line)["doc"])
             if run.write is not None:
                 run.write(name, loads(line)["doc"])
-        except StoreClosed:
-            run.write = None
         except Exception as error:  # noqa: BLE001 - the journal has it; the thread must go on
             run.write = None
             self._report(
@@ -178,8 +182,6 @@ class Recorder:
             if run.write is None:
                 self.store.refile(run.journal.path)
             self.store.seal(run.journal.path)
-        except StoreClosed:
-            pass  # filed at the next start
         except Exception as error:  # noqa: BLE001 - tried again at the next start
             self._report(
                 f"Run {run.uid[:8]} is not in the catalogue ({words(error)}); it is filed from "
@@ -193,6 +195,13 @@ class Recorder:
         done = threading.Event()
         self._queue.put(done)
         return done.wait(timeout)
+
+    def leave(self) -> None:
+        """Give the store nothing more: it would start threads, which an ending interpreter refuses.
+
+        What it lacks is filed when the folder is next opened for writing.
+        """
+        self._leaving = True
 
     def close(self, timeout: float) -> None:
         """End the thread, the journals, the store and the lock."""

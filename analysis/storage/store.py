@@ -11,10 +11,6 @@ Writer = Callable[[str, Document], None]
 """Takes the documents of one run, in order, each with the name of its kind."""
 
 
-class StoreClosed(Exception):  # noqa: N818 - says what is: no fault
-    """The store takes nothing more, because the process ends; nobody needs to be told."""
-
-
 class Store(Protocol):
     """Holds the runs of a folder beside their journals, in a form that answers questions.
 
@@ -22,7 +18,8 @@ class Store(Protocol):
     fail in any method, by any exception, and costs no experiment: the recorder reports it, goes on
     with the journal, and has the run filed from there when it ends or the folder is next opened for
     writing. A store that does not open leaves the journals alone (`JournalOnly`). After an
-    exception it must take the next run as if there had been none.
+    exception it must take the next run as if there had been none. Once the process ends it is given
+    nothing more, and is closed.
 
     While one thread at a time writes, others may read.
 
@@ -64,24 +61,13 @@ class Store(Protocol):
         None from a store that needs no documents, as the journal has them. What the writer was
         given can be read once it has returned, save that a simulated run, which makes hundreds of
         events in a minute, may be taken in portions; with the stop document everything can.
-
-        Raises
-        ------
-        StoreClosed
-            From the writer, when the process ends.
         """
 
     def lacks(self, journal: Path) -> bool:
         """Whether it does not hold the whole run of a journal that has ended."""
 
     def refile(self, journal: Path) -> None:
-        """Forget what it holds of a run and take the whole of it from its ended journal.
-
-        Raises
-        ------
-        StoreClosed
-            When the process ends.
-        """
+        """Forget what it holds of a run and take the whole of it from its ended journal."""
 
     def seal(self, journal: Path) -> None:
         """Note for good that it holds the whole run of a journal: it does not lack it any more."""

@@ -22,7 +22,7 @@ from reactune.analysis.storage.catalogue import (
 )
 from reactune.analysis.storage.encoding import loads
 from reactune.analysis.storage.journal_only import JournalOnly
-from reactune.analysis.storage.store import StoreClosed
+from reactune.analysis.storage.recorder import Recorder
 from tests.analysis.storage.samples import (
     assert_same,
     documents,
@@ -359,13 +359,22 @@ def test_what_a_store_could_not_file_is_filed_when_it_is_next_opened(opener, she
     assert len(shelves.files) == len(shelves.sealed) == 1
 
 
-def test_a_store_that_is_closed_is_given_nothing_and_nobody_is_told(opener, shelves, tmp_path):
-    shelves.fails = {"event of late": StoreClosed(), "refile": StoreClosed()}
-    with Catalogue(tmp_path, writing=True, store=opener) as catalogue:
-        emitted = record(catalogue, documents(uid="late"))
-        assert_same(catalogue["late"].documents(), emitted)
-        assert catalogue.problems == ["The shelves creak."]
+def test_once_the_process_ends_the_store_is_given_nothing(opener, shelves, tmp_path):
+    problems: list[str] = []
+    recorder = Recorder(tmp_path, opener, problems.append)
+    pairs = list(documents(uid="late"))
+    for pair in pairs[:4]:
+        recorder.record(*pair)
+    assert recorder.flush(60)
+    recorder.leave()
+    for pair in pairs[4:]:
+        recorder.record(*pair)
+    recorder.close(60)
+    assert problems == ["The shelves creak."]
+    assert shelves.given["late"] == ["start", "descriptor", "descriptor", "event"]
     assert not shelves.sealed
+    with Catalogue(tmp_path) as catalogue:
+        assert_same(catalogue["late"].documents(), pairs)
 
 
 def test_without_its_store_the_journal_goes_on(tmp_path):
@@ -412,24 +421,24 @@ def test_the_store_can_be_chosen(monkeypatch, tmp_path):
         Catalogue(tmp_path).broker  # noqa: B018 - a property that opens
 
 
-@pytest.mark.parametrize(("ended", "closed"), [(True, False), (False, False), (True, True)])
-def test_what_no_disk_took_is_tried_again_at_the_end(
-    opener, shelves, tmp_path, monkeypatch, ended, closed
-):
+@pytest.mark.parametrize(("ended", "leaving"), [(True, False), (False, False), (True, True)])
+@pytest.mark.parametrize("lost", [True, False])
+def test_what_no_disk_took_is_tried_again_at_the_end(tmp_path, monkeypatch, ended, leaving, lost):
+    problems: list[str] = []
+    recorder = Recorder(tmp_path, JournalOnly, problems.append)
     pairs = list(documents(uid="fuller"))[: None if ended else -1]
-    if closed:  # the process ends while the stop document waits for the store
-        shelves.fails = {"event of fuller": StoreClosed(), "refile": StoreClosed()}
-    for lost in (True, False):
-        folder = tmp_path / str(lost)
-        catalogue = Catalogue(folder, writing=True, store=opener)
-        with monkeypatch.context() as patch:
-            record(catalogue, pairs[:4])
-            patch.setattr(journal.os, "write", no_space)
-            record(catalogue, pairs[4:])
-            assert catalogue.flush()
-            if lost:
-                catalogue.close()
-        catalogue.close()
-        assert ("ARE LOST" in catalogue.problems[-1]) is lost
-        with Catalogue(folder) as reader:
-            assert_same(reader["fuller"].documents(), pairs[:4] if lost else pairs)
+    with monkeypatch.context() as patch:
+        for number, pair in enumerate(pairs):
+            if number == 4:
+                patch.setattr(journal.os, "write", no_space)
+                if leaving:  # the interpreter ends while the stop document waits for the store
+                    recorder.leave()
+            recorder.record(*pair)
+        assert recorder.flush(60)
+        if lost:
+            recorder.close(60)
+    if not lost:
+        recorder.close(60)
+    assert ("ARE LOST" in problems[-1]) is lost
+    with Catalogue(tmp_path) as reader:
+        assert_same(reader["fuller"].documents(), pairs[:4] if lost else pairs)
