@@ -16,8 +16,9 @@ from typing import Any
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.summary import Summary, summarise
 from reactune.analysis.report.table import Campaign
-from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy, UnknownStore
+from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.lineage import lineage
+from reactune.analysis.storage.stores import UnknownStore
 from reactune.devices.opening import open_rig
 from reactune.devices.protocols.transport import InstrumentError, TransportError
 from reactune.devices.rig.flow_rig import FlowRig, RigError

@@ -25,7 +25,6 @@ from weakref import WeakMethod
 
 import platformdirs
 
-from .embedded import EmbeddedTiled
 from .encoding import Document, JournalError
 from .journal import path_of, uid_of
 from .journal_only import JournalOnly
@@ -33,20 +32,16 @@ from .lock import CatalogueBusy, writer_lives
 from .recorder import Recorder, words
 from .run import Run, RunSummary
 from .store import Opener, Store
+from .stores import opener_of
 
 __all__ = [
-    "STORES",
     "Catalogue",
     "CatalogueBusy",
     "Run",
     "RunSummary",
     "UnknownRun",
-    "UnknownStore",
     "default_folder",
 ]
-
-STORES: Mapping[str, Opener] = {"tiled": EmbeddedTiled, "journal": JournalOnly}
-"""The stores by name: Tiled inside this process; the journals alone."""
 
 _log = logging.getLogger(__name__)
 
@@ -55,26 +50,11 @@ class UnknownRun(LookupError):  # noqa: N818 - says what is, as KeyError does no
     """No run, or more than one, answers to a uid or prefix."""
 
 
-class UnknownStore(LookupError):  # noqa: N818 - likewise
-    """No store has a name."""
-
-
 def default_folder() -> Path:
     """Where runs are stored: $REACTUNE_CATALOGUE, else reactune in the user's data folder."""
     if chosen := os.environ.get("REACTUNE_CATALOGUE"):
         return Path(chosen)
     return platformdirs.user_data_path("reactune", appauthor=False)
-
-
-def _opener(store: str | Opener | None) -> Opener:
-    """Find what opens the store that is asked for, by default that of $REACTUNE_STORE or Tiled."""
-    if callable(store):
-        return store
-    name = store or os.environ.get("REACTUNE_STORE") or "tiled"
-    if name not in STORES:
-        source = "" if store else " of $REACTUNE_STORE"
-        raise UnknownStore(f"The store {name!r}{source} is not known; known: {', '.join(STORES)}.")
-    return STORES[name]
 
 
 def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
@@ -103,9 +83,9 @@ class Catalogue:
     writing : bool
         Whether runs will be recorded.
     store : str or Opener, optional
-        Where runs are stored beside their journals: a name in `STORES`, or what opens one. With
-        ``"journal"`` nowhere: opening takes no time, and a run is filed in Tiled when the folder is
-        next opened for writing with it. Default: $REACTUNE_STORE, else ``"tiled"``.
+        Where runs are stored beside their journals: a name in `stores.STORES`, or what opens one.
+        With ``"journal"`` nowhere: opening takes no time, and a run is filed in Tiled when the
+        folder is next opened for writing with it. Default: $REACTUNE_STORE, else ``"tiled"``.
 
     Attributes
     ----------
@@ -133,7 +113,7 @@ class Catalogue:
         writing: bool = False,
         store: str | Opener | None = None,
     ) -> None:
-        opener = _opener(store)
+        opener = opener_of(store)
         self.folder = (Path(folder) if folder else default_folder()).expanduser().resolve()
         self.problems: list[str] = []
         self._journals: Store = JournalOnly(self.folder)
@@ -322,18 +302,7 @@ class Catalogue:
             events = len(self._run(uid, name, store).events("primary"))
             living = store is self._journals and writer_lives(self.folder)
             status = "running" if living else "crashed"
-        mark = start.get("simulated")
-        return start, RunSummary(
-            uid=uid,
-            time=start["time"],
-            plan_name=start.get("plan_name"),
-            title=start.get("title"),
-            problem=(start.get("problem") or {}).get("title"),
-            simulated=mark if isinstance(mark, bool) else None,
-            events=events,
-            exit_status=status,
-            reason=(stop or {}).get("reason", ""),
-        )
+        return start, RunSummary.of(uid, start, stop, events=events, exit_status=status)
 
 
 def _value(start: Document, summary: RunSummary, key: str) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
@@ -141,3 +141,21 @@ class RunSummary:
     events: int
     exit_status: str
     reason: str
+
+    @classmethod
+    def of(
+        cls, uid: str, start: Document, stop: Document | None, *, events: int, exit_status: str
+    ) -> Self:
+        """Read the rest from the start and stop document of a run."""
+        mark = start.get("simulated")
+        return cls(
+            uid=uid,
+            time=start["time"],
+            plan_name=start.get("plan_name"),
+            title=start.get("title"),
+            problem=(start.get("problem") or {}).get("title"),
+            simulated=mark if isinstance(mark, bool) else None,
+            events=events,
+            exit_status=exit_status,
+            reason=(stop or {}).get("reason", ""),
+        )

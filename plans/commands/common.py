@@ -14,7 +14,8 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--catalogue",
         metavar="DIR",
-        help="where runs are stored [XDG_DATA_HOME/reactune: ~/.local/share/reactune]",
+        help="where runs are stored [$REACTUNE_CATALOGUE, else XDG_DATA_HOME/reactune: "
+        "~/.local/share/reactune]",
     )
 
 

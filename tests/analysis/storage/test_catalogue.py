@@ -17,12 +17,12 @@ from reactune.analysis.storage.catalogue import (
     Catalogue,
     CatalogueBusy,
     UnknownRun,
-    UnknownStore,
     default_folder,
 )
 from reactune.analysis.storage.encoding import loads
 from reactune.analysis.storage.journal_only import JournalOnly
 from reactune.analysis.storage.recorder import Recorder
+from reactune.analysis.storage.stores import UnknownStore
 from tests.analysis.storage.samples import (
     assert_same,
     documents,

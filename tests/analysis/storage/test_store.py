@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from reactune.analysis.storage import journal
-from reactune.analysis.storage.catalogue import STORES
 from reactune.analysis.storage.run import Run
 from reactune.analysis.storage.store import Store
+from reactune.analysis.storage.stores import STORES
 from tests.analysis.storage.samples import Pair, documents, write_journal
 
 

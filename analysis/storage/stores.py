@@ -1,0 +1,32 @@
+"""The stores there are, by name: a new one is a row here."""
+
+import os
+from collections.abc import Mapping
+
+from .embedded import EmbeddedTiled
+from .journal_only import JournalOnly
+from .store import Opener
+
+STORES: Mapping[str, Opener] = {"tiled": EmbeddedTiled, "journal": JournalOnly}
+"""The stores by name: Tiled inside this process; the journals alone."""
+
+
+class UnknownStore(LookupError):  # noqa: N818 - says what is, as KeyError does not
+    """No store has a name."""
+
+
+def opener_of(store: str | Opener | None) -> Opener:
+    """Find what opens the store that is asked for, by default that of $REACTUNE_STORE or Tiled.
+
+    Raises
+    ------
+    UnknownStore
+        When no store has the name.
+    """
+    if callable(store):
+        return store
+    name = store or os.environ.get("REACTUNE_STORE") or "tiled"
+    if name not in STORES:
+        source = "" if store else " of $REACTUNE_STORE"
+        raise UnknownStore(f"The store {name!r}{source} is not known; known: {', '.join(STORES)}.")
+    return STORES[name]
