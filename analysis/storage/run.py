@@ -61,11 +61,6 @@ class Run:
         return doc if name == "stop" else None
 
     @property
-    def problem(self) -> dict[str, Any] | None:
-        """The resolved problem of a campaign; None for other runs."""
-        return self.start.get("problem")
-
-    @property
     def streams(self) -> list[str]:
         """Names of the streams, in the order of their descriptors."""
         return list(dict.fromkeys(d["name"] for n, d in self._documents if n == "descriptor"))

@@ -85,7 +85,6 @@ def test_a_run_gives_its_documents_exactly(shelf):
         assert_same(run.documents(), emitted)
         assert run.start == emitted[0][1]
         assert run.stop == emitted[-1][1]
-        assert run.problem == emitted[0][1].get("problem")
         assert run.streams == ["primary", "decision"]
 
 
