@@ -10,7 +10,6 @@ from bluesky.utils import MsgGenerator
 
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.learning.warm_start import starting_points
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.run import Run
@@ -185,6 +184,8 @@ def rediscovered_campaign(
     UserError
         If there is no such run, nothing in it to start from, or the rig cannot do it.
     """
+    from reactune.analysis.learning.warm_start import starting_points  # few need its splines
+
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError):
         problem = replay.agent_of(run.start).problem

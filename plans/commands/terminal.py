@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.report.html import write_html, write_png
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 from reactune.devices.rig.safety import SafeReport
@@ -86,6 +85,8 @@ def carry_out(
 
 def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
     """Print the summary, leave page and picture in the catalogue's folder."""
+    from reactune.analysis.report.html import write_html, write_png  # a campaign needs no figures
+
     summary = summarise(campaign)
     print(json.dumps(summary.to_json()) if as_json else summary.to_text())
     if sys.stderr.isatty():
