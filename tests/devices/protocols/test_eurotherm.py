@@ -3,6 +3,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactune.devices.protocols.eurotherm import (
+    Eurotherm3216,
     complete,
     crc16,
     decode,
@@ -10,6 +11,7 @@ from reactune.devices.protocols.eurotherm import (
     encode_write,
 )
 from reactune.devices.protocols.transport import GarbledError, InstrumentError
+from tests.devices.protocols.transcript import Transcript
 
 
 @pytest.mark.parametrize(
@@ -78,3 +80,53 @@ def test_exception_reply():
     assert complete(raw)
     with pytest.raises(InstrumentError, match=r"exception 2 \(illegal register\)"):
         decode(raw, encode_read(1, 9999))
+
+
+# -- driver: transcripts, as the specification has them
+
+
+def frames(*pairs):
+    return [tuple(bytes.fromhex(frame) for frame in pair) for pair in pairs]
+
+
+READ_SP = "01 03 00 02 00 01 25 ca"
+WRITE_85 = "01 06 00 02 03 52 a9 07"
+
+
+def test_a_reading():
+    line = Transcript(
+        frames(
+            ("01 03 00 01 00 04 15 c9", "01 03 08 03 4d 03 52 00 00 01 2c f1 74"),
+            ("01 03 00 4b 00 01 f4 1c", "01 03 02 00 00 b8 44"),
+        )
+    )
+    reading = Eurotherm3216(line, 1).read()
+    assert (reading.temperature, reading.setpoint, reading.output) == (84.5, 85.0, 30.0)
+    assert not reading.sensor_break
+
+
+def test_a_setpoint_is_written_once_and_read_back():
+    line = Transcript(
+        frames(
+            (READ_SP, "01 03 02 00 fa 38 07"),
+            (WRITE_85, WRITE_85),
+            (READ_SP, "01 03 02 03 52 39 49"),
+            (READ_SP, "01 03 02 03 52 39 49"),
+        )
+    )
+    heater = Eurotherm3216(line, 1)
+    heater.write_setpoint(85.0)
+    heater.write_setpoint(85.0)  # the register survives 100 000 writes
+    assert line.left == []
+
+
+def test_a_setpoint_that_is_not_taken_over_is_said():
+    line = Transcript(
+        frames(
+            (READ_SP, "01 03 02 00 fa 38 07"),
+            (WRITE_85, WRITE_85),
+            (READ_SP, "01 03 02 00 fa 38 07"),
+        )
+    )
+    with pytest.raises(InstrumentError, match="was set to 85 degC but reports 25 degC"):
+        Eurotherm3216(line, 1).write_setpoint(85.0)

@@ -12,7 +12,9 @@ from reactune.devices.protocols.harvard11 import (
     parse_status,
     quantity,
 )
+from reactune.devices.protocols.roles import PumpError
 from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
+from tests.devices.protocols.transcript import Transcript
 
 # -- codec
 
@@ -130,6 +132,67 @@ def test_status_line():
 @given(st.floats(1e-4, 1e4))
 def test_achievable_is_what_the_line_carries(flow):
     assert Harvard11.achievable(flow) == float(f"{flow:.4f}")
+
+
+# -- driver: transcripts, as the manual and recorded sessions have them
+
+GREETING = [
+    (b"poll on\r", b"\n:\x11"),
+    (b"ver\r", b"\n11 ELITE 3.0.6\r\n:\x11"),
+    (b"nvram none\r", b"\n:\x11"),
+]
+
+
+def driven(*exchanges):
+    line = Transcript([*GREETING, *exchanges])
+    pump = Harvard11(line, 0)
+    assert pump.connect() == "11 ELITE 3.0.6"
+    return pump, line
+
+
+def test_a_motion_from_greeting_to_rest():
+    pump, line = driven(
+        (b"diameter 7.2620\r", b"\n:\x11"),
+        (b"svolume 1000.0000 ul\r", b"\n:\x11"),
+        (b"irate lim\r", b"\n25.0404 nl/min to 26.0035 ml/min\r\n:\x11"),
+        (b"ctvolume\r", b"\n:\x11"),
+        (b"cvolume\r", b"\n:\x11"),
+        (b"irate 199.4900 u/m\r", b"\n:\x11"),
+        (b"irate\r", b"\n199.49 ul/min\r\n:\x11"),
+        (b"tvolume 800.0000 ul\r", b"\n:\x11"),
+        (b"irun\r", b"\n>\x11"),
+        (b"status\r", b"\n3324833333 500 1690230000 I...I\r\n>\x11"),
+        (b"ivolume\r", b"\n1.69023 ul\r\n>\x11"),
+        (b"wvolume\r", b"\n0 ul\r\n>\x11"),
+        (b"stp\r", b"\n:\x11"),
+    )
+    pump.configure(7.262, 1000)
+    assert pump.flow_range() == (0.0250404, 26003.5)
+    pump.clear_volumes()
+    pump.set_flow(199.49)
+    pump.set_target(800)
+    pump.run()
+    moving = pump.status()
+    assert moving.flow == pytest.approx(199.49, rel=1e-6)
+    assert (moving.volume, moving.state) == (pytest.approx(1.69023), "infusing")
+    assert pump.volumes() == (1.69023, 0.0)
+    pump.stop()
+    assert line.left == []
+
+
+def test_a_refusal_is_said_in_the_words_of_the_pump():
+    refusal = b"\nArgument error: 5000.0000\r\n   Target volume out of range\r\n:\x11"
+    pump, _ = driven((b"tvolume 5000.0000 ul\r", refusal))
+    with pytest.raises(InstrumentError, match="Argument error: .* Target volume out of range"):
+        pump.set_target(5000)
+
+
+def test_a_pump_that_does_not_run_or_runs_on_is_said():
+    pump, _ = driven((b"irun\r", b"\n*\x11"), (b"stp\r", b"\n>\x11"))
+    with pytest.raises(PumpError, match="told to run but is stalled: look at the pump"):
+        pump.run()
+    with pytest.raises(PumpError, match="told to stop but is infusing: switch it off"):
+        pump.stop()
 
 
 # -- firmware that does things otherwise

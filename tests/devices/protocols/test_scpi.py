@@ -2,8 +2,9 @@ import math
 
 import pytest
 
-from reactune.devices.protocols.scpi import decode_volts
-from reactune.devices.protocols.transport import GarbledError
+from reactune.devices.protocols.scpi import ScpiVoltmeter, decode_volts
+from reactune.devices.protocols.transport import GarbledError, InstrumentError
+from tests.devices.protocols.transcript import Transcript
 
 
 def test_volts():
@@ -18,3 +19,33 @@ def test_volts():
 def test_volts_refuses(raw):
     with pytest.raises(GarbledError):
         decode_volts(raw)
+
+
+IDENTITY = b"HEWLETT-PACKARD,34401A,0,11-5-2\n"
+GREETING = [
+    (b"*IDN?\n", IDENTITY),
+    (b"SYST:REM\n", b""),
+    (b"*CLS\n", b""),
+    (b"CONF:VOLT:DC 10\n", b""),
+    (b"VOLT:DC:NPLC 1\n", b""),
+]
+
+
+def test_a_reading():
+    line = Transcript(
+        [
+            *GREETING,
+            (b"SYST:ERR?\n", b'+0,"No error"\n'),
+            (b"READ?\n", b"+1.04967906E+01\n"),
+        ]
+    )
+    meter = ScpiVoltmeter(line)
+    assert meter.connect() == IDENTITY.decode().strip()
+    assert meter.read() == 10.4967906
+    assert line.left == []
+
+
+def test_a_meter_that_refuses_says_why():
+    line = Transcript([*GREETING, (b"SYST:ERR?\n", b'-113,"Undefined header"\n')])
+    with pytest.raises(InstrumentError, match="refused its configuration: -113"):
+        ScpiVoltmeter(line).connect()

@@ -1,7 +1,8 @@
 import pytest
 
 from reactune.devices.protocols.transport import GarbledError
-from reactune.devices.protocols.vici import decode_position
+from reactune.devices.protocols.vici import ViciValve, decode_position
+from tests.devices.protocols.transcript import Transcript
 
 
 @pytest.mark.parametrize(
@@ -22,3 +23,20 @@ def test_position(raw, position):
 def test_position_refuses(raw):
     with pytest.raises(GarbledError):
         decode_position(raw)
+
+
+def test_a_turn():
+    line = Transcript(
+        [
+            (b"IFM0\r", b""),
+            (b"CP\r", b"CPA\r"),
+            (b"GOB\r", b""),
+            (b"CP\r", b"CPA\r"),  # it still turns
+            (b"CP\r", b"CPB\r"),
+        ]
+    )
+    valve = ViciValve(line)
+    valve.connect()
+    valve.go("B")
+    assert [valve.position(), valve.position()] == ["A", "B"]
+    assert line.left == []
