@@ -9,6 +9,7 @@ from bluesky.utils import FailedStatus
 
 from reactune.devices.instruments.interlock import Interlock, RigFaultError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
+from tests.devices.rig.driving import FAST, exchanges
 
 SHORT = {"heater.settle": 0, "chromatogram.duration": 780}
 
@@ -18,11 +19,15 @@ def rig(open_rig, line):
     return open_rig(line, SHORT)
 
 
-@pytest.fixture
-def engine(rig):
+def engine_of(rig):
     RE = RunEngine({}, context_managers=[])
     RE.waiting_hook = rig.clock.waiting
     return RE
+
+
+@pytest.fixture
+def engine(rig):
+    return engine_of(rig)
 
 
 def motions(rig):
@@ -38,15 +43,6 @@ def motions(rig):
         "valve.set inject": lambda: rig.valve.set("inject"),
         "detector.trigger": rig.detector.trigger,
     }
-
-
-def exchanges(rig):
-    lines = {id(d.driver.transport): d.driver.transport for d in devices(rig)}
-    return sum(line.exchanges for line in lines.values())
-
-
-def devices(rig):
-    return (*rig.pumps.values(), rig.heater, rig.valve, rig.detector)
 
 
 def test_a_stall_in_anybodys_hands_shuts_it_until_a_human_acknowledges(rig, engine):
@@ -84,7 +80,9 @@ def test_a_stall_in_anybodys_hands_shuts_it_until_a_human_acknowledges(rig, engi
 
 
 @pytest.mark.parametrize("role", ["pumps", "heater", "valve"])
-def test_a_silent_instrument_shuts_it(open_rig, engine, rig, role):
+def test_a_silent_instrument_shuts_it(open_rig, line, role):
+    rig = open_rig(line, {**SHORT, **FAST})
+    engine = engine_of(rig)
     where = {"pumps": rig.pumps["c60"], "heater": rig.heater, "valve": rig.valve}[role]
     goal = {"pumps": 50.0, "heater": 60.0, "valve": "inject"}[role]
     rig.emulation.world.links[role].silent = math.inf

@@ -1,0 +1,231 @@
+"""Bad problems: every one gets a sentence with name, value and cure."""
+
+import subprocess
+import sys
+
+import pytest
+
+from reactune.analysis.problem.model import Problem, ProblemError
+from tests.analysis.problem.stated import PYTHON_3, RUN_3, sentences
+
+# ---- the ten bad inputs --------------------------------------------------------------------------
+
+
+SETTINGS = (
+    "schema, title, minimise, maximise, measured, kind, constraints, budget, batch, optimiser, "
+    "stop, variables, fixed, limits"
+)
+
+
+TEN = {
+    "bounds swapped": (
+        ("[100, 150]", "[150, 100]"),
+        "variables.T.range: lower 150 is above upper 100; did you mean [100, 150]?",
+    ),
+    "unknown name": (
+        ("X1 / X2", "X1 / X_2"),
+        "constraints[2]: 'X_2' in 'X1 / X_2' is not known here; did you mean 'X2'? "
+        "Known: X0, X1, X2, X3, T, F_C60, F_sult, V",
+    ),
+    "no tolerance": (
+        ("X1 / X2 >= 4 +/- 0.3", "X1 / X2 >= 4"),
+        "constraints: 'X1 / X2 >= 4' has no tolerance; write 'X1 / X2 >= 4 +/- 0.3' "
+        "(how far outside is still acceptable?)",
+    ),
+    "negative tolerance": (
+        (">= 4 +/- 0.3", ">= 4 +/- -0.3"),
+        "constraints.2.tolerance: tolerance is how far outside the window you would still accept, "
+        "so it cannot be negative (-0.3)",
+    ),
+    "two goals": (
+        ('minimise = "X3"', 'minimise = "X3"\nmaximise = "X1"'),
+        "give exactly one of 'minimise' and 'maximise' — to trade two properties off, keep one as "
+        "the goal and put the other under constraints",
+    ),
+    "wrong key": (
+        ('"X3"\n', '"X3"\nminimum = "X3"\n'),
+        f"minimum: is not a setting; did you mean 'minimise'? Allowed: {SETTINGS}",
+    ),
+    "open variable": (
+        ("[100, 150]", "[100, inf]"),
+        "variables.T.range: a variable needs two finite bounds: the pump or heater must have "
+        "limits",
+    ),
+    "unit in the number": (
+        ("[100, 150]", '[100, "150 C"]'),
+        "variables.T.range: range must be two numbers; '150 C' is text",
+    ),
+    # the exact bounds; random points inside the ranges had given 2.15 to 46.8
+    "empty region": (
+        ("[3, 31]", "[300, 600]"),
+        "limits.residence_time: nothing can satisfy it: with the ranges given, "
+        "V / (F_C60 + F_sult) runs from 2.14 to 50.0 min, but you ask for [300.0, 600.0]",
+    ),
+    "code": (
+        ("X1 / X2 >=", "__import__('os').getpid() >="),
+        "\"__import__('os').getpid()\" uses call, which is not allowed; only names, numbers and "
+        "+ - * / ( )",
+    ),
+}
+
+
+@pytest.mark.parametrize("bad", TEN)
+def test_the_ten_bad_inputs(load, bad):
+    change, text = TEN[bad]
+    with pytest.raises(ProblemError) as caught:
+        load(change)
+    assert str(caught.value) == f"run3.toml: 1 problem\n  {text}"
+
+
+def test_negative_tolerance_in_the_table_form(load):
+    table = "{ of = 'X1 / X2', within = [4, inf], tolerance = -0.3 }"
+    (text,) = sentences(load, ('"X1 / X2 >= 4 +/- 0.3"', table))
+    assert text == TEN["negative tolerance"][1]
+
+
+# ---- other bad inputs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ('minimise = "X3"', 'minimise = "T"',
+         "goal: 'T' uses nothing that is measured. Known: X0, X1, X2, X3"),
+        ('minimise = "X3"', 'minimise = "X4"',
+         "goal: 'X4' is not known here; "
+         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V"),
+        ('minimise = "X3"\n', "", "give exactly one of 'minimise' and 'maximise'"),
+        ('minimise = "X3"', "minimise = 3", "minimise: should be a valid string, not 3"),
+        ('measured = ["X0", "X1", "X2", "X3"]\n', "", "measured: is missing"),
+        ("X1 + X2 in [0.9, 1.0]", "T in [110, 120]",
+         "constraints[1]: 'T' uses nothing that is measured; a bound on what is set goes under "
+         "limits. Known: X0, X1, X2, X3"),
+        ("X1 / X2 >= 4", "X1 / X2 > 4",
+         "constraints[2]: 'X1 / X2 > 4 +/- 0.3' is not understood; write 'X1 in [0.9, 1.0] +/- "
+         "0.3', 'X1 >= 0.9 +/- 0.3' or 'X1 <= 0.9 +/- 0.3'"),
+        ("[0.9, 1.0]", "[1.0, 0.9]",
+         "constraints.1.within: lower 1 is above upper 0.9; did you mean [0.9, 1]?"),
+        ("[0.9, 1.0]", "[-inf, inf]",
+         "constraints.1.within: is open on both sides and so bounds nothing"),
+        ("+/- 0.3\",\n]", "+/- 0\",\n]",
+         "constraints.2.tolerance: tolerance cannot be 0: the search follows the slope that it "
+         "gives; for an edge that is nearly hard take a small one such as 0.01"),
+        ("+/- 0.3\",\n]", "+/- 30 %\",\n]",
+         "constraints.2.tolerance: tolerance must be a number; '30 %' is text"),
+        ("budget = 100", "budget = 0", "budget: should be greater than or equal to 1, not 0"),
+        ("budget = 100", 'budget = "100"', "budget: should be a valid integer, not '100'"),
+        ("budget = 100", "budget = 100\nstop.patience = -1",
+         "stop.patience: should be greater than or equal to 1, not -1"),
+        ("budget = 100", "budget = 100\noptimiser.p = 1.5",
+         "optimiser.p: should be less than or equal to 1, not 1.5"),
+        ("budget = 100", "budget = 100\noptimiser.pp = 0.5",
+         "optimiser.pp: is not a setting; did you mean 'p'? Allowed: engine, model, p"),
+        ("budget = 100", "budget = 100\noptimiser.model = \"gauss\"",
+         "optimiser.model: should be 'composite' or 'merit', not 'gauss'"),
+        ("budget = 100",
+         'budget = 100\noptimiser = { engine = "sqsnobfit", model = "composite" }',
+         "optimiser: has model 'composite', but engine 'sqsnobfit' only models the merit: leave "
+         "model out, or take engine 'snobfit'"),
+        ("schema   = 1", "schema = 2", "schema: should be 1, not 2"),
+        ("budget = 100", 'kind = "ratios"',
+         "kind: should be 'fractions', 'positive' or 'real', not 'ratios'"),
+        ("V = 300", 'V = "300 uL"', "fixed: V must be a finite number; '300 uL' is text"),
+        ("[100, 150]", "[100, 100]",
+         "variables.T.range: both bounds are 100; put a constant under [fixed] instead"),
+        ("[100, 150]", "[100, nan]", "variables.T.range: range must be two numbers; nan is not a "
+         "number (float)"),
+        ("[100, 150]", "[100, true]", "variables.T.range: range must be two numbers; True is not a "
+         "number (bool)"),
+        ("[100, 150]", "[100]", "variables.T.range: range must be two numbers; it has 1"),
+        ("[100, 150]", '"100-150"',
+         "variables.T.range: range must be two numbers; '100-150' is text"),
+        ("{ range = [100, 150], unit", "{ rnage = [100, 150], range = [100, 150], unit",
+         "variables.T.rnage: is not a setting; did you mean 'range'? "
+         "Allowed: range, unit, resolution"),
+        ('T      = { range = [100, 150], unit = "degC" }', "T = 100",
+         "variables.T: should be a table, not 100"),
+        ("T      =", '"T-1" =', "variables: 'T-1' is not a name; use ASCII letters, digits and _"),
+        ("V = 300", "V = 300\nX1 = 3", "fixed: 'X1' is already a name under measured"),
+        ('of = "F_sult / F_C60"', 'of = "X1 / F_C60"',
+         "limits.flow_ratio: 'X1' in 'X1 / F_C60' is not known here; Known: T, F_C60, F_sult, V"),
+        ("[0.5, 2.0]", "[2.0, 2.0]",
+         "limits.flow_ratio.within: both bounds are 2; a limit needs room between them"),
+        ("[0.5, 2.0]", "[90, inf]",
+         "limits.flow_ratio: nothing can satisfy it: with the ranges given, F_sult / F_C60 runs "
+         "from 0.0429 to 23.3, but you ask for at least 90.0"),
+        ("F_sult / F_C60\"", "F_sult / 0\"", "limits.flow_ratio: 'F_sult / 0' divides by 0"),
+        ("F_sult / F_C60\"", "F_sult / 2 F_C60\"",
+         "limits.flow_ratio: 'F_sult / 2 F_C60' is not an expression (invalid syntax); write "
+         "names, numbers and + - * / ( ), as in 'X1 / (X1 + X2)'"),
+    ],
+)  # fmt: skip
+def test_bad_inputs(load, old, new, text):
+    assert sentences(load, (old, new)) == [text]
+
+
+def test_all_problems_of_a_file_are_told_at_once(load):
+    with pytest.raises(ProblemError) as caught:
+        load(
+            ("[100, 150]", "[150, 100]"),
+            ("X1 / X2 >=", "X1 / X_2 >="),
+            ("budget = 100", "bugdet = 100"),
+            ("V / (F_C60", "W / (F_C60"),
+            ("[0.9, 1.0] +/- 0.3", "[0.9, 1.0]"),
+        )
+    first, *rest = str(caught.value).splitlines()
+    assert first == "run3.toml: 5 problems"
+    assert all(line.startswith("  ") for line in rest)
+    starts = [line.split(":")[0].strip() for line in rest]
+    assert sorted(starts) == [
+        "bugdet", "constraints", "constraints[2]", "limits.residence_time", "variables.T.range",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "text"),
+    [
+        ('first adduct"', "first adduct",
+         'line 2: title    = "Run III: rich in the first adduct\n'
+         "Illegal character '\\n' (line 2, column 46); missing quote?"),
+        ('minimise = "X3"', "minimise = X3",
+         "line 3: minimise = X3\nInvalid value (line 3, column 12); missing quote?"),
+        ("budget = 100", "budget = 100\nbudget = 7",
+         "line 10: budget = 7\nCannot overwrite a value (line 10, column 11)"),
+    ],
+)  # fmt: skip
+def test_toml_syntax_errors_show_the_line(load, old, new, text):
+    assert sentences(load, (old, new)) == [text]
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    (text,) = sentences(Problem.load, tmp_path / "none.toml")
+    assert text.startswith("there is no such file; built-in are walker-i, walker-ii,")
+    (tmp_path / "old.toml").write_bytes('title = "µL"'.encode("latin-1"))
+    assert sentences(Problem.load, tmp_path / "old.toml") == ["is not UTF-8 text; save it as UTF-8"]
+    (text,) = sentences(Problem.load, tmp_path)
+    assert text.startswith("cannot be read: ")
+
+
+def test_windows_editors(tmp_path):
+    path = tmp_path / "run3.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + RUN_3.replace("\n", "\r\n").encode())
+    assert Problem.load(path) == Problem.load(str(path))
+
+
+def test_python_gets_the_same_sentences():
+    with pytest.raises(ProblemError) as caught:
+        Problem(**PYTHON_3 | {"variables": {"T": (150, 100), "F_C60": (3, 70), "F_sult": (3, 70)}})
+    assert str(caught.value) == f"problem: 1 problem\n  {TEN['bounds swapped'][1]}"
+
+
+# ---- errors must be fast -------------------------------------------------------------------------
+
+
+def test_importing_problem_imports_nothing_heavy():
+    code = (
+        "import sys, reactune.analysis.problem.model;"
+        "heavy = {'pandas', 'bluesky', 'tiled', 'scipy', 'matplotlib', 'ophyd', 'databroker'};"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -1,0 +1,95 @@
+import pytest
+
+from reactune import devices
+from reactune.devices.rig.flow_rig import (
+    RigError,
+    load,
+)
+from reactune.devices.rigfile import parse
+
+
+def text(**changes):
+    from importlib.resources import files
+
+    source = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    for old, new in changes.values():
+        assert old in source
+        source = source.replace(old, new, 1)
+    return source
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ("diameter       = 14.57", "", r"streams\.c60\.diameter is missing: add it"),
+        ("diameter ", "diametre ", r"streams\.c60\.diametre = .*did you mean 'diameter'\?"),
+        ("diameter       = 14.57", "diameter = -1", r"streams\.c60\.diameter = -1 cannot be used"),
+        ("limits    = [25, 150]", "limits = [150, 25]", r"heater: limits = .*give \[lower, upper"),
+        ("maximum   = 165", "maximum = 100", "heater: maximum = 100 degC trips inside limits"),
+        ('load      = "A"', 'load = "C"', r"valve\.load = 'C' cannot be used"),
+        ('transport = "valve"', 'transport = "vlave"', "valve.transport = 'vlave' is none of"),
+        ("baudrate = 9600", 'url = "x"', r"transports\.heater\.url = 'x' contradicts"),
+        ("address        = 1", "address = 0", "share transport 'pumps' and address 0"),
+        (
+            '"harvard11"',
+            '"harvard12"',
+            "c60.protocol: no pump that speaks 'harvard12'",
+        ),
+        (
+            '"scpi"',
+            '"vici"',
+            r"detector\.protocol: .* 'vici' is known; known are scpi: n",
+        ),
+        ("stock          = 2.775", "stock = nan", r"streams\.c60\.stock = nan cannot be used"),
+        ("window = [3.60, 4.87]", "window = [4.60, 4.87]", "does not enclose time = 4.4 min"),
+        ("schema = 1", "schema = 2", r"schema = 2 cannot be used"),
+        ("total_volume  = 1587", "total_volume = 100", "total_volume = 100 uL is below heated"),
+        ("[reactor]", "[reactor", "not valid TOML"),
+    ],
+)
+def test_rig_file_errors_name_key_value_and_cure(old, new, match):
+    with pytest.raises(RigError, match=match) as caught:
+        parse(text(change=(old, new)), "my.toml")
+    assert str(caught.value).startswith("my.toml: ")
+
+
+def test_rig_file_of_hardware_needs_urls():
+    source = text().split("\n[emulation]\n")[0]
+    with pytest.raises(RigError, match=r"transports\.pumps\.url is missing: .*'/dev/ttyUSB0'"):
+        parse(source)
+
+
+def test_a_rig_file_without_a_reaction_means_the_papers():
+    older = "".join(line for line in text().splitlines(True) if not line.startswith("reaction "))
+    assert older != text()
+    assert parse(older) == load("walker")
+
+
+def test_rig_file_by_name_and_path(tmp_path):
+    path = tmp_path / "rig.toml"
+    path.write_text(text(), "utf-8")
+    assert load(path) == load("walker")
+    with pytest.raises(RigError, match="no built-in rig 'wakler'; built in: walker"):
+        load("wakler")
+    with pytest.raises(RigError, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    path.write_bytes(b"title = '\xff'")
+    with pytest.raises(RigError, match="UTF-8"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "match"),
+    [
+        ('name = "X3"', 'name = "Y3"', "gives the peaks X0, X1, X2, X3, but .* are Y3, X2, X1, X0"),
+        ("[streams.c60]", "[streams.c70]", "does not flow from the streams c70, sultine, it needs"),
+        ("walker2017", "walker2018", "not known: did you mean 'walker2017'"),
+        ("walker2017", "snar", r"reaction = 'snar' is not known: .* walker2017"),
+        ("= {}  ", "= { Ks = 2 }  ", "Ks = 2 is no parameter of this reaction: it has ks, Es, "),
+        ("= {}  ", "= { ks = 0 }  ", "kinetics of walker2017: .*ks = 0.0 must be positive"),
+        ("syringe_volume = 10000", "syringe_volume = 10000\nfilled = 500", "starts full"),
+    ],
+)
+def test_rig_files_that_cannot_be_emulated(old, new, match):
+    with pytest.raises(RigError, match=match):
+        devices.open_rig(parse(text(change=(old, new))))
