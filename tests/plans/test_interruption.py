@@ -17,7 +17,14 @@ def interrupted(folder, number, experiments, budget=16):
     """Start a campaign, and send it a signal once so many experiments are told of."""
     command = [sys.executable, "-u", "-m", "reactune.plans.cli", "optimise", "walker-ii"]
     command += ["--seed", "4", "--budget", str(budget), "--json", "--catalogue", str(folder)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a suite under nohup hands down that a hang-up is ignored
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    )
     said = []
     for line in process.stderr:
         said.append(line)
