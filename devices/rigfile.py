@@ -48,6 +48,7 @@ class Port(_Table):
     bytesize: Literal[7, 8] = 8
     parity: Literal["N", "E", "O"] = "N"
     stopbits: Literal[1, 2] = 1
+    flow_control: Literal["none", "rtscts", "dsrdtr"] = "none"
     timeout: Positive = 1.0
 
 
@@ -100,11 +101,15 @@ class StreamSpec(_InstrumentSpec):
 
 
 class HeaterSpec(_InstrumentSpec):
-    """The heater and when its temperature counts as reached."""
+    """The heater and when its temperature counts as reached.
+
+    `decimals` of its display, where the controller does not tell them.
+    """
 
     _role, _drivers = "heater", HEATERS
     protocol: str = "eurotherm3216"
     address: Annotated[int, Field(ge=1, le=247)] = 1
+    decimals: Annotated[int, Field(ge=0, le=2)] | None = None
     limits: Range
     maximum: float
     safe: float = 25.0
@@ -126,10 +131,11 @@ class HeaterSpec(_InstrumentSpec):
 
 
 class ValveSpec(_InstrumentSpec):
-    """The injection valve; `load` is the position that fills the loop."""
+    """The injection valve: `load` is the position that fills the loop, `id` its device ID."""
 
     _role, _drivers = "valve", VALVES
     protocol: str = "vici"
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]?$")] = ""
     load: Literal["A", "B"] = "A"
     timeout: Positive = 3.0
 
@@ -216,7 +222,8 @@ class EmulationSpec(_Table):
     """The emulated laboratory; its presence makes the rig an emulated one.
 
     `reaction` is what happens in its reactor, `kinetics` what deviates from that reaction's own
-    parameters.
+    parameters. What the emulated instruments are like (model, decimals, firmware) stands in a table
+    for each role; `echo` names the transports that give back what is sent.
     """
 
     transport: Literal["pty", "tcp"] = "pty"
@@ -226,6 +233,11 @@ class EmulationSpec(_Table):
     reaction: str = "walker2017"
     kinetics: dict[str, float] = {}
     first_injection: Annotated[int, Field(ge=0)] = 0
+    pumps: dict[str, Any] = {}
+    heater: dict[str, Any] = {}
+    valve: dict[str, Any] = {}
+    detector: dict[str, Any] = {}
+    echo: tuple[Name, ...] = ()
 
 
 class RigFile(_Table):

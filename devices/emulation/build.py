@@ -1,10 +1,14 @@
 """From a rig file with an `[emulation]` table to running emulators and their clock."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
 
 from ..clock import LabClock, RealClock, SimulatedClock
 from ..rigfile import RigError, RigFile
-from .eurotherm import EmulatedEurotherm3216
+from .eurotherm import EmulatedEurotherm
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
 from .layout import Noise, layout_of
@@ -13,22 +17,39 @@ from .ports import Emulation
 from .reaction import Reaction
 from .reactions import REACTIONS, reaction_of
 from .scpi import EmulatedVoltmeter
+from .variants import (
+    EurothermVariant,
+    HarvardVariant,
+    NewEraVariant,
+    ViciVariant,
+    VoltmeterVariant,
+)
 from .vici import EmulatedVici
 from .world import World
 
-EMULATED_PUMPS: Mapping[str, Callable[[World, Mapping[int, int]], EmulatedInstrument]] = {
-    "harvard11": EmulatedHarvardChain,
-    "ne1000": EmulatedNewEraNetwork,
+
+class Emulated(NamedTuple):
+    """How an instrument is emulated: what makes it, and the variants of it that there are."""
+
+    make: Callable[..., EmulatedInstrument]
+    variant: type
+
+
+EMULATED_PUMPS: Mapping[str, Emulated] = {
+    "harvard11": Emulated(EmulatedHarvardChain, HarvardVariant),
+    "ne1000": Emulated(EmulatedNewEraNetwork, NewEraVariant),
 }
 """By protocol: the pumps on one line, made from the world and its stream at each address."""
-EMULATED_HEATERS: Mapping[str, Callable[[World, int], EmulatedInstrument]] = {
-    "eurotherm3216": EmulatedEurotherm3216,
+EMULATED_HEATERS: Mapping[str, Emulated] = {
+    "eurotherm3216": Emulated(EmulatedEurotherm, EurothermVariant),
 }
 """By protocol: a heater, made from the world and its address."""
-EMULATED_VALVES: Mapping[str, Callable[[World], EmulatedInstrument]] = {"vici": EmulatedVici}
-EMULATED_DETECTORS: Mapping[str, Callable[[World], EmulatedInstrument]] = {
-    "scpi": EmulatedVoltmeter,
+EMULATED_VALVES: Mapping[str, Emulated] = {"vici": Emulated(EmulatedVici, ViciVariant)}
+"""By protocol: a valve, made from the world and the position that loads."""
+EMULATED_DETECTORS: Mapping[str, Emulated] = {
+    "scpi": Emulated(EmulatedVoltmeter, VoltmeterVariant),
 }
+"""By protocol: a voltmeter, made from the world."""
 
 
 def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
@@ -68,7 +89,7 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
         seed=spec.seed,
         first_injection=spec.first_injection,
     )
-    emulation = Emulation(world, _instruments(rig, world), spec.transport)
+    emulation = Emulation(world, _instruments(rig, world), spec.transport, spec.echo)
     if real is None:
         simulated.append(SimulatedClock(emulation.token))
     clock: LabClock = real or simulated[0]
@@ -93,6 +114,7 @@ def obstacles(rig: RigFile) -> list[str]:
 
 def _unwired(rig: RigFile) -> list[str]:
     """Say in one sentence each which instruments there are no emulated ones for."""
+    assert rig.emulation is not None
     wrong = []
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
@@ -107,26 +129,67 @@ def _unwired(rig: RigFile) -> list[str]:
                 f"{key}.protocol = {spec.protocol!r} has no emulated instrument, there is one for "
                 f"{', '.join(sorted(known))}: take one of these, or hardware"
             )
+            continue
+        table = "pumps" if key.startswith("streams.") else key
+        wrong += _strange(f"emulation.{table}", known[spec.protocol], getattr(rig.emulation, table))
     for transport, protocols in on.items():
         if len(set(protocols.values())) > 1:
             wrong.append(
                 f"{' and '.join(protocols)} share transports.{transport}, but emulated instruments "
                 "of different protocols do not share a line: give each its own transport"
             )
+    wrong += [
+        f"emulation.echo names {name!r}, which is none of the transports {', '.join(on)}"
+        for name in rig.emulation.echo
+        if name not in on
+    ]
+    return list(dict.fromkeys(wrong))
+
+
+def _strange(table: str, emulated: Emulated, stated: Mapping[str, Any]) -> list[str]:
+    """Say in one sentence each what of a table no variant of an instrument has."""
+    known = [field.name for field in fields(emulated.variant)]
+    wrong = [
+        f"{table}.{key} = {value!r} is nothing that this instrument can be; known are "
+        f"{', '.join(known)}: take one of these"
+        for key, value in stated.items()
+        if key not in known
+    ]
+    try:
+        _variant(emulated, stated)
+    except ValidationError as error:
+        wrong += [
+            f"{table}.{e['loc'][0]} = {e['input']!r} cannot be used: {e['msg']}"
+            for e in error.errors()
+        ]
     return wrong
+
+
+def _variant(emulated: Emulated, stated: Mapping[str, Any]) -> Any:
+    known = {f.name: stated[f.name] for f in fields(emulated.variant) if f.name in stated}
+    return TypeAdapter(emulated.variant).validate_python(known)
 
 
 def _instruments(rig: RigFile, world: World) -> dict[str, EmulatedInstrument]:
     """Make what sits on each transport of a rig without obstacles."""
+    spec = rig.emulation
+    assert spec is not None
     chains: dict[tuple[str, str], dict[int, int]] = {}
     for index, stream in enumerate(rig.streams.values()):
         chains.setdefault((stream.transport, stream.protocol), {})[stream.address] = index
     heater, valve, detector = rig.heater, rig.valve, rig.detector
+
+    def made(emulated: Emulated, stated: Mapping[str, Any], *of: Any) -> EmulatedInstrument:
+        return emulated.make(world, *of, _variant(emulated, stated))
+
     return {
-        **{on: EMULATED_PUMPS[protocol](world, chain) for (on, protocol), chain in chains.items()},
-        heater.transport: EMULATED_HEATERS[heater.protocol](world, heater.address),
-        valve.transport: EMULATED_VALVES[valve.protocol](world),
-        detector.transport: EMULATED_DETECTORS[detector.protocol](world),
+        **{
+            on: made(EMULATED_PUMPS[protocol], spec.pumps, chain)
+            for (on, protocol), chain in chains.items()
+        },
+        heater.transport: made(EMULATED_HEATERS[heater.protocol], spec.heater, heater.address),
+        valve.transport: made(EMULATED_VALVES[valve.protocol], spec.valve, valve.load),
+        detector.transport: made(EMULATED_DETECTORS[detector.protocol], spec.detector),
     }
 
 

@@ -1,8 +1,12 @@
-"""An emulated heater controller, byte by byte; facts: Eurotherm HA028651 (3200 series)."""
+"""An emulated heater controller, byte by byte.
+
+Facts: Eurotherm HA028651 (3200 series) and HA026230 (2400 series).
+"""
 
 import struct
 import time
 
+from .variants import EurothermVariant
 from .world import World
 
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS, _ILLEGAL_VALUE = 1, 2, 3
@@ -10,7 +14,11 @@ _SILENCE = 0.05  # wall time after which a broken frame is forgotten [s]
 _MOST = 125  # registers a request
 _PV, _TARGET, _MANUAL, _OUTPUT, _WORKING = 1, 2, 3, 4, 5
 _RANGE_HIGH, _ALARM, _SELECT, _SP1, _SP2, _REMOTE, _STATUS = 12, 13, 15, 24, 25, 26, 75
-_SP_HIGH, _SP_LOW, _MODE, _REMOTE_SELECT = 111, 112, 273, 276
+_VERSION, _SP_HIGH, _SP_LOW, _MODEL, _MODE, _REMOTE_SELECT = 107, 111, 112, 122, 273, 276
+_UNITS, _DECIMALS, _ALARM_TYPE = 516, 525, 536
+_FIXED = (11, _RANGE_HIGH, _VERSION, _MODEL, _UNITS, _DECIMALS, _ALARM_TYPE)  # set at its keys
+_IDLE = (23, 30, 35, 203, 274)  # timer, ramp and alarm acknowledgement: nothing is going on
+_HIGH_ALARM = {"3216": 1, "2416": 2}
 _AUTO, _MANUAL_MODE, _OFF = 0, 1, 2
 _BROKEN = -0x8000  # what the PV shows without a sensor
 
@@ -35,17 +43,26 @@ def _checked(frame: bytes) -> bytes:
     return frame + crc.to_bytes(2, "little")
 
 
-class EmulatedEurotherm3216:
-    """A 3216 that shows one decimal: registers are tenths of a degree or per cent."""
+class EmulatedEurotherm:
+    """A controller whose registers hold temperatures in the last digit of its display."""
 
-    def __init__(self, world: World, address: int = 1):
+    def __init__(self, world: World, address: int = 1, variant: EurothermVariant | None = None):
+        variant = variant or EurothermVariant()
         self._world, self._address = world, address
         self._buffer, self._heard = b"", 0.0
-        self._registers = {
-            _TARGET: 250, _MANUAL: 0, 6: 200, 8: 360, 9: 60, 11: 0, _RANGE_HIGH: 3000,
-            _ALARM: 2500, 14: 0, _SELECT: 0, _SP1: 250, _SP2: 250, _REMOTE: 250,
-            107: 0x0207, _SP_HIGH: 2000, _SP_LOW: 0, 122: 0x3216, _MODE: _AUTO, _REMOTE_SELECT: 0,
+        self._scale = scale = int(10**variant.decimals)
+        self._registers: dict[int, int] = {
+            _TARGET: 25 * scale, _MANUAL: 0, 6: 20 * scale, 8: 360, 9: 60, 11: 0,
+            _RANGE_HIGH: 300 * scale, _ALARM: 250 * scale, 14: 0, _SELECT: 0, _SP1: 25 * scale,
+            _SP2: 25 * scale, _REMOTE: 25 * scale, _SP_HIGH: 200 * scale, _SP_LOW: 0,
+            _MODE: _AUTO, _REMOTE_SELECT: 0, **dict.fromkeys(_IDLE, 0),
         }  # fmt: skip
+        if variant.tells:
+            self._registers |= {
+                _VERSION: 0x0207, _MODEL: int(variant.model, 16), _DECIMALS: variant.decimals,
+                _UNITS: ("degC", "degF", "K").index(variant.unit),
+                _ALARM_TYPE: _HIGH_ALARM[variant.model] if variant.alarm else 0,
+            }  # fmt: skip
         self._measured = {
             _PV: self._pv,
             _OUTPUT: lambda: round(world.heater_output() * 10),
@@ -117,7 +134,7 @@ class EmulatedEurotherm3216:
     def _write(self, first: int, values: list[int]) -> int:
         """Write all or, with an exception code, nothing."""
         for register, value in enumerate(values, first):
-            if register not in self._registers or register in (11, _RANGE_HIGH, 107, 122):
+            if register not in self._registers or register in _FIXED:
                 return _ILLEGAL_ADDRESS
             if not self._allowed(register, value):
                 return _ILLEGAL_VALUE
@@ -142,11 +159,11 @@ class EmulatedEurotherm3216:
         if mode == _MANUAL_MODE:
             self._world.heat_openly(self._registers[_MANUAL] / 10)
         else:
-            self._world.heat(self._working() / 10 if mode == _AUTO else None)
+            self._world.heat(self._working() / self._scale if mode == _AUTO else None)
 
     def _pv(self) -> int:
         value = self._world.temperature()
-        return _BROKEN if value is None else min(round(value * 10), 0x7FFF)
+        return _BROKEN if value is None else min(round(value * self._scale), 0x7FFF)
 
     def _working(self) -> int:
         return self._registers[_REMOTE if self._registers[_REMOTE_SELECT] else _TARGET]

@@ -1,14 +1,15 @@
 """Emulated Harvard Pump 11 Elite syringe pumps, daisy-chained, speaking "Protocol 11".
 
 Facts from the manuals of the firmware family (Harvard Apparatus PHD Ultra 5419-002, Pump 33 DDS
-5419-013) and from public drivers of it; the texts of refusals may differ in detail.
+5419-013), from a recorded session of firmware 3.0.6, and from public drivers.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from math import floor, inf, log10, pi
+from math import ceil, floor, inf, log10, pi
 
 from .instrument import EmulatedLine
+from .variants import HarvardVariant
 from .world import World
 
 _LITRES = {"m": 1e3, "u": 1.0, "n": 1e-3, "p": 1e-6}  # [uL]
@@ -17,6 +18,11 @@ _QUANTITY = re.compile(r"(\d+\.?\d*|\.\d+)\s*([munp])l?(?:/(h|m|s)(?:r|in|ec)?)?
 _PUSHER = (0.18e-3, 159.0)  # slowest and fastest travel [mm/min]
 _BORES = (1.0, 33.0)  # syringe diameters that fit [mm]
 _XON = "\x11"
+_TIMES_OF_DAY = ("ttime", "itime", "wtime")
+_METRICS = (
+    "Pump type          Pump 11", "Pump type string   11 ELITE I/W Single",
+    "Direction          Infuse/withdraw", "Limit switches     No", "Command set        None",
+)  # fmt: skip
 
 
 class EmulatedHarvardChain(EmulatedLine):
@@ -32,18 +38,21 @@ class EmulatedHarvardChain(EmulatedLine):
 
     END = b"\r"
 
-    def __init__(self, world: World, pumps: Mapping[int, int]):
+    def __init__(
+        self, world: World, pumps: Mapping[int, int], variant: HarvardVariant | None = None
+    ):
         super().__init__()
-        self._pumps = {address: _Pump(world, i, address) for address, i in pumps.items()}
+        self._variant = variant or HarvardVariant()
+        self._pumps = {a: _Pump(world, i, a, self._variant) for a, i in pumps.items()}
 
     def answer(self, line: str) -> bytes:
         """Have the addressed pump answer; nobody does if there is none."""
-        match = re.match(r"\s*(\d{0,2}):?(.*)", line, re.DOTALL)
+        match = re.match(r"\s*@?(\d{0,2})(:?)(.*)", line, re.DOTALL)
         assert match is not None  # every part of the pattern is optional
         address = int(match[1] or 0)
-        if address not in self._pumps:
+        if address not in self._pumps or (match[2] and not self._variant.colon):
             return b""
-        return self._pumps[address].answer(match[2].split()).encode("latin-1")
+        return self._pumps[address].answer(match[3].replace("@", "").split()).encode("latin-1")
 
 
 class _Refused(Exception):  # noqa: N818 - an answer to the driver, not an error of ours
@@ -53,8 +62,10 @@ class _Refused(Exception):  # noqa: N818 - an answer to the driver, not an error
 class _Pump:
     """One pump: its settings and counters. The plunger itself is the world's."""
 
-    def __init__(self, world: World, index: int, address: int):
+    def __init__(self, world: World, index: int, address: int, variant: HarvardVariant):
         self._world, self._index, self._address = world, index, address
+        self._variant, self._set, self._method = variant, variant.commands, variant.method
+        self._told = False  # that the target was reached, outside poll mode
         self._diameter, self._syringe, self._force = 14.567, "10 ml", "30"
         self._rates = {"i": (0.0, "0 ul/min"), "w": (0.0, "0 ul/min")}  # [uL/min], as asked
         self._counted = {"i": 0.0, "w": 0.0}  # [uL], without the present motion
@@ -62,9 +73,12 @@ class _Pump:
         self._target = inf  # [uL]
         self._reached = self._poll = False
         self._commands: dict[str, Callable[[list[str]], str | None]] = {
-            "ver": lambda _: "11 ELITE I/W Single 3.0.4 EMULATED",
-            "poll": self._set_poll,
-            "nvram": lambda _: None,
+            "ver": lambda _: f"11 ELITE I/W Single {variant.firmware} EMULATED",
+            "cmd": self._set_commands,
+            "address": self._set_address,
+            "addr": self._set_address,
+            "metrics": lambda _: "\n".join(_METRICS),
+            "nvram": self._set_nvram,
             "diameter": self._set_diameter,
             "svolume": self._set_syringe,
             "force": self._set_force,
@@ -84,23 +98,46 @@ class _Pump:
             "tvolume": self._set_target,
             "ctvolume": self._clear_target,
             "status": self._status,
+            **{name: self._time for name in _TIMES_OF_DAY},
         }
+        if variant.poll:
+            self._commands["poll"] = self._set_poll
+        if variant.method != "no":
+            self._commands["load"] = self._load
 
     def answer(self, words: list[str]) -> str:
         """Do a command; return body lines and prompt."""
+        unasked = self._unasked()
         lines: tuple[str, ...] = ()
         if words:
             try:
                 line = self._command(words[0].lower())(words[1:])
-                lines = () if line is None else (line,)
+                lines = () if line is None else tuple(line.split("\n"))
             except _Refused as refusal:
-                lines = refusal.args
-        name = f"\n{self._address:02d}"
-        body = "".join(f"{name}:{line}\r" for line in lines)
-        return body + name + self._prompt() + (_XON if self._poll else "")
+                first, *more = refusal.args
+                lines = (first, *(f"   {text}" for text in more))
+        if self._set == "22":  # an older model's form: no XON, CR LF
+            name = str(self._address) if self._address else ""
+            return "".join(f"\r\n{line}" for line in lines) + f"\r\n{name}{self._prompt()}"
+        number = "" if self._variant.bare and not self._address else f"{self._address:02d}"
+        name = f"{number}:" if number else ""
+        body = "".join(f"\n{name}{line}\r" for line in lines)
+        return unasked + body + f"\n{number}{self._prompt()}" + (_XON if self._poll else "")
+
+    def _unasked(self) -> str:
+        """Tell that the target was reached, which outside poll mode a pump does by itself."""
+        reached = self._prompt() == "T*"
+        news, self._told = reached and not self._told, reached
+        if not news or self._poll or self._set == "22":
+            return ""
+        return f"\r\n{'' if self._variant.bare and not self._address else f'{self._address:02d}'}T*"
 
     def _command(self, name: str) -> Callable[[list[str]], str | None]:
         """Find a command by its name, which may be cut down to four letters."""
+        if self._set == "22" and name != "cmd":
+            raise _Refused("?")
+        if self._method == "qs i" and name.startswith("w"):
+            raise _Refused(f"Command error: {name}", "Not in this method")
         for full, do in self._commands.items():
             if name == full or (len(name) >= 4 and full.startswith(name)):
                 return do
@@ -110,6 +147,8 @@ class _Pump:
         state = self._world.pump(self._index)[0]
         if state == "moving":
             return ">" if self._direction == "i" else "<"
+        if state == "limit":
+            return ">*" if self._direction == "i" else "<*"
         if state == "stalled":
             return "*"
         return "T*" if self._reached or state == "target" else ":"
@@ -159,6 +198,43 @@ class _Pump:
         self._poll = args[0].lower() == "on"
         return None
 
+    def _set_commands(self, args: list[str]) -> str | None:
+        if not args:
+            return self._set
+        if args[0].lower() not in ("ultra", "22"):
+            raise _Refused(f"Argument error: {args[0]}")
+        self._set = "22" if args[0] == "22" else "ultra"
+        return None
+
+    def _set_address(self, args: list[str]) -> str:
+        if args:  # changing it would need another one who knows
+            raise _Refused("Command error: addr", "Not emulated")
+        return f"Pump address is {self._address}"
+
+    def _set_nvram(self, args: list[str]) -> str | None:
+        if not args:
+            return "ON"
+        if args[0].lower() not in ("on", self._variant.nvram) or args[0].lower() == "no":
+            raise _Refused(f"Argument error: {args[0]}")
+        return None
+
+    def _load(self, args: list[str]) -> str | None:
+        """Tell or change the method; only Quick Start is emulated."""
+        if args:
+            if " ".join(args).lower() not in ("qs iw", "qs i"):
+                raise _Refused(f"Argument error: {' '.join(args)}")
+            self._method = "qs i" if args[-1].lower() == "i" else "qs iw"
+            return None
+        words = "Infuse/Withdraw" if self._method == "qs iw" else "Infuse"
+        return f"Quick Start - {words} ({self._method})"
+
+    def _time(self, args: list[str]) -> str:
+        """Tell how long it has run, or may: hours, minutes, seconds."""
+        _, moved, _level = self._world.pump(self._index)
+        rate = self._rates[self._direction][0]
+        seconds = round(60 * moved / rate) if rate else 0
+        return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
     def _set_diameter(self, args: list[str]) -> str | None:
         if not args:
             return f"{self._diameter:.4f} mm"
@@ -190,12 +266,15 @@ class _Pump:
             return self._rates[direction][1]
         if args[0].lower() == "lim":
             low, high = self._limits()
-            return f"{_fixed(low * 1e3)} nl/min to {_fixed(high / 1e3)} ml/min"
+            # inwards: what it tells, it takes
+            return (
+                f"{self._shown(low * 1e3, ceil)} nl/min to {self._shown(high / 1e3, floor)} ml/min"
+            )
         value, unit, per = _quantity(args, timed=True)
         minutes, name = _TIMES[per]
         rate = value * _LITRES[unit] / minutes
         self._in_range(rate, " ".join(args))
-        self._rates[direction] = (rate, f"{_fixed(value)} {unit}l/{name}")
+        self._rates[direction] = (rate, f"{self._shown(value)} {unit}l/{name}")
         if direction == self._direction:
             self._change()
         return None
@@ -204,6 +283,11 @@ class _Pump:
         """Lowest and highest rate with this syringe [uL/min]."""
         area = pi / 4 * self._diameter**2
         return _PUSHER[0] * area, _PUSHER[1] * area
+
+    def _shown(self, value: float, rounding: Callable[[float], float] = round) -> str:
+        """Write a number as the display does; some leave out the zero before the point."""
+        text = _fixed(value, rounding)
+        return text if self._variant.zero else re.sub(r"^0\.", ".", text)
 
     def _in_range(self, rate: float, text: str) -> None:
         low, high = self._limits()
@@ -232,7 +316,7 @@ class _Pump:
             return _volume(self._target)
         value, unit, _ = _quantity(args, timed=False)
         if value == 0:
-            raise _Refused(f"Argument error: {' '.join(args)}", "Out of range")
+            raise _Refused(f"Argument error: {' '.join(args)}", "Target volume out of range")
         self._target = value * _LITRES[unit]
         self._change()
         return None
@@ -276,9 +360,12 @@ def _quantity(args: list[str], timed: bool) -> tuple[float, str, str]:
     return float(match[1]), match[2].lower(), (match[3] or "").lower()
 
 
-def _fixed(value: float) -> str:
+def _fixed(value: float, rounding: Callable[[float], float] = round) -> str:
     """Six significant digits, without exponent."""
-    text = f"{value:.{max(5 - floor(log10(value)), 0) if value > 0 else 0}f}"
+    places = max(5 - floor(log10(value)), 0) if value > 0 else 0
+    if rounding is not round:
+        value = rounding(value * 10**places) / 10**places
+    text = f"{value:.{places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

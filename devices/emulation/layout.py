@@ -146,6 +146,8 @@ class LinkFaults:
         The answer comes `delay` late.
     delay : float
         Wall time [s].
+    echo : bool
+        The line gives back what is sent, whether or not the instrument hears.
     unplug : callable
         Close the port for good; the instrument goes on doing what it did.
     """
@@ -156,6 +158,7 @@ class LinkFaults:
     split: float = 0
     late: float = 0
     delay: float = 0.05
+    echo: bool = False
     unplug: Callable[[], None] = field(default=lambda: None, repr=False)
 
 

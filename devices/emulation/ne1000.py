@@ -11,6 +11,7 @@ from binascii import crc_hqx
 from collections.abc import Callable, Mapping
 from math import inf, pi
 
+from .variants import NewEraVariant
 from .world import World
 
 _STX, _ETX = 2, 3
@@ -32,8 +33,11 @@ class EmulatedNewEraNetwork:
         The world's stream by the address of its pump.
     """
 
-    def __init__(self, world: World, pumps: Mapping[int, int]):
-        self._pumps = {address: _Pump(world, i) for address, i in pumps.items()}
+    def __init__(
+        self, world: World, pumps: Mapping[int, int], variant: NewEraVariant | None = None
+    ):
+        found = variant or NewEraVariant()
+        self._pumps = {address: _Pump(world, i, found) for address, i in pumps.items()}
         self._rest = b""
 
     def receive(self, data: bytes) -> bytes:
@@ -79,11 +83,11 @@ class _Refused(Exception):  # noqa: N818 - an answer to the driver, not an error
 class _Pump:
     """One pump: its settings and counters. The plunger itself is the world's."""
 
-    def __init__(self, world: World, index: int):
+    def __init__(self, world: World, index: int, variant: NewEraVariant):
         self._world, self._index = world, index
-        self.safe = False
-        self._watchdog, self._heard = 0.0, 0.0  # wall time [s]
-        self._alarm = "R"  # it has just been switched on
+        self.safe = variant.watchdog > 0
+        self._watchdog, self._heard = float(variant.watchdog), 0.0  # wall time [s]
+        self._alarm = "R" if variant.fresh else ""
         self._diameter, self._unit = 26.59, "M"
         self._rate, self._rate_text = 0.0, "0.000MH"  # [uL/min], as it shows it
         self._volume, self._done = 0.0, 0.0  # [uL] target of a run, done of it before a pause

@@ -11,7 +11,7 @@ import threading
 import time
 import tty
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Literal, Self
@@ -36,6 +36,8 @@ class Emulation:
         By name of the transport they are on.
     transport : {"pty", "tcp"}
         Pseudo-terminals are closest to serial lines; TCP splits and joins bytes as networks do.
+    echo : collection of str
+        The transports that give back what is sent.
 
     Attributes
     ----------
@@ -52,10 +54,11 @@ class Emulation:
         world: World,
         instruments: Mapping[str, EmulatedInstrument],
         transport: Literal["pty", "tcp"] = "pty",
+        echo: Collection[str] = (),
     ):
         kind = {"pty": _Pty, "tcp": _Tcp}[transport]
         self.world = world
-        world.links.update({name: LinkFaults() for name in instruments})
+        world.links.update({name: LinkFaults(echo=name in echo) for name in instruments})
         self._ports = [
             kind(name, each.receive, world.links[name]) for name, each in instruments.items()
         ]
@@ -118,6 +121,8 @@ class _Port(ABC):
     def _exchange(self, data: bytes, write: Callable[[bytes], object]) -> None:
         """Let the instrument hear `data` and write what it answers, as far as the line allows."""
         faults = self._faults
+        if faults.echo:
+            write(data)
         if not (faults.silent or faults.lost or faults.garble or faults.split or faults.late):
             if reply := self._receive(data):
                 write(reply)

@@ -1,67 +1,108 @@
-"""An emulated injection valve, byte by byte; facts: VICI EUH/EUA (two-position actuators)."""
+"""An emulated injection valve, byte by byte; facts: VICI EUH/EUA manual, p. 14-19."""
 
 import re
+from typing import Literal
 
 from .instrument import EmulatedLine
+from .variants import ViciVariant
 from .world import World
+
+_BAD = '"{}" = Bad command'
+_SETTINGS = {  # command: what it may be set to, and the factory's choice
+    "IFM": ("012", "1"),  # what actions answer: nothing, a position, more words
+    "LG": ("01", "0"),  # long texts
+    "AM": ("123", "1"),  # actuator mode: two positions with stops
+    "SM": ("FRA", "A"),  # direction of turning
+    "DEL": ("0123", "1"),  # line end of answers
+}
+_NUMBERS = {"DT": 99999, "NP": 99, "SB": 384}  # delay [ms], ports, baud / 100
 
 
 class EmulatedVici(EmulatedLine):
-    """Position A loads, B injects. It is there as soon as it is told to go."""
+    """It is there as soon as it is told to go; `load` is the position in which the loop fills."""
 
     END = b"\r"
-    _MOVES = {"GOA": "load", "CW": "load", "GOB": "inject", "CC": "inject"}  # noqa: RUF012 - constant
 
-    def __init__(self, world: World):
+    def __init__(
+        self, world: World, load: Literal["A", "B"] = "A", variant: ViciVariant | None = None
+    ):
         super().__init__()
-        self._world = world
-        self._settings = {"IFM": "1", "LG": "0"}  # answer to moves; long texts
-        self._id = ""
+        variant = variant or ViciVariant()
+        self._world, self._load, self._echo = world, load, variant.echo
+        self._settings = {name: default for name, (_, default) in _SETTINGS.items()}
+        self._settings["LG"] = "1" if variant.long_texts else "0"
+        self._numbers = {"DT": 0, "NP": 6, "SB": 96}
+        self._id = variant.id
         self._moves = 0
 
     def answer(self, line: str) -> bytes:
         """Do one command if it is for this actuator."""
-        command = line.strip().upper()
-        for prefix in ("*", self._id):
-            if prefix and command.startswith(prefix):
-                command = command[len(prefix) :]
+        told = line.strip().upper()
+        for prefix in ("*", self._id.upper()):
+            if prefix and told.startswith(prefix):
+                command = told[len(prefix) :]
                 break
         else:
             if self._id:
                 return b""  # another one on the bus
+            command = told
+        moves = command in ("TO", "CW", "CC") or command.startswith("GO")
+        given_back = f"{told}\r" if moves and self._echo else ""
         reply = self._do(command)
-        return f"{self._id}{reply}\r".encode("latin-1") if reply else b""
+        said = f"{self._id}{reply}\r" if reply else ""
+        return (given_back + said).encode("latin-1")
 
     def _do(self, command: str) -> str:
-        match = re.fullmatch(r"(IFM|LG|ID)(.*)", command)
-        if command == "CP":
-            return self._position()
-        if command == "TO":
-            command = "GOB" if self._world.position == "load" else "GOA"
-        if command in self._MOVES:
-            before = self._world.position
-            self._world.switch("load" if self._MOVES[command] == "load" else "inject")
-            self._moves += self._world.position != before
+        """Do a command; return what it answers."""
+        at = self._letter()
+        goals = {"GOA": "A", "CW": "A", "GOB": "B", "CC": "B", "TO": "B" if at == "A" else "A"}
+        fixed = {
+            "CP": self._position(),
+            "CNT": f"CNT{self._moves:05d}",
+            "VR": "I-PD-AMHX88RD1",
+            "LRN": "",
+            "TT": "",
+            "": "",
+        }
+        if command in goals:
+            self._turn(goals[command])
             return self._position() if self._settings["IFM"] != "0" else ""
-        if command == "CNT":
-            return f"CNT{self._moves}"
-        if command == "VR":
-            return "I-PD-AMHX88RD1"
-        if match is None:
-            return f'"{command}" = Bad command' if command else ""
-        name, value = match.groups()
+        if command in fixed:
+            return fixed[command]
+        if command == "/?":
+            return ", ".join(("GO", "CP", "CW", "CC", "TO", "TT", "CNT", "VR", "ID", *_SETTINGS))
+        match = re.fullmatch(r"(IFM|LG|ID|AM|SM|DEL|DT|NP|SB)(.*)", command)
+        return self._set(match[1], match[2]) if match else _BAD.format(command)
+
+    def _set(self, name: str, value: str) -> str:
+        """Change a setting, or tell it."""
         if name == "ID":
             if value:
                 self._id = "" if value == "*" else value[:1]
                 return ""
             return f"ID{self._id}"
+        if name in _NUMBERS:
+            if not value:
+                return f"{name}{self._numbers[name]:04d}"
+            if not value.isdigit() or int(value) > _NUMBERS[name]:
+                return _BAD.format(name + value)
+            self._numbers[name] = int(value)
+            return ""
         if not value:
             return f"{name}{self._settings[name]}"
-        if value not in ("0", "1", "2")[: 3 if name == "IFM" else 2]:
-            return f'"{command}" = Bad command'
+        if value not in _SETTINGS[name][0]:
+            return _BAD.format(name + value)
         self._settings[name] = value
         return ""
 
+    def _letter(self) -> str:
+        other = "B" if self._load == "A" else "A"
+        return self._load if self._world.position == "load" else other
+
+    def _turn(self, letter: str) -> None:
+        self._moves += letter != self._letter()
+        self._world.switch("load" if letter == self._load else "inject")
+
     def _position(self) -> str:
-        letter = "A" if self._world.position == "load" else "B"
+        letter = self._letter()
         return f'Position is = "{letter}"' if self._settings["LG"] == "1" else f"CP{letter}"

@@ -61,7 +61,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         TransportError, InstrumentError
             If it does not answer, or refuses.
         """
-        self.firmware.fill(self.driver.connect())
+        self.firmware.fill(self.driver.connect().name)
 
     @property
     def recording(self) -> bool:

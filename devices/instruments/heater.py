@@ -50,6 +50,8 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
     temperature = Component(Reading, units="degC", precision=1, kind=Kind.hinted)
     setpoint = Component(Reading, units="degC", precision=1, kind=Kind.normal)
     output = Component(Reading, units="%", precision=1, kind=Kind.normal)
+    firmware = Component(Reading, kind=Kind.config, value="")
+    decimals = Component(Reading, kind=Kind.config, precision=0, value=float("nan"))
     tolerance = Component(Reading, units="degC", precision=1, kind=Kind.config)
     settle = Component(Reading, units="s", precision=0, kind=Kind.config)
 
@@ -76,13 +78,19 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         self.settle.fill(spec.settle)
 
     def connect(self) -> None:
-        """Check that the controller answers.
+        """Find out how the controller writes temperatures, and have its own alarm watch, too.
 
         Raises
         ------
         TransportError, InstrumentError
-            If it does not, or its sensor is broken.
+            If it does not answer, its numbers make no sense in degC, or its sensor is broken.
         """
+        with self._lock:
+            self.firmware.fill(self.driver.connect().name)
+            self.decimals.fill(float(self.driver.decimals or 0))
+            self.driver.check(self.limits, self.spec.maximum)
+            if look := self.driver.arm(self.spec.maximum):
+                _log.warning("%s: look at this: %s", self.driver.name, look)
         self.poll()
 
     def check(self, temperature: float) -> None:
@@ -90,7 +98,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         check_limits("temperature", self._achievable(temperature), self.limits, "degC")
 
     def _achievable(self, temperature: float) -> float:
-        return self.driver.achievable(temperature, self.limits)
+        return self.driver.achievable(temperature, self.limits, self.driver.decimals)
 
     def set(self, temperature: float) -> LabStatus:
         """Go to `temperature` [degC].
@@ -195,7 +203,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         with self._lock:
             self._approaching.give_up(reason)
             self._target = self.settled_since = self._within_since = None
-            self.driver.write_setpoint(self.spec.safe)
+            self.driver.cool(self.spec.safe)
 
     def stop(self, *, success: bool = False) -> None:
         """Do nothing: the heater holds while pumps are stopped; `make_safe` cools."""

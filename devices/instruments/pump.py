@@ -89,7 +89,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             If it does not answer, or cannot cover the limits of the rig file.
         """
         with self._lock:
-            self.firmware.fill(self.driver.connect())
+            self.firmware.fill(self.driver.connect().name)
             self.driver.stop()
             self._running = False
             if self._connected_before:

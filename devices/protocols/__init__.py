@@ -7,7 +7,7 @@ itself. A new instrument is a module here and a row below, and its emulation.
 
 from collections.abc import Mapping
 
-from .eurotherm import Eurotherm3216
+from .eurotherm import Eurotherm
 from .harvard11 import Harvard11
 from .ne1000 import NewEra
 from .roles import DetectorDriver, HeaterDriver, PumpDriver, ValveDriver
@@ -15,6 +15,6 @@ from .scpi import ScpiVoltmeter
 from .vici import ViciValve
 
 PUMPS: Mapping[str, type[PumpDriver]] = {"harvard11": Harvard11, "ne1000": NewEra}
-HEATERS: Mapping[str, type[HeaterDriver]] = {"eurotherm3216": Eurotherm3216}
+HEATERS: Mapping[str, type[HeaterDriver]] = {"eurotherm3216": Eurotherm}
 VALVES: Mapping[str, type[ValveDriver]] = {"vici": ViciValve}
 DETECTORS: Mapping[str, type[DetectorDriver]] = {"scpi": ScpiVoltmeter}

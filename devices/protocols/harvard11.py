@@ -1,15 +1,21 @@
 """Harvard "Protocol 11": Pump 11 Elite, PHD Ultra, KDS Legato; codec and driver.
 
-Source: Harvard Apparatus, PHD Ultra user's guide 5419-002, command set. Flows are uL/min and
-volumes uL throughout, whatever units the pump answers in.
+Source: Harvard Apparatus, PHD Ultra user's guide 5419-002, command set, and recorded sessions of an
+11 Elite with firmware 3.0.6. Flows are uL/min and volumes uL throughout, whatever units the pump
+answers in.
+
+Models and firmwares differ in how they end a reply, address themselves and spell a setting; what a
+pump understands is found out when it is greeted.
 """
 
 import logging
 import re
+import threading
+import time
 from dataclasses import dataclass
 from functools import partial
 
-from .roles import ANY, Direction, Limits, PumpError, PumpStatus, nearest
+from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
 from .transport import GarbledError, InstrumentError, Transport, TransportError, ends_with
 
 _log = logging.getLogger(__name__)
@@ -18,9 +24,17 @@ XON = b"\x11"  # ends every reply after `poll on`
 _POLL, _NO_POLL = ends_with(XON), ends_with(XON, or_silence=True)
 _DECIMALS = 4  # of a flow or volume on the line: the manual wants fixed point, never an exponent
 _READ_BACK = 1e-3  # relative difference at which a set flow counts as not taken over
-_STATES = {":": "idle", ">": "infusing", "<": "withdrawing", "*": "stalled", "T*": "target"}
+_STATES = {
+    ":": "idle", ">": "infusing", "<": "withdrawing", "T*": "target",
+    "*": "stalled", ">*": "stalled", "<*": "stalled",  # the latter two at a limit switch
+}  # fmt: skip
+_UNASKED = ("target", "stalled")  # told by the pump when it happens, outside poll mode
+_PROMPT = re.compile(r"(\d\d?)?(?::(?=T?\*))?(T\*|[><]\*|[:><*])")
 _RUNNING = {"infuse": "infusing", "withdraw": "withdrawing"}
 _REFUSALS = ("Command error", "Unknown command", "Argument error", "Out of range")
+_TERSE = ("?", "NA", "OOR")  # refusals of the command sets of older models
+_QUICK_START = "qs iw"  # the method that rates, diameter and runs belong to
+_LOADING = 10.0  # s that loading a method may take
 _FACTOR = {"m": 1e3, "u": 1.0, "n": 1e-3, "p": 1e-6}  # litre prefix -> uL
 _PER_MINUTE = {"h": 1 / 60, "m": 1.0, "s": 60.0}
 _FEMTO = 1e-9  # fL -> uL
@@ -54,7 +68,10 @@ def encode(command: str, address: int = 0, colon: bool = True) -> bytes:
 
 
 def decode(raw: bytes, address: int = 0) -> Reply:
-    r"""Parse one reply: `\n[AA:]body\r` any number of times, then `\n[AA]prompt`, then XON.
+    r"""Parse one reply: `\n[AA:]body\r` any number of times, then `\n[AA]prompt`, XON in poll mode.
+
+    Outside poll mode a pump that reaches its target or stalls says so unasked, by a prompt that may
+    stand before or behind the reply.
 
     Raises
     ------
@@ -62,22 +79,31 @@ def decode(raw: bytes, address: int = 0) -> Reply:
         If it is anything else, or of another pump.
     """
     try:
-        *body, prompt = raw.removesuffix(XON).decode("ascii").split("\n")
+        first, *parts = raw.removesuffix(XON).decode("ascii").split("\n")
     except UnicodeDecodeError:
         raise GarbledError(f"{raw!r} is not ASCII") from None
-    match = re.fullmatch(r"(\d\d)?(T\*|[:><*])", prompt)
-    if match is None or not body or body[0]:
+    senders: set[int | None] = set()
+    lines, states = [], []
+    prompt = None
+    for part in parts:
+        if prompt := _PROMPT.fullmatch(part.removesuffix("\r")):
+            senders.add(None if prompt[1] is None else int(prompt[1]))
+            states.append(_STATES[prompt[2]])
+        elif body := re.fullmatch(r"(?:(\d\d):)?(?:T\*)?([ -~]*)\r", part):
+            senders.add(None if body[1] is None else int(body[1]))
+            lines.append(body[2].strip())
+        else:
+            raise GarbledError(f"{raw!r} has the broken line {part!r}")
+    if (
+        first.strip("\r")
+        or not parts
+        or prompt is None
+        or len(states) > 1 + any(s in _UNASKED for s in states)
+    ):
         raise GarbledError(f"{raw!r} is not a reply of a Protocol 11 pump")
-    senders, lines = {match[1]}, []
-    for line in body[1:]:
-        parts = re.fullmatch(r"(?:(\d\d):)?(?:T\*)?([ -~]*)\r", line)
-        if parts is None:
-            raise GarbledError(f"{raw!r} has the broken line {line!r}")
-        senders.add(parts[1])
-        lines.append(parts[2].strip())
-    if not senders <= {None, f"{address:02d}"} or (address and match[1] is None):
+    if not senders <= {None, address} or (address and prompt[1] is None):
         raise GarbledError(f"{raw!r} does not come from pump {address}")
-    return Reply(tuple(lines), _STATES[match[2]])
+    return Reply(tuple(lines), "stalled" if "stalled" in states else states[-1])
 
 
 def quantity(text: str) -> float:
@@ -88,7 +114,8 @@ def quantity(text: str) -> float:
     GarbledError
         If `text` is neither.
     """
-    match = re.fullmatch(r"(\d+\.?\d*(?:[eE][-+]?\d+)?) ?([munp])l?(?:/(h|m|s)[a-z]*)?", text)
+    number = r"(\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+)"  # some leave out the zero before the point
+    match = re.fullmatch(number + " ?([munp])l?(?:/(h|m|s)[a-z]*)?", text)
     if match is None:
         raise GarbledError(f"{text!r} is neither a flow nor a volume")
     value = float(match[1]) * _FACTOR[match[2]]
@@ -108,9 +135,11 @@ def parse_status(reply: Reply) -> PumpStatus:
     match = re.fullmatch(r"(\d+) \S+ (\d+) ([iwIW])([.IW])([.S])(\S+)", " ".join(reply.lines))
     if match is None:
         raise GarbledError(f"{reply.lines!r} is not a status")
-    state = "stalled" if match[5] == "S" else reply.state
-    flow = int(match[1]) * _FEMTO * 60 if state in ("infusing", "withdrawing") else 0.0
-    return PumpStatus(flow, int(match[2]) * _FEMTO, match[4] != ".", state)
+    state, limit = reply.state, match[4] != "."
+    if match[5] == "S" or (limit and state not in _RUNNING.values()):
+        state = "stalled"
+    flow = int(match[1]) * _FEMTO * 60 if state in _RUNNING.values() else 0.0
+    return PumpStatus(flow, int(match[2]) * _FEMTO, limit, state)
 
 
 # -- the driver: typed calls ----------------------------------------------------------------------
@@ -143,8 +172,8 @@ class Harvard11:
         """Volume [uL] that is sent when `volume` is asked for: four decimals."""
         return nearest(volume, _DECIMALS)
 
-    def connect(self) -> str:
-        """Agree on form and framing, and return the firmware.
+    def connect(self) -> Identity:
+        """Agree on form and framing, and return what it is.
 
         Raises
         ------
@@ -161,16 +190,59 @@ class Harvard11:
         assert failure is not None
         raise failure
 
-    def _greet(self) -> str:
+    def _greet(self) -> Identity:
         self._framing = _NO_POLL  # until it is known whether the pump has `poll`
-        try:
-            self.command("poll on")
+        look = []
+        commands = "ultra"
+        polls = self._takes("poll on")
+        if not polls and self._takes("cmd ultra"):  # it was in the command set of an older model
+            commands, polls = "ultra, put to it", self._takes("poll on")
+        if polls:
             self._framing = _POLL
-        except InstrumentError:
+        else:
             _log.warning("%s does not know `poll on`: 0.1 s of silence ends its replies", self.name)
         firmware = " ".join(self.command("ver").lines)
-        self.command("nvram none")  # each change of rate would wear the memory
-        return firmware
+        # each change of rate would wear the memory
+        if not (self._takes("nvram none") or self._takes("nvram off")):
+            look.append("that it does not write each setting to its memory, which that wears out")
+        method = self._method()
+        facts = {
+            "command set": commands,
+            "replies end": "with XON (poll on)" if polls else "by silence",
+            "method": method or "not told",
+            "limits": " ".join(self.command("irate lim").lines) + " with the syringe it knows now",
+        }
+        return Identity(firmware, facts, tuple(look))
+
+    def _takes(self, text: str) -> bool:
+        """Send a command that not every pump knows; return whether this one does."""
+        try:
+            self.command(text)
+        except InstrumentError:
+            return False
+        return True
+
+    def _method(self) -> str:
+        """Return the method that is loaded, empty if the pump has none to load."""
+        try:
+            return " ".join(self.command("load").lines)
+        except InstrumentError:
+            return ""
+
+    def _quick_start(self) -> None:
+        """Load Quick Start where another method is loaded, and wait for it."""
+        method = self._method()
+        if not method or f"({_QUICK_START})" in method:
+            return
+        self.command(f"load {_QUICK_START}")
+        deadline = time.monotonic() + _LOADING
+        while f"({_QUICK_START})" not in (method := self._method()):
+            if time.monotonic() > deadline:
+                raise InstrumentError(
+                    f"{self.name} does not load Quick Start ({_QUICK_START}) but has {method!r}: "
+                    "load it at the pump"
+                )
+            threading.Event().wait(0.2)
 
     def command(self, text: str) -> Reply:
         """Send one command; every one we use does the same when sent twice.
@@ -188,7 +260,7 @@ class Harvard11:
             partial(decode, address=self.address),
             repeat=True,
         )
-        if any(line.startswith(_REFUSALS) for line in reply.lines):
+        if any(line.startswith(_REFUSALS) or line in _TERSE for line in reply.lines):
             raise InstrumentError(f"{self.name} refused {text!r}: {' '.join(reply.lines)}")
         return reply
 
@@ -196,7 +268,14 @@ class Harvard11:
         return quantity(" ".join(self.command(text).lines))
 
     def configure(self, diameter: float, volume: float) -> None:
-        """Tell the syringe: inner diameter [mm], volume [uL]."""
+        """Put the resting pump to Quick Start, and tell it diameter [mm] and volume [uL].
+
+        Raises
+        ------
+        InstrumentError
+            If it stays in another method, or refuses.
+        """
+        self._quick_start()
         self.command(f"diameter {diameter:.4f}")
         self.command(f"svolume {volume:.{_DECIMALS}f} ul")
 
@@ -255,7 +334,7 @@ class Harvard11:
             If the pump still runs.
         """
         state = self.command("stp").state
-        if state in ("infusing", "withdrawing"):
+        if state in _RUNNING.values():
             raise PumpError(f"{self.name} was told to stop but is {state}: switch it off")
 
     def status(self) -> PumpStatus:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import pi
 from weakref import WeakMethod
 
-from .roles import ANY, Direction, Limits, PumpError, PumpStatus, nearest
+from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
 from .transport import Framing, GarbledError, InstrumentError, NoReplyError, Transport
 
 _log = logging.getLogger(__name__)
@@ -174,8 +174,8 @@ class NewEra:
         step = 1.0 if volume < 1e4 else 10.0
         return math.floor(volume / step) * step
 
-    def connect(self) -> str:
-        """Find the pump in whichever mode it is, and return the firmware.
+    def connect(self) -> Identity:
+        """Find the pump in whichever mode it is, and return what it is.
 
         Alarms of before are acknowledged by it.
 
@@ -191,7 +191,8 @@ class NewEra:
         if not firmware.startswith("NE"):
             raise InstrumentError(f"{self.name} is no New Era pump: it calls itself {firmware!r}")
         self._alarm = ""
-        return firmware
+        mode = "safe" if self._safe else "basic"
+        return Identity(firmware, {"mode": f"{mode}, put to safe mode when the rig is opened"})
 
     def _greet(self, safe: bool) -> str:
         self._safe = safe

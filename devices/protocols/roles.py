@@ -4,7 +4,8 @@ A driver is any class with these attributes and methods; it need not name the ro
 are those of the rig file: uL/min, uL, mm, degC, V.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from math import inf
 from typing import Literal, Protocol
 
@@ -19,6 +20,25 @@ ANY: Limits = (-inf, inf)
 
 class PumpError(InstrumentError):
     """A pump has stalled, run into its end stop or stopped by itself; a human must look."""
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What an instrument said of itself when it was greeted.
+
+    Attributes
+    ----------
+    name : str
+        Model and firmware; empty if it does not tell.
+    facts : mapping of str to str
+        What was learnt, in words: decimals, command set, limits.
+    look : tuple of str
+        What it does not tell and a human has to look at, in sentences.
+    """
+
+    name: str
+    facts: Mapping[str, str] = field(default_factory=dict)
+    look: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -81,8 +101,8 @@ class PumpDriver(Protocol):
         """Volume [uL] that the pump stops after when `volume` is asked for."""
         ...
 
-    def connect(self) -> str:
-        """Agree on how to talk, and return model and firmware."""
+    def connect(self) -> Identity:
+        """Agree on how to talk, and return what it is."""
         ...
 
     def configure(self, diameter: float, volume: float) -> None:
@@ -134,14 +154,57 @@ class HeaterDriver(Protocol):
     transport: Transport
     address: int
     name: str
+    decimals: int | None
+    """Of a temperature on the line; None until it is known."""
 
-    def __init__(self, transport: Transport, address: int) -> None: ...
+    def __init__(self, transport: Transport, address: int, decimals: int | None) -> None:
+        """`decimals` is what the rig file says of it, if anything."""
+        ...
 
     @staticmethod
-    def achievable(temperature: float, limits: Limits = ANY) -> float:
+    def achievable(temperature: float, limits: Limits = ANY, decimals: int | None = None) -> float:
         """Temperature [degC] that is controlled to when `temperature` is asked for.
 
-        Inside `limits` if `temperature` is, whatever the number format makes of it.
+        Inside `limits` if `temperature` is, whatever the number format makes of it; `decimals` are
+        those of the driver, None for what is usual.
+        """
+        ...
+
+    def connect(self) -> Identity:
+        """Find out how it writes temperatures, and return what it is.
+
+        Raises
+        ------
+        InstrumentError
+            If it does not tell and nobody has said so, or not in degC: nothing can be written then.
+        """
+        ...
+
+    def check(self, limits: Limits, maximum: float) -> None:
+        """Refuse a controller whose numbers make no sense in degC; read-only.
+
+        Parameters
+        ----------
+        limits : tuple of float
+            Of its setpoints [degC].
+        maximum : float
+            Above which it is too hot [degC].
+
+        Raises
+        ------
+        InstrumentError
+            If reading, setpoint, ranges and alarm do not fit together and to these: their scale is
+            wrong, or they are another heater's.
+        """
+        ...
+
+    def arm(self, maximum: float) -> str:
+        """Have the controller's own alarm watch over `maximum` [degC].
+
+        Returns
+        -------
+        str
+            What is not armed and a human has to look at; empty if it is.
         """
         ...
 
@@ -151,6 +214,10 @@ class HeaterDriver(Protocol):
 
     def write_setpoint(self, temperature: float) -> None:
         """Control to an achievable `temperature` [degC], confirmed by the controller."""
+        ...
+
+    def cool(self, temperature: float) -> None:
+        """Control to at most `temperature` [degC], even if it is not known how to write it."""
         ...
 
 
@@ -163,10 +230,12 @@ class ValveDriver(Protocol):
     transport: Transport
     name: str
 
-    def __init__(self, transport: Transport) -> None: ...
+    def __init__(self, transport: Transport, id_: str) -> None:
+        """`id_` is the device ID that it is addressed by; empty if it has none."""
+        ...
 
-    def connect(self) -> None:
-        """Agree on how to talk, and check that it answers."""
+    def connect(self) -> Identity:
+        """Agree on how to talk, and return what it is."""
         ...
 
     def position(self) -> str:
@@ -189,8 +258,8 @@ class DetectorDriver(Protocol):
 
     def __init__(self, transport: Transport, range_: float) -> None: ...
 
-    def connect(self) -> str:
-        """Configure for the range [V], and return model and firmware.
+    def connect(self) -> Identity:
+        """Configure for the range [V], and return what it is.
 
         Raises
         ------

@@ -1,10 +1,13 @@
 """SCPI voltmeters, for a photodiode; codec and driver.
 
-Source: Keysight 34401A user's guide: READ? in volts, lines end with LF.
+Source: Keysight 34401A user's guide: READ? in volts, lines end with LF, on RS-232 with CR LF. It
+has room for about 100 bytes and takes its time over some of them: every command waits for its
+answer.
 """
 
 from math import isfinite
 
+from .roles import Identity
 from .transport import GarbledError, InstrumentError, Transport, ends_with
 
 _LF = ends_with(b"\n")
@@ -31,26 +34,44 @@ class ScpiVoltmeter:
         self._range = range_
 
     def _ask(self, query: str) -> str:
+        """Send a query; what it answers has to be a line of text."""
+
         def decode(reply: bytes) -> str:
-            return reply.decode("ascii", "replace").strip()
+            try:
+                return reply.decode("ascii").strip()
+            except UnicodeDecodeError:
+                raise GarbledError(f"{reply!r} is not ASCII") from None
 
         return self.transport.exchange(f"{query}\n".encode("ascii"), _LF, decode, repeat=True)
 
-    def connect(self) -> str:
-        """Configure for DC volts, one power-line cycle, and return the identification.
+    def connect(self) -> Identity:
+        """Configure for DC volts, one power-line cycle, and return what it is.
 
         Raises
         ------
+        TransportError
+            If it does not answer.
         InstrumentError
-            If the meter reports an error afterwards.
+            If it reports an error afterwards.
         """
+        self.transport.send(b"SYST:REM\n")  # on RS-232 it obeys nothing else before
         identity = self._ask("*IDN?")
-        for command in ("SYST:REM", "*CLS", f"CONF:VOLT:DC {self._range:g}", "VOLT:DC:NPLC 1"):
-            self.transport.send(f"{command}\n".encode("ascii"))
+        for command in ("*CLS", f"CONF:VOLT:DC {self._range:g}", "VOLT:DC:NPLC 1"):
+            self._do(command)
         error = self._ask("SYST:ERR?")
         if not error.startswith(("+0,", "0,")):
             raise InstrumentError(f"{self.name} refused its configuration: {error}")
-        return identity
+        facts = {"range": f"{self._range:g} V DC", "integration": "1 power-line cycle"}
+        return Identity(identity, facts)
+
+    def _do(self, command: str) -> None:
+        """Send a command and wait until it is done."""
+
+        def done(reply: bytes) -> None:
+            if reply.strip() not in (b"1", b"+1"):
+                raise GarbledError(f"{reply!r} does not say that {command!r} is done")
+
+        self.transport.exchange(f"{command};*OPC?\n".encode("ascii"), _LF, done, repeat=True)
 
     def read(self) -> float:
         """Return volts; infinite for an overload."""

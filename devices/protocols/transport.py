@@ -3,6 +3,9 @@
 The only module that knows pyserial. One `Transport` is one port; several devices may share it
 (daisy chain, RS-485), since an exchange - request, then its whole reply - holds the port's lock.
 Everything here counts wall time: a serial line knows nothing of the lab clock.
+
+Some lines (RS-485 adapters, modems) give back what is sent. That local echo is recognised, removed,
+and never taken for an answer: the echo of a write looks like its confirmation.
 """
 
 import logging
@@ -11,7 +14,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
-from typing import NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 
 import serial
 
@@ -82,9 +85,14 @@ class Transport:
         How often an exchange that may be repeated is repeated.
     baudrate, bytesize, parity, stopbits
         Line settings, as in pyserial; a socket ignores them.
+    flow_control : {"none", "rtscts", "dsrdtr"}
+        Handshake lines, as in pyserial, which on Linux only drives DTR for the last. Not XON/XOFF:
+        XON ends the replies of a Harvard pump.
 
     Attributes
     ----------
+    echo : bool or None
+        Whether the line gives back what is sent; None while that is not known.
     exchanges, retried : int
         Requests sent, and how many of them were repetitions.
     record : list of (bytes, bytes), or None
@@ -109,6 +117,7 @@ class Transport:
         bytesize: int = 8,
         parity: str = "N",
         stopbits: float = 1,
+        flow_control: Literal["none", "rtscts", "dsrdtr"] = "none",
     ):
         if token is not None and url not in token.urls:
             raise ValueError(f"{url} was not opened by the emulator launcher that gave the token")
@@ -118,6 +127,8 @@ class Transport:
         self.retries = retries
         self.exchanges = self.retried = 0
         self.record: list[tuple[bytes, bytes]] | None = None
+        self.echo: bool | None = None
+        self._unheard = b""  # sent without an answer; its echo, if any, has not come yet
         # Time-out 0: pyserial hands over what is there, and our select does the waiting.
         self._dial = partial(
             serial.serial_for_url,
@@ -128,7 +139,9 @@ class Transport:
             bytesize=bytesize,
             parity=parity,
             stopbits=stopbits,
-            xonxoff=False,  # XON ends the replies of a Harvard pump
+            xonxoff=False,
+            rtscts=flow_control == "rtscts",
+            dsrdtr=flow_control == "dsrdtr",
             exclusive=True,
         )
         self._lock = threading.RLock()
@@ -165,7 +178,8 @@ class Transport:
         with self._lock:
             while True:
                 try:
-                    return parse(self._once(request, framing))
+                    received, reply = self._once(request, framing)
+                    answer = parse(reply)
                 except (NoReplyError, GarbledError) as error:
                     self._in_step = False
                     if not spare:
@@ -173,6 +187,10 @@ class Transport:
                     _log.warning("%s: %s (sent %r), asking again", self.url, error, request)
                     spare -= 1
                     self.retried += 1
+                else:
+                    if self.echo is None:
+                        self.echo = received != reply
+                    return answer
 
     def send(self, request: bytes) -> None:
         """Send a request that is not answered.
@@ -185,6 +203,8 @@ class Transport:
         with self._lock:
             self._write(request)
             self._note(request, b"")
+            if self.echo is not False:
+                self._unheard += request
 
     def overhear(self, call: Callable[[bytes], object]) -> None:
         """Have `call` hear what comes unasked, such as the alarm that a pump sends by itself.
@@ -209,24 +229,43 @@ class Transport:
 
     # -- one try ----------------------------------------------------------------------------
 
-    def _once(self, request: bytes, framing: Framing) -> bytes:
+    def _once(self, request: bytes, framing: Framing) -> tuple[bytes, bytes]:
+        """Return what came, and what of it is the reply."""
         self._write(request)
+        sent, self._unheard = self._unheard + request, b""
         deadline = monotonic() + self.timeout
-        buffer = b""
+        buffer = reply = b""
         try:
-            while not framing.complete(buffer):
-                ending = framing.or_silence and buffer
+            while not framing.complete(reply):
+                ending = framing.or_silence and reply
                 chunk = self._receive(_SILENCE if ending else deadline - monotonic())
                 if chunk:
                     buffer += chunk
+                    reply = self._without_echo(buffer, sent)
                 elif ending:
                     break
+                elif reply:
+                    raise GarbledError(f"the reply {reply!r} broke off")
                 elif buffer:
-                    raise GarbledError(f"the reply {buffer!r} broke off")
+                    raise NoReplyError(
+                        f"no reply within {self.timeout:g} s, only {buffer!r}, the line's own echo"
+                    )
                 else:
                     raise NoReplyError(f"no reply within {self.timeout:g} s")
         finally:
             self._note(request, buffer)
+        return buffer, reply
+
+    def _without_echo(self, buffer: bytes, sent: bytes) -> bytes:
+        """Return what of `buffer` is no echo of `sent`, as far as can be told yet."""
+        if self.echo is False:
+            return buffer
+        if buffer.startswith(sent):
+            return buffer[len(sent) :]
+        if sent.startswith(buffer):
+            return b""
+        if self.echo:
+            raise GarbledError(f"{buffer!r} came where the line's echo should be")
         return buffer
 
     def _note(self, request: bytes, reply: bytes) -> None:
@@ -236,7 +275,11 @@ class Transport:
     def _write(self, request: bytes) -> None:
         self._open()
         stale = self._receive(0.0) if self._in_step else self._resync()
+        both = min(len(stale), len(self._unheard))
+        if stale[:both] == self._unheard[:both]:
+            stale, self._unheard = stale[both:], self._unheard[both:]
         if stale:
+            self._unheard = b""
             _log.warning("%s: %r came, which nobody had asked for", self.url, stale)
             self.hear(stale)
         self.exchanges += 1

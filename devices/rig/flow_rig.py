@@ -145,7 +145,7 @@ class FlowRig:
         """
         if isinstance(conditions, Setpoints):
             conditions = conditions.conditions
-        setpoints = convert.setpoints_of(conditions, self.config)
+        setpoints = convert.setpoints_of(conditions, self.config, self.heater.driver.decimals)
         self.feed.check(setpoints)
         return setpoints
 

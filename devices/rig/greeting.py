@@ -1,19 +1,24 @@
 """Greet every instrument of a rig, to see what answers; nothing moves, heats or turns."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..protocols.roles import DetectorDriver, HeaterDriver, PumpDriver, ValveDriver
+from ..protocols.roles import DetectorDriver, HeaterDriver, Identity, PumpDriver, ValveDriver
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import RigFile
 from .lines import Lines
 
 Exchange = tuple[bytes, bytes]
 """What was sent, and what came back."""
+
+# What no instrument can tell of itself.
+_PUMP = ("that the plunger pushes the syringe of the rig file, and which reagent is in it",)
+_HEATER = ("that the sensor sits in the reactor, and that a fuse of its own ends heating",)
+_VALVE = ("that in this position the loop is where the rig file says",)
 
 
 @dataclass(frozen=True)
@@ -25,17 +30,23 @@ class Greeting:
     instrument : str
         Its place in the rig file, such as ``streams.c60``.
     protocol : str
-    said : str
-        What it is and what it reads; empty if it did not answer.
+    name : str
+        Model and firmware; empty if it does not tell.
+    facts : mapping of str to str
+        What was learnt of it, and what it reads, in words; empty if it did not answer.
+    look : tuple of str
+        What a human still has to look at.
     wrong : str
-        What is wrong and what to do; empty if it answered.
+        What is wrong and what to do; empty if it answered as it should.
     exchanges : tuple of (bytes, bytes)
         Every request and its reply.
     """
 
     instrument: str
     protocol: str
-    said: str
+    name: str
+    facts: Mapping[str, str]
+    look: tuple[str, ...]
     wrong: str
     exchanges: tuple[Exchange, ...]
 
@@ -59,35 +70,51 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
         Pumps in the order of the rig file, heater, valve, detector.
     """
 
-    def pump(driver: PumpDriver) -> str:
-        identity, status = driver.connect(), driver.status()
-        return f"{identity}; {status.state}, {status.flow:g} uL/min"
+    def pump(driver: PumpDriver) -> Iterator[Identity]:
+        yield driver.connect()
+        status = driver.status()
+        yield Identity("", {"now": f"{status.state}, {status.flow:g} uL/min"}, _PUMP)
 
-    def heater(driver: HeaterDriver) -> str:
+    def heater(driver: HeaterDriver) -> Iterator[Identity]:
+        yield driver.connect()
         reading = driver.read()
-        broken = ", SENSOR BROKEN" if reading.sensor_break else ""
-        return f"{reading.temperature:g} degC, setpoint {reading.setpoint:g} degC{broken}"
+        now = f"{reading.temperature:g} degC, setpoint {reading.setpoint:g} degC"
+        yield Identity("", {"now": now + (", SENSOR BROKEN" if reading.sensor_break else "")})
+        driver.check(rig.heater.limits, rig.heater.maximum)
+        fits = f"limits {list(rig.heater.limits)} and maximum {rig.heater.maximum:g} degC"
+        yield Identity("", {"makes sense with": fits}, _HEATER)
 
-    def valve(driver: ValveDriver) -> str:
-        driver.connect()
+    def valve(driver: ValveDriver) -> Iterator[Identity]:
+        yield driver.connect()
         position = driver.position()
-        return f"position {position} ({'load' if position == rig.valve.load else 'inject'})"
+        place = "load" if position == rig.valve.load else "inject"
+        yield Identity("", {"now": f"position {position} ({place})"}, _VALVE)
 
-    def detector(driver: DetectorDriver) -> str:
-        return f"{driver.connect()}; {driver.read():g} V"
+    def detector(driver: DetectorDriver) -> Iterator[Identity]:
+        yield driver.connect()
+        yield Identity("", {"now": f"{driver.read():g} V"})
 
     def one(
-        instrument: str, protocol: str, find: Callable[[], Any], ask: Callable[[Any], str]
+        instrument: str,
+        protocol: str,
+        find: Callable[[], Any],
+        ask: Callable[[Any], Iterator[Identity]],
     ) -> Greeting:
         exchanges: list[Exchange] = []
-        said = wrong = ""
+        name = wrong = ""
+        facts: dict[str, str] = {}
+        look: tuple[str, ...] = ()
         try:
             driver = find()
             driver.transport.record = exchanges
-            said = ask(driver)
+            for learnt in ask(driver):
+                name, facts = name or learnt.name, {**facts, **learnt.facts}
+                look += learnt.look
+            if driver.transport.echo:
+                facts["line"] = "gives back what is sent; that is removed"
         except (TransportError, InstrumentError) as error:
             wrong = str(error)
-        return Greeting(instrument, protocol, said, wrong, tuple(exchanges))
+        return Greeting(instrument, protocol, name, facts, look, wrong, tuple(exchanges))
 
     streams = rig.streams.items()
     return [

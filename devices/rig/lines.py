@@ -59,12 +59,12 @@ class Lines:
     def heater(self) -> HeaterDriver:
         """Return the driver of the heater."""
         spec = self._rig.heater
-        return HEATERS[spec.protocol](self.open(spec.transport), spec.address)
+        return HEATERS[spec.protocol](self.open(spec.transport), spec.address, spec.decimals)
 
     def valve(self) -> ValveDriver:
         """Return the driver of the valve."""
         spec = self._rig.valve
-        return VALVES[spec.protocol](self.open(spec.transport))
+        return VALVES[spec.protocol](self.open(spec.transport), spec.id)
 
     def detector(self) -> DetectorDriver:
         """Return the driver of the detector."""

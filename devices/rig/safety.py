@@ -93,7 +93,7 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
         pump.stop()
 
     def cool() -> None:
-        lines.heater().write_setpoint(rig.heater.safe)
+        lines.heater().cool(rig.heater.safe)
 
     def turn() -> None:
         valve = lines.valve()

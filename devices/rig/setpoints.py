@@ -45,7 +45,9 @@ def limits(rig: RigFile) -> dict[str, tuple[float, float, str]]:
     return {"temperature": (*rig.heater.limits, "degC"), **flows}
 
 
-def setpoints_of(conditions: Mapping[str, float], rig: RigFile) -> Setpoints:
+def setpoints_of(
+    conditions: Mapping[str, float], rig: RigFile, decimals: int | None = None
+) -> Setpoints:
     """Turn conditions into setpoints.
 
     Parameters
@@ -56,6 +58,8 @@ def setpoints_of(conditions: Mapping[str, float], rig: RigFile) -> Setpoints:
         that of the first.
     rig : RigFile
         The rig.
+    decimals : int, optional
+        Of the heater, once it is known; before, those of the rig file or what is usual.
 
     Raises
     ------
@@ -86,8 +90,9 @@ def setpoints_of(conditions: Mapping[str, float], rig: RigFile) -> Setpoints:
         )
         flows = {names[0]: total / (1 + ratio), names[1]: total * ratio / (1 + ratio)}
     heater = rig.heater
+    shown = heater.decimals if decimals is None else decimals
     setpoints = Setpoints(
-        HEATERS[heater.protocol].achievable(conditions["temperature"], heater.limits),
+        HEATERS[heater.protocol].achievable(conditions["temperature"], heater.limits, shown),
         {
             name: PUMPS[stream.protocol].achievable(flows[name], stream.limits)
             for name, stream in rig.streams.items()

@@ -1,13 +1,17 @@
 """``reactune check``: say in words what a problem file asks, and whether the rig can do it."""
 
 import argparse
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .common import EXIT_DONE, EXIT_FAILURE, add_rig
 
 if TYPE_CHECKING:
+    from reactune.devices.rig.greeting import Greeting
     from reactune.devices.rigfile import RigFile
+
+_LABEL = 18  # columns of the left-hand column
 
 HELP = "say in words what a problem file asks, without hardware; or see which instruments answer"
 
@@ -63,6 +67,29 @@ def _check(source: str, rig: "RigFile") -> None:
     print(f"Fits the rig: {rig.title}.")
 
 
+def _page(greeting: "Greeting") -> list[str]:
+    """Write down what an instrument told of itself, at most 80 columns wide."""
+    rows = [("", greeting.name)] if greeting.name else []
+    rows += greeting.facts.items()
+    rows += [("look at", sentence) for sentence in greeting.look]
+    if greeting.wrong:
+        rows.append(("NO", greeting.wrong))
+    requests = len(greeting.exchanges)
+    lines = ["", f"{greeting.instrument}, {greeting.protocol}: {requests} requests"]
+    for label, text in rows:
+        start = f"  {label:<{_LABEL}}"
+        lines.append(
+            textwrap.fill(
+                text,
+                80,
+                initial_indent=start,
+                subsequent_indent=" " * len(start),
+                break_on_hyphens=False,
+            )
+        )
+    return lines
+
+
 def _connect(rig: "RigFile", record: Path | None) -> int:
     """Say of each instrument what answers, and what is wrong."""
     from reactune.devices.opening import greet
@@ -74,13 +101,11 @@ def _connect(rig: "RigFile", record: Path | None) -> int:
     with told(RigError):
         greetings = greet(rig)
     # emulated instruments in another process look like hardware, but name themselves
-    simulated = rig.emulation or any("EMULATED" in greeting.said for greeting in greetings)
+    simulated = rig.emulation or any("EMULATED" in greeting.name for greeting in greetings)
     mark = "SIMULATED" if simulated else "REAL HARDWARE"
     print(f"{mark}  {rig.title}")
     for greeting in greetings:
-        requests = len(greeting.exchanges)
-        head = f"{greeting.instrument:<16} {greeting.protocol:<14}"
-        print(f"{head} {greeting.said or 'NO: ' + greeting.wrong}  [{requests} requests]")
+        print("\n".join(_page(greeting)))
     if record:
         with told(OSError):
             write_record(greetings, record)

@@ -7,7 +7,7 @@ import tomli_w
 
 from reactune.devices import load
 from reactune.devices.opening import emulated
-from reactune.devices.protocols.eurotherm import Eurotherm3216
+from reactune.devices.protocols.eurotherm import Eurotherm
 from reactune.devices.protocols.harvard11 import Harvard11
 from reactune.devices.protocols.scpi import ScpiVoltmeter
 from reactune.devices.protocols.vici import ViciValve
@@ -35,14 +35,17 @@ def test_what_is_recorded_is_played_back_to_the_drivers(rig, tmp_path, capsys):
     for words in ("streams.c60", "11 ELITE", "setpoint 25 degC", "position A (load)", "34401A"):
         assert words in out
     pump = Harvard11(recorded(record, "streams.sultine"), 1)
-    assert pump.connect() in out
+    assert pump.connect().name in out
     assert pump.status().state == "idle"
-    assert Eurotherm3216(recorded(record, "heater"), 1).read().setpoint == 25.0
+    heater = Eurotherm(recorded(record, "heater"), 1)
+    assert heater.connect().facts["decimals"] in out
+    assert heater.read().setpoint == 25.0
+    heater.check((25.0, 150.0), 165.0)
     valve = ViciValve(recorded(record, "valve"))
     valve.connect()
     assert valve.position() == "A"
     meter = ScpiVoltmeter(recorded(record, "detector"), 10.0)
-    assert meter.connect() in out
+    assert meter.connect().name in out
     assert meter.read() == pytest.approx(10.48, abs=0.1)
 
 
@@ -55,10 +58,11 @@ def test_one_that_is_not_there_keeps_no_other_from_answering(rig, capsys):
     wrong = served.model_copy(update={"transports": ports})
     assert main(["check", "--rig", written(wrong, file), "--connect"]) == 1
     lines = capsys.readouterr().out.splitlines()
-    (heater,) = (line for line in lines if line.startswith("heater"))
-    assert "NO: " in heater
-    assert "check cable, power and name" in heater
-    assert sum("NO: " in line for line in lines) == 1
+    assert max(map(len, lines)) <= 80
+    at = lines.index("heater, eurotherm3216: 0 requests")
+    assert lines[at + 1].startswith("  NO  ")
+    assert "check cable" in " ".join(lines[at + 1 : at + 5])
+    assert sum(line.startswith("  NO  ") for line in lines) == 1
 
 
 def test_an_emulated_rig_says_so_and_a_problem_is_checked_with_it(capsys):

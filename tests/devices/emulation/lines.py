@@ -6,7 +6,7 @@ import socket
 from dataclasses import replace
 from typing import Literal
 
-from reactune.devices.emulation.eurotherm import EmulatedEurotherm3216
+from reactune.devices.emulation.eurotherm import EmulatedEurotherm
 from reactune.devices.emulation.harvard11 import EmulatedHarvardChain
 from reactune.devices.emulation.layout import FeedStream, layout_of
 from reactune.devices.emulation.ports import Emulation
@@ -74,7 +74,7 @@ class Lab:
         self.world = World(lambda: self.time, SMALL, Walker2017(), noise=None)
         instruments = {
             "pumps": EmulatedHarvardChain(self.world, {0: 0, 1: 1}),
-            "heater": EmulatedEurotherm3216(self.world),
+            "heater": EmulatedEurotherm(self.world),
             "valve": EmulatedVici(self.world),
             "detector": EmulatedVoltmeter(self.world),
         }

@@ -28,7 +28,7 @@ def test_line_faults(lab: Lab) -> None:
     assert not garbled.isascii()
     faults.split = 1
     line.write(b"READ?\n")
-    assert [line.read(), line.read()] == [good[:8], good[8:]]
+    assert [line.read(), line.read()] == [good[:9], good[9:]]
     faults.late, faults.delay = 1, 0.2
     start = time.monotonic()
     assert line.ask(b"READ?\n", b"\n") == good
@@ -81,7 +81,7 @@ def test_pyserial_reads_it(lab: Lab) -> None:
         port.write(b"SYST:REM\n")
         for _ in range(20):
             port.write(b"READ?\n")
-            assert port.read_until(b"\n") == b"+1.04800000E+01\n"
+            assert port.read_until(b"\n") == b"+1.04800000E+01\r\n"
 
 
 def test_nothing_is_left_behind() -> None:

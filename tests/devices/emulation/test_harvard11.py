@@ -49,9 +49,9 @@ def test_pump_settings(lab: Lab) -> None:
 def test_pump_limits_follow_the_syringe(lab: Lab) -> None:
     pumps = lab.pumps()
     wide = pumps("irate lim")
-    assert wide == "\n00:29.9987 nl/min to 26.4989 ml/min\r\n00:"
+    assert wide == "\n00:29.9988 nl/min to 26.4988 ml/min\r\n00:"
     assert pumps("irate 26.4 m/m") == "\n00:"
-    too_fast = "\n00:Argument error: 26.6 m/m\r\n00:Out of range\r\n00:"
+    too_fast = "\n00:Argument error: 26.6 m/m\r\n00:   Out of range\r\n00:"
     assert pumps("irate 26.6 m/m") == too_fast
     assert pumps("irate") == "\n00:26.4 ml/min\r\n00:"  # neither taken nor clamped
     assert pumps("diameter 4.61") == "\n00:"
@@ -62,18 +62,18 @@ def test_pump_limits_follow_the_syringe(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("command", "answer"),
     [
-        ("flow 3", "Command error: flow\r\n00:Unknown command"),
-        ("ira 3 u/m", "Command error: ira\r\n00:Unknown command"),
+        ("flow 3", "Command error: flow\r\n00:   Unknown command"),
+        ("ira 3 u/m", "Command error: ira\r\n00:   Unknown command"),
         ("irate 1e2 u/m", "Argument error: 1e2 u/m"),
         ("irate 5", "Argument error: 5"),
         ("irate 5 ul", "Argument error: 5 ul"),
         ("irate -5 u/m", "Argument error: -5 u/m"),
-        ("tvolume 0 ul", "Argument error: 0 ul\r\n00:Out of range"),
-        ("diameter 40", "Argument error: 40\r\n00:Out of range"),
+        ("tvolume 0 ul", "Argument error: 0 ul\r\n00:   Target volume out of range"),
+        ("diameter 40", "Argument error: 40\r\n00:   Out of range"),
         ("diameter wide", "Argument error: wide"),
-        ("force 0", "Argument error: 0\r\n00:Out of range"),
+        ("force 0", "Argument error: 0\r\n00:   Out of range"),
         ("poll maybe", "Argument error: maybe"),
-        ("irun", "Argument error: rate\r\n00:Out of range"),
+        ("irun", "Argument error: rate\r\n00:   Out of range"),
     ],
 )
 def test_pump_refuses(command: str, answer: str) -> None:
@@ -154,16 +154,16 @@ def test_syringe_ends_and_refill(lab: Lab) -> None:
     pumps("wrate 2 m/m")
     pumps("irun")
     lab.wait(20)
-    assert pumps("status") == "\n00:0 600000 1000000000000 iI..I.\r\n00:"
+    assert pumps("status") == "\n00:0 600000 1000000000000 iI..I.\r\n00>*"
     assert lab.world.flow() == (0, 0)
-    assert pumps("irun") == "\n00:"  # goes nowhere
+    assert pumps("irun") == "\n00>*"  # goes nowhere
     assert pumps("wrun") == "\n00<"
     assert lab.world.flow() == (0, 0)
     lab.wait(0.25)
     assert pumps("status").startswith("\n00:33333333333 15000 500000000000 W...I.")
     lab.wait(1)
-    assert pumps("wvolume") == "\n00:1 ml\r\n00:"
-    assert pumps("status").endswith("wW..I.\r\n00:")
+    assert pumps("wvolume") == "\n00:1 ml\r\n00<*"  # at its limit switch
+    assert pumps("status").endswith("wW..I.\r\n00<*")
     assert pumps("irun") == "\n00>"
     assert lab.world.pump(0)[2] == 1000
 

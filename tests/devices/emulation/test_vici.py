@@ -1,5 +1,7 @@
 """The emulated valve, byte by byte."""
 
+from reactune.devices.emulation.variants import ViciVariant
+from reactune.devices.emulation.vici import EmulatedVici
 from tests.devices.emulation.lines import Lab
 
 
@@ -15,7 +17,7 @@ def test_valve(lab: Lab) -> None:
         assert lab.world.position == ("load" if letter == b"A" else "inject")
     line.write(b"GOB\r")  # there already
     assert lab.world.injections == 3
-    assert line.ask(b"CNT\r", b"\r") == b"CNT5\r"
+    assert line.ask(b"CNT\r", b"\r") == b"CNT00005\r"
     line.write(b"LG1\r")
     assert line.ask(b"CP\r", b"\r") == b'Position is = "B"\r'
     assert line.ask(b"VR\r", b"\r").startswith(b"I-PD")
@@ -33,3 +35,26 @@ def test_valve_with_an_address(lab: Lab) -> None:
     assert line.silent(b"3ID*\r")
     assert line.ask(b"CP\r\n", b"\r") == b"CPA\r"
     assert line.ask(b"CP\r", b"\r") == b"CPA\r"
+
+
+def test_what_other_software_asks_for(lab: Lab) -> None:
+    line = lab.line("valve")
+    for query, answer in (
+        (b"AM", b"AM1"),
+        (b"DT", b"DT0000"),
+        (b"NP", b"NP0006"),
+        (b"SM", b"SMA"),
+        (b"DEL", b"DEL1"),
+    ):
+        assert line.ask(query + b"\r", b"\r") == answer + b"\r"
+    assert line.silent(b"DT250\r")
+    assert line.ask(b"DT\r", b"\r") == b"DT0250\r"
+    assert b"GO" in line.ask(b"/?\r", b"\r")
+
+
+def test_an_actuator_that_gives_back_what_it_is_told() -> None:
+    world = Lab("pty").world
+    valve = EmulatedVici(world, "B", ViciVariant(id="3", long_texts=True, echo=True))
+    assert valve.receive(b"3CP\r") == b'3Position is = "B"\r'  # B loads, and it is in load
+    assert valve.receive(b"3GOA\r") == b'3GOA\r3Position is = "A"\r'
+    assert world.position == "inject"

@@ -1,9 +1,15 @@
 import contextlib
+import itertools
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactune.devices.emulation import World
+from reactune.devices.emulation.harvard11 import EmulatedHarvardChain
+from reactune.devices.emulation.layout import layout_of
+from reactune.devices.emulation.reactions.walker2017 import Walker2017
+from reactune.devices.emulation.variants import HarvardVariant
 from reactune.devices.protocols.harvard11 import (
     Harvard11,
     Reply,
@@ -13,7 +19,14 @@ from reactune.devices.protocols.harvard11 import (
     quantity,
 )
 from reactune.devices.protocols.roles import PumpError
-from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
+from reactune.devices.protocols.transport import (
+    GarbledError,
+    InstrumentError,
+    NoReplyError,
+    Transport,
+    ends_with,
+)
+from reactune.devices.rigfile import load
 from tests.devices.protocols.transcript import Transcript
 
 # -- codec
@@ -40,6 +53,26 @@ def test_encode(command, address, colon, raw):
         (b"\n01<\x11", 1, Reply((), "withdrawing")),
         (b"\n00*\x11", 0, Reply((), "stalled")),
         (b"\n00T*\x11", 0, Reply((), "target")),
+        (b"\n00:T*\x11", 0, Reply((), "target")),
+        (b"\n00:*\x11", 0, Reply((), "stalled")),
+        (b"\n>*", 0, Reply((), "stalled")),  # at a limit switch
+        (b"\n12<*\x11", 12, Reply((), "stalled")),
+        (b"\n>\x11", 0, Reply((), "infusing")),
+        (b"\n1.69023 ul\r\n>\x11", 0, Reply(("1.69023 ul",), "infusing")),
+        (b"\n2.28205 ul\r\n<", 0, Reply(("2.28205 ul",), "withdrawing")),  # without poll mode
+        (b"\nPump address set to 2\r\n02:\x11", 2, Reply(("Pump address set to 2",), "idle")),
+        (b"\r\nT*\n10.0011 ul\r\nT*", 0, Reply(("10.0011 ul",), "target")),  # unasked, before
+        (b"\n19.988 seconds\r\n>\r\nT*", 0, Reply(("19.988 seconds",), "target")),  # and behind
+        (
+            b"\nArgument error: 2\r\n   Target volume out of range\r\n:\x11",
+            0,
+            Reply(("Argument error: 2", "Target volume out of range"), "idle"),
+        ),
+        (
+            b"\nFirmware:      v3.0.6\r\nPump address:  0\r\nSerial number: D101754\r\n:\x11",
+            0,
+            Reply(("Firmware:      v3.0.6", "Pump address:  0", "Serial number: D101754"), "idle"),
+        ),
         (b"\n00:12.5 ul\r\n00:\x11", 0, Reply(("12.5 ul",), "idle")),
         (b"\n100.25 ul\r\n:\x11", 0, Reply(("100.25 ul",), "idle")),  # no address, but digits
         (b"\n00:T*12.5 ul\r\n00T*\x11", 0, Reply(("12.5 ul",), "target")),
@@ -67,6 +100,8 @@ def test_decode(raw, address, reply):
         (b"\n:\x11", 1),  # nobody in particular, in a chain
         (b"\n00:5 ul\r\n01:\x11", 1),
         (b"\n00:1 ul\r\n00:\x11\n00:\x11", 0),  # two replies
+        (b"\n00:1 ul\r\n00:\n00>", 0),
+        (b"\n00::", 0),
     ],
 )
 def test_decode_refuses(raw, address):
@@ -104,6 +139,9 @@ def test_decode_of_noise_is_refused_not_crashed(raw, address):
         ("0.25 m/m", 250.0),
         ("2 ul/sec", 120.0),
         ("5e2 nl/min", 0.5),
+        (".0404 nl/min", 0.0000404),  # as recorded
+        ("26.0035 ml/min", 26003.5),
+        ("199.49 ul/min", 199.49),
     ],
 )
 def test_quantity(text, value):
@@ -136,25 +174,30 @@ def test_achievable_is_what_the_line_carries(flow):
 
 # -- driver: transcripts, as the manual and recorded sessions have them
 
+QUICK_START = (b"load\r", b"\nQuick Start - Infuse/Withdraw (qs iw)\r\n:\x11")
+LIMITS = (b"irate lim\r", b"\n25.0404 nl/min to 26.0035 ml/min\r\n:\x11")
 GREETING = [
     (b"poll on\r", b"\n:\x11"),
     (b"ver\r", b"\n11 ELITE 3.0.6\r\n:\x11"),
     (b"nvram none\r", b"\n:\x11"),
+    QUICK_START,
+    LIMITS,
 ]
 
 
 def driven(*exchanges):
     line = Transcript([*GREETING, *exchanges])
     pump = Harvard11(line, 0)
-    assert pump.connect() == "11 ELITE 3.0.6"
+    assert pump.connect().name == "11 ELITE 3.0.6"
     return pump, line
 
 
 def test_a_motion_from_greeting_to_rest():
     pump, line = driven(
+        QUICK_START,
         (b"diameter 7.2620\r", b"\n:\x11"),
         (b"svolume 1000.0000 ul\r", b"\n:\x11"),
-        (b"irate lim\r", b"\n25.0404 nl/min to 26.0035 ml/min\r\n:\x11"),
+        LIMITS,
         (b"ctvolume\r", b"\n:\x11"),
         (b"cvolume\r", b"\n:\x11"),
         (b"irate 199.4900 u/m\r", b"\n:\x11"),
@@ -211,7 +254,7 @@ class OldFirmware:
         if b":" in request:
             raise NoReplyError("no reply")
         command = request.removeprefix(b"3").rstrip(b"\r")
-        if command.startswith(b"poll"):
+        if command.startswith((b"poll", b"cmd", b"load", b"nvram")):
             return parse(b"\n03:Command error\r\n03:")
         return parse(b"\n03:11 ELITE 1.0\r\n03:" if command == b"ver" else b"\n03:")
 
@@ -219,7 +262,10 @@ class OldFirmware:
 def test_fallbacks_of_old_firmware():
     line = OldFirmware()
     driver = Harvard11(line, 3)
-    assert driver.connect() == "11 ELITE 1.0"
+    identity = driver.connect()
+    assert identity.name == "11 ELITE 1.0"
+    assert identity.facts["replies end"] == "by silence"
+    assert "does not write each setting to its memory" in identity.look[0]
     driver.stop()
     assert line.seen[-1] == (b"3stp\r", True)  # silence ends its replies
 
@@ -231,3 +277,130 @@ def test_set_flow_is_read_back():
 
     with pytest.raises(InstrumentError, match="set to 10 uL/min but reports 5 uL/min"):
         Harvard11(Deaf(), 0).set_flow(10.0)
+
+
+# -- pumps of every variant, without a port
+
+
+class Direct:
+    """A line without a port: the emulated pumps are asked at once."""
+
+    url = "direct"
+
+    def __init__(self, addresses=(0,), **variant):
+        self.time = 0.0
+        layout = layout_of(load("walker"), Walker2017())
+        self.world = World(lambda: self.time, layout, Walker2017(), noise=None)
+        pumps = {address: index for index, address in enumerate(addresses)}
+        self.pumps = EmulatedHarvardChain(self.world, pumps, HarvardVariant(**variant))
+
+    def exchange(self, request, framing, parse, *, repeat):
+        received = self.pumps.receive(request)
+        if not received:
+            raise NoReplyError("no reply")
+        assert framing.complete(received) or framing.or_silence, received
+        return parse(received)
+
+
+VARIANTS = [
+    {},
+    {"bare": True, "firmware": "3.0.6", "zero": False},
+    {"poll": False},
+    {"poll": False, "bare": True, "nvram": "no"},
+    {"nvram": "off"},
+    {"commands": "22"},
+    {"method": "qs i"},
+    {"method": "no", "colon": False},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+@pytest.mark.parametrize("address", [0, 7, 99])
+def test_every_variant_is_greeted_runs_and_stops(variant, address):
+    line = Direct([address], **variant)
+    pump = Harvard11(line, address)
+    assert "11 ELITE" in pump.connect().name
+    pump.configure(14.57, 10000)
+    low, high = pump.flow_range()
+    pump.set_flow(pump.achievable(high, (low, high)))  # the highest rate that it tells, it takes
+    pump.set_flow(600.0)
+    pump.set_target(500)
+    pump.run()
+    line.time = 30
+    status = pump.status()
+    assert (status.state, status.flow) == ("infusing", pytest.approx(600))
+    assert status.volume == pytest.approx(300)
+    line.time = 61
+    assert pump.status().state == "target"
+    assert pump.volumes() == (pytest.approx(500), 0)
+    pump.stop()
+    assert line.world.flow() == (0, 0)
+    pump.clear_volumes()
+    pump.set_flow(1000.0, "withdraw")
+    pump.run("withdraw")
+    pump.stop()
+    assert line.world.flow() == (0, 0)
+
+
+def test_a_limit_switch_is_a_stall_and_the_stop_is_confirmed():
+    line = Direct(bare=True)
+    pump = Harvard11(line, 0)
+    pump.connect()
+    pump.configure(14.57, 10000)
+    pump.set_flow(10000.0)
+    pump.run()
+    line.time = 120
+    status = pump.status()
+    assert (status.state, status.limit, status.flow) == ("stalled", True, 0.0)
+    pump.stop()
+
+
+prompts = st.sampled_from([":", ">", "<", "*", "T*", ">*", "<*"])
+lines = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":*<>"))
+
+
+@settings(derandomize=True, max_examples=300)
+@given(
+    body=st.lists(lines.filter(bool), max_size=3),
+    prompt=prompts,
+    address=st.integers(0, 99),
+    bare=st.booleans(),
+    poll=st.booleans(),
+    unasked=st.sampled_from(["", "before", "behind"]),
+    echo=st.booleans(),
+    cuts=st.lists(st.integers(0, 60), max_size=4),
+)
+def test_replies_of_every_form_are_read_however_they_arrive(
+    body, prompt, address, bare, poll, unasked, echo, cuts
+):
+    number = "" if bare and not address else f"{address:02d}"
+    head = f"{number}:" if number else ""
+    raw = "".join(f"\n{head}{line}\r" for line in body) + f"\n{number}{prompt}"
+    news = "" if poll else f"\r\n{number}T*"
+    raw = {"before": news + raw, "behind": raw + news}.get(unasked, raw) + ("\x11" if poll else "")
+    request = encode("status", address)
+    sent = (request if echo else b"") + raw.encode()
+    line = Pieces(sent, cuts)
+    reply = line.exchange(
+        request, ends_with(b"\x11", or_silence=True), lambda got: decode(got, address), repeat=False
+    )
+    assert reply.lines == tuple(body)
+    assert line.echo is echo
+    states = {"*": "stalled", ">*": "stalled", "<*": "stalled", "T*": "target"}
+    states |= {":": "idle", ">": "infusing", "<": "withdrawing"}
+    state = states[prompt]
+    if news and unasked == "behind" and state != "stalled":
+        state = "target"
+    assert reply.state == state
+
+
+class Pieces(Transport):
+    """A transport to which bytes come in pieces, and then nothing more."""
+
+    def __init__(self, raw, cuts):
+        super().__init__("loop://")
+        edges = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
+        self._left = [raw[a:b] for a, b in itertools.pairwise(edges)]
+
+    def _receive(self, wait):
+        return self._left.pop(0) if wait and self._left else b""

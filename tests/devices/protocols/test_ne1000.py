@@ -142,7 +142,7 @@ START = [
 def driven(*exchanges):
     line = Transcript([*GREETING, *SYRINGE, *exchanges])
     pump = NewEra(line, 0)
-    assert pump.connect() == "NE1000V3.928"
+    assert pump.connect().name == "NE1000V3.928"
     pump.configure(14.57, 10000)
     return pump, line
 
@@ -233,7 +233,7 @@ def test_a_pump_left_in_safe_mode_is_found():
             return super().exchange(request, framing, parse, repeat=repeat)
 
     line = Deaf([(safe("VER"), safe("00SNE500V3.6"))])
-    assert NewEra(line, 0).connect() == "NE500V3.6"
+    assert NewEra(line, 0).connect().name == "NE500V3.6"
 
 
 @pytest.mark.parametrize(

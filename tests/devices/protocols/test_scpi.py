@@ -21,13 +21,13 @@ def test_volts_refuses(raw):
         decode_volts(raw)
 
 
-IDENTITY = b"HEWLETT-PACKARD,34401A,0,11-5-2\n"
-GREETING = [
-    (b"*IDN?\n", IDENTITY),
+IDENTITY = b"HEWLETT-PACKARD,34401A,0,11-5-2\r\n"
+GREETING = [  # every command waits until it is done: the meter has room for 100 bytes
     (b"SYST:REM\n", b""),
-    (b"*CLS\n", b""),
-    (b"CONF:VOLT:DC 10\n", b""),
-    (b"VOLT:DC:NPLC 1\n", b""),
+    (b"*IDN?\n", IDENTITY),
+    (b"*CLS;*OPC?\n", b"1\r\n"),
+    (b"CONF:VOLT:DC 10;*OPC?\n", b"1\r\n"),
+    (b"VOLT:DC:NPLC 1;*OPC?\n", b"1\r\n"),
 ]
 
 
@@ -35,12 +35,12 @@ def test_a_reading():
     line = Transcript(
         [
             *GREETING,
-            (b"SYST:ERR?\n", b'+0,"No error"\n'),
-            (b"READ?\n", b"+1.04967906E+01\n"),
+            (b"SYST:ERR?\n", b'+0,"No error"\r\n'),
+            (b"READ?\n", b"+1.04967906E+01\r\n"),
         ]
     )
     meter = ScpiVoltmeter(line)
-    assert meter.connect() == IDENTITY.decode().strip()
+    assert meter.connect().name == IDENTITY.decode().strip()
     assert meter.read() == 10.4967906
     assert line.left == []
 

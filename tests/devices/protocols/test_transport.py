@@ -243,6 +243,7 @@ def test_token_vouches_for_its_own_ports_only(peer):
 def test_port_without_descriptor():
     """As on Windows: no select."""
     port = Transport("loop://", timeout=0.1)
+    port.echo = False  # what it gives back is the answer here
     with pytest.raises((AttributeError, OSError)):
         serial.serial_for_url("loop://").fileno()
     assert ask(port, b"echo\n") == b"echo\n"

@@ -1,0 +1,96 @@
+"""Models, firmwares and states that instruments of a protocol are found in.
+
+A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]`` and
+``[emulation.detector]``; what stands below are its keys and their defaults.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class HarvardVariant:
+    """Model, firmware and state that pumps of the family are found in.
+
+    Attributes
+    ----------
+    firmware : str
+    bare : bool
+        Whether at address 0 it leaves its address out, as recorded.
+    colon : bool
+        Whether it knows the manual's form `1:irun`, not only `1irun`.
+    poll : bool
+        Whether it has the command `poll`.
+    nvram : {"none", "off", "no"}
+        How it wants to be told not to write its memory; "no" if it cannot be.
+    commands : {"ultra", "22"}
+        The command set it is in until it is told `cmd ultra`.
+    method : {"qs iw", "qs i", "no"}
+        The method that is loaded; "no" if it knows no methods.
+    zero : bool
+        Whether it writes the zero before a point.
+    """
+
+    firmware: str = "3.0.4"
+    bare: bool = False
+    colon: bool = True
+    poll: bool = True
+    nvram: Literal["none", "off", "no"] = "none"
+    commands: Literal["ultra", "22"] = "ultra"
+    method: Literal["qs iw", "qs i", "no"] = "qs iw"
+    zero: bool = True
+
+
+@dataclass(frozen=True)
+class NewEraVariant:
+    """The state in which the pumps are found.
+
+    `fresh` is whether they have just been switched on, `watchdog` the seconds of safe mode that
+    somebody has left them in, 0 for basic mode.
+    """
+
+    fresh: bool = True
+    watchdog: int = 0
+
+
+@dataclass(frozen=True)
+class EurothermVariant:
+    """Which controller it is, and how it is configured.
+
+    Attributes
+    ----------
+    model : {"3216", "2416"}
+    decimals : int
+        Of its display, and so of its registers: 0, 1 or 2.
+    tells : bool
+        Whether it has the registers that say so, and what it is; look-alikes do not.
+    unit : {"degC", "degF", "K"}
+    alarm : bool
+        Whether alarm 1 is a full-scale high alarm; as delivered it is off.
+    """
+
+    model: Literal["3216", "2416"] = "3216"
+    decimals: Literal[0, 1, 2] = 1
+    tells: bool = True
+    unit: Literal["degC", "degF", "K"] = "degC"
+    alarm: bool = True
+
+
+@dataclass(frozen=True)
+class ViciVariant:
+    """How the actuator is set up.
+
+    `id` is the device ID it was given, `long_texts` its LG1, and `echo` whether it gives back what
+    it is told to do, as some do.
+    """
+
+    id: str = ""
+    long_texts: bool = False
+    echo: bool = False
+
+
+@dataclass(frozen=True)
+class VoltmeterVariant:
+    """How the meter is connected: RS-232 ends lines with CR LF, a network socket with LF."""
+
+    rs232: bool = True
