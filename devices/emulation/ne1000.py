@@ -1,8 +1,9 @@
 """Emulated New Era NE-1000 syringe pumps on one line, in basic and safe mode, byte by byte.
 
 Facts: New Era Pump Systems, NE-1000 user's manual (publication 1200-01), and public drivers. Where
-these leave it open: the answer to ``SAF`` comes in the mode in which it was sent, and the watchdog
-of safe mode counts wall time, as it guards against a silent computer.
+these leave it open: packets are heard in basic mode, too, the answer to ``SAF`` comes in the mode
+that it changes to (NESP-Lib), and the watchdog of safe mode counts wall time, as it guards against
+a silent computer.
 """
 
 import re
@@ -37,6 +38,7 @@ class EmulatedNewEraNetwork:
         self, world: World, pumps: Mapping[int, int], variant: NewEraVariant | None = None
     ):
         found = variant or NewEraVariant()
+        self._ahead = found.ahead
         self._pumps = {address: _Pump(world, i, found) for address, i in pumps.items()}
         self._rest = b""
 
@@ -68,10 +70,11 @@ class EmulatedNewEraNetwork:
         plain = re.sub(r"[^!-~]", "", text.decode("latin-1")).upper()
         match = _COMMAND.fullmatch(plain)
         pump = self._pumps.get(int(match[1] or 0)) if match else None
-        if match is None or pump is None or pump.safe != safe:
+        if match is None or pump is None or (pump.safe and not safe):
             return b""  # nobody of that address, or not listening in this mode
+        before = pump.safe
         said = f"{int(match[1] or 0):02d}{pump.answer(match[2], match[3])}".encode("ascii")
-        if safe:  # the length counts itself, CRC and ETX
+        if pump.safe if self._ahead else before:  # the length counts itself, CRC and ETX
             said = bytes((len(said) + 4,)) + said + crc_hqx(said, 0).to_bytes(2, "big")
         return bytes((_STX,)) + said + bytes((_ETX,))
 
@@ -95,7 +98,7 @@ class _Pump:
         self._counted = {"INF": 0.0, "WDR": 0.0}  # [uL], without the present motion
         self._commands: dict[str, Callable[[str], str]] = {
             "": lambda _: "",
-            "VER": lambda _: "NE1000V3.928 EMULATED",
+            "VER": lambda _: "NE1000V3.928" + (" EMULATED" if variant.marked else ""),
             "DIA": self._set_diameter,
             "RAT": self._set_rate,
             "VOL": self._set_volume,

@@ -42,11 +42,13 @@ class EmulatedVoltmeter(EmulatedLine):
 
     def __init__(self, world: World, variant: VoltmeterVariant | None = None):
         super().__init__()
-        self._end = "\r\n" if (variant or VoltmeterVariant()).rs232 else "\n"
+        variant = variant or VoltmeterVariant()
+        self._model = variant.model
+        self._end = "\r\n" if variant.rs232 else "\n"
         self._reading_end = self._end.encode()
         self._volts = world.volts
-        self._errors: deque[int] = deque()
-        self._remote = False
+        self._errors: deque[int] = deque(min(variant.errors, _KEEP) * (-113,))
+        self._remote = not variant.rs232
         self._reset()
 
     def _reset(self) -> None:
@@ -84,7 +86,7 @@ class EmulatedVoltmeter(EmulatedLine):
         if head in ("SYST:REM", "SYST:LOC", "SYST:RWL"):
             self._remote = head != "SYST:LOC"
         elif head == "*IDN?":
-            return "REACTUNE EMULATED,34401A,0,11-5-2"
+            return f"REACTUNE EMULATED,{self._model},0,11-5-2"
         elif head == "SYST:ERR?":
             code = self._errors.popleft() if self._errors else 0
             return f'{code:+d},"{_ERRORS[code]}"'

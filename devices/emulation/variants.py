@@ -46,11 +46,15 @@ class NewEraVariant:
     """The state in which the pumps are found.
 
     `fresh` is whether they have just been switched on, `watchdog` the seconds of safe mode that
-    somebody has left them in, 0 for basic mode.
+    somebody has left them in, 0 for basic mode, and `ahead` whether the answer to ``SAF`` comes in
+    the mode that it changes to. `marked` firmware says that it is emulated; some software wants the
+    manual's form and nothing behind it.
     """
 
     fresh: bool = True
     watchdog: int = 0
+    ahead: bool = True
+    marked: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,18 @@ class ViciVariant:
 
 @dataclass(frozen=True)
 class VoltmeterVariant:
-    """How the meter is connected: RS-232 ends lines with CR LF, a network socket with LF."""
+    """Which meter it is, how it is connected and what was done with it before.
 
+    Attributes
+    ----------
+    model : str
+    rs232 : bool
+        Whether it is on RS-232: lines end with CR LF, and it obeys only after ``SYST:REM``. On a
+        network they end with LF, and it always obeys.
+    errors : int
+        How many errors of before are waiting to be asked for.
+    """
+
+    model: str = "34401A"
     rs232: bool = True
+    errors: int = 0

@@ -204,7 +204,7 @@ class NewEra:
 
     def configure(self, diameter: float, volume: float) -> None:
         """Set the watchdog, and tell the resting pump its syringe: diameter [mm], volume [uL]."""
-        self._ask(f"SAF{_WATCHDOG}")
+        self._check(command := f"SAF{_WATCHDOG}", self._exchange(command, (True, False)))
         self._safe = True
         self._area = pi / 4 * (diameter / 10) ** 2
         self._ask(f"DIA{_number(diameter)}")
@@ -322,29 +322,40 @@ class NewEra:
 
     # -- bytes ------------------------------------------------------------------------------
 
-    def _exchange(self, command: str) -> Answer:
-        safe, address = self._safe, self.address
+    def _exchange(self, command: str, modes: tuple[bool, ...] = ()) -> Answer:
+        """Send a command; its answer comes in one of the `modes`, those not given in the present.
 
-        def complete(buffer: bytes) -> bool:
-            mine = f"{address:02d}".encode()
+        Firmwares differ in whether the answer to ``SAF`` comes in the mode before or behind it.
+        """
+        address, mine = self.address, f"{self.address:02d}".encode()
+        modes = modes or (self._safe,)
+
+        def whole(buffer: bytes, safe: bool) -> bool:
             try:
                 return any(text.startswith(mine) for text in frames(buffer, safe))
             except GarbledError:
-                return True
+                return len(modes) == 1
+
+        def complete(buffer: bytes) -> bool:
+            return any(whole(buffer, safe) for safe in modes)
 
         def parse(raw: bytes) -> Answer:
+            safe = next(safe for safe in modes if whole(raw, safe))
             if len(frames(raw, safe)) > 1:  # an alarm of another pump came with it
                 self.transport.hear(raw)
             return decode(raw, address, safe)
 
         # Every command we use does the same when sent twice.
         return self.transport.exchange(
-            encode(command, address, safe), Framing(complete), parse, repeat=True
+            encode(command, address, self._safe), Framing(complete), parse, repeat=True
         )
 
     def _ask(self, command: str) -> Answer:
         """Send a command and return the answer; a refusal or an alarm is raised."""
-        answer = self._exchange(command)
+        return self._check(command, self._exchange(command))
+
+    def _check(self, command: str, answer: Answer) -> Answer:
+        """Raise what an answer refuses, or the alarm that it is."""
         if answer.alarm:
             self._alarm = answer.alarm
             raise PumpError(f"{self.name} {_ALARMS[answer.alarm]}: look at the pump")

@@ -173,6 +173,16 @@ def test_a_motion_from_greeting_to_rest():
     assert line.left == []
 
 
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_answer_to_the_watchdog_comes_in_either_mode(ahead):
+    answer = safe("00S") if ahead else basic(b"00S")
+    line = Transcript([*GREETING, (b"SAF30\r", answer), *SYRINGE[1:]])
+    pump = NewEra(line, 0)
+    pump.connect()
+    pump.configure(14.57, 10000)
+    assert line.left == []
+
+
 def test_a_running_pump_is_stopped_by_two_commands_and_a_look():
     pump, line = driven(
         *START,
