@@ -260,3 +260,64 @@ def test_what_comes_unasked_is_heard_not_lost(peer, port):
     threading.Event().wait(0.06)
     assert ask(port) == b"two\n"
     assert heard == [b"ALARM\n"]
+
+
+# -- lines that give back what is sent
+
+
+def test_an_echo_is_removed_and_remembered(peer, port):
+    peer.script = [[b"?\n", b"one\n"], [b"?", 0.02, b"\ntw", 0.02, b"o\n"]]
+    assert ask(port) == b"one\n"
+    assert port.echo is True
+    assert ask(port) == b"two\n"
+    assert port.retried == 0
+
+
+def test_a_line_that_does_not_echo_is_remembered_as_such(peer, port):
+    peer.script = [[b"one\n"], [b"?\n"]]
+    assert ask(port) == b"one\n"
+    assert port.echo is False
+    assert ask(port) == b"?\n"  # an answer that reads like its question
+
+
+def test_an_echo_alone_is_no_answer(peer, port):
+    peer.script = [[b"?\n"]] * 3
+    with pytest.raises(NoReplyError, match="the line's own echo"):
+        ask(port)
+    assert port.echo is None  # nothing has been learnt of it
+
+
+def test_something_else_where_the_echo_should_be_is_asked_again(peer, port):
+    peer.script = [[b"?\n", b"one\n"], [b"#\n", b"two\n"], [b"?\n", b"two\n"]]
+    assert ask(port) == b"one\n"
+    assert ask(port) == b"two\n"
+    assert port.retried == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        [[b"GO\n"], [b"?\n", b"one\n"]],
+        [[], [b"GO\n?\n", b"one\n"]],  # both in one piece, late
+        [[b"G"], [b"O\n?\none\n"]],
+    ],
+)
+def test_the_echo_of_what_is_not_answered_is_no_news(peer, port, script):
+    heard = []
+    port.overhear(heard.append)
+    peer.script = list(script)
+    port.send(b"GO\n")
+    threading.Event().wait(0.03)
+    assert ask(port) == b"one\n"
+    assert port.echo is True
+    assert heard == []
+
+
+def test_an_alarm_on_a_line_that_may_echo_is_heard(peer, port):
+    heard = []
+    port.overhear(heard.append)
+    peer.script = [[0.0, b"ALARM\n"], [b"one\n"]]
+    port.send(b"GO\n")
+    threading.Event().wait(0.05)
+    assert ask(port) == b"one\n"
+    assert heard == [b"ALARM\n"]

@@ -17,6 +17,7 @@ RIGS = {
     "whole degrees": {
         "emulation.pumps": {"poll": False},  # every reply ends by 0.1 s of silence
         "chromatogram.duration": 5,
+        "stabilisation_residence_times": 0.2,
         "emulation.heater": {"decimals": 0},
         "emulation.valve": {"id": "3"},
         "valve.id": "3",
@@ -54,7 +55,11 @@ RIGS = {
     },
     "New Era, just switched on": NEW_ERA,
     "New Era, left in safe mode, on a line that echoes": NEW_ERA
-    | {"emulation.pumps": {"fresh": False, "watchdog": 30, "ahead": False}, "emulation.echo": ALL},
+    | {
+        "emulation.pumps": {"fresh": False, "watchdog": 30, "ahead": False},
+        "emulation.echo": ALL,
+        "transports.pumps": {"timeout": 0.1},
+    },
 }
 CONDITIONS = {"temperature": 60.4, "flow_c60": 100.0, "flow_sultine": 200.0}
 
