@@ -109,7 +109,7 @@ class HeaterSpec(_InstrumentSpec):
     _role, _drivers = "heater", HEATERS
     protocol: str = "eurotherm3216"
     address: Annotated[int, Field(ge=1, le=247)] = 1
-    decimals: Annotated[int, Field(ge=0, le=2)] | None = None
+    decimals: Literal[0, 1, 2] | None = None
     limits: Range
     maximum: float
     safe: float = 25.0
@@ -237,7 +237,7 @@ class EmulationSpec(_Table):
     heater: dict[str, Any] = {}
     valve: dict[str, Any] = {}
     detector: dict[str, Any] = {}
-    echo: tuple[Name, ...] = ()
+    echo: tuple[str, ...] = ()
 
 
 class RigFile(_Table):
