@@ -52,7 +52,10 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),  # `code` in a docstring is more often code than a link
     ("py:.*", rf"({'|'.join(_ELSEWHERE)})(\..*)?"),
     ("py:.*", r"reactune\..*\.(_\w+|[A-Z])"),  # private bases, type variables
-    ("py:.*", r"FieldInfo|NoneType|Ge|tuple\[str|_PydanticGeneralMetadata|[0-9.]+"),  # of pydantic's fields
+    (
+        "py:.*",
+        r"FieldInfo|NoneType|Ge|tuple\[str|_PydanticGeneralMetadata|[0-9.]+",
+    ),  # of pydantic's fields
 ]
 
 

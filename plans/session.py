@@ -10,10 +10,10 @@ from bluesky import RunEngine
 from bluesky.utils import MsgGenerator, RunEngineInterrupted
 
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.devices.rig.flow_rig import FlowRig
+from reactune.devices.rig.flow_rig import FlowRig, RigFaultError
 
-Interrupter = Callable[[RunEngine], AbstractContextManager[Any]]
-"""Made with the RunEngine, and entered while it runs a plan, which it may abort.
+Interrupter = Callable[[RunEngine, FlowRig], AbstractContextManager[Any]]
+"""Made with the RunEngine and its rig, and entered while a plan runs, which it may abort.
 
 In the RunEngine's own words: one of its `context_managers`.
 """
@@ -46,7 +46,10 @@ class Session:
         hooks: Sequence[Callable[[Any], object]] = (),
     ) -> None:
         _log_to(catalogue.folder / "reactune.log")
-        managers = None if interrupters is None else list(interrupters)
+        managers = None
+        if interrupters is not None:
+            managers = [_of(rig, interrupter) for interrupter in interrupters]
+        self._rig = rig
         self.RE = RunEngine({"simulated": rig.simulated}, context_managers=managers)
         self.RE.subscribe(catalogue.record)  # type: ignore[no-untyped-call]  # bluesky's own
         self._hooks = [*hooks, rig.clock.waiting]
@@ -73,7 +76,18 @@ class Session:
             self.RE(plan)
         except RunEngineInterrupted:
             return True
+        except RigFaultError:
+            if self._rig.interlock.held:  # the plan was ended, and wanted to move once more
+                return True
+            raise
+        finally:
+            self._rig.interlock.release()  # a plan that was ended held it
         return False
+
+
+def _of(rig: FlowRig, interrupter: Interrupter) -> Callable[[RunEngine], Any]:
+    """Make of an interrupter what a RunEngine calls: it knows no rig."""
+    return lambda RE: interrupter(RE, rig)
 
 
 def _log_to(path: Path) -> None:

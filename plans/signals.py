@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal: they end a campaign, and the rig is made safe."""
+"""Ctrl-C, SIGTERM, SIGQUIT and a closed terminal end a campaign; the rig is made safe at once."""
 
 import os
 import signal
@@ -11,26 +11,31 @@ from typing import Any, ClassVar, Self
 
 from bluesky import RunEngine
 
+from reactune.devices.rig.flow_rig import FlowRig
+
 
 class StopSignals:
-    """While a plan runs, Ctrl-C, SIGTERM and SIGHUP abort it: its cleanup makes the rig safe.
+    """While a plan runs, these signals make the rig safe and abort the plan.
 
+    The rig first, and not by the plan: that may be busy for half a minute with what to ask next.
     Under ``nohup`` a terminal that goes away changes nothing.
 
     Parameters
     ----------
     RE : RunEngine
         The engine whose context manager this is.
+    rig : FlowRig
     """
 
     _words: ClassVar = {
         signal.SIGINT: "stopped by the user (Ctrl-C)",
         signal.SIGTERM: "terminated from outside (SIGTERM)",
         signal.SIGHUP: "the terminal was closed (SIGHUP)",
+        signal.SIGQUIT: "stopped by the user (SIGQUIT)",
     }
 
-    def __init__(self, RE: RunEngine) -> None:
-        self._RE = RE
+    def __init__(self, RE: RunEngine, rig: FlowRig) -> None:
+        self._RE, self._rig = RE, rig
         self._reason = ""
         self._before: dict[signal.Signals, Any] = {}
         self._over = threading.Event()
@@ -55,7 +60,8 @@ class StopSignals:
         if not self._reason:
             self._reason = self._words[signal.Signals(number)]
             text = f"\n{self._reason}: making the rig safe ..."
-            # Another thread has to ask: this one is waiting inside the RunEngine's call.
+            # Other threads have to: this one is waiting inside the RunEngine's call.
+            threading.Thread(target=self._rig.end, args=(self._reason,)).start()
             threading.Thread(target=self._abort, daemon=True).start()
         with suppress(OSError):  # nobody reads it any more
             print(text, file=sys.stderr)

@@ -16,6 +16,8 @@ from scipy.special import erfc, erfcx
 
 MINUTE = 60.0  # [s]
 
+_BEYOND = 1e-3  # of its volume a syringe may be drawn beyond its scale before a limit switch
+
 PumpState = Literal["idle", "moving", "target", "limit", "stalled"]
 
 
@@ -51,7 +53,8 @@ class Plunger:
         room = content if rate > 0 else self.capacity - content
         self.content, self.rate, self.since = content, rate, t
         self.until = t + MINUTE * min(volume, room) / abs(rate)
-        self.ending = "target" if volume <= room else "limit"
+        spare = _BEYOND * self.capacity if rate < 0 else 0.0
+        self.ending = "target" if volume <= room + spare else "limit"
 
     def stop(self, t: float) -> None:
         """Come to rest at `t`."""

@@ -136,7 +136,9 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         """Write the setpoint once, then look until the temperature has settled."""
         deadline = self._clock.now() + self.spec.timeout
         try:
-            self.driver.write_setpoint(target)
+            with self.driver.transport.together():
+                self.interlock.check()
+                self.driver.write_setpoint(target)
             reading = self.poll()
             while self.settled_since is None:
                 now = self._clock.now()
@@ -186,24 +188,18 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         if self.settled_since is None and now - self._within_since >= self.spec.settle:
             self.settled_since = now
 
-    def make_safe(self, reason: Exception | None = None) -> None:
-        """Go to the safe setpoint, confirmed by the controller.
+    def give_up(self, reason: Exception | None = None) -> None:
+        """Take note that the heater was cooled, by whoever makes the rig safe.
 
         Parameters
         ----------
         reason : Exception, optional
             Fails what is pending. Without it, pending statuses stay open until a later `set`:
             at the end of a plan nobody waits for them, and a failure would disturb its clean-up.
-
-        Raises
-        ------
-        TransportError, InstrumentError
-            If that cannot be confirmed.
         """
         with self._lock:
             self._approaching.give_up(reason)
             self._target = self.settled_since = self._within_since = None
-            self.driver.cool(self.spec.safe)
 
     def stop(self, *, success: bool = False) -> None:
-        """Do nothing: the heater holds while pumps are stopped; `make_safe` cools."""
+        """Do nothing: the heater holds while pumps are stopped; `FlowRig.safe` cools."""

@@ -1,10 +1,11 @@
 """The interlock: what every instrument asks before it moves, heats or turns anything."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from ..clock import LabStatus
-from ..protocols.transport import InstrumentError, TransportError
+from ..protocols.transport import GaveWayError, InstrumentError, TransportError
 
 FAILURES = (TransportError, InstrumentError)
 """What makes a fault: an instrument that does not answer, refuses, or reports a failure."""
@@ -24,10 +25,13 @@ class Interlock:
     ----------
     fault : str or None
         Why nothing moves.
+    held : str
+        Why nothing moves for the moment: the rig is being made safe, or a plan is being ended.
     """
 
     def __init__(self) -> None:
         self.fault: str | None = None
+        self.held = ""
         self._lock = threading.Lock()
         self._shut: Callable[[Exception], object] = lambda error: None
 
@@ -47,6 +51,25 @@ class Interlock:
             raise RigFaultError(
                 f"nothing moves after a fault until it is acknowledged: {self.fault}"
             )
+        if self.held:
+            raise RigFaultError(f"nothing moves now: {self.held}")
+
+    @contextmanager
+    def holding(self, reason: str) -> Iterator[None]:
+        """Let nothing move in this block, nor afterwards if it was held before."""
+        before, self.held = self.held, self.held or reason
+        try:
+            yield
+        finally:
+            self.held = before
+
+    def hold(self, reason: str) -> None:
+        """Let nothing move until `release`; a fault that is latched meanwhile stays."""
+        self.held = reason
+
+    def release(self) -> None:
+        """Undo `hold`."""
+        self.held = ""
 
     def watch(self, status: LabStatus) -> LabStatus:
         """Latch a fault if an instrument fails this action; return the status."""
@@ -63,8 +86,10 @@ class Interlock:
         Parameters
         ----------
         error : Exception
-            The fault.
+            The fault. To have given way to making the rig safe is none.
         """
+        if isinstance(error, GaveWayError):
+            return
         with self._lock:
             if self.fault is not None:
                 return

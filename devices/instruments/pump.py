@@ -215,7 +215,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         """
         self.check(flow)
         self.interlock.check()
-        with self._lock:
+        with self._lock, self.driver.transport.together():
+            self.interlock.check()
             self.check_volume(budget)
             self.driver.set_flow(self._achievable(flow))
             self.flow_setpoint.fill(self._achievable(flow))
@@ -225,7 +226,9 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         """Infuse as prepared (`RigFaultError` while a fault is latched)."""
         self.interlock.check()
         with self._lock:
-            self.driver.run()
+            with self.driver.transport.together():
+                self.interlock.check()  # what makes the rig safe has the line before or behind
+                self.driver.run()
             self._running = True
             self.poll()
 
@@ -254,6 +257,12 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     def _halt(self) -> None:
         self._running = False
         self.driver.stop()
+
+    def came_to_rest(self) -> None:
+        """Take note that the pump was stopped, by whoever makes the rig safe."""
+        with self._lock:
+            self._give_up()
+            self._running = False
 
     def _give_up(self) -> None:
         self._starting.give_up()
@@ -296,7 +305,9 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             return
         self.driver.set_flow(self.driver.achievable(self.spec.refill_rate), "withdraw")
         self.driver.set_target(volume)
-        self.driver.run("withdraw")
+        with self.driver.transport.together():
+            self.interlock.check()
+            self.driver.run("withdraw")
         duration = 60 * volume / self.spec.refill_rate
         deadline = self._clock.now() + 1.1 * duration + 30
         yield duration + 1
@@ -328,7 +339,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
                 f"stream {self.name} has stalled: look for a blockage and clear the alarm at the "
                 f"{self.driver.name}"
             )
-        if expected and status.state not in ("infusing", "target"):
+        if expected and not self.interlock.held and status.state not in ("infusing", "target"):
             raise PumpError(
                 f"stream {self.name} does not run (state {status.state}): look at the "
                 f"{self.driver.name}"

@@ -11,8 +11,10 @@ and never taken for an answer: the echo of a write looks like its confirmation.
 import logging
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import Literal, NamedTuple, TypeVar
 
@@ -28,6 +30,8 @@ _CHUNK = 4096  # bytes taken at once
 _QUIET = 0.05  # s without a byte after which a line that lost step counts as quiet
 _SILENCE = 0.1  # s without a byte that end a reply which has no terminator
 _RESYNC = 1.0  # s at most to wait for a quiet line
+_LONGEST = 65536  # bytes of a reply; no instrument here says a hundredth of that
+_GLANCE = 0.05  # s after which a wait looks up whether somebody urgent wants the line
 
 
 class TransportError(RuntimeError):
@@ -44,6 +48,10 @@ class GarbledError(TransportError):
 
 class PortLostError(TransportError):
     """The port cannot be opened, or is gone (unplugged, connection closed)."""
+
+
+class GaveWayError(TransportError):
+    """The exchange was broken off, for somebody has to make the rig safe over the same line."""
 
 
 class InstrumentError(RuntimeError):
@@ -145,6 +153,8 @@ class Transport:
             exclusive=True,
         )
         self._lock = threading.RLock()
+        self._urgent = 0  # how many want the line at once
+        self._hurry, self._counting = threading.local(), threading.Lock()
         self._hearers: list[Callable[[bytes], object]] = []
         self._in_step = True
         self._closed = False
@@ -177,9 +187,13 @@ class Transport:
         spare = self.retries if repeat else 0
         with self._lock:
             while True:
+                self._give_way()
                 try:
                     received, reply = self._once(request, framing)
                     answer = parse(reply)
+                except GaveWayError:
+                    self._in_step = False
+                    raise
                 except (NoReplyError, GarbledError) as error:
                     self._in_step = False
                     if not spare:
@@ -192,6 +206,45 @@ class Transport:
                         self.echo = received != reply
                     return answer
 
+    @contextmanager
+    def urgent(self, patience: float) -> Iterator[None]:
+        """Have the line next: whoever is in an exchange breaks it off (`GaveWayError`).
+
+        Parameters
+        ----------
+        patience : float
+            Wall time [s] to wait for the line.
+
+        Raises
+        ------
+        TransportError
+            If it is not to be had: the one who holds it hangs in the operating system.
+        """
+        with self._counting:
+            self._urgent += 1
+        try:
+            if not self._lock.acquire(timeout=patience):
+                raise TransportError(f"{self.url}: another thread hangs in it")
+            self._hurry.on = True
+            try:
+                yield
+            finally:
+                self._hurry.on = False
+                self._lock.release()
+        finally:
+            with self._counting:
+                self._urgent -= 1
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Hold the line over several exchanges, or over a question and what it permits."""
+        with self._lock:
+            yield
+
+    def _give_way(self) -> None:
+        if self._urgent and not getattr(self._hurry, "on", False):
+            raise GaveWayError(f"{self.url}: broken off, the rig is being made safe")
+
     def send(self, request: bytes) -> None:
         """Send a request that is not answered.
 
@@ -201,6 +254,7 @@ class Transport:
             If the port is gone.
         """
         with self._lock:
+            self._give_way()
             self._write(request)
             self._note(request, b"")
             if self.echo is not False:
@@ -238,9 +292,11 @@ class Transport:
         try:
             while not framing.complete(reply):
                 ending = framing.or_silence and reply
-                chunk = self._receive(_SILENCE if ending else deadline - monotonic())
+                chunk = self._wait(min(_SILENCE if ending else inf, deadline - monotonic()))
                 if chunk:
                     buffer += chunk
+                    if len(buffer) > _LONGEST or monotonic() > deadline:
+                        raise GarbledError(f"{buffer[:40]!r} and so on does not end")
                     reply = self._without_echo(buffer, sent)
                 elif ending:
                     break
@@ -255,6 +311,15 @@ class Transport:
         finally:
             self._note(request, buffer)
         return buffer, reply
+
+    def _wait(self, seconds: float) -> bytes:
+        """Return what comes within some seconds, unless somebody urgent wants the line."""
+        until = monotonic() + seconds
+        while not (chunk := self._receive(min(_GLANCE, max(0.0, until - monotonic())))):
+            self._give_way()
+            if monotonic() >= until:
+                break
+        return chunk
 
     def _without_echo(self, buffer: bytes, sent: bytes) -> bytes:
         """Return what of `buffer` is no echo of `sent`, as far as can be told yet."""
@@ -309,7 +374,8 @@ class Transport:
         """Swallow what still dribbles in after a failed exchange, until the line is quiet."""
         stale, deadline = b"", monotonic() + _RESYNC
         while (chunk := self._receive(_QUIET)) and monotonic() < deadline:
-            stale += chunk
+            self._give_way()
+            stale = (stale + chunk)[-_LONGEST:]
         self._in_step = True
         return stale
 

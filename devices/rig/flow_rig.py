@@ -274,7 +274,7 @@ class FlowRig:
         """Look at all that moves now and then, so that a fault does not wait for the next event."""
         try:
             with self._lock:
-                if self.fault is None:
+                if self.fault is None and not self.interlock.held:
                     self.feed.look()
                     self.heater.poll()
                     self._steady.progress()
@@ -318,13 +318,20 @@ class FlowRig:
         SafeReport
             What every instrument has confirmed, and what to do by hand where one has not.
         """
-        with self._lock:
-            self._give_up()
-            return self._make_safe(None)
+        with self.interlock.holding("the rig is being made safe"):
+            report = self._make_safe(None)  # at once, whoever has the rig
+            with self._lock:
+                self._give_up()
+        return report
+
+    def end(self, reason: str) -> SafeReport:
+        """Make the rig safe, and let nothing move until `interlock.release`: a plan is ending."""
+        self.interlock.hold(reason)
+        return self.safe()
 
     def _make_safe(self, reason: Exception | None) -> SafeReport:
-        self.feed.give_up()
         report = make_safe(self.pumps.values(), self.heater, self.valve, reason)
+        self.feed.give_up()
         self.last_report = report
         return report
 

@@ -1,23 +1,38 @@
-"""The safe state: pumps stopped, heater at its safe setpoint, valve to load."""
+"""The safe state: pumps stopped, heater at its safe setpoint, valve to load.
+
+What brings it about asks nobody: no lock of a rig or a device, only the line, of which whoever has
+it is made to let go. The lines are served side by side, so that one that is flooded or dead keeps
+no other waiting.
+"""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
+from ..protocols.roles import HeaterDriver, PumpDriver, ValveDriver
 from ..protocols.transport import InstrumentError
-from ..rigfile import RigFile
+from ..rigfile import HeaterSpec, RigFile, ValveSpec
 from .lines import Lines
 
 _log = logging.getLogger(__name__)
 
-_Step = tuple[Callable[[], None], str, str]
-"""What to do, what to say when it is done, and what to do by hand when it is not."""
+_PATIENCE = 2.0  # wall s to wait for a line that another thread has
+
+
+class _Step(NamedTuple):
+    """One instrument: its line, what to do, what to say then, and what to do by hand if not."""
+
+    line: str
+    do: Callable[[], None]
+    success: str
+    cure: str
 
 
 @dataclass(frozen=True)
@@ -47,7 +62,9 @@ def make_safe(
     valve: InjectionValve,
     reason: Exception | None = None,
 ) -> SafeReport:
-    """Make every instrument safe, in this order, each whether or not the others could be.
+    """Make every instrument safe, each whether or not the others could be.
+
+    Nothing must be able to move meanwhile: the interlock is shut, or held.
 
     Parameters
     ----------
@@ -59,14 +76,22 @@ def make_safe(
     SafeReport
         Confirmed by what each instrument reads back.
     """
-    return _attempt(
+    pumps = tuple(pumps)
+    report = _attempt(
         _steps(
-            {pump.name: pump.halt for pump in pumps},
-            lambda: heater.make_safe(reason),
-            heater.spec.safe,
-            valve.make_safe,
+            {pump.name: pump.spec.transport for pump in pumps},
+            {pump.name: partial(_stop, pump.driver) for pump in pumps},
+            heater.spec,
+            partial(_cool, heater.driver, heater.spec),
+            valve.spec,
+            partial(_load, valve.driver, valve.spec),
         )
     )
+    for pump in pumps:
+        pump.came_to_rest()
+    heater.give_up(reason)
+    valve.give_up()
+    return report
 
 
 def make_hardware_safe(rig: RigFile) -> SafeReport:
@@ -88,54 +113,97 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
     lines = Lines(rig)
 
     def stop(stream: str) -> None:
-        pump = lines.pump(stream)
-        pump.connect()
-        pump.stop()
-
-    def cool() -> None:
-        lines.heater().cool(rig.heater.safe)
+        driver = lines.pump(stream)
+        driver.connect()
+        _stop(driver)
 
     def turn() -> None:
-        valve = lines.valve()
-        valve.connect()
-        valve.go(rig.valve.load)
-        deadline = time.monotonic() + rig.valve.timeout
-        while valve.position() != rig.valve.load:
-            if time.monotonic() > deadline:
-                raise InstrumentError(f"{valve.name} does not turn to {rig.valve.load}")
-            threading.Event().wait(0.1)
+        driver = lines.valve()
+        driver.connect()
+        _load(driver, rig.valve)
 
-    stops = {name: partial(stop, name) for name in rig.streams}
     try:
-        return _attempt(_steps(stops, cool, rig.heater.safe, turn))
+        return _attempt(
+            _steps(
+                {name: spec.transport for name, spec in rig.streams.items()},
+                {name: partial(stop, name) for name in rig.streams},
+                rig.heater,
+                lambda: _cool(lines.heater(), rig.heater),
+                rig.valve,
+                turn,
+            )
+        )
     finally:
         lines.close()
 
 
+def _stop(driver: PumpDriver) -> None:
+    with driver.transport.urgent(_PATIENCE):
+        driver.stop()
+
+
+def _cool(driver: HeaterDriver, spec: HeaterSpec) -> None:
+    with driver.transport.urgent(_PATIENCE):
+        driver.cool(spec.safe)
+
+
+def _load(driver: ValveDriver, spec: ValveSpec) -> None:
+    """Turn to load, and look until it is there, in wall time: safety knows no other."""
+    with driver.transport.urgent(_PATIENCE):
+        driver.go(spec.load)
+        deadline = time.monotonic() + spec.timeout
+        while driver.position() != spec.load:
+            if time.monotonic() > deadline:
+                raise InstrumentError(f"{driver.name} does not turn to {spec.load}")
+            threading.Event().wait(0.1)
+
+
 def _steps(
+    stop_lines: Mapping[str, str],
     stops: Mapping[str, Callable[[], None]],
+    heater: HeaterSpec,
     cool: Callable[[], None],
-    safe: float,
+    valve: ValveSpec,
     turn: Callable[[], None],
 ) -> list[_Step]:
     """Put the steps in their order, with their words."""
     return [
-        *((stop, f"pump {k} stopped", f"stop pump {k} by hand") for k, stop in stops.items()),
-        (cool, f"heater setpoint {safe:g} degC", "switch the heater off by hand"),
-        (turn, "valve in load", "turn the valve to load by hand"),
+        *(
+            _Step(stop_lines[k], stop, f"pump {k} stopped", f"stop pump {k} by hand")
+            for k, stop in stops.items()
+        ),
+        _Step(
+            heater.transport,
+            cool,
+            f"heater setpoint {heater.safe:g} degC",
+            "switch the heater off by hand",
+        ),
+        _Step(valve.transport, turn, "valve in load", "turn the valve to load by hand"),
     ]
 
 
-def _attempt(steps: Iterable[_Step]) -> SafeReport:
-    """Do every step, whether or not those before it could be done."""
-    lines, unconfirmed = [], []
-    for step, success, cure in steps:
-        try:
-            step()
-        except Exception as error:  # noqa: BLE001 - whatever failed here, the rest must be tried
-            unconfirmed.append(f"NOT CONFIRMED, {cure}: {error}")
-            lines.append(unconfirmed[-1])
-            _log.error("%s: %s", cure, error)
-        else:
-            lines.append(success)
-    return SafeReport(tuple(lines), tuple(unconfirmed))
+def _attempt(steps: Sequence[_Step]) -> SafeReport:
+    """Do every step, the lines side by side, whether or not the others could be done."""
+    failures: dict[_Step, Exception] = {}
+
+    def work(mine: Sequence[_Step]) -> None:
+        for step in mine:
+            try:
+                step.do()
+            except Exception as error:  # noqa: BLE001 - whatever failed, the rest must be tried
+                failures[step] = error
+                _log.error("%s: %s", step.cure, error)
+
+    threads = [
+        threading.Thread(
+            target=work, args=([s for s in steps if s.line == line],), name=f"safe-{line}"
+        )
+        for line in dict.fromkeys(step.line for step in steps)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    unconfirmed = {s: f"NOT CONFIRMED, {s.cure}: {e}" for s, e in failures.items()}
+    lines = tuple(unconfirmed.get(step, step.success) for step in steps)
+    return SafeReport(lines, tuple(line for line in lines if line in unconfirmed.values()))

@@ -32,7 +32,7 @@ class Page(Listener):
     def over(self, fault, safe_state):
         self.said_at_the_end = (fault, safe_state.confirmed)
 
-    def __call__(self, RE):
+    def __call__(self, RE, rig):
         self.RE = RE
         return self
 

@@ -9,6 +9,7 @@ from reactune.devices import load, open_rig
 from reactune.devices.instruments.heater import HeaterError, NotSettledError
 from reactune.devices.protocols.eurotherm import encode_write
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
+from reactune.devices.rig.safety import make_safe
 
 
 @pytest.fixture
@@ -142,7 +143,7 @@ def test_described(module_rig):
 def test_safe_setpoint_ends_the_approach(rig):
     status = rig.heater.set(150.0)
     rig.clock.wait(rig.clock.timer(30.0), timeout=10)
-    rig.heater.make_safe(RuntimeError("enough"))
+    make_safe(rig.pumps.values(), rig.heater, rig.valve, RuntimeError("enough"))
     with pytest.raises(RuntimeError, match="enough"):
         rig.clock.wait(status, timeout=10)
     rig.clock.wait(rig.clock.timer(60.0), timeout=10)
@@ -152,7 +153,7 @@ def test_safe_setpoint_ends_the_approach(rig):
 def test_pending_status_survives_a_quiet_safe_state(rig):
     """A failing status would disturb the clean-up of the plan that made the rig safe."""
     status = rig.heater.set(150.0)
-    rig.heater.make_safe()
+    rig.safe()
     assert not status.done
     rig.clock.wait(rig.heater.set(40.0), timeout=10)
     assert status.success
