@@ -184,9 +184,14 @@ def _group(problem: Problem, ties: Sequence[Tie], streams: Sequence[str]) -> Tie
     columns = [*(order.index(name) for name in streams), len(order)]
     mine = [tie for tie in ties if set(tie.names) & set(streams)]
     for tie in mine:
-        if len({problem.variables[name].unit for name in tie.names}) > 1:
+        units = {name: problem.variables[name].unit for name in tie.names}
+        if len(set(units.values())) > 1:
+            told = " and ".join(f"{name} is in {unit or 'no unit'}" for name, unit in units.items())
             raise ProblemError(
-                [f"limits.{tie.limit}: {tie.of!r} ties quantities of different units together"]
+                [
+                    f"limits.{tie.limit}: {tie.of!r} ties quantities of different units together: "
+                    f"{told}; give them in one unit"
+                ]
             )
     ranges = np.array([problem.variables[name].range for name in streams])
     for name, (lower, _) in zip(streams, ranges, strict=True):

@@ -208,9 +208,11 @@ class Harvard11:
         method = self._method()
         facts = {
             "command set": commands,
-            "replies end": "with XON (poll on)" if polls else "by silence",
+            "end of replies": "marked (poll on)" if polls else "told by 0.1 s of silence",
             "method": method or "not told",
-            "limits": " ".join(self.command("irate lim").lines) + " with the syringe it knows now",
+            "flows": "{:.4g} to {:.6g} uL/min with the syringe it knows now".format(
+                *self.flow_range()
+            ),
         }
         return Identity(firmware, facts, tuple(look))
 

@@ -2,6 +2,7 @@
 
 import argparse
 import textwrap
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,14 +39,15 @@ def run(a: argparse.Namespace) -> int:
     from ..errors import UserError
     from ..preparation import load_rig
 
-    if not a.problem and not a.connect:
-        raise UserError("check: name a PROBLEM, or --connect to greet the rig's instruments")
     if a.record and not a.connect:
         raise UserError("check: --record writes down what --connect hears; give --connect, too")
-    rig = load_rig(a.rig or "walker")
+    if not a.problem and not a.connect:
+        raise UserError("check: name a PROBLEM, or --connect to greet the rig's instruments")
+    name = a.rig or "walker"
+    rig = load_rig(name)
     if a.problem:
         _check(a.problem, rig)
-    return _connect(rig, a.record) if a.connect else EXIT_DONE
+    return _connect(rig, name, a.record) if a.connect else EXIT_DONE
 
 
 def _check(source: str, rig: "RigFile") -> None:
@@ -90,7 +92,7 @@ def _page(greeting: "Greeting") -> list[str]:
     return lines
 
 
-def _connect(rig: "RigFile", record: Path | None) -> int:
+def _connect(rig: "RigFile", name: str, record: Path | None) -> int:
     """Say of each instrument what answers, and what is wrong."""
     from reactune.devices.opening import greet
     from reactune.devices.rig.greeting import write_record
@@ -103,9 +105,12 @@ def _connect(rig: "RigFile", record: Path | None) -> int:
     # emulated instruments in another process look like hardware, but name themselves
     simulated = rig.emulation or any("EMULATED" in greeting.name for greeting in greetings)
     mark = "SIMULATED" if simulated else "REAL HARDWARE"
-    print(f"{mark}  {rig.title}")
+    print(f"{mark}  {rig.title}\nGreeted {datetime.now():%Y-%m-%d %H:%M}\nRig file {name}")
     for greeting in greetings:
         print("\n".join(_page(greeting)))
+    silent = [greeting.instrument for greeting in greetings if greeting.wrong]
+    right = f"{len(greetings) - len(silent)} of {len(greetings)} answered as they should"
+    print(f"\n{right}" + (f"; not so: {', '.join(silent)}" if silent else ""))
     if record:
         with told(OSError):
             write_record(greetings, record)

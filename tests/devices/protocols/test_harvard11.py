@@ -256,7 +256,8 @@ class OldFirmware:
         command = request.removeprefix(b"3").rstrip(b"\r")
         if command.startswith((b"poll", b"cmd", b"load", b"nvram")):
             return parse(b"\n03:Command error\r\n03:")
-        return parse(b"\n03:11 ELITE 1.0\r\n03:" if command == b"ver" else b"\n03:")
+        said = {b"ver": b"11 ELITE 1.0", b"irate lim": b"1 nl/min to 2 ml/min"}.get(command)
+        return parse(b"\n03:" + (said + b"\r\n03:" if said else b""))
 
 
 def test_fallbacks_of_old_firmware():
@@ -264,7 +265,7 @@ def test_fallbacks_of_old_firmware():
     driver = Harvard11(line, 3)
     identity = driver.connect()
     assert identity.name == "11 ELITE 1.0"
-    assert identity.facts["replies end"] == "by silence"
+    assert "silence" in identity.facts["end of replies"]
     assert "does not write each setting to its memory" in identity.look[0]
     driver.stop()
     assert line.seen[-1] == (b"3stp\r", True)  # silence ends its replies

@@ -125,3 +125,20 @@ def test_a_dead_instrument_on_a_line_that_echoes_confirms_nothing(open_rig, line
     assert len(report.unconfirmed) == {"pumps": 2, "detector": 0}.get(role, 1)
     if role != "detector":
         assert "the line's own echo" in report.unconfirmed[0]
+
+
+@pytest.mark.parametrize("protocol", ["harvard11", "ne1000"])
+def test_after_many_motions_a_refill_ends_at_its_target_and_not_in_a_limit_switch(
+    open_rig, protocol
+):
+    """The pump counts in its own digits, the ledger in ours: they drift apart by nanolitres."""
+    rig = open_rig(changes={f"streams.{name}.protocol": protocol for name in ("c60", "sultine")})
+    pump = rig.pumps["c60"]
+    for number in range(25):
+        go(rig, pump.set(37.0193 + 1.7071 * number))
+        go(rig, rig.clock.timer(171.3))
+        pump.rest()
+    go(rig, pump.refill())
+    assert pump.content == pytest.approx(10000, abs=10)
+    assert rig.fault is None
+    go(rig, pump.set(100.0))
