@@ -146,6 +146,8 @@ class LinkFaults:
         The answer comes `delay` late.
     delay : float
         Wall time [s].
+    flood : bool
+        From the next request on bytes come without an end, until it is set back.
     echo : bool
         The line gives back what is sent, whether or not the instrument hears.
     unplug : callable
@@ -158,6 +160,7 @@ class LinkFaults:
     split: float = 0
     late: float = 0
     delay: float = 0.05
+    flood: bool = False
     echo: bool = False
     unplug: Callable[[], None] = field(default=lambda: None, repr=False)
 

@@ -22,6 +22,7 @@ from .layout import LinkFaults
 from .world import World
 
 _CHUNK = 4096  # bytes read or written at a time
+_NOISE = 256 * b"U"
 _PATIENCE = 0.05  # wall time between attempts to end a thread [s]
 
 
@@ -123,6 +124,9 @@ class _Port(ABC):
         faults = self._faults
         if faults.echo:
             write(data)
+        while faults.flood and not self._closing:
+            write(_NOISE)
+            time.sleep(_PATIENCE / 10)
         if not (faults.silent or faults.lost or faults.garble or faults.split or faults.late):
             if reply := self._receive(data):
                 write(reply)

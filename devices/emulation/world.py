@@ -81,7 +81,7 @@ class World:
         self.lamp_off = self.loop_clogged = self._sensor_broken = False
         self._runaway = (0.0, 0.0)  # since when [s], how fast [K/s]
         self._oven = Oven(self._time)
-        self._demand: float | None = None
+        self.demand: float | None = None
         self._plungers = [
             Plunger(s.syringe, s.syringe if s.filled is None else s.filled, since=self._time)
             for s in layout.streams
@@ -145,7 +145,7 @@ class World:
     def heat(self, target: float | None) -> None:
         """Control the oven to `target` [degC]; None cuts its power."""
         with self._lock:
-            self._demand = target
+            self.demand = target
             self._oven.set_target(self._advance(), None if self._sensor_broken else target)
 
     def heat_openly(self, output: float) -> None:
@@ -175,7 +175,7 @@ class World:
         """Fault: the sensor reads nothing, and the controller cuts the power; or all is well."""
         with self._lock:
             self._sensor_broken = broken
-            self.heat(self._demand)
+            self.heat(self.demand)
 
     # -- valve, column, detector ------------------------------------------------------------------
 

@@ -73,6 +73,11 @@ class Framing(NamedTuple):
     or_silence: bool = False
 
 
+def _begins(buffer: bytes) -> str:
+    """Say how a buffer begins, in a length fit for a sentence."""
+    return repr(buffer) if len(buffer) <= 60 else f"{buffer[:40]!r} and so on"
+
+
 def ends_with(terminator: bytes, or_silence: bool = False) -> Framing:
     """Return the framing of replies that end with `terminator`."""
     return Framing(lambda buffer: buffer.endswith(terminator), or_silence)
@@ -296,12 +301,12 @@ class Transport:
                 if chunk:
                     buffer += chunk
                     if len(buffer) > _LONGEST or monotonic() > deadline:
-                        raise GarbledError(f"{buffer[:40]!r} and so on does not end")
+                        raise GarbledError(f"{_begins(buffer)} does not end")
                     reply = self._without_echo(buffer, sent)
                 elif ending:
                     break
                 elif reply:
-                    raise GarbledError(f"the reply {reply!r} broke off")
+                    raise GarbledError(f"the reply {_begins(reply)} broke off")
                 elif buffer:
                     raise NoReplyError(
                         f"no reply within {self.timeout:g} s, only {buffer!r}, the line's own echo"

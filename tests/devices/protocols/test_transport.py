@@ -1,7 +1,9 @@
 import os
 import socket
 import threading
+import time
 import tty
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import serial
@@ -9,6 +11,7 @@ import serial
 from reactune.devices.clock import EmulationToken
 from reactune.devices.protocols.transport import (
     GarbledError,
+    GaveWayError,
     InstrumentError,
     NoReplyError,
     PortLostError,
@@ -61,8 +64,11 @@ class Peer:
             for piece in self.script.pop(0) if self.script else [b"ok\n"]:
                 if isinstance(piece, float):
                     threading.Event().wait(piece)
-                else:
+                    continue
+                try:
                     write(piece)
+                except OSError:  # the other end has gone
+                    return
 
     def unplug(self):
         if self._line == "pty":
@@ -321,3 +327,38 @@ def test_an_alarm_on_a_line_that_may_echo_is_heard(peer, port):
     threading.Event().wait(0.05)
     assert ask(port) == b"one\n"
     assert heard == [b"ALARM\n"]
+
+
+# -- lines that do not end, and those who cannot wait
+
+
+def test_bytes_without_an_end_are_no_reply(peer, port):
+    peer.script = [100 * [b"noise " * 20, 0.005]] * 3
+    start = time.monotonic()
+    with pytest.raises(GarbledError, match=r"'noise .* and so on (does not end|broke off)"):
+        ask(port, repeat=False)
+    assert time.monotonic() - start < 1.0
+
+
+def test_a_reply_has_a_greatest_length(peer, port):
+    port.timeout = 5.0
+    peer.script = [[b"x" * 3000] * 40]
+    with pytest.raises(GarbledError, match="does not end"):
+        ask(port, repeat=False)
+
+
+def test_an_exchange_gives_way_to_who_cannot_wait(peer, port):
+    port.timeout = 10.0
+    peer.script = [[], [b"now\n"]]
+    with ThreadPoolExecutor(1) as other:
+        slow = other.submit(ask, port)
+        while not peer.requests:
+            threading.Event().wait(0.01)
+        start = time.monotonic()
+        with port.urgent(1.0):
+            assert ask(port, b"stop\n") == b"now\n"
+        assert time.monotonic() - start < 0.5
+        with pytest.raises(GaveWayError):
+            slow.result(5)
+    peer.script = [[b"again\n"]]
+    assert ask(port) == b"again\n"
