@@ -4,6 +4,7 @@ One TOML file and one pydantic model. Lengths of time are seconds unless a chemi
 minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 """
 
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -25,6 +26,9 @@ from .protocols import DETECTORS, HEATERS, PUMPS, VALVES
 Positive = Annotated[float, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Range = tuple[float, float]
+
+_LARGEST = 1_000_000  # bytes of a rig file
+_URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
 
 
 class RigError(ValueError):
@@ -50,6 +54,17 @@ class Port(_Table):
     stopbits: Literal[1, 2] = 1
     flow_control: Literal["none", "rtscts", "dsrdtr"] = "none"
     timeout: Positive = 1.0
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_port(cls, url: str | None) -> str | None:
+        # pyserial knows others: spy:// writes into any file, loop:// answers for an instrument
+        if url is not None and not _URL.fullmatch(url):
+            raise ValueError(
+                f"{url!r} is no port: give a device path such as '/dev/ttyUSB0' or 'COM3', or "
+                "'socket://host:port'"
+            )
+        return url
 
 
 class _InstrumentSpec(_Table):
@@ -146,6 +161,11 @@ class DetectorSpec(_InstrumentSpec):
     _role, _drivers = "detector", DETECTORS
     protocol: str = "scpi"
     range: Positive = 10.0
+
+    @property
+    def full_scale(self) -> float:
+        """What it reads up to on its range [V]: 20 % more."""
+        return 1.2 * self.range
 
 
 class Reactor(_Table):
@@ -275,8 +295,21 @@ class RigFile(_Table):
             ) from error
         return self.model_copy(update={"emulation": spec})
 
+    @field_validator("title")
+    @classmethod
+    def _printable(cls, title: str) -> str:
+        if not title.isprintable():
+            raise ValueError(f"{title!r} has control characters: delete them")
+        return title
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.chromatogram.lamp > self.detector.full_scale:
+            raise ValueError(
+                f"chromatogram.lamp = {self.chromatogram.lamp:g} V is more than the meter reads on "
+                f"detector.range = {self.detector.range:g} V, which goes to "
+                f"{self.detector.full_scale:g} V: every sample would be an overload"
+            )
         places: dict[tuple[str, int | None], str] = {}
         instruments: list[tuple[str, str, int | None]] = [
             (f"streams.{name}", spec.transport, spec.address) for name, spec in self.streams.items()
@@ -341,7 +374,12 @@ def load(rig: str | Path) -> RigFile:
             )
         return parse((builtin / f"{rig}.toml").read_text("utf-8"), str(rig))
     try:
-        return parse(path.read_text("utf-8"), str(path))
+        if (size := path.stat().st_size) > _LARGEST:
+            raise RigError(
+                f"rig file {path} has {size / 1e6:.1f} MB, and a rig file never has more than "
+                f"{_LARGEST / 1e6:g} MB: name the right file"
+            )
+        return parse(path.read_text("utf-8-sig"), str(path))  # some editors put a mark in front
     except OSError as error:
         raise RigError(
             f"rig file {path} cannot be read ({error.strerror}): check its path"
@@ -354,10 +392,12 @@ def parse(text: str, origin: str = "rig file") -> RigFile:
     """Read the text of a rig file; see `load`."""
     try:
         return RigFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise RigError(f"{origin}: not valid TOML: {error}") from error
+    except RecursionError as error:
+        raise RigError(f"{origin}: not valid TOML: nested too deeply") from error
     except ValidationError as error:
         raise RigError("\n".join(f"{origin}: {_sentence(e)}" for e in error.errors())) from error
+    except ValueError as error:  # of TOML, or a number of thousands of digits
+        raise RigError(f"{origin}: not valid TOML: {error}") from error
 
 
 def _sentence(error: Any) -> str:

@@ -19,6 +19,8 @@ from .compatibility import analytics_of, incompatibilities, with_fixed
 from .records import DecisionRecord, ExperimentRecord
 from .stubs import sample
 
+_ENDING = 10.0  # wall s in which who holds the interlock aborts the plan
+
 
 class CampaignError(RuntimeError):
     """A fault, or no reagent left: the campaign is over until somebody has seen to the rig."""
@@ -132,8 +134,8 @@ def _experiment(
 ) -> MsgGenerator[str]:
     """Measure a suggestion; return why it failed, or nothing."""
     try:
-        now = with_fixed(suggestion.conditions, problem, rig.config)
-        ahead = with_fixed(following.conditions, problem, rig.config) if following else None
+        now = _settable(suggestion, problem, rig)
+        ahead = _settable(following, problem, rig) if following else None
         yield from sample(rig, now, ahead)
     except FailedStatus as error:
         (status,) = error.args
@@ -142,9 +144,18 @@ def _experiment(
         cause = error
     else:
         return ""
+    if held := rig.interlock.held:  # the plan is being ended: no failure of these conditions either
+        yield from bps.sleep(_ENDING)  # an abort comes here
+        raise CampaignError(held) from cause
     if isinstance(cause, LedgerError):  # says nothing about these conditions: not a failure of them
         raise CampaignError(str(cause)) from cause
     return rig.fault or str(cause)
+
+
+def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:
+    """Return all conditions, rounded to what can be set, never outside a bound of the problem."""
+    ranges = {name: variable.range for name, variable in problem.variables.items()}
+    return rig.inward(with_fixed(suggestion.conditions, problem, rig.config), ranges)
 
 
 def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerator[None]:

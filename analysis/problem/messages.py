@@ -40,12 +40,22 @@ class ProblemError(ValueError):
         super().__init__(f"{source}: {count}\n" + textwrap.indent("\n".join(self.problems), "  "))
 
 
+_LARGEST = 1_000_000  # bytes of a problem file
+
 # ---- reading -------------------------------------------------------------------------------------
 
 
 def read_toml(path: Path, built_in: Sequence[str]) -> dict[str, Any]:
     """Read a problem file, or raise `ProblemError` in the words of its reader."""
     try:
+        if (size := path.stat().st_size) > _LARGEST:
+            raise ProblemError(
+                [
+                    f"has {size / 1e6:.1f} MB, and a problem never has more than "
+                    f"{_LARGEST / 1e6:g} MB; name the right file"
+                ],
+                path.name,
+            )
         text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
     except FileNotFoundError:
         names = ", ".join(built_in)
@@ -58,6 +68,10 @@ def read_toml(path: Path, built_in: Sequence[str]) -> dict[str, Any]:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ProblemError([_syntax_sentence(str(error), text)], path.name) from None
+    except RecursionError:
+        raise ProblemError(["is nested too deeply"], path.name) from None
+    except ValueError as error:  # a number of thousands of digits
+        raise ProblemError([f"is not valid TOML: {error}"], path.name) from None
 
 
 def _syntax_sentence(message: str, text: str) -> str:

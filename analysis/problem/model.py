@@ -125,6 +125,13 @@ class Problem(Part):
         if problems or (problems := list(self._empty_limits())):
             raise ProblemError(list(dict.fromkeys(problems)))
 
+    @field_validator("title")
+    @classmethod
+    def _printable(cls, title: str) -> str:
+        if not title.isprintable():  # it goes to terminals and into pages
+            raise ValueError(f"{title!r} has control characters; delete them")
+        return title
+
     @field_validator("fixed", mode="before")
     @classmethod
     def _check_fixed(cls, value: Any) -> Any:

@@ -6,7 +6,7 @@ import threading
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, Steps, Task, conclude
-from ..protocols.roles import HeaterDriver, HeaterReading
+from ..protocols.roles import HeaterDriver, HeaterReading, Limits
 from ..protocols.transport import InstrumentError
 from ..rigfile import HeaterSpec
 from .interlock import Interlock
@@ -95,10 +95,11 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def check(self, temperature: float) -> None:
         """Refuse a temperature [degC] outside the limits (`LimitError`)."""
-        check_limits("temperature", self._achievable(temperature), self.limits, "degC")
+        check_limits("temperature", self.achievable(temperature), self.limits, "degC")
 
-    def _achievable(self, temperature: float) -> float:
-        return self.driver.achievable(temperature, self.limits, self.driver.decimals)
+    def achievable(self, temperature: float, limits: Limits | None = None) -> float:
+        """Return what the controller makes of a temperature [degC], inside its or these limits."""
+        return self.driver.achievable(temperature, limits or self.limits, self.driver.decimals)
 
     def set(self, temperature: float) -> LabStatus:
         """Go to `temperature` [degC].
@@ -119,7 +120,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         """
         self.check(temperature)
         self.interlock.check()
-        target = self._achievable(temperature)
+        target = self.achievable(temperature)
         status = LabStatus(f"{self.name} to {target:g} degC", self.spec.settle)
         with self._lock:
             if target == self._target and self.settled_since is not None:

@@ -6,7 +6,7 @@ import threading
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, Steps, Task
-from ..protocols.roles import PumpDriver, PumpError, PumpStatus
+from ..protocols.roles import Limits, PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import StreamSpec
 from .interlock import Interlock
@@ -196,10 +196,11 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def check(self, flow: float) -> None:
         """Refuse a flow [uL/min] outside the limits (`LimitError`)."""
-        check_limits(f"flow_{self.name}", self._achievable(flow), self.limits, "uL/min")
+        check_limits(f"flow_{self.name}", self.achievable(flow), self.limits, "uL/min")
 
-    def _achievable(self, flow: float) -> float:
-        return self.driver.achievable(flow, self.limits)
+    def achievable(self, flow: float, limits: Limits | None = None) -> float:
+        """Return what the pump makes of a flow [uL/min], inside its or these limits."""
+        return self.driver.achievable(flow, limits or self.limits)
 
     def prepare(self, flow: float, budget: float) -> None:
         """Program the resting pump: flow [uL/min], volume [uL] after which it stops by itself.
@@ -218,8 +219,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         with self._lock, self.driver.transport.together():
             self.interlock.check()
             self.check_volume(budget)
-            self.driver.set_flow(self._achievable(flow))
-            self.flow_setpoint.fill(self._achievable(flow))
+            self.driver.set_flow(self.achievable(flow))
+            self.flow_setpoint.fill(self.achievable(flow))
             self.driver.set_target(min(budget, self.deliverable))
 
     def run(self) -> None:

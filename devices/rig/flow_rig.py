@@ -127,6 +127,26 @@ class FlowRig:
         """Return lower limit, upper limit and unit by variable."""
         return convert.limits(self.config)
 
+    def inward(
+        self, conditions: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]
+    ) -> dict[str, float]:
+        """Round conditions to what the instruments can take, inside narrower ranges as well.
+
+        Parameters
+        ----------
+        conditions : mapping
+            `temperature` [degC] and `flow_<stream>` [uL/min]; others are left as they are.
+        ranges : mapping of str to (float, float)
+            Of those that have one, beside the rig's own.
+        """
+        rounded = dict(conditions)
+        for name, (low, high, _) in self.limits().items():
+            if name in rounded and name in ranges:
+                least, most = ranges[name]
+                device = self.heater if name == "temperature" else self.pumps[name[5:]]
+                rounded[name] = device.achievable(rounded[name], (max(low, least), min(high, most)))
+        return rounded
+
     def setpoints(self, conditions: Mapping[str, float] | Setpoints) -> Setpoints:
         """Turn conditions into achievable setpoints.
 

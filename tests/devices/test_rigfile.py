@@ -1,3 +1,6 @@
+import time
+from importlib.resources import files
+
 import pytest
 
 from reactune import devices
@@ -6,11 +9,10 @@ from reactune.devices.rig.flow_rig import (
     load,
 )
 from reactune.devices.rigfile import parse
+from reactune.plans.compatibility import analytics_of
 
 
 def text(**changes):
-    from importlib.resources import files
-
     source = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
     for old, new in changes.values():
         assert old in source
@@ -28,7 +30,7 @@ def text(**changes):
         ("maximum   = 165", "maximum = 100", "heater: maximum = 100 degC trips inside limits"),
         ('load      = "A"', 'load = "C"', r"valve\.load = 'C' cannot be used"),
         ('transport = "valve"', 'transport = "vlave"', "valve.transport = 'vlave' is none of"),
-        ("baudrate = 9600", 'url = "x"', r"transports\.heater\.url = 'x' contradicts"),
+        ("baudrate = 9600", 'url = "/dev/x"', r"transports\.heater\.url = '/dev/x' contradicts"),
         ("address        = 1", "address = 0", "share transport 'pumps' and address 0"),
         (
             '"harvard11"',
@@ -93,3 +95,60 @@ def test_rig_file_by_name_and_path(tmp_path):
 def test_rig_files_that_cannot_be_emulated(old, new, match):
     with pytest.raises(RigError, match=match):
         devices.open_rig(parse(text(change=(old, new))))
+
+
+def test_marks_and_line_ends_of_other_editors_are_no_errors(tmp_path):
+    text = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    for name, changed in (
+        ("mark", "\ufeff" + text),
+        ("windows", text.replace("\n", "\r\n")),
+        ("both", "\ufeff" + text.replace("\n", "\r\n")),
+    ):
+        path = tmp_path / f"{name}.toml"
+        path.write_bytes(changed.encode("utf-8"))
+        assert load(path) == load("walker")
+    path.write_bytes(text.encode("utf-16"))
+    with pytest.raises(RigError, match="is not UTF-8 text: save it as such"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a = " + 2000 * "[" + 2000 * "]", "nested too deeply"),
+        ("schema = " + 5000 * "9", "not valid TOML"),
+        (
+            'title = "' + 2_000_000 * "x" + '"',
+            "has 2.0 MB, and a rig file never has more than 1 MB",
+        ),
+    ],
+)
+def test_absurd_files_are_refused_in_a_sentence_and_soon(tmp_path, text, sentence):
+    path = tmp_path / "absurd.toml"
+    path.write_text(text)
+    start = time.process_time()
+    with pytest.raises(RigError, match=sentence) as told:
+        load(path)
+    assert time.process_time() - start < 1.0
+    assert len(str(told.value)) < 1000
+
+
+@pytest.mark.parametrize("url", ["spy:///dev/ttyUSB0?file=/etc/hosts", "loop://", "rfc2217://x:1",
+                                 "socket://host", "/tmp/x y", "ttyUSB0"])  # fmt: skip
+def test_only_ports_are_ports(walker, url):
+    with pytest.raises(ValueError, match="is no port: give a device path"):
+        walker({"transports.heater": {"url": url}})
+
+
+def test_the_detectors_limits_follow_from_lamp_and_range(walker):
+    for lamp, range_ in ((0.095, 0.1), (20.0, 100.0), (10.48, 10.0)):
+        method = analytics_of(walker({"chromatogram.lamp": lamp, "detector.range": range_})).method
+        assert method.min_volts < 0.02 * lamp
+        assert lamp < method.max_volts <= 1.2 * range_
+    with pytest.raises(ValueError, match="every sample would be an overload"):
+        walker({"chromatogram.lamp": 20.0})
+
+
+def test_control_characters_never_reach_the_terminal(walker):
+    with pytest.raises(ValueError, match="has control characters"):
+        walker({"title": "a\x1b[2Jb"})

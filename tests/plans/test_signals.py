@@ -73,3 +73,31 @@ def test_a_campaign_that_is_ended_while_it_asks_says_why(open_lab, tmp_path):
         assert run.exit_status == "abort"
         assert run.reason == "terminated from outside (SIGTERM)"
         lab.assert_safe()
+
+
+def test_no_experiment_is_recorded_as_failed_because_the_campaign_was_ended(open_lab, tmp_path):
+    """The rig is safe before the plan hears of it: its next motion is refused."""
+    with open_lab(seed=1) as lab, Catalogue(tmp_path, writing=True) as catalogue:
+        agent = lab.agent()
+
+        class Late(StopSignals):
+            """The abort comes late."""
+
+            def _abort(self):
+                threading.Event().wait(1.0)
+                super()._abort()
+
+        def stop(name, doc):
+            if name == "event" and len(agent.evaluations) == 2 and not sent:
+                sent.append(True)
+                os.kill(os.getpid(), signal.SIGTERM)
+                threading.Event().wait(0.3)
+
+        sent = []
+        session = Session(lab.rig, catalogue, [Late])
+        session.RE.subscribe(stop)
+        assert session.run(optimise(agent.problem, lab.rig, agent=agent)) is True
+        (listed,) = catalogue.runs()
+        assert (listed.exit_status, listed.reason) == ("abort", "terminated from outside (SIGTERM)")
+        run = catalogue[listed.uid]
+        assert all(event["valid"] for event in run.events("primary"))

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -229,3 +230,29 @@ def test_importing_problem_imports_nothing_heavy():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a = " + 2000 * "[" + 2000 * "]", "is nested too deeply"),
+        ("budget = " + 5000 * "9", "is not valid TOML"),
+        ('title = "' + 2_000_000 * "x" + '"', "has 2.0 MB, and a problem never has more than 1 MB"),
+    ],
+)
+def test_absurd_files_are_refused_in_a_sentence_and_soon(tmp_path, text, sentence):
+    path = tmp_path / "absurd.toml"
+    path.write_text(text)
+    start = time.process_time()
+    (told,) = sentences(Problem.load, path)
+    assert sentence in told
+    assert time.process_time() - start < 1.0
+    assert len(told) < 1000
+
+
+def test_control_characters_never_reach_the_terminal(load):
+    (told,) = sentences(load, ("rich in", "rich\\u001b[2J"))
+    assert (
+        told
+        == "title: 'Run III: rich\\x1b[2J the first adduct' has control characters; delete them"
+    )
