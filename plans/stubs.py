@@ -13,6 +13,8 @@ from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, S
 
 Conditions = Mapping[str, float] | Setpoints
 
+_LOOK = 5.0  # lab s between looks at whether the temperature is there
+
 
 @dataclass(frozen=True)
 class _Act:
@@ -58,8 +60,9 @@ def sample(
     conditions : mapping or Setpoints
         What to measure at. If the rig is on its way there already it just goes on.
     following : mapping or Setpoints, optional
-        What will be measured next: it is stabilised while the trace is being recorded,
-        its flows starting one stabilisation before the recording ends (Walker et al. 2017).
+        What will be measured next: it is stabilised while the trace is being recorded, its flows
+        starting one stabilisation before the recording ends (Walker et al. 2017), but never before
+        its temperature is there: until then they would be spent for nothing.
 
     Raises
     ------
@@ -77,19 +80,22 @@ def sample(
     with suppress(FailedStatus):  # a fault; the trace goes on
         yield from act(rig.pause_flow)
     if following is not None:
-        yield from _get_ahead(rig, following)
+        yield from _get_ahead(rig, following, trace)
     yield from bps.wait("trace")
     if trace is not None and not trace.success:  # _get_ahead may have been told of it, and passed
         raise FailedStatus(trace)
 
 
-def _get_ahead(rig: FlowRig, following: Conditions) -> MsgGenerator[None]:
+def _get_ahead(rig: FlowRig, following: Conditions, trace: Status | None) -> MsgGenerator[None]:
     """Heat for the next experiment now, and start its flows so that nobody waits for them."""
     try:
-        rig.heat(following)
+        hot = rig.heat(following)
         spare = rig.config.chromatogram.duration - rig.stabilisation(rig.setpoints(following))
         yield from lab_sleep(rig, max(spare, 0.0))
-        yield from act(rig.flow, following)
+        while not hot.done and trace is not None and not trace.done:
+            yield from lab_sleep(rig, _LOOK)
+        if hot.done and hot.success:
+            yield from act(rig.flow, following)
     except (FailedStatus, RigFaultError, LedgerError):
         # The sample on the column is worth finishing; the next experiment meets the fault itself.
         return
