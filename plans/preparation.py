@@ -1,8 +1,8 @@
 """A campaign before anything moves: its problem is read, its rig looked at, its agent made."""
 
 import secrets
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,30 @@ class Prepared:
     rig : RigFile
     md : mapping
         What the start document says besides: which run it ``resumes`` or ``rediscovers``.
+    simulated : bool or None
+        What the rig has to be, since the run that it goes on from was; None if nothing was.
     """
 
     agent: Agent
     rig: RigFile
     md: Mapping[str, Any] = field(default_factory=dict)
+    simulated: bool | None = None
+
+    def check_mark(self, simulated: bool) -> None:
+        """Refuse a rig that would make a campaign simulated in part, as told once it is open.
+
+        Raises
+        ------
+        UserError
+        """
+        if self.simulated is not None and simulated != self.simulated:
+            was, now = (
+                "simulated" if mark else "on real hardware" for mark in (self.simulated, simulated)
+            )
+            raise UserError(
+                f"the earlier run was {was}, this rig is {now}: a campaign is one or the other; "
+                "begin a new one"
+            )
 
     def plan(self, rig: FlowRig, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
@@ -156,9 +175,9 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
             f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
             "the syringes now (streams.*.filled)"
         )
-    if wrong := _changed(agent, config):
+    if wrong := _changed(agent, _stored_rig(run), config):
         raise UserError(wrong)
-    return Prepared(agent, config, {"resumes": run.uid})
+    return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
 
 
 def rediscovered_campaign(
@@ -193,7 +212,18 @@ def rediscovered_campaign(
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
     config = load_rig(rig) if rig else _stored_rig(run)
-    return new_campaign(problem, config, seed=seed, budget=budget, first=first, rediscovers=run.uid)
+    prepared = new_campaign(
+        problem, config, seed=seed, budget=budget, first=first, rediscovers=run.uid
+    )
+    return _going_on(prepared, run)
+
+
+def _going_on(prepared: Prepared, run: Run) -> Prepared:
+    """Have a campaign be what the run was that it goes on from: simulated or real, never both."""
+    prepared = replace(prepared, simulated=bool(run.start["simulated"]))
+    if prepared.rig.emulation:  # of others only the open rig tells
+        prepared.check_mark(simulated=True)
+    return prepared
 
 
 def _stored_rig(run: Run) -> RigFile:
@@ -201,10 +231,30 @@ def _stored_rig(run: Run) -> RigFile:
     return RigFile.model_validate(run.start["rig"]["file"])
 
 
-def _changed(agent: Agent, rig: RigFile) -> str | None:
+def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
     if wrong := incompatibilities(agent.problem, rig):
+        return "\n".join(wrong)
+    if wrong := list(_other_facts(before, rig)):
         return "\n".join(wrong)
     if analytics_of(rig) != agent.analytics:
         return "this rig reads its traces by another HPLC method than the campaign did so far"
     return None
+
+
+def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
+    """Say which volumes, stocks and times differ: results before and after would not compare."""
+    for place, pair in (
+        ("reactor", (before.reactor, now.reactor)),
+        ("chromatogram", (before.chromatogram, now.chromatogram)),
+        *((f"streams.{k}", (s, now.streams.get(k))) for k, s in before.streams.items()),
+    ):
+        keys = ("stock",) if place.startswith("streams.") else type(pair[0]).model_fields
+        for key in keys:
+            was, is_ = (getattr(table, key, None) for table in pair)
+            if was != is_:
+                other = f" = {is_:g} was {was:g}" if isinstance(is_, float) else " was another"
+                yield (
+                    f"{place}.{key}{other} in the campaign so far, and results before and after "
+                    "would not compare: correct it, or begin a new campaign"
+                )

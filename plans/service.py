@@ -349,6 +349,7 @@ def _carry_out(
 
     _tell(listener.prepared, agent)
     with _open_rig(config) as rig:
+        prepared.check_mark(rig.simulated)
         session = Session(rig, catalogue, interrupters)
         session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
         interrupted = False

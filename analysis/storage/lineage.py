@@ -30,8 +30,13 @@ class Lineage:
 
     @property
     def start(self) -> Mapping[str, Any]:
-        """Start document of the oldest run: it says how the campaign began."""
-        return self.runs[0].start
+        """Start document of the oldest run: it says how the campaign began.
+
+        It is marked as simulated if any run was: older versions let them be mixed.
+        """
+        start = self.runs[0].start
+        simulated = any(run.start.get("simulated") for run in self.runs)
+        return {**start, "simulated": True} if simulated else start
 
     @property
     def stop(self) -> Mapping[str, Any] | None:

@@ -2,7 +2,9 @@
 
 import errno
 import json
+import re
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.journal import Journal
 from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
+from reactune.plans.errors import UserError
+from reactune.plans.preparation import rediscovered_campaign, resumed_campaign
 
 
 @pytest.fixture
@@ -106,11 +110,53 @@ def test_a_campaign_goes_on_with_another_rig_file_of_the_same_method(cut_off, tm
     other.write_text(text.replace("11.40", "11.45").replace("11.4,", "11.45,"))
     resume = ["optimise", "--resume", uid, "--json", "--catalogue", str(folder), "--rig"]
     assert main([*resume, str(other)]) == 2
-    assert "another HPLC method" in capsys.readouterr().err
+    assert "chromatogram.peaks was another in the campaign so far" in capsys.readouterr().err
     assert main([*resume, str(same)]) == 0
     result = json.loads(capsys.readouterr().out)
     with Catalogue(folder) as catalogue:
         assert catalogue[result["uid"]].start["rig"]["title"].startswith("Moved: ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("stock          = 8.323", "stock          = 8.0", "streams.sultine.stock = 8 was 8.323"),
+        ("total_volume  = 1587", "total_volume  = 1600", "reactor.total_volume = 1600 was 1587"),
+        ("lamp          = 10.48", "lamp          = 10.5", "chromatogram.lamp = 10.5 was 10.48"),
+    ],
+)
+def test_facts_that_differ_are_refused_by_name(cut_off, tmp_path, capsys, old, new, sentence):
+    folder, uid = cut_off(3)
+    rig = tmp_path / "other.toml"
+    paper = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    assert old in paper
+    rig.write_text(paper.replace(old, new), "utf-8")
+    arguments = ["optimise", "--resume", uid, "--catalogue", str(folder), "--rig", str(rig)]
+    assert main(arguments) == 2
+    assert f"{sentence} in the campaign so far" in capsys.readouterr().err
+
+
+def test_a_campaign_is_simulated_or_real_and_never_both(cut_off):
+    folder, uid = cut_off(3)
+    with Catalogue(folder, writing=True) as catalogue:
+        for prepare in (resumed_campaign, rediscovered_campaign):
+            prepared = prepare(catalogue, uid, "walker")
+            prepared.check_mark(simulated=True)
+            with pytest.raises(UserError, match="was simulated, this rig is on real hardware"):
+                prepared.check_mark(simulated=False)
+
+
+def test_a_real_rig_that_turns_out_to_be_emulated_does_not_go_on_with_a_real_campaign(
+    cut_off, tmp_path, capsys
+):
+    folder, uid = cut_off(3)
+    (journal,) = (folder / "journal").iterdir()
+    marked = re.sub(r'("simulated": ?)true', r"\1false", journal.read_text("utf-8"))
+    journal.write_text(marked, "utf-8")
+    arguments = ["optimise", "--resume", uid, "--catalogue", str(folder), "--rig", "walker"]
+    assert main(arguments) == 2
+    err = capsys.readouterr().err
+    assert "the earlier run was on real hardware, this rig is simulated" in err
 
 
 def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys):

@@ -148,7 +148,8 @@ def test_dead_detector(open_rig):
 
 
 def test_overload_is_no_value(open_rig):
-    rig = open_rig(changes={**SHORT, "chromatogram.lamp": 13.0})
+    rig = open_rig(changes=SHORT)
+    rig.detector.driver.transport.send(b"CONF:VOLT:DC 1\n")  # somebody at the meter's keys
     rig.clock.wait(rig.detector.trigger(), timeout=10)
     assert np.isnan(rig.detector.trace.get()).all()
     assert rig.detector.late_samples.get() == 30.0
