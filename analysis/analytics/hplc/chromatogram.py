@@ -3,12 +3,14 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import solveh_banded
 
-from .emg import FLOOR, Integral, effective_sd, fit, trapezoids
+from .baseline import drift
+from .damage import damage
+from .emg import Integral, fit, trapezoids
 from .method import Method, Peak
 
 __all__ = ["Chromatogram", "analyse"]
@@ -17,13 +19,15 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 BASELINE = 10  # fewest samples that make a baseline
-DRIFT = 2.0  # nothing faster counts as drift of the lamp [min]
 JOIN = 0.3  # windows closer than this are fitted together [min]
 REACH = 1.5  # baseline that a fit takes in on both sides, up to the neighbours [min]
 SCATTER = 2.0  # a misfit of so many noise sd is no misfit
 DETECTED = 3.0  # standard errors of the area from which on a peak is seen
 SIGNIFICANT = 5.0  # ... and from which on a chromatogram is more than noise
-STRANGE = 8.0  # noise sd by which a sample off the peaks is no baseline
+SHAKY = 2.0  # ... and from which on a fit is described by more than noise
+UNREST = 12.0  # times the white noise that a sound baseline moves at most; real lamps: up to 6
+SURE = 10.0  # standard errors of an area from which on the place of its peak is known
+APART = 0.10  # min that peaks of one injection move apart at most; real ones: up to 0.09
 UNKNOWN = 0.02  # height of an unknown peak worth a flag, relative to the tallest peak
 
 
@@ -112,7 +116,7 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     )
     if trace.reason:
         return failed
-    whole, noise = _measure(trace, method)
+    whole, doubts, noise, unrest = _measure(trace, method)
     area_sd = np.sqrt(np.diag(whole.cov))
     found = replace(
         failed,
@@ -127,9 +131,9 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
         baseline=whole.base,
         fitted=whole.base + whole.curve,
     )
-    if reason := _refusal(method, whole):
+    if reason := _refusal(method, whole, unrest):
         return replace(found, reason=reason)
-    fractions, sd = _fractions(whole.area, whole.cov, method)
+    fractions, sd = _fractions(whole.area, whole.cov * np.outer(doubts, doubts), method)
     return replace(found, fractions=_named(method, fractions), sd=_named(method, sd), valid=True)
 
 
@@ -156,22 +160,27 @@ def _absorbance(volts: ArrayLike, method: Method) -> _Trace:
         raise ValueError(f"volts has shape {v.shape}; give one trace, shape (n,)")
     time = np.arange(len(v)) / (60 * method.rate)
     overload = v >= method.max_volts
-    good = np.isfinite(v) & ~overload
+    read = np.isfinite(v) & ~overload
+    wrong = damage(np.where(read, v, np.nan), time > method.solvent_front[1])
+    good = read & ~wrong.any
     counts = {"missing-samples": int((~good).sum()), "overload": int(overload.sum())}
-    flags = [f"{code}:{count}" for code, count in counts.items() if count]
+    flags = [f"{code}:{count}" for code, count in counts.items() if count] + wrong.flags
 
     windows = [(time >= p.window[0]) & (time <= p.window[1]) for p in method.peaks]
     others = [(time >= p.window[0]) & (time <= p.window[1]) for p in method.others]
-    off = good & (time > method.solvent_front[1]) & ~np.any([*windows, *others], axis=0)
-    v0 = float(np.median(v[off])) if off.any() else math.nan
-    dark = good & (v <= v0 * 10**-method.max_absorbance)
+    between = (time > method.solvent_front[1]) & ~np.any([*windows, *others], axis=0)
+    off = good & between
+    v0 = float(np.median(v[read & between])) if (read & between).any() else math.nan
+    dark = read & (v <= v0 * 10**-method.max_absorbance)
     absorbance = np.full_like(v, np.nan)
-    if off.sum() < BASELINE:
-        reason = f"only {off.sum()} usable baseline samples: the trace is lost"
+    if (read & between).sum() < BASELINE:
+        reason = f"only {(read & between).sum()} usable baseline samples: the trace is lost"
     elif v0 < method.min_volts:
         reason = f"the lamp is dead: baseline {v0:.4g} V, at least {method.min_volts:g} V expected"
-    elif np.ptp(v[good]) == 0:
+    elif np.ptp(v[read]) == 0:
         reason = f"the detector is stuck: every sample reads {v0:.6g} V"
+    elif off.sum() < BASELINE:
+        reason = f"only {off.sum()} usable baseline samples: the trace is lost"
     else:
         absorbance[good & ~dark] = -np.log10(v[good & ~dark] / v0)
         saturated = [p.name for p, w in zip(method.peaks, windows, strict=True) if dark[w].any()]
@@ -197,39 +206,6 @@ def _gaps(method: Method, good: Mask) -> str:
     return ""
 
 
-def _drift(y: Floats, off: Mask, per_minute: float) -> tuple[Floats, float, Mask]:
-    """Slow baseline through the samples off the peaks, effective noise there, and the strangers.
-
-    A penalised second difference (Whittaker; P. H. C. Eilers, Anal. Chem. 75 (2003) 3631),
-    reweighted so that an unknown peak or a bubble does not lift it.
-    """
-    bend = np.diff(np.where(off, y, np.nan), 2)
-    bend = np.abs(bend[np.isfinite(bend)])
-    # robust, yet not 0 where a coarse converter repeats itself most of the time
-    white = FLOOR
-    if bend.size:
-        white = max(1.4826 * np.median(bend), 0.6 * np.mean(bend), FLOOR) / math.sqrt(6)
-    n = len(y)
-    bands = np.zeros((3, n))  # upper bands of D'D with D the second difference
-    bands[0, 2:] = 1
-    for k in (0, 1):
-        bands[1, 1 + k : n - 1 + k] -= 2
-    for k, c in enumerate((1, 4, 1)):
-        bands[2, k : n - 2 + k] += c
-    bands *= (DRIFT * per_minute / (2 * math.pi)) ** 4
-    weight = off.astype(float)
-    for _ in range(4):
-        baseline = solveh_banded(
-            bands + [[0.0], [0.0], [1.0]] * weight, weight * np.where(off, y, 0.0)
-        )
-        rest = np.where(off, y - baseline, 0.0)
-        excess = rest / max(white, 1.4826 * np.median(np.abs(rest[off])))
-        weight = off / (1 + (excess / 4) ** 2) ** 2
-    strange = off & (np.abs(excess) > STRANGE)
-    calm = rest[off & ~strange]
-    return baseline, max(effective_sd(calm, len(calm)), white), strange
-
-
 def _clusters(
     peaks: Sequence[Peak], front: float
 ) -> list[tuple[list[int], tuple[float, float], tuple[float, float]]]:
@@ -250,41 +226,73 @@ def _clusters(
     ]
 
 
-def _measure(trace: _Trace, method: Method) -> tuple[Integral, float]:
-    """All species of a trace in one Integral, and the effective noise."""
+class _Measured(NamedTuple):
+    """All species of a trace in one Integral, and how far to believe it.
+
+    Attributes
+    ----------
+    whole : Integral
+    doubts : ndarray, shape (species,)
+        How many times more uncertain each area is than it knows.
+    noise, unrest : float
+        As of `baseline.Drift`.
+    """
+
+    whole: Integral
+    doubts: Floats
+    noise: float
+    unrest: float
+
+
+def _measure(trace: _Trace, method: Method) -> _Measured:
+    """Fit all clusters of a trace."""
     time, absorbance = trace.time, trace.absorbance
-    base, noise, strange = _drift(absorbance, trace.off, 60 * method.rate)
+    base, noise, unrest, strange = drift(absorbance, trace.off, 60 * method.rate)
     usable = np.isfinite(absorbance) & ~strange
     curve = np.zeros_like(time)
     peaks = (*method.peaks, *method.others)
     area, shift, cov = np.zeros(len(peaks)), np.zeros(len(peaks)), np.zeros((len(peaks),) * 2)
+    doubts = np.ones(len(peaks))
     for which, hull, reach in _clusters(peaks, method.solvent_front[1]):
         use = usable & (time >= reach[0]) & (time <= reach[1])
         within = (time >= hull[0]) & (time <= hull[1])
         if not (use & within).any():  # never a species: `_gaps` has seen to that
             continue
         # the tails of the clusters before are known by now
-        part = _integrate(time, absorbance - curve, use, [peaks[i] for i in which], noise, method)
+        part, doubt = _integrate(
+            time, absorbance - curve, use, [peaks[i] for i in which], noise, method
+        )
+        doubts[which] = doubt
         area[which], shift[which], cov[np.ix_(which, which)] = part.area, part.shift, part.cov
         base[within] = part.base[within]
         curve += part.curve
     n = len(method.peaks)
-    return Integral(area[:n], cov[:n, :n], shift[:n], base, curve), noise
+    whole = Integral(area[:n], cov[:n, :n], shift[:n], base, curve)
+    return _Measured(whole, doubts[:n], noise, unrest)
 
 
 def _integrate(
     t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: float, method: Method
-) -> Integral:
-    """Fit a cluster; take trapezoids where the fit does not describe the samples."""
+) -> tuple[Integral, float]:
+    """Fit a cluster; take trapezoids where the fit does not describe the samples.
+
+    Returns
+    -------
+    Integral
+    float
+        How many times more uncertain its areas are than it knows.
+    """
     fitted = fit(t, y, use, peaks, noise, method.max_shift)
     windows = [(t >= p.window[0]) & (t <= p.window[1]) for p in peaks]
     misfit = (y - fitted.base - fitted.curve)[use & np.any(windows, axis=0)]
     allowed = math.hypot(method.tolerance * fitted.curve[use].max(), SCATTER * noise)
-    if np.sqrt(np.mean(misfit**2)) <= allowed:
-        return fitted
+    missed = np.sqrt(np.mean(misfit**2))
+    if missed <= allowed:
+        # described, but by more than noise: something else may be there, too
+        return fitted, (float(3 * missed / noise) if missed > SHAKY * noise else 1.0)
     plain = trapezoids(t, y, use, peaks, noise)
     # the two estimates disagree about the shape: that is most of the uncertainty
-    return replace(plain, cov=plain.cov + np.diag((plain.area - fitted.area) ** 2))
+    return replace(plain, cov=plain.cov + np.diag((plain.area - fitted.area) ** 2)), 1.0
 
 
 def _fractions(area: Floats, cov: Floats, method: Method) -> tuple[Floats, Floats]:
@@ -311,7 +319,7 @@ def _remarks(method: Method, significance: Floats, shift: Floats) -> list[str]:
     return flags
 
 
-def _refusal(method: Method, whole: Integral) -> str:
+def _refusal(method: Method, whole: Integral, unrest: float) -> str:
     """One sentence on why the areas give no fractions, or nothing."""
     total, total_sd = whole.area.sum(), math.sqrt(whole.cov.sum())
     if total < SIGNIFICANT * total_sd:
@@ -322,6 +330,17 @@ def _refusal(method: Method, whole: Integral) -> str:
             return f"{p.name} elutes {method.max_shift:g} min or more off: check eluent and method"
         if s < -SIGNIFICANT and area < -UNKNOWN * total:
             return f"{p.name} has a negative area ({area / total:.0%}): its baseline is disturbed"
+    if unrest > UNREST:
+        return (
+            f"the baseline is disturbed: it moves {unrest:.0f} times as much as the noise from one "
+            "sample to the next; look for a bubble, a loose contact or a lamp that fails"
+        )
+    moved = [d for d, s in zip(whole.shift, significance, strict=True) if s > SURE and d == d]
+    if moved and max(moved) - min(moved) > APART:
+        return (
+            f"the peaks have moved apart, by {max(moved) - min(moved):.2f} min: something lies "
+            "over one of them"
+        )
     return ""
 
 

@@ -48,10 +48,15 @@ def published():
 def test_published_traces_are_all_described(published):
     found, _ = published
     assert all(c.valid for c in found)
-    assert set().union(*map(codes, found)) <= {"low-snr", "negative-area", "unknown-peak"}
+    # one sample of measurement 29 stands alone, 14 mV above all around it
+    lonely = [i for i, c in enumerate(found) if {"spike", "missing-samples"} & codes(c)]
+    assert lonely == [28]
+    seen = set().union(*map(codes, found)) - {"spike", "missing-samples"}
+    assert seen <= {"low-snr", "negative-area", "unknown-peak"}
     evaluated = found[0].time > PUBLISHED.solvent_front[1]
     misfit = [
-        rms((c.absorbance - c.fitted)[evaluated]) / np.ptp(c.absorbance[evaluated]) for c in found
+        rms((c.absorbance - c.fitted)[evaluated]) / np.ptp(c.absorbance[evaluated])
+        for c in found[:28] + found[29:]
     ]
     assert np.median(misfit) < 0.01
 
