@@ -15,8 +15,9 @@ Mask = NDArray[np.bool_]
 CHANCE = 1e-4
 """Probability below which that many equal samples in a row, or at an end, are no coincidence."""
 
-NOISELESS = 1e-6
-"""Bend from sample to sample, relative to the signal, that only a simulation without noise has."""
+NOISELESS = 1e-7
+"""Jitter from sample to sample, relative to the signal, that no detector is without: less is a
+simulation without noise, in the digits of its meter."""
 
 COARSE, HELD = 0.1, 0.2
 """Where more than this share of samples equals the one before, only a run of this share of the
@@ -64,7 +65,7 @@ def damage(volts: Floats, of_interest: Mask) -> Damage:
     of_interest : ndarray of bool, shape (n,)
         Where to look for them; the solvent front rises faster than any peak.
     """
-    if len(volts) < 3 * LONGEST_SPIKE + 2 * _SIDE:  # nothing to compare with
+    if len(volts) < 3 * LONGEST_SPIKE + 2 * _SIDE or _smooth(volts):
         nothing = np.zeros(len(volts), bool)
         return Damage(nothing, nothing, nothing)
     frozen = _frozen(volts) & of_interest
@@ -74,13 +75,18 @@ def damage(volts: Floats, of_interest: Mask) -> Damage:
     return Damage(frozen, spike, _clipped(left) & of_interest)
 
 
+def _smooth(v: Floats) -> bool:
+    """Whether a trace has no noise, so that its baseline may well be flat."""
+    jitter = np.abs(np.diff(v, 4))  # of it a smooth peak has next to nothing
+    jitter = jitter[jitter > 0]
+    return not jitter.size or bool(
+        np.quantile(jitter, 0.25) < NOISELESS * np.nanmax(np.abs(v), initial=0.0)
+    )
+
+
 def _frozen(v: Floats) -> Mask:
     """Find runs of equal samples that are longer than a coarse converter makes by chance."""
     mask = np.zeros(len(v), bool)
-    bend = np.abs(np.diff(v, 2))
-    bend = bend[bend > 0]
-    if not bend.size or np.median(bend) < NOISELESS * np.nanmax(np.abs(v)):
-        return mask  # so smooth that a flat baseline is flat
     same = np.concatenate([[False], np.diff(v) == 0, [False]])
     edges = np.flatnonzero(np.diff(same.astype(np.int8))).reshape(-1, 2)
     for start, end in sorted(edges.tolist(), key=lambda run: run[0] - run[1]):  # the longest first

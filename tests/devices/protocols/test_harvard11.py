@@ -360,7 +360,7 @@ prompts = st.sampled_from([":", ">", "<", "*", "T*", ">*", "<*"])
 lines = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters=":*<>"))
 
 
-@settings(derandomize=True, max_examples=300)
+@settings(derandomize=True, max_examples=100)
 @given(
     body=st.lists(lines.filter(bool), max_size=3),
     prompt=prompts,

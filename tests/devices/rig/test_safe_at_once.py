@@ -31,7 +31,10 @@ def warm(open_rig, line):
     return rig
 
 
-def test_a_flooded_line_keeps_no_other_waiting(warm):
+def test_a_flooded_line_keeps_no_other_waiting(open_rig, line):
+    warm = open_rig(line, SHORT | {"transports.pumps": {"timeout": 0.1}})
+    go(warm, warm.set(WARM))
+    go(warm, warm.inject())
     warm.emulation.world.links["pumps"].flood = True
     since = time.monotonic()
     with ThreadPoolExecutor(1) as other:

@@ -61,7 +61,7 @@ RIGS = {
         "transports.pumps": {"timeout": 0.1},
     },
 }
-CONDITIONS = {"temperature": 60.4, "flow_c60": 100.0, "flow_sultine": 200.0}
+CONDITIONS = {"temperature": 30.4, "flow_c60": 100.0, "flow_sultine": 200.0}
 
 rigs = pytest.mark.parametrize("changes", RIGS.values(), ids=RIGS.keys())
 
@@ -72,7 +72,7 @@ def test_an_experiment_and_its_end(open_rig, line, changes):
     world = rig.emulation.world
     shown = rig.heater.driver.decimals
     data = experiment(rig, CONDITIONS)
-    assert data["temperature"] == pytest.approx(60.4, abs=0.5 + 10.0**-shown)
+    assert data["temperature"] == pytest.approx(30.4, abs=0.5 + 10.0**-shown)
     assert world.temperature() == pytest.approx(data["temperature"], abs=0.5)
     assert world.flow() == (100.0, 200.0)
     assert (data["flow_c60"], data["flow_sultine"]) == pytest.approx((100.0, 200.0))
