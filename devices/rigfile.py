@@ -4,171 +4,39 @@ One TOML file and one pydantic model. Lengths of time are seconds unless a chemi
 minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 """
 
-import re
 import tomllib
-from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
     model_validator,
 )
 
-from .protocols import DETECTORS, HEATERS, PUMPS, VALVES
-
-Positive = Annotated[float, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
-Range = tuple[float, float]
+from .specs import (
+    DetectorSpec,
+    HeaterSpec,
+    Name,
+    Port,
+    Positive,
+    Range,
+    StreamSpec,
+    Table,
+    ValveSpec,
+)
 
 _LARGEST = 1_000_000  # bytes of a rig file
-_URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
 
 
 class RigError(ValueError):
     """The rig file cannot be used; the text names key, value and cure."""
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-def _ordered(key: str, limits: Range) -> None:
-    if not limits[0] < limits[1]:
-        raise ValueError(f"{key} = {list(limits)} is empty: give [lower, upper]")
-
-
-class Port(_Table):
-    """A serial or TCP port; without `url` it is the emulator's."""
-
-    url: str | None = None
-    baudrate: Annotated[int, Field(gt=0)] = 9600
-    bytesize: Literal[7, 8] = 8
-    parity: Literal["N", "E", "O"] = "N"
-    stopbits: Literal[1, 2] = 1
-    flow_control: Literal["none", "rtscts", "dsrdtr"] = "none"
-    timeout: Positive = 1.0
-
-    @field_validator("url")
-    @classmethod
-    def _is_a_port(cls, url: str | None) -> str | None:
-        # pyserial knows others: spy:// writes into any file, loop:// answers for an instrument
-        if url is not None and not _URL.fullmatch(url):
-            raise ValueError(
-                f"{url!r} is no port: give a device path such as '/dev/ttyUSB0' or 'COM3', or "
-                "'socket://host:port'"
-            )
-        return url
-
-
-class _InstrumentSpec(_Table):
-    """What the table of every instrument says: where it is plugged in, and what it speaks."""
-
-    transport: Name
-    protocol: str
-    _role: ClassVar[str]
-    _drivers: ClassVar[Mapping[str, Any]]
-
-    @field_validator("protocol")
-    @classmethod
-    def _known(cls, protocol: str) -> str:
-        if protocol not in cls._drivers:
-            raise ValueError(
-                f"no {cls._role} that speaks {protocol!r} is known; known are "
-                f"{', '.join(sorted(cls._drivers))}: name one of these"
-            )
-        return protocol
-
-
-class StreamSpec(_InstrumentSpec):
-    """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
-
-    _role, _drivers = "pump", PUMPS
-    protocol: str = "harvard11"
-    address: Annotated[int, Field(ge=0, le=99)] = 0
-    stock: Positive
-    diameter: Annotated[float, Field(ge=0.1, le=60)]
-    syringe_volume: Positive
-    limits: Range
-    filled: Annotated[float, Field(ge=0)] | None = None
-    dead_volume: Annotated[float, Field(ge=0)] = 0.0
-    flask_volume: Annotated[float, Field(ge=0)] = 0.0
-    refill_rate: Positive = 1000.0
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _ordered("limits", self.limits)
-        if self.limits[0] <= 0:
-            raise ValueError(f"limits = {list(self.limits)} must begin above 0 uL/min")
-        for key, value in (("filled", self.filled), ("dead_volume", self.dead_volume)):
-            if value is not None and value > self.syringe_volume:
-                raise ValueError(
-                    f"{key} = {value:g} uL does not fit into syringe_volume = "
-                    f"{self.syringe_volume:g} uL: lower it"
-                )
-        return self
-
-
-class HeaterSpec(_InstrumentSpec):
-    """The heater and when its temperature counts as reached.
-
-    `decimals` of its display, where the controller does not tell them.
-    """
-
-    _role, _drivers = "heater", HEATERS
-    protocol: str = "eurotherm3216"
-    address: Annotated[int, Field(ge=1, le=247)] = 1
-    decimals: Literal[0, 1, 2] | None = None
-    limits: Range
-    maximum: float
-    safe: float = 25.0
-    tolerance: Positive = 0.5
-    settle: Annotated[float, Field(ge=0)] = 60.0
-    timeout: Positive = 3600.0
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        _ordered("limits", self.limits)
-        if self.maximum <= self.limits[1]:
-            raise ValueError(
-                f"maximum = {self.maximum:g} degC trips inside limits = {list(self.limits)}: "
-                "raise it above the upper limit"
-            )
-        if self.safe > self.limits[1]:
-            raise ValueError(f"safe = {self.safe:g} degC is above limits: lower it")
-        return self
-
-
-class ValveSpec(_InstrumentSpec):
-    """The injection valve: `load` is the position that fills the loop, `id` its device ID."""
-
-    _role, _drivers = "valve", VALVES
-    protocol: str = "vici"
-    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]?$")] = ""
-    load: Literal["A", "B"] = "A"
-    timeout: Positive = 3.0
-
-
-class DetectorSpec(_InstrumentSpec):
-    """The voltmeter on the photodiode and its range [V]."""
-
-    _role, _drivers = "detector", DETECTORS
-    protocol: str = "scpi"
-    range: Positive = 10.0
-
-    @property
-    def full_scale(self) -> float:
-        """What it reads up to on its range [V]: 20 % more."""
-        return 1.2 * self.range
-
-
-class Reactor(_Table):
+class Reactor(Table):
     """Volumes [uL] between the pumps and the injection valve."""
 
     heated_volume: Positive
@@ -186,7 +54,7 @@ class Reactor(_Table):
         return self
 
 
-class Front(_Table):
+class Front(Table):
     """A peak of the solvent: time, SD and exponential tail [min], area [AU min]."""
 
     time: Positive
@@ -195,7 +63,7 @@ class Front(_Table):
     area: Positive
 
 
-class PeakSpec(_Table):
+class PeakSpec(Table):
     """A peak of the sample: times as in `Front`, response [AU min per mM]."""
 
     name: str
@@ -214,7 +82,7 @@ class PeakSpec(_Table):
         return self
 
 
-class ChromatogramSpec(_Table):
+class ChromatogramSpec(Table):
     """The HPLC method: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
 
     duration: Positive
@@ -238,7 +106,7 @@ class ChromatogramSpec(_Table):
         return self
 
 
-class EmulationSpec(_Table):
+class EmulationSpec(Table):
     """The emulated laboratory; its presence makes the rig an emulated one.
 
     `reaction` is what happens in its reactor, `kinetics` what deviates from that reaction's own
@@ -251,16 +119,16 @@ class EmulationSpec(_Table):
     seed: Annotated[int, Field(ge=0)] = 0
     noise: bool = True
     reaction: str = "walker2017"
-    kinetics: dict[str, float] = {}
+    kinetics: dict[str, float] = Field(default_factory=dict)
     first_injection: Annotated[int, Field(ge=0)] = 0
-    pumps: dict[str, Any] = {}
-    heater: dict[str, Any] = {}
-    valve: dict[str, Any] = {}
-    detector: dict[str, Any] = {}
+    pumps: dict[str, Any] = Field(default_factory=dict)
+    heater: dict[str, Any] = Field(default_factory=dict)
+    valve: dict[str, Any] = Field(default_factory=dict)
+    detector: dict[str, Any] = Field(default_factory=dict)
     echo: tuple[str, ...] = ()
 
 
-class RigFile(_Table):
+class RigFile(Table):
     """The whole rig; see the built-in `walker.toml` for an example with units."""
 
     version: Annotated[Literal[1], Field(alias="schema")]
@@ -416,7 +284,7 @@ def _sentence(error: Any) -> str:
 
 def _known_keys() -> set[str]:
     """Every key any table of a rig file has."""
-    tables = [_Table]
+    tables = [Table]
     for table in tables:
         tables += table.__subclasses__()
     return {f.alias or name for table in tables for name, f in table.model_fields.items()}

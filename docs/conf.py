@@ -54,7 +54,7 @@ nitpick_ignore_regex = [
     ("py:.*", r"reactune\..*\.(_\w+|[A-Z])"),  # private bases, type variables
     (
         "py:.*",
-        r"FieldInfo|NoneType|Ge|tuple\[str|_PydanticGeneralMetadata|[0-9.]+",
+        r"FieldInfo|NoneType|Ge|tuple\[str|dict\[str|_PydanticGeneralMetadata|[0-9.]+",
     ),  # of pydantic's fields
 ]
 

@@ -154,8 +154,15 @@ def _experiment(
 
 def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:
     """Return all conditions, rounded to what can be set, never outside a bound of the problem."""
-    ranges = {name: variable.range for name, variable in problem.variables.items()}
-    return rig.inward(with_fixed(suggestion.conditions, problem, rig.config), ranges)
+    conditions = with_fixed(suggestion.conditions, problem, rig.config)
+    for name, (low, high, _) in rig.limits().items():
+        if name in problem.variables:
+            least, most = problem.variables[name].range
+            device = rig.heater if name == "temperature" else rig.pumps[name.removeprefix("flow_")]
+            conditions[name] = device.achievable(
+                conditions[name], (max(low, least), min(high, most))
+            )
+    return conditions
 
 
 def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerator[None]:

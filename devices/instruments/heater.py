@@ -8,7 +8,7 @@ from ophyd import Component, Device
 from ..clock import LabClock, LabStatus, Steps, Task, conclude
 from ..protocols.roles import HeaterDriver, HeaterReading, Limits
 from ..protocols.transport import InstrumentError
-from ..rigfile import HeaterSpec
+from ..specs import HeaterSpec
 from .interlock import Interlock
 from .signals import Kind, Reading, check_limits
 

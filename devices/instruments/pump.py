@@ -8,7 +8,7 @@ from ophyd import Component, Device
 from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import Limits, PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
-from ..rigfile import StreamSpec
+from ..specs import StreamSpec
 from .interlock import Interlock
 from .signals import Kind, Reading, check_limits
 

@@ -7,7 +7,7 @@ from ophyd import Component, Device
 from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import ValveDriver
 from ..protocols.transport import InstrumentError
-from ..rigfile import ValveSpec
+from ..specs import ValveSpec
 from .interlock import Interlock
 from .signals import Kind, Reading
 

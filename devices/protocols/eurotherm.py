@@ -13,8 +13,9 @@ import struct
 from functools import partial
 from math import floor, isfinite
 
+from .framing import Framing
 from .roles import ANY, HeaterReading, Identity, Limits, nearest
-from .transport import Framing, GarbledError, InstrumentError, Transport, TransportError
+from .transport import GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
 

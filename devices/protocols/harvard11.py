@@ -15,8 +15,9 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
+from .framing import ends_with
 from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
-from .transport import GarbledError, InstrumentError, Transport, TransportError, ends_with
+from .transport import GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
 

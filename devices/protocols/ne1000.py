@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from math import pi
 from weakref import WeakMethod
 
+from .framing import Framing
 from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
-from .transport import Framing, GarbledError, InstrumentError, NoReplyError, Transport
+from .transport import GarbledError, InstrumentError, NoReplyError, Transport
 
 _log = logging.getLogger(__name__)
 

@@ -7,8 +7,9 @@ answer.
 
 from math import isfinite
 
+from .framing import ends_with
 from .roles import Identity
-from .transport import GarbledError, InstrumentError, Transport, ends_with
+from .transport import GarbledError, InstrumentError, Transport
 
 _LF = ends_with(b"\n")
 _OVERLOAD = 9.9e37  # what the meter says instead of a value

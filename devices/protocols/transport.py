@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from functools import partial
 from math import inf
 from time import monotonic
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, TypeVar
 
 import serial
 
 from ..token import EmulationToken
+from .framing import Framing, begins
 
 _log = logging.getLogger(__name__)
 
@@ -56,31 +57,6 @@ class GaveWayError(TransportError):
 
 class InstrumentError(RuntimeError):
     """The instrument understood and refused, or reports a failure of its own."""
-
-
-class Framing(NamedTuple):
-    """How the end of a reply is known.
-
-    Attributes
-    ----------
-    complete : callable
-        Tells from the bytes so far whether the reply is whole.
-    or_silence : bool
-        Whether 0.1 s without a byte ends it, too.
-    """
-
-    complete: Callable[[bytes], bool]
-    or_silence: bool = False
-
-
-def _begins(buffer: bytes) -> str:
-    """Say how a buffer begins, in a length fit for a sentence."""
-    return repr(buffer) if len(buffer) <= 60 else f"{buffer[:40]!r} and so on"
-
-
-def ends_with(terminator: bytes, or_silence: bool = False) -> Framing:
-    """Return the framing of replies that end with `terminator`."""
-    return Framing(lambda buffer: buffer.endswith(terminator), or_silence)
 
 
 class Transport:
@@ -301,12 +277,12 @@ class Transport:
                 if chunk:
                     buffer += chunk
                     if len(buffer) > _LONGEST or monotonic() > deadline:
-                        raise GarbledError(f"{_begins(buffer)} does not end")
+                        raise GarbledError(f"{begins(buffer)} does not end")
                     reply = self._without_echo(buffer, sent)
                 elif ending:
                     break
                 elif reply:
-                    raise GarbledError(f"the reply {_begins(reply)} broke off")
+                    raise GarbledError(f"the reply {begins(reply)} broke off")
                 elif buffer:
                     raise NoReplyError(
                         f"no reply within {self.timeout:g} s, only {buffer!r}, the line's own echo"

@@ -7,8 +7,9 @@ and answers may carry the device ID that the actuator was given; `*` in its plac
 import re
 from collections.abc import Callable
 
+from .framing import Framing
 from .roles import Identity
-from .transport import Framing, GarbledError, InstrumentError, NoReplyError, Transport
+from .transport import GarbledError, InstrumentError, NoReplyError, Transport
 
 _POSITION = re.compile(rb'([0-9A-Za-z])??(?:CP|[^"\r]*= ?)?"?([AB])"?\r\n?')
 _ACTION = re.compile(rb"(?:[0-9A-Za-z*]??(?:GO[AB]?|CW|CC|IFM\d?)\r\n?)*")  # some give it back

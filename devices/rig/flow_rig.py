@@ -127,26 +127,6 @@ class FlowRig:
         """Return lower limit, upper limit and unit by variable."""
         return convert.limits(self.config)
 
-    def inward(
-        self, conditions: Mapping[str, float], ranges: Mapping[str, tuple[float, float]]
-    ) -> dict[str, float]:
-        """Round conditions to what the instruments can take, inside narrower ranges as well.
-
-        Parameters
-        ----------
-        conditions : mapping
-            `temperature` [degC] and `flow_<stream>` [uL/min]; others are left as they are.
-        ranges : mapping of str to (float, float)
-            Of those that have one, beside the rig's own.
-        """
-        rounded = dict(conditions)
-        for name, (low, high, _) in self.limits().items():
-            if name in rounded and name in ranges:
-                least, most = ranges[name]
-                device = self.heater if name == "temperature" else self.pumps[name[5:]]
-                rounded[name] = device.achievable(rounded[name], (max(low, least), min(high, most)))
-        return rounded
-
     def setpoints(self, conditions: Mapping[str, float] | Setpoints) -> Setpoints:
         """Turn conditions into achievable setpoints.
 
@@ -340,8 +320,7 @@ class FlowRig:
         """
         with self.interlock.holding("the rig is being made safe"):
             report = self._make_safe(None)  # at once, whoever has the rig
-            with self._lock:
-                self._give_up()
+            self._give_up()
         return report
 
     def end(self, reason: str) -> SafeReport:
@@ -350,10 +329,9 @@ class FlowRig:
         return self.safe()
 
     def _make_safe(self, reason: Exception | None) -> SafeReport:
-        report = make_safe(self.pumps.values(), self.heater, self.valve, reason)
+        self.last_report = make_safe(self.pumps.values(), self.heater, self.valve, reason)
         self.feed.give_up()
-        self.last_report = report
-        return report
+        return self.last_report
 
     def acknowledge(self) -> None:
         """Take the fault back, after a human has looked, and greet every instrument again.

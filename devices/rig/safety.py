@@ -18,7 +18,8 @@ from ..instruments.pump import SyringePump
 from ..instruments.valve import InjectionValve
 from ..protocols.roles import HeaterDriver, PumpDriver, ValveDriver
 from ..protocols.transport import InstrumentError
-from ..rigfile import HeaterSpec, RigFile, ValveSpec
+from ..rigfile import RigFile
+from ..specs import HeaterSpec, ValveSpec
 from .lines import Lines
 
 _log = logging.getLogger(__name__)

@@ -1,7 +1,5 @@
 """Bounds finer than an instrument's display: what is set stays inside."""
 
-import pytest
-
 from reactune.analysis.problem.model import Problem
 
 
@@ -17,12 +15,3 @@ def test_setpoints_are_rounded_into_the_problems_own_bounds(open_lab):
     assert min(temperatures) >= 100.1
     assert max(temperatures) <= 148.8
     assert all(20.0001 <= fact["flow_c60_setpoint"] <= 80.0 for fact in facts)
-
-
-@pytest.mark.parametrize(
-    ("asked", "sent"), [(100.04, 100.1), (148.89, 148.8), (123.44, 123.4), (123.46, 123.5)]
-)
-def test_inward(open_lab, asked, sent):
-    with open_lab() as lab:
-        given = lab.rig.inward({"temperature": asked}, {"temperature": (100.04, 148.89)})
-    assert given == {"temperature": sent}

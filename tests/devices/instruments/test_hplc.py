@@ -11,7 +11,7 @@ from reactune.devices.instruments.interlock import Interlock
 from reactune.devices.instruments.valve import InjectionValve, ValveError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
 from reactune.devices.protocols.vici import ViciValve
-from reactune.devices.rigfile import ValveSpec
+from reactune.devices.specs import ValveSpec
 
 # -- valve
 

@@ -9,6 +9,7 @@ import pytest
 import serial
 
 from reactune.devices.clock import EmulationToken
+from reactune.devices.protocols.framing import ends_with
 from reactune.devices.protocols.transport import (
     GarbledError,
     GaveWayError,
@@ -16,7 +17,6 @@ from reactune.devices.protocols.transport import (
     NoReplyError,
     PortLostError,
     Transport,
-    ends_with,
 )
 
 LF = ends_with(b"\n")

@@ -1,0 +1,150 @@
+"""What a rig file says of each instrument and of the port that it is plugged into."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from .protocols import DETECTORS, HEATERS, PUMPS, VALVES
+
+Positive = Annotated[float, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Range = tuple[float, float]
+
+_URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
+
+
+class Table(BaseModel):
+    """A table of a rig file: nothing unknown, nothing infinite, and it does not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def _ordered(key: str, limits: Range) -> None:
+    if not limits[0] < limits[1]:
+        raise ValueError(f"{key} = {list(limits)} is empty: give [lower, upper]")
+
+
+class Port(Table):
+    """A serial or TCP port; without `url` it is the emulator's."""
+
+    url: str | None = None
+    baudrate: Annotated[int, Field(gt=0)] = 9600
+    bytesize: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    flow_control: Literal["none", "rtscts", "dsrdtr"] = "none"
+    timeout: Positive = 1.0
+
+    @field_validator("url")
+    @classmethod
+    def _is_a_port(cls, url: str | None) -> str | None:
+        # pyserial knows others: spy:// writes into any file, loop:// answers for an instrument
+        if url is not None and not _URL.fullmatch(url):
+            raise ValueError(
+                f"{url!r} is no port: give a device path such as '/dev/ttyUSB0' or 'COM3', or "
+                "'socket://host:port'"
+            )
+        return url
+
+
+class _InstrumentSpec(Table):
+    """What the table of every instrument says: where it is plugged in, and what it speaks."""
+
+    transport: Name
+    protocol: str
+    _role: ClassVar[str]
+    _drivers: ClassVar[Mapping[str, Any]]
+
+    @field_validator("protocol")
+    @classmethod
+    def _known(cls, protocol: str) -> str:
+        if protocol not in cls._drivers:
+            raise ValueError(
+                f"no {cls._role} that speaks {protocol!r} is known; known are "
+                f"{', '.join(sorted(cls._drivers))}: name one of these"
+            )
+        return protocol
+
+
+class StreamSpec(_InstrumentSpec):
+    """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
+
+    _role, _drivers = "pump", PUMPS
+    protocol: str = "harvard11"
+    address: Annotated[int, Field(ge=0, le=99)] = 0
+    stock: Positive
+    diameter: Annotated[float, Field(ge=0.1, le=60)]
+    syringe_volume: Positive
+    limits: Range
+    filled: Annotated[float, Field(ge=0)] | None = None
+    dead_volume: Annotated[float, Field(ge=0)] = 0.0
+    flask_volume: Annotated[float, Field(ge=0)] = 0.0
+    refill_rate: Positive = 1000.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _ordered("limits", self.limits)
+        if self.limits[0] <= 0:
+            raise ValueError(f"limits = {list(self.limits)} must begin above 0 uL/min")
+        for key, value in (("filled", self.filled), ("dead_volume", self.dead_volume)):
+            if value is not None and value > self.syringe_volume:
+                raise ValueError(
+                    f"{key} = {value:g} uL does not fit into syringe_volume = "
+                    f"{self.syringe_volume:g} uL: lower it"
+                )
+        return self
+
+
+class HeaterSpec(_InstrumentSpec):
+    """The heater and when its temperature counts as reached.
+
+    `decimals` of its display, where the controller does not tell them.
+    """
+
+    _role, _drivers = "heater", HEATERS
+    protocol: str = "eurotherm3216"
+    address: Annotated[int, Field(ge=1, le=247)] = 1
+    decimals: Literal[0, 1, 2] | None = None
+    limits: Range
+    maximum: float
+    safe: float = 25.0
+    tolerance: Positive = 0.5
+    settle: Annotated[float, Field(ge=0)] = 60.0
+    timeout: Positive = 3600.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        _ordered("limits", self.limits)
+        if self.maximum <= self.limits[1]:
+            raise ValueError(
+                f"maximum = {self.maximum:g} degC trips inside limits = {list(self.limits)}: "
+                "raise it above the upper limit"
+            )
+        if self.safe > self.limits[1]:
+            raise ValueError(f"safe = {self.safe:g} degC is above limits: lower it")
+        return self
+
+
+class ValveSpec(_InstrumentSpec):
+    """The injection valve: `load` is the position that fills the loop, `id` its device ID."""
+
+    _role, _drivers = "valve", VALVES
+    protocol: str = "vici"
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]?$")] = ""
+    load: Literal["A", "B"] = "A"
+    timeout: Positive = 3.0
+
+
+class DetectorSpec(_InstrumentSpec):
+    """The voltmeter on the photodiode and its range [V]."""
+
+    _role, _drivers = "detector", DETECTORS
+    protocol: str = "scpi"
+    range: Positive = 10.0
+
+    @property
+    def full_scale(self) -> float:
+        """What it reads up to on its range [V]: 20 % more."""
+        return 1.2 * self.range
