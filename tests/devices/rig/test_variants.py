@@ -15,9 +15,7 @@ RIGS = {
         "emulation.detector": {"errors": 3},
     },
     "whole degrees": {
-        "emulation.pumps": {"poll": False},  # every reply ends by 0.1 s of silence
-        "chromatogram.duration": 5,
-        "stabilisation_residence_times": 0.2,
+        "emulation.pumps": {"bare": True, "nvram": "no"},
         "emulation.heater": {"decimals": 0},
         "emulation.valve": {"id": "3"},
         "valve.id": "3",
@@ -125,6 +123,15 @@ def test_a_dead_instrument_on_a_line_that_echoes_confirms_nothing(open_rig, line
     assert len(report.unconfirmed) == {"pumps": 2, "detector": 0}.get(role, 1)
     if role != "detector":
         assert "the line's own echo" in report.unconfirmed[0]
+
+
+def test_pumps_whose_replies_end_by_silence(open_rig, line):
+    rig = open_rig(line, {"emulation.pumps": {"poll": False, "bare": True}})
+    pump = rig.pumps["c60"]
+    go(rig, pump.set(100.0))
+    assert rig.emulation.world.flow() == (100.0, 0.0)
+    pump.stop()
+    assert rig.emulation.world.flow() == (0.0, 0.0)
 
 
 @pytest.mark.parametrize("protocol", ["harvard11", "ne1000"])
