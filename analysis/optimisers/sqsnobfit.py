@@ -291,19 +291,21 @@ class SQSnobFit:
         dim = self.lower.size
         config = {"bounds": np.tile([0.0, 1.0], (dim, 1)), "nreq": n, "p": self.p}
         gap = self._gap.copy() if self._job is None else None
-        inner, tools = self._package._snobfit, self._package._gen_utils  # noqa: SLF001
+        # its one state and one random generator are private to it, and there is no public way
+        inner, tools = self._package._snobfit, self._package._gen_utils  # noqa: SLF001 - see above
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            before = inner._im_storage, tools._randstate, inner.find  # noqa: SLF001
+            before = inner._im_storage, tools._randstate, inner.find  # noqa: SLF001 - see above
             try:
-                inner._im_storage, tools._randstate = self._job, self._theirs  # noqa: SLF001
+                inner._im_storage = self._job  # noqa: SLF001 - see above
+                tools._randstate = self._theirs  # noqa: SLF001 - see above
                 inner.find = _counted(inner.find)
                 request, _, _ = inner.snobfit(
                     batch[:, :dim].copy(), batch[:, dim:].copy(), config, gap
                 )
-                self._job = inner._im_storage  # noqa: SLF001
+                self._job = inner._im_storage  # noqa: SLF001 - see above
             finally:
-                inner._im_storage, tools._randstate, inner.find = before  # noqa: SLF001
+                inner._im_storage, tools._randstate, inner.find = before  # noqa: SLF001 - see above
         return np.asarray(request, dtype=float).reshape(-1, dim + 2)
 
     def _fill(

@@ -64,7 +64,7 @@ def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
     The public ways come too late, when Tiled may hang on what it is given: `atexit`, waiting for
     the main thread, and the message to the server inside that it shuts down.
     """
-    threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001
+    threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001 - as said above
         lambda: (call := leave()) and call()
     )
 

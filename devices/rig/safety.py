@@ -80,8 +80,7 @@ def make_safe(
     pumps = tuple(pumps)
     report = _attempt(
         _steps(
-            {pump.name: pump.spec.transport for pump in pumps},
-            {pump.name: partial(_stop, pump.driver) for pump in pumps},
+            {pump.name: (pump.spec.transport, partial(_stop, pump.driver)) for pump in pumps},
             heater.spec,
             partial(_cool, heater.driver, heater.spec),
             valve.spec,
@@ -126,8 +125,7 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
     try:
         return _attempt(
             _steps(
-                {name: spec.transport for name, spec in rig.streams.items()},
-                {name: partial(stop, name) for name in rig.streams},
+                {k: (spec.transport, partial(stop, k)) for k, spec in rig.streams.items()},
                 rig.heater,
                 lambda: _cool(lines.heater(), rig.heater),
                 rig.valve,
@@ -160,8 +158,7 @@ def _load(driver: ValveDriver, spec: ValveSpec) -> None:
 
 
 def _steps(
-    stop_lines: Mapping[str, str],
-    stops: Mapping[str, Callable[[], None]],
+    stops: Mapping[str, tuple[str, Callable[[], None]]],
     heater: HeaterSpec,
     cool: Callable[[], None],
     valve: ValveSpec,
@@ -170,8 +167,8 @@ def _steps(
     """Put the steps in their order, with their words."""
     return [
         *(
-            _Step(stop_lines[k], stop, f"pump {k} stopped", f"stop pump {k} by hand")
-            for k, stop in stops.items()
+            _Step(line, stop, f"pump {k} stopped", f"stop pump {k} by hand")
+            for k, (line, stop) in stops.items()
         ),
         _Step(
             heater.transport,

@@ -335,7 +335,9 @@ def _refusal(method: Method, whole: Integral, unrest: float) -> str:
             f"the baseline is disturbed: it moves {unrest:.0f} times as much as the noise from one "
             "sample to the next; look for a bubble, a loose contact or a lamp that fails"
         )
-    moved = [d for d, s in zip(whole.shift, significance, strict=True) if s > SURE and d == d]
+    moved = [
+        d for d, s in zip(whole.shift, significance, strict=True) if s > SURE and math.isfinite(d)
+    ]
     if moved and max(moved) - min(moved) > APART:
         return (
             f"the peaks have moved apart, by {max(moved) - min(moved):.2f} min: something lies "
