@@ -1,5 +1,6 @@
 """The adaptive plan: one campaign, one run, one event an experiment."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -17,9 +18,13 @@ from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 
 from .compatibility import analytics_of, incompatibilities, with_fixed
 from .records import DecisionRecord, ExperimentRecord
-from .stubs import sample
+from .stubs import act, lab_sleep, sample
+
+_log = logging.getLogger(__name__)
 
 _ENDING = 10.0  # wall s in which who holds the interlock aborts the plan
+_REPEATS = 2  # of an experiment that a fault of communication has spoilt
+_PAUSES = (1.0, 10.0, 60.0)  # lab s before each attempt to greet the instruments again
 
 
 class CampaignError(RuntimeError):
@@ -116,8 +121,8 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     while suggestion is not None:
         yield from bps.checkpoint()
         following = agent.ask()
-        failure = yield from _experiment(agent.problem, rig, suggestion, following)
-        record.note(suggestion, failure)
+        failure, disturbances = yield from _measured(agent.problem, rig, suggestion, following)
+        record.note(suggestion, failure, disturbances)
         yield from _event("primary", record)  # the agent hears of it here
         yield from _event("decision", decisions)
         if rig.fault is not None:
@@ -127,6 +132,40 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
             return str(reason)
         suggestion = following or agent.ask()
     return "nothing left to ask"
+
+
+def _measured(
+    problem: Problem, rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
+) -> MsgGenerator[tuple[str, Sequence[str]]]:
+    """Measure a suggestion, again if a fault of communication alone has spoilt it.
+
+    Returns why it failed, or nothing, and the faults that the campaign has got over.
+    """
+    disturbances: list[str] = []
+    while True:
+        failure = yield from _experiment(problem, rig, suggestion, following)
+        fault = rig.fault
+        spent = bool(failure) and len(disturbances) == _REPEATS
+        if fault is None or spent or not (yield from _recovered(rig)):
+            return failure, disturbances
+        disturbances.append(fault)
+        if not failure:  # the trace was finished all the same
+            return failure, disturbances
+        _log.warning("every instrument answers again: experiment %d is repeated", suggestion.number)
+        yield from bps.checkpoint()
+
+
+def _recovered(rig: FlowRig) -> MsgGenerator[bool]:
+    """Greet the instruments until all of them answer, at most three times; say whether they do."""
+    for pause in _PAUSES:
+        if not rig.interlock.passing or rig.interlock.held:
+            break
+        try:
+            yield from lab_sleep(rig, pause)
+            yield from act(rig.recover)
+        except FailedStatus as error:  # or one of those that the fault has failed
+            _log.info("not recovered: %s", error)
+    return rig.fault is None
 
 
 def _experiment(

@@ -1,7 +1,7 @@
 """What a campaign's events hold: the facts of an experiment, and what the agent made of them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from time import time
 from typing import Any
 
@@ -30,13 +30,14 @@ class ExperimentRecord:
         self._problem, self._rig = problem, rig
         self._own: dict[str, float | str] = {}
 
-    def note(self, suggestion: Suggestion, failure: str) -> None:
-        """Note what was asked, and why it failed if it did."""
+    def note(self, suggestion: Suggestion, failure: str, disturbances: Sequence[str] = ()) -> None:
+        """Note what was asked, why it failed if it did, and the faults that it got over."""
         self._own = {
             "number": float(suggestion.number),
             **{f"asked_{name}": value for name, value in suggestion.conditions.items()},
             "valid": float(not failure),
             "reason": failure,
+            "disturbances": "; ".join(disturbances),
         }
 
     def read(self) -> dict[str, dict[str, Any]]:
@@ -57,6 +58,7 @@ class ExperimentRecord:
             **asked,
             "valid": {**common, "dtype": "number", "units": "1"},
             "reason": {**common, "dtype": "string"},
+            "disturbances": {**common, "dtype": "string"},
             **self._rig.describe(),
         }
 

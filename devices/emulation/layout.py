@@ -151,7 +151,9 @@ class LinkFaults:
     echo : bool
         The line gives back what is sent, whether or not the instrument hears.
     unplug : callable
-        Close the port for good; the instrument goes on doing what it did.
+        Take the port away; the instrument goes on doing what it did.
+    plug : callable
+        Give it back, on TCP.
     """
 
     silent: float = 0
@@ -163,6 +165,7 @@ class LinkFaults:
     flood: bool = False
     echo: bool = False
     unplug: Callable[[], None] = field(default=lambda: None, repr=False)
+    plug: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 def layout_of(rig: RigFile, reaction: Reaction) -> Layout:

@@ -91,10 +91,22 @@ class _Port(ABC):
     def __init__(self, name: str, receive: Callable[[bytes], bytes], faults: LinkFaults):
         self.name = name
         self._receive, self._faults = receive, faults
-        self._closing, self._guard = False, threading.Lock()
-        self._thread = threading.Thread(target=self._serve, name=f"emulated-{name}", daemon=True)
-        faults.unplug = self.close
+        self._guard = threading.Lock()
+        faults.unplug, faults.plug = self.unplug, self.plug
+        self.plug()
+
+    def plug(self) -> None:
+        """Open the port, again if it was unplugged."""
+        self._open()
+        self._closing = False
+        self._thread = threading.Thread(
+            target=self._serve, name=f"emulated-{self.name}", daemon=True
+        )
         self._thread.start()
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Make the port ready for `_serve`."""
 
     @abstractmethod
     def _serve(self) -> None:
@@ -106,10 +118,14 @@ class _Port(ABC):
 
     @abstractmethod
     def _release(self) -> None:
-        """Close the descriptors; the thread has ended."""
+        """Close what a driver could be talking to; the thread has ended."""
 
     def close(self) -> None:
         """End the thread and close the port; idempotent."""
+        self.unplug()
+
+    def unplug(self) -> None:
+        """End the thread and take the port away; idempotent."""
         with self._guard:
             if self._closing:
                 return
@@ -158,11 +174,12 @@ class _Port(ABC):
 class _Pty(_Port):
     """A pseudo-terminal; the emulator holds its other end open, so drivers may come and go."""
 
-    def __init__(self, name: str, receive: Callable[[bytes], bytes], faults: LinkFaults):
+    def _open(self) -> None:
+        if hasattr(self, "url"):
+            raise NotImplementedError(f"{self.url} cannot be had again; emulate on TCP for that")
         self._master, self._slave = os.openpty()
         tty.setraw(self._slave)
         self.url = os.ttyname(self._slave)
-        super().__init__(name, receive, faults)
 
     def _serve(self) -> None:
         master = self._master
@@ -181,17 +198,25 @@ class _Pty(_Port):
 
     def _release(self) -> None:
         os.close(self._master)
-        os.close(self._slave)
+
+    def close(self) -> None:
+        """End the thread, take the port away, and leave its name to others."""
+        super().close()
+        if self._slave >= 0:
+            os.close(self._slave)
+            self._slave = -1
 
 
 class _Tcp(_Port):
     """A TCP port for one client at a time, as serial device servers are."""
 
-    def __init__(self, name: str, receive: Callable[[bytes], bytes], faults: LinkFaults):
-        self._listener = socket.create_server(("127.0.0.1", 0))
+    _number = 0
+
+    def _open(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._number))
+        self._number = self._listener.getsockname()[1]
         self._client: socket.socket | None = None
-        self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
-        super().__init__(name, receive, faults)
+        self.url = f"socket://127.0.0.1:{self._number}"
 
     def _serve(self) -> None:
         while True:

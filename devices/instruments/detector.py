@@ -84,7 +84,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         Returns
         -------
         LabStatus
-            Finishes with the last sample; fails with `DetectorError` when the meter stays silent.
+            Finishes with the last sample; fails with `NoReplyError` when the meter stays silent.
             A status whose recording was abandoned ends together with the next one's.
 
         Raises
@@ -113,7 +113,7 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
                 if self._clock.now() - due <= _LATE * period:
                     samples[k] = self._volts()
                 if self._missing >= _DEAF:
-                    raise DetectorError(f"{self.driver.name} left {_DEAF} samples unanswered")
+                    raise NoReplyError(f"{self.driver.name} left {_DEAF} samples unanswered")
                 self._recording.progress(k * period)
         except Exception:
             self.clear()

@@ -25,12 +25,16 @@ class Interlock:
     ----------
     fault : str or None
         Why nothing moves.
+    passing : bool
+        Whether the fault is one of communication alone, which says nothing about the instruments:
+        once all of them answer again, no human has to look (`FlowRig.recover`).
     held : str
         Why nothing moves for the moment: the rig is being made safe, or a plan is being ended.
     """
 
     def __init__(self) -> None:
         self.fault: str | None = None
+        self.passing = False
         self.held = ""
         self._lock = threading.Lock()
         self._shut: Callable[[Exception], object] = lambda error: None
@@ -81,7 +85,10 @@ class Interlock:
             self.latch(error)
 
     def latch(self, error: Exception) -> None:
-        """Shut; the first fault is the one that is named. Not to be called under a device's lock.
+        """Shut, and have everything made safe. Not to be called under a device's lock.
+
+        The first fault is the one that is named, unless it was passing and this one is not. What
+        is wrong with an instrument is acted on also after a fault, as that it has become too hot.
 
         Parameters
         ----------
@@ -90,12 +97,22 @@ class Interlock:
         """
         if isinstance(error, GaveWayError):
             return
+        passing = isinstance(error, TransportError)
         with self._lock:
-            if self.fault is not None:
+            if self.fault is not None and (passing or str(error) == self.fault):
                 return
-            self.fault = str(error)
+            if self.fault is None or self.passing:
+                self.fault, self.passing = str(error), passing
         self._shut(error)
 
-    def open(self) -> None:
-        """Take the fault back: for `FlowRig.acknowledge`, after a human has looked."""
-        self.fault = None
+    def open(self, *, only_passing: bool = False) -> None:
+        """Take the fault back: for `FlowRig.acknowledge`, after a human has looked.
+
+        Parameters
+        ----------
+        only_passing : bool
+            Leave it if it is not passing (any more): for `FlowRig.recover`.
+        """
+        with self._lock:
+            if self.passing or not only_passing:
+                self.fault, self.passing = None, False

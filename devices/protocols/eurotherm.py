@@ -15,7 +15,7 @@ from math import floor, isfinite
 
 from .framing import Framing
 from .roles import ANY, HeaterReading, Identity, Limits, nearest
-from .transport import GarbledError, InstrumentError, Transport, TransportError
+from .transport import BusyError, GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +38,11 @@ _MODBUS_ERRORS = {
     2: "illegal register",
     3: "illegal value",
     4: "device failure",
-    6: "device busy",
 }
+_LATER = {
+    5: "acknowledges, but needs more time",
+    6: "is busy",
+}  # then again, by the standard
 
 
 # -- the protocol: bytes <-> values ---------------------------------------------------------------
@@ -106,8 +109,10 @@ def decode(reply: bytes, request: bytes) -> list[int]:
     ------
     GarbledError
         If CRC, address, function, length, or what is confirmed is wrong.
+    BusyError
+        If it is a Modbus exception that asks to be asked again.
     ModbusRefusalError
-        If it is a Modbus exception.
+        If it is another.
     """
     body = reply[:-2]
     if crc16(body) != reply[-2:]:
@@ -115,6 +120,8 @@ def decode(reply: bytes, request: bytes) -> list[int]:
     if body[0] != request[0] or body[1] & 0x7F != request[1]:
         raise GarbledError(f"{reply.hex(' ')} answers another request")
     if body[1] & 0x80:
+        if body[2] in _LATER:
+            raise BusyError(f"the heater {_LATER[body[2]]} (Modbus exception {body[2]})")
         raise ModbusRefusalError(body[2])
     if body[1] == _READ:
         if len(body) != 3 + body[2] or body[2] != 2 * int.from_bytes(request[4:6], "big"):
@@ -163,7 +170,6 @@ class Eurotherm:
         InstrumentError
             If the scale cannot be known, or is not what the rig file says, or not degC.
         """
-        self.decimals = None
         model, version = self._known(_MODEL), self._known(_VERSION)
         self._series = None if model is None else model >> 8 & 0xFF
         unit = self._known(_UNITS)
@@ -187,7 +193,6 @@ class Eurotherm:
     def _scale(self) -> int:
         """Find out how many decimals its registers have."""
         told = self._known(_DECIMALS)
-        self._told = told is not None
         if told is not None and not 0 <= told <= _MOST_DECIMALS:
             raise InstrumentError(f"{self.name} says that it shows {told} decimals: look at it")
         if told is None and self._stated is None:
@@ -201,6 +206,7 @@ class Eurotherm:
                 f"heater.decimals = {self._stated} in the rig file, but {self.name} says that it "
                 f"shows {told}: correct or delete it"
             )
+        self._told = told is not None
         return told if told is not None else self._stated  # type: ignore[return-value]
 
     def _mode(self) -> tuple[str, ...]:

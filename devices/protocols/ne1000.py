@@ -18,7 +18,7 @@ from weakref import WeakMethod
 
 from .framing import Framing
 from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
-from .transport import GarbledError, InstrumentError, NoReplyError, Transport
+from .transport import BusyError, GarbledError, InstrumentError, NoReplyError, Transport
 
 _log = logging.getLogger(__name__)
 
@@ -42,9 +42,8 @@ _REFUSALS = {
     "?": "command not known",
     "?NA": "not applicable now",
     "?OOR": "out of range",
-    "?COM": "garbled packet",
-    "?IGN": "ignored",
 }
+_LATER = {"?COM": "garbled", "?IGN": "ignored, a phase was just starting"}  # to be sent again
 _DIRECTIONS: dict[Direction, str] = {"infuse": "INF", "withdraw": "WDR"}
 _PER_MINUTE = {"M": 1.0, "H": 1 / 60}
 _LITRES = {"U": 1.0, "M": 1e3}  # litre prefix -> uL
@@ -344,7 +343,10 @@ class NewEra:
             safe = next(safe for safe in modes if whole(raw, safe))
             if len(frames(raw, safe)) > 1:  # an alarm of another pump came with it
                 self.transport.hear(raw)
-            return decode(raw, address, safe)
+            answer = decode(raw, address, safe)
+            if answer.data in _LATER:
+                raise BusyError(f"the pump calls {command!r} {_LATER[answer.data]}")
+            return answer
 
         # Every command we use does the same when sent twice.
         return self.transport.exchange(

@@ -1,6 +1,6 @@
-"""Bytes to and from instruments: ports, framing, time-outs, bounded retries.
+"""Bytes to and from instruments: framing, time-outs, bounded retries.
 
-The only module that knows pyserial. One `Transport` is one port; several devices may share it
+One `Transport` is one port; several devices may share it
 (daisy chain, RS-485), since an exchange - request, then its whole reply - holds the port's lock.
 Everything here counts wall time: a serial line knows nothing of the lab clock.
 
@@ -9,54 +9,48 @@ and never taken for an answer: the echo of a write looks like its confirmation.
 """
 
 import logging
-import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from math import inf
 from time import monotonic
 from typing import Literal, TypeVar
 
-import serial
-
 from ..token import EmulationToken
+from .errors import (
+    BusyError,
+    GarbledError,
+    GaveWayError,
+    InstrumentError,
+    NoReplyError,
+    PortLostError,
+    TransportError,
+)
 from .framing import Framing, begins
+from .port import Port
+
+__all__ = [
+    "BusyError",
+    "GarbledError",
+    "GaveWayError",
+    "InstrumentError",
+    "NoReplyError",
+    "PortLostError",
+    "Transport",
+    "TransportError",
+]
 
 _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_CHUNK = 4096  # bytes taken at once
 _QUIET = 0.05  # s without a byte after which a line that lost step counts as quiet
 _SILENCE = 0.1  # s without a byte that end a reply which has no terminator
 _RESYNC = 1.0  # s at most to wait for a quiet line
 _LONGEST = 65536  # bytes of a reply; no instrument here says a hundredth of that
 _GLANCE = 0.05  # s after which a wait looks up whether somebody urgent wants the line
-
-
-class TransportError(RuntimeError):
-    """The port or what came through it is not to be trusted."""
-
-
-class NoReplyError(TransportError):
-    """Nothing came back in time."""
-
-
-class GarbledError(TransportError):
-    """What came back is not a reply to what was asked."""
-
-
-class PortLostError(TransportError):
-    """The port cannot be opened, or is gone (unplugged, connection closed)."""
-
-
-class GaveWayError(TransportError):
-    """The exchange was broken off, for somebody has to make the rig safe over the same line."""
-
-
-class InstrumentError(RuntimeError):
-    """The instrument understood and refused, or reports a failure of its own."""
+_ABSENCE = 3.0  # time-outs for which a port that is gone is waited for
+_LATER = 0.2  # s after which an instrument that was busy is asked again
 
 
 class Transport:
@@ -118,30 +112,21 @@ class Transport:
         self.record: list[tuple[bytes, bytes]] | None = None
         self.echo: bool | None = None
         self._unheard = b""  # sent without an answer; its echo, if any, has not come yet
-        # Time-out 0: pyserial hands over what is there, and our select does the waiting.
-        self._dial = partial(
-            serial.serial_for_url,
+        self._port = Port(
             url,
-            timeout=0,
             write_timeout=timeout,
             baudrate=baudrate,
             bytesize=bytesize,
             parity=parity,
             stopbits=stopbits,
-            xonxoff=False,
-            rtscts=flow_control == "rtscts",
-            dsrdtr=flow_control == "dsrdtr",
-            exclusive=True,
+            flow_control=flow_control,
         )
         self._lock = threading.RLock()
         self._urgent = 0  # how many want the line at once
         self._hurry, self._counting = threading.local(), threading.Lock()
         self._hearers: list[Callable[[bytes], object]] = []
         self._in_step = True
-        self._closed = False
-        self._port: serial.SerialBase | None = None
-        self._descriptor: int | None = None
-        self._open()
+        self._port.open()
 
     def exchange(
         self, request: bytes, framing: Framing, parse: Callable[[bytes], T], *, repeat: bool
@@ -160,12 +145,16 @@ class Transport:
             Whether the request may be sent again after no or a garbled reply: true of reads, and
             of writes that do the same when done twice.
 
+        A port that is gone is waited for then, too, for a while.
+
         Raises
         ------
-        NoReplyError, GarbledError, PortLostError
+        NoReplyError, GarbledError, BusyError, PortLostError
             After the last try.
         """
         spare = self.retries if repeat else 0
+        lost: PortLostError | None = None
+        patience = inf
         with self._lock:
             while True:
                 self._give_way()
@@ -175,13 +164,23 @@ class Transport:
                 except GaveWayError:
                     self._in_step = False
                     raise
-                except (NoReplyError, GarbledError) as error:
+                except PortLostError as error:
                     self._in_step = False
+                    if lost is None:
+                        lost, patience = error, monotonic() + _ABSENCE * self.timeout
+                    if not repeat or self._port.closed or monotonic() + _LATER > patience:
+                        raise lost from error
+                    _log.warning("%s; trying to open it again", error)
+                    self._linger()
+                except (NoReplyError, GarbledError, BusyError) as error:
+                    self._in_step = isinstance(error, BusyError)
                     if not spare:
                         raise type(error)(f"{self.url}: {error} (sent {request!r})") from error
                     _log.warning("%s: %s (sent %r), asking again", self.url, error, request)
                     spare -= 1
                     self.retried += 1
+                    if isinstance(error, BusyError):
+                        self._linger()
                 else:
                     if self.echo is None:
                         self.echo = received != reply
@@ -259,8 +258,7 @@ class Transport:
     def close(self) -> None:
         """Give the port back; idempotent, never raises for a port that is gone."""
         with self._lock:
-            self._closed = True
-            self._drop()
+            self._port.close()
 
     # -- one try ----------------------------------------------------------------------------
 
@@ -296,7 +294,7 @@ class Transport:
     def _wait(self, seconds: float) -> bytes:
         """Return what comes within some seconds, unless somebody urgent wants the line."""
         until = monotonic() + seconds
-        while not (chunk := self._receive(min(_GLANCE, max(0.0, until - monotonic())))):
+        while not (chunk := self._port.receive(min(_GLANCE, max(0.0, until - monotonic())))):
             self._give_way()
             if monotonic() >= until:
                 break
@@ -314,13 +312,20 @@ class Transport:
             raise GarbledError(f"{buffer!r} came where the line's echo should be")
         return buffer
 
+    def _linger(self) -> None:
+        """Let a moment pass, unless somebody urgent wants the line."""
+        until = monotonic() + _LATER
+        while monotonic() < until:
+            self._give_way()
+            threading.Event().wait(_GLANCE)
+
     def _note(self, request: bytes, reply: bytes) -> None:
         if self.record is not None:
             self.record.append((request, reply))
 
     def _write(self, request: bytes) -> None:
-        self._open()
-        stale = self._receive(0.0) if self._in_step else self._resync()
+        self._port.open()
+        stale = self._port.receive(0.0) if self._in_step else self._resync()
         both = min(len(stale), len(self._unheard))
         if stale[:both] == self._unheard[:both]:
             stale, self._unheard = stale[both:], self._unheard[both:]
@@ -329,71 +334,13 @@ class Transport:
             _log.warning("%s: %r came, which nobody had asked for", self.url, stale)
             self.hear(stale)
         self.exchanges += 1
-        try:
-            self._live().write(request)
-        except (serial.SerialException, OSError) as error:
-            raise self._lost(error) from error
-
-    def _receive(self, wait: float) -> bytes:
-        """Return what has come, after `wait` seconds at the latest; empty if nothing has."""
-        port = self._live()
-        try:
-            if self._descriptor is None:  # Windows, loop:// and rfc2217:// have none to select on
-                port.timeout = max(0.0, wait)
-                first = port.read(1)
-                if not first:
-                    return first
-                # every port has in_waiting, only the stub of the base class lacks it
-                return first + port.read(port.in_waiting)  # type: ignore[attr-defined]
-            if not select.select([self._descriptor], [], [], max(0.0, wait))[0]:
-                return b""
-            return port.read(_CHUNK)
-        except (serial.SerialException, OSError) as error:
-            raise self._lost(error) from error
+        self._port.write(request)
 
     def _resync(self) -> bytes:
         """Swallow what still dribbles in after a failed exchange, until the line is quiet."""
         stale, deadline = b"", monotonic() + _RESYNC
-        while (chunk := self._receive(_QUIET)) and monotonic() < deadline:
+        while (chunk := self._port.receive(_QUIET)) and monotonic() < deadline:
             self._give_way()
             stale = (stale + chunk)[-_LONGEST:]
         self._in_step = True
         return stale
-
-    # -- the port ---------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        """Open the port unless it is open: the first time, and once it has been lost."""
-        if self._port is not None:
-            return
-        if self._closed:
-            raise PortLostError(f"{self.url}: this transport was closed; open the rig again")
-        try:
-            port = self._dial()
-        except (serial.SerialException, OSError, ValueError) as error:
-            raise PortLostError(
-                f"{self.url}: the port cannot be opened ({error}); check cable, power and name, "
-                "and that no other program holds it"
-            ) from error
-        self._port = port
-        try:
-            self._descriptor = port.fileno()
-        except (AttributeError, OSError):  # io.UnsupportedOperation is an OSError
-            self._descriptor = None
-
-    def _live(self) -> serial.SerialBase:
-        if self._port is None:
-            raise PortLostError(f"{self.url}: the port is closed")
-        return self._port
-
-    def _lost(self, error: Exception) -> PortLostError:
-        self._drop()
-        return PortLostError(f"{self.url}: the port is gone ({error}); check cable and power")
-
-    def _drop(self) -> None:
-        port, self._port, self._descriptor = self._port, None, None
-        if port is not None:
-            try:
-                port.close()
-            except (serial.SerialException, OSError):
-                _log.debug("%s: closing a port that is gone", self.url, exc_info=True)

@@ -7,25 +7,25 @@ failure of any Status it has ever been given into the plan, even while that is c
 resuming after a pause.
 """
 
-import logging
 import threading
 from collections.abc import Mapping
 from time import time
 from typing import Any, Self
 
-from ..clock import LabStatus, conclude
+from ..clock import LabStatus
 from ..instruments.heater import NotSettledError
-from ..instruments.interlock import FAILURES, RigFaultError
+from ..instruments.interlock import RigFaultError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
 from ..rigfile import RigError, load
 from . import setpoints as convert
 from .feed import Feed, InterruptedFlowError
 from .hardware import Bench
-from .safety import SafeReport, make_safe
+from .safety import SafeReport
 from .sampling import Sampler
 from .setpoints import ConditionsError, Setpoints, fixed_quantities
 from .steady import SteadyState
+from .watch import Watch
 
 __all__ = [
     "ConditionsError",
@@ -40,10 +40,6 @@ __all__ = [
     "Setpoints",
     "load",
 ]
-
-_log = logging.getLogger(__name__)
-
-_BEAT = {True: 60.0, False: 1.0}  # lab s between heartbeats; each is bytes on the line
 
 
 class FlowRig:
@@ -69,8 +65,8 @@ class FlowRig:
         Whether emulators stand in for the hardware.
     interlock : Interlock
         Asked by every instrument before it moves; a latched fault holds it shut.
-    last_report : SafeReport or None
-        Of the last `safe`.
+    watch : Watch
+        Looks at it now and then, and brings it to rest.
     """
 
     parent = None
@@ -81,16 +77,14 @@ class FlowRig:
         self.pumps, self.heater = bench.pumps, bench.heater
         self.valve, self.detector = bench.valve, bench.detector
         self.interlock = bench.interlock
-        self.interlock.when_shut(self._come_to_rest)
-        self.last_report: SafeReport | None = None
         self._lock = threading.RLock()
-        self._pending: set[LabStatus] = set()  # a fault fails these
+        self.watch = Watch(bench, self._lock)
         self.feed = Feed(self.pumps, self.clock, self.config, self._lock)
-        common = (self.clock, self.config, self._lock, self._track)
+        common = (self.clock, self.config, self._lock, self.watch.track)
         self._steady = SteadyState(self.heater, self.feed, *common)
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
         self._closed = False
-        self._beat()
+        self.watch.begin(self.feed, self._steady, self._sampler)
 
     # -- closing ----------------------------------------------------------------
 
@@ -98,6 +92,7 @@ class FlowRig:
         """Make the rig safe, then close clock, ports and emulators; idempotent."""
         if not self._closed:
             self._closed = True
+            self.watch.end()
             self.safe()
             self._bench.close()
 
@@ -106,11 +101,6 @@ class FlowRig:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    @property
-    def fault(self) -> str | None:
-        """Why nothing moves; None if nothing keeps it from moving."""
-        return self.interlock.fault
 
     # -- what it can do ---------------------------------------------------------------------
 
@@ -190,7 +180,7 @@ class FlowRig:
         """
         with self._lock:
             self.interlock.check()
-            return self._track(self.heater.set(self.setpoints(conditions).temperature))
+            return self.watch.track(self.heater.set(self.setpoints(conditions).temperature))
 
     def flow(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
         """Start the pumps, after refilling from the flasks those that could not finish.
@@ -202,7 +192,7 @@ class FlowRig:
         """
         with self._lock:
             self.interlock.check()
-            return self._track(self.feed.start(self.setpoints(conditions)))
+            return self.watch.track(self.feed.start(self.setpoints(conditions)))
 
     def pause_flow(self) -> LabStatus:
         """Stop the pumps to save reagent; the heater holds, a later steady state starts anew.
@@ -216,7 +206,7 @@ class FlowRig:
         with self._lock:
             reason = InterruptedFlowError("the flow was paused: set the conditions again")
             self._steady.give_up(reason)
-            return self._track(self.feed.pause(reason))
+            return self.watch.track(self.feed.pause(reason))
 
     # -- sampling ---------------------------------------------------------------------------
 
@@ -270,45 +260,15 @@ class FlowRig:
 
     # -- watching and safety ----------------------------------------------------------------
 
-    def _beat(self) -> None:
-        """Look at all that moves now and then, so that a fault does not wait for the next event."""
-        try:
-            with self._lock:
-                if self.fault is None and not self.interlock.held:
-                    self.feed.look()
-                    self.heater.poll()
-                    self._steady.progress()
-        except FAILURES as error:
-            self.interlock.latch(error)
-        finally:
-            if not self._closed:
-                self.clock.call_later(_BEAT[self.clock.simulated], self._beat, background=True)
+    @property
+    def fault(self) -> str | None:
+        """Why nothing moves; None if nothing keeps it from moving."""
+        return self.interlock.fault
 
-    def _track(self, status: LabStatus, *, spared: bool = False) -> LabStatus:
-        """Have a fault fail this status unless spared, and a broken instrument behind it be one."""
-        if not spared:
-            self._pending.add(status)
-        status.add_callback(self._tracked)
-        return status
-
-    def _tracked(self, status: LabStatus) -> None:
-        with self._lock:
-            self._pending.discard(status)
-            if isinstance(error := status.exception(), FAILURES):
-                self.interlock.latch(error)
-
-    def _come_to_rest(self, error: Exception) -> None:
-        """Make the rig safe after a fault, fail what is pending but a trace; never raises."""
-        with self._lock:
-            _log.error("fault, the rig makes itself safe: %s", error)
-            reason = RigFaultError(str(error))
-            reason.__cause__ = error
-            self._make_safe(reason)
-            self._steady.give_up(reason)
-            self.feed.give_up(reason)
-            self._sampler.give_up()  # but for the trace: what is on the column is worth having
-            for status in list(self._pending):
-                conclude(status, reason)
+    @property
+    def last_report(self) -> SafeReport | None:
+        """What the rig confirmed when it was last made safe."""
+        return self.watch.last_report
 
     def safe(self) -> SafeReport:
         """Stop the pumps, send the heater to its safe setpoint and the valve to load; no raise.
@@ -318,20 +278,12 @@ class FlowRig:
         SafeReport
             What every instrument has confirmed, and what to do by hand where one has not.
         """
-        with self.interlock.holding("the rig is being made safe"):
-            report = self._make_safe(None)  # at once, whoever has the rig
-            self._give_up()
-        return report
+        return self.watch.safe()
 
     def end(self, reason: str) -> SafeReport:
         """Make the rig safe, and let nothing move until `interlock.release`: a plan is ending."""
         self.interlock.hold(reason)
         return self.safe()
-
-    def _make_safe(self, reason: Exception | None) -> SafeReport:
-        self.last_report = make_safe(self.pumps.values(), self.heater, self.valve, reason)
-        self.feed.give_up()
-        return self.last_report
 
     def acknowledge(self) -> None:
         """Take the fault back, after a human has looked, and greet every instrument again.
@@ -344,6 +296,18 @@ class FlowRig:
         with self._lock:
             self._bench.connect()
             self.interlock.open()
+
+    def recover(self) -> LabStatus:
+        """Greet every instrument again after a fault of communication, and take that back.
+
+        Returns
+        -------
+        LabStatus
+            Finishes when all of them have answered. Fails with `RigFaultError` if a human has to
+            look, with `TransportError` or `InstrumentError` if one does not answer, or is not as
+            it should be; the fault stays then.
+        """
+        return self.watch.recover()
 
     # -- bluesky ----------------------------------------------------------------------------
 
@@ -365,15 +329,9 @@ class FlowRig:
         has to be asked for again, and then starts anew.
         """
         with self._lock:
-            self._give_up()
+            self.watch.give_up()
             for pump in self.pumps.values():
                 pump.stop()
-
-    def _give_up(self) -> None:
-        """End what is under way; sends nothing, finishes nothing."""
-        self._steady.give_up()
-        self.feed.give_up()
-        self._sampler.stop()
 
     @property
     def hints(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reactune.devices.clock import LabStatus, RealClock
-from reactune.devices.instruments.detector import Detector, DetectorError
+from reactune.devices.instruments.detector import Detector
 from reactune.devices.instruments.interlock import Interlock
 from reactune.devices.instruments.valve import InjectionValve, ValveError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
@@ -140,7 +140,7 @@ def test_single_garbled_reply_is_asked_for_again(open_rig):
 def test_dead_detector(open_rig):
     rig = open_rig(changes=SHORT)
     rig.emulation.world.links["detector"].silent = math.inf
-    with pytest.raises(DetectorError, match="left 10 samples unanswered"):
+    with pytest.raises(NoReplyError, match="left 10 samples unanswered"):
         rig.clock.wait(rig.detector.trigger(), timeout=20)
     assert not rig.detector.recording
     assert np.isnan(rig.detector.trace.get()).all()

@@ -139,7 +139,5 @@ class Pieces(Transport):
     def __init__(self, raw, cuts):
         super().__init__("loop://")
         edges = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
-        self._left = [raw[a:b] for a, b in itertools.pairwise(edges)]
-
-    def _receive(self, wait):
-        return self._left.pop(0) if wait and self._left else b""
+        left = [raw[a:b] for a, b in itertools.pairwise(edges)]
+        self._port.receive = lambda wait: left.pop(0) if wait and left else b""

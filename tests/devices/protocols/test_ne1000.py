@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from reactune.devices.protocols.ne1000 import Answer, NewEra, decode, encode, frames
 from reactune.devices.protocols.roles import PumpError
-from reactune.devices.protocols.transport import GarbledError, InstrumentError, NoReplyError
+from reactune.devices.protocols.transport import (
+    BusyError,
+    GarbledError,
+    InstrumentError,
+    NoReplyError,
+)
 from tests.devices.protocols.transcript import Transcript
 
 # -- codec
@@ -248,14 +253,20 @@ def test_a_pump_left_in_safe_mode_is_found():
 
 @pytest.mark.parametrize(
     ("data", "words"),
-    [("?", "command not known"), ("?NA", "not applicable now"), ("?OOR", "out of range"),
-     ("?COM", "garbled packet"), ("?IGN", "ignored")],
-)  # fmt: skip
+    [("?", "command not known"), ("?NA", "not applicable now"), ("?OOR", "out of range")],
+)
 def test_refusals_in_words(data, words):
     pump, _ = driven((safe("DIRINF"), safe(f"00S{data}")))
     with pytest.raises(InstrumentError) as refused:
         pump.set_flow(50.0)
     assert str(refused.value) == f"pump 0 on transcript refused 'DIRINF': {data} ({words})"
+
+
+@pytest.mark.parametrize("data", ["?COM", "?IGN"])
+def test_what_it_did_not_take_for_the_moment_is_to_be_sent_again(data):
+    pump, _ = driven((safe("DIRINF"), safe(f"00S{data}")))
+    with pytest.raises(BusyError, match="the pump calls 'DIRINF'"):
+        pump.set_flow(50.0)
 
 
 def test_another_instrument_is_not_taken_for_a_pump():

@@ -11,6 +11,7 @@ import serial
 from reactune.devices.clock import EmulationToken
 from reactune.devices.protocols.framing import ends_with
 from reactune.devices.protocols.transport import (
+    BusyError,
     GarbledError,
     GaveWayError,
     InstrumentError,
@@ -201,20 +202,39 @@ def test_threads_take_turns(peer, port):
 
 def test_unplugged(peer, port):
     ask(port)
+    if hasattr(peer, "_listener"):
+        peer._listener.close()  # nobody to dial again
     peer.unplug()
     with pytest.raises(PortLostError, match="check cable"):
         ask(port)
 
 
-def test_connection_that_comes_back():
+@pytest.mark.parametrize("repeat", [True, False])
+def test_a_connection_that_comes_back_is_used_again_for_what_may_be_repeated(repeat):
     peer = Peer("tcp")
     port = Transport(peer.url, timeout=0.2)
     ask(port)
     peer.unplug()
-    with pytest.raises(PortLostError):
-        ask(port)
-    assert ask(port) == b"ok\n"
+    if not repeat:
+        with pytest.raises(PortLostError, match="the port is gone"):
+            ask(port, repeat=False)
+    assert ask(port, b"again\n", repeat=repeat) == b"ok\n"
+    assert peer.requests.count(b"again\n") == 1
     port.close()
+
+
+def test_who_is_busy_is_asked_again_later(peer, port):
+    def parse(reply):
+        if reply == b"busy\n":
+            raise BusyError("it is busy")
+        return reply
+
+    peer.script = [[b"busy\n"], [b"busy\n"]]
+    assert port.exchange(b"?\n", LF, parse, repeat=True) == b"ok\n"
+    peer.script = [[b"busy\n"]]
+    with pytest.raises(BusyError, match="it is busy"):
+        port.exchange(b"run\n", LF, parse, repeat=False)
+    assert len(peer.requests) == 4
 
 
 def test_closed_for_good(port):

@@ -115,3 +115,28 @@ def test_the_first_fault_is_the_one_that_is_named():
         interlock.check()
     interlock.open()
     interlock.check()
+
+
+def test_what_is_wrong_with_an_instrument_is_acted_on_after_a_fault_too(rig):
+    world = rig.emulation.world
+    world.stall(0)
+    rig.pumps["c60"].set(50.0)
+    rig.clock.wait(rig.clock.timer(1.0), timeout=20)
+    assert "stalled" in rig.fault
+    rig.heater.driver.write_setpoint(150.0)  # whoever did that, at its front or over the line
+    world.temperature = lambda: 171.0
+    rig.clock.wait(rig.clock.timer(130.0), timeout=20)
+    assert "stalled" in rig.fault  # the first is the one that is named
+    assert world.demand == rig.config.heater.safe
+
+
+def test_a_fault_of_the_line_is_passing_until_an_instrument_has_one():
+    interlock, heard = Interlock(), []
+    interlock.when_shut(heard.append)
+    interlock.latch(NoReplyError("silent"))
+    assert interlock.passing
+    interlock.latch(InstrumentError("too hot"))
+    assert (interlock.fault, interlock.passing) == ("too hot", False)
+    assert len(heard) == 2
+    interlock.open(only_passing=True)
+    assert interlock.fault == "too hot"
