@@ -129,11 +129,15 @@ class EmulationSpec(Table):
 
 
 class RigFile(Table):
-    """The whole rig; see the built-in `walker.toml` for an example with units."""
+    """The whole rig; see the built-in `walker.toml` for an example with units.
+
+    A pause longer than `pause_limit` [s] leaves the rig in its safe state.
+    """
 
     version: Annotated[Literal[1], Field(alias="schema")]
     title: str
     stabilisation_residence_times: Positive = 2.0
+    pause_limit: Positive = 600.0
     transports: dict[Name, Port]
     streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec

@@ -27,6 +27,7 @@ from reactune.devices.rigfile import RigFile
 
 from .campaign import CampaignError
 from .errors import RigTroubleError, UserError, told
+from .guard import guarded
 from .preparation import (
     Prepared,
     ProblemSource,
@@ -37,6 +38,7 @@ from .preparation import (
     resumed_campaign,
 )
 from .session import Interrupter, Session
+from .supervisor import Supervisor
 
 __all__ = [
     "Listener",
@@ -152,6 +154,7 @@ def run(
     budget: int | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
+    guard: bool = True,
 ) -> Outcome:
     """Run a new campaign on a rig that nobody has open.
 
@@ -170,6 +173,8 @@ def run(
     listener : Listener, optional
     interrupters : sequence of Interrupter
         Ways to end the campaign from outside, such as `signals.StopSignals`.
+    guard : bool
+        Whether a process of its own makes hardware safe should this one die or hang.
 
     Returns
     -------
@@ -183,7 +188,7 @@ def run(
         If an instrument does not answer.
     """
     prepared = new_campaign(problem, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters)
+    return _store(prepared, catalogue, listener or Listener(), interrupters, guard)
 
 
 def resume(
@@ -193,6 +198,7 @@ def resume(
     catalogue: CatalogueSource = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
+    guard: bool = True,
 ) -> Outcome:
     """Go on with an interrupted campaign, with the asks that it would have made.
 
@@ -202,7 +208,7 @@ def resume(
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         If ports or what is in the syringes have changed; by default the rig as it was stored.
-    catalogue, listener, interrupters
+    catalogue, listener, interrupters, guard
         As in `run`.
 
     Raises
@@ -217,7 +223,7 @@ def resume(
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:  # only now nobody else can be at this run
         prepared = resumed_campaign(writing, uid, rig)
-        return _carry_out(prepared, writing, listener, interrupters)
+        return _carry_out(prepared, writing, listener, interrupters, guard)
 
 
 def rediscover(
@@ -229,6 +235,7 @@ def rediscover(
     budget: int | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
+    guard: bool = True,
 ) -> Outcome:
     """Run a campaign that begins where an earlier one was good.
 
@@ -238,7 +245,7 @@ def rediscover(
         Of the earlier run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         By default the rig of the earlier run.
-    catalogue, seed, budget, listener, interrupters
+    catalogue, seed, budget, listener, interrupters, guard
         As in `run`.
 
     Raises
@@ -250,7 +257,7 @@ def rediscover(
     """
     with _reading(catalogue) as stored:
         prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters)
+    return _store(prepared, catalogue, listener or Listener(), interrupters, guard)
 
 
 def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
@@ -323,10 +330,11 @@ def _store(
     source: CatalogueSource,
     listener: Listener,
     interrupters: Sequence[Interrupter],
+    guard: bool,
 ) -> Outcome:
     """Open the catalogue, now that the campaign is sure to begin, and carry it out."""
     with _writing(source, listener) as catalogue:
-        return _carry_out(prepared, catalogue, listener, interrupters)
+        return _carry_out(prepared, catalogue, listener, interrupters, guard)
 
 
 def _carry_out(
@@ -334,6 +342,7 @@ def _carry_out(
     catalogue: Catalogue,
     listener: Listener,
     interrupters: Sequence[Interrupter],
+    guard: bool,
 ) -> Outcome:
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
     agent, config, fault = prepared.agent, prepared.rig, ""
@@ -348,13 +357,14 @@ def _carry_out(
         _tell(listener.document, name, doc)
 
     _tell(listener.prepared, agent)
-    with _open_rig(config) as rig:
+    with guarded(config, catalogue.folder, guard) as watching, _open_rig(config) as rig:
         prepared.check_mark(rig.simulated)
         session = Session(rig, catalogue, interrupters)
         session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
         interrupted = False
         try:
-            interrupted = session.run(prepared.plan(rig))
+            with Supervisor(session.RE, rig, watching):
+                interrupted = session.run(prepared.plan(rig))
         except CampaignError as error:
             fault = str(error)
         safe_state = rig.last_report

@@ -26,10 +26,12 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.devices import FlowRig, load, open_rig
 
+from .guard import guarded
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .session import Session
 from .stubs import lab_sleep, sample
+from .supervisor import Supervisor
 
 _opened = contextlib.ExitStack()
 atexit.register(_opened.close)
@@ -59,10 +61,15 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         If the rig cannot be opened.
     CatalogueBusy
         If another process writes to the catalogue.
+    RigTroubleError
+        If the guard of hardware does not start.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     store = _opened.enter_context(Catalogue(catalogue, writing=True))
-    return Workspace(_opened.enter_context(open_rig(config)), store)
+    guard = _opened.enter_context(guarded(config, store.folder))
+    workspace = Workspace(_opened.enter_context(open_rig(config)), store)
+    _opened.enter_context(Supervisor(workspace.RE, workspace.rig, guard))
+    return workspace
 
 
 class Workspace:

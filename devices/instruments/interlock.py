@@ -28,6 +28,8 @@ class Interlock:
     passing : bool
         Whether the fault is one of communication alone, which says nothing about the instruments:
         once all of them answer again, no human has to look (`FlowRig.recover`).
+    at_rest : bool
+        Whether nothing has been let move since everything was made safe, and confirmed it.
     held : str
         Why nothing moves for the moment: the rig is being made safe, or a plan is being ended.
     """
@@ -36,6 +38,7 @@ class Interlock:
         self.fault: str | None = None
         self.passing = False
         self.held = ""
+        self.at_rest = False
         self._lock = threading.Lock()
         self._shut: Callable[[Exception], object] = lambda error: None
 
@@ -57,6 +60,7 @@ class Interlock:
             )
         if self.held:
             raise RigFaultError(f"nothing moves now: {self.held}")
+        self.at_rest = False
 
     @contextmanager
     def holding(self, reason: str) -> Iterator[None]:

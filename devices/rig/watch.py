@@ -111,7 +111,7 @@ class Watch:
     def _make_safe(self, reason: Exception | None) -> SafeReport:
         bench = self._bench
         report = make_safe(bench.pumps.values(), bench.heater, bench.valve, reason)
-        self.last_report = report
+        self.last_report, self._interlock.at_rest = report, report.confirmed
         self._feed.give_up()
         return report
 

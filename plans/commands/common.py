@@ -39,6 +39,11 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
         "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
     )
     parser.add_argument(
+        "--no-guard",
+        action="store_true",
+        help="start no process that makes the hardware safe should this one die or hang",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print one JSON object on stdout, nothing else"
     )
 

@@ -75,6 +75,7 @@ def carry_out(
             catalogue=a.catalogue,
             listener=Terminal(),
             interrupters=[StopSignals],
+            guard=not a.no_guard,
             **how,
         )
     if outcome.campaign is None:  # it ended before its run was opened

@@ -1,0 +1,149 @@
+"""The process of a campaign is killed, stopped, or ends well: what its guard does."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+
+import pytest
+import tomli_w
+
+from reactune.devices import load
+from reactune.devices.emulation.build import emulate
+from reactune.devices.rigfile import EmulationSpec
+from reactune.plans import guard as module
+from reactune.plans.guard import Guard, guarded
+
+PROMPT = 10.0  # s from the end of a process to a rig that is safe
+
+CHILD = """
+import sys, threading
+from pathlib import Path
+from bluesky import RunEngine
+from reactune.devices import load, open_rig
+from reactune.plans import guard as module
+from reactune.plans.supervisor import Supervisor
+
+module._SILENCE = 2.0
+config = load(sys.argv[1])
+with module.guarded(config, Path(sys.argv[2])) as guard, open_rig(config) as rig:
+    with Supervisor(RunEngine({}, context_managers=[]), rig, guard):
+        rig.heater.set(120.0)
+        rig.flow({"temperature": 120.0, "flow_c60": 100.0, "flow_sultine": 100.0})
+        rig.valve.set("inject")
+        print("moving", flush=True)
+        sys.stdin.readline()
+"""
+
+
+@contextmanager
+def hardware(tmp_path, transport="tcp"):
+    """Emulators in this process, in real time, and the file of a rig that has them as hardware."""
+    spec = EmulationSpec(transport=transport, clock="real")
+    rig = load("walker").model_copy(update={"emulation": spec})
+    emulation, clock, urls = emulate(rig)
+    stated = rig.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"emulation"})
+    for name, port in stated["transports"].items():
+        port["url"] = urls[name]
+    file = tmp_path / "rig.toml"
+    file.write_text(tomli_w.dumps(stated), "utf-8")
+    with closing(clock), emulation:
+        yield emulation.world, file
+
+
+def until(condition, patience=30.0):
+    """Seconds until it is so."""
+    start = time.monotonic()
+    while not condition():
+        assert time.monotonic() - start < patience
+        threading.Event().wait(0.05)
+    return time.monotonic() - start
+
+
+def moving(world):
+    return all(world.flow()) and world.demand == 120.0 and world.position == "inject"
+
+
+def safe(world):
+    return not any(world.flow()) and world.demand == 25.0 and world.position == "load"
+
+
+@contextmanager
+def child(file, folder):
+    process = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(file), str(folder)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        try:
+            assert process.stdout.readline() == "moving\n"
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("number", "transport", "why"),
+    [
+        (signal.SIGKILL, "tcp", "is gone"),
+        (signal.SIGKILL, "pty", "is gone"),
+        (signal.SIGSTOP, "tcp", "hung or was stopped"),
+    ],
+)
+def test_a_process_that_is_no_more_leaves_the_rig_safe(tmp_path, number, transport, why):
+    with hardware(tmp_path, transport) as (world, file), child(file, tmp_path) as process:
+        until(lambda: moving(world))
+        os.kill(process.pid, number)
+        assert until(lambda: safe(world)) < PROMPT
+        assert process.wait(10) == -signal.SIGKILL  # one that was stopped was ended
+        log = tmp_path / "guard.log"
+        until(log.exists)
+        text = log.read_text("utf-8")
+        assert f"process {process.pid} {why}" in text
+        assert "pump c60 stopped" in text
+        assert "heater setpoint 25 degC" in text
+
+
+def test_a_process_that_ends_well_dismisses_it(tmp_path):
+    with hardware(tmp_path) as (world, file), child(file, tmp_path) as process:
+        until(lambda: moving(world))
+        process.communicate("\n", timeout=30)
+        assert process.returncode == 0
+        assert safe(world)
+        assert not (tmp_path / "guard.log").exists()
+
+
+def test_it_goes_on_until_every_instrument_has_confirmed(tmp_path):
+    with hardware(tmp_path) as (world, file):
+        with child(file, tmp_path) as process:
+            until(lambda: moving(world))
+            world.links["pumps"].unplug()
+            process.kill()
+        until(lambda: world.demand == 25.0)
+        log = tmp_path / "guard.log"
+        until(lambda: log.exists() and "NOT CONFIRMED, stop pump c60 by hand" in log.read_text())
+        assert any(world.flow())
+        world.links["pumps"].plug()
+        until(lambda: safe(world))
+        until(lambda: "pump c60 stopped" in log.read_text())
+
+
+def test_an_emulated_rig_has_none_nor_one_that_is_not_wanted(tmp_path):
+    with guarded(load("walker"), tmp_path) as guard:
+        assert guard is None
+    with hardware(tmp_path) as (_, file), guarded(load(file), tmp_path, wanted=False) as guard:
+        assert guard is None
+
+
+def test_what_rests_may_be_silent(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_SILENCE", 0.2)
+    with hardware(tmp_path) as (_, file), Guard(load(file), tmp_path / "guard.log") as guard:
+        assert guard.beat(moving=False)
+        threading.Event().wait(1.5)
+        assert guard.beat(moving=True)  # and this process still lives
+        assert guard.beat(moving=False)
