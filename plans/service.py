@@ -37,12 +37,14 @@ from .preparation import (
     rediscovered_campaign,
     resumed_campaign,
 )
+from .reagents import Precautions, reconciled
 from .session import Interrupter, Session
 from .supervisor import Supervisor
 
 __all__ = [
     "Listener",
     "Outcome",
+    "Precautions",
     "RigTroubleError",
     "UserError",
     "open_catalogue",
@@ -53,6 +55,8 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
+
+_USUAL = Precautions()
 
 CatalogueSource = Catalogue | str | Path | None
 """A catalogue open for writing, which is left open; or its folder, by default the user's."""
@@ -154,7 +158,7 @@ def run(
     budget: int | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
-    guard: bool = True,
+    precautions: Precautions = _USUAL,
 ) -> Outcome:
     """Run a new campaign on a rig that nobody has open.
 
@@ -173,8 +177,8 @@ def run(
     listener : Listener, optional
     interrupters : sequence of Interrupter
         Ways to end the campaign from outside, such as `signals.StopSignals`.
-    guard : bool
-        Whether a process of its own makes hardware safe should this one die or hang.
+    precautions : Precautions, optional
+        On hardware: its guard, and what is left of the reagents.
 
     Returns
     -------
@@ -188,7 +192,7 @@ def run(
         If an instrument does not answer.
     """
     prepared = new_campaign(problem, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters, guard)
+    return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
 
 
 def resume(
@@ -198,7 +202,7 @@ def resume(
     catalogue: CatalogueSource = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
-    guard: bool = True,
+    precautions: Precautions = _USUAL,
 ) -> Outcome:
     """Go on with an interrupted campaign, with the asks that it would have made.
 
@@ -208,7 +212,7 @@ def resume(
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         If ports or what is in the syringes have changed; by default the rig as it was stored.
-    catalogue, listener, interrupters, guard
+    catalogue, listener, interrupters, precautions
         As in `run`.
 
     Raises
@@ -223,7 +227,7 @@ def resume(
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:  # only now nobody else can be at this run
         prepared = resumed_campaign(writing, uid, rig)
-        return _carry_out(prepared, writing, listener, interrupters, guard)
+        return _carry_out(prepared, writing, listener, interrupters, precautions)
 
 
 def rediscover(
@@ -235,7 +239,7 @@ def rediscover(
     budget: int | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
-    guard: bool = True,
+    precautions: Precautions = _USUAL,
 ) -> Outcome:
     """Run a campaign that begins where an earlier one was good.
 
@@ -245,7 +249,7 @@ def rediscover(
         Of the earlier run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         By default the rig of the earlier run.
-    catalogue, seed, budget, listener, interrupters, guard
+    catalogue, seed, budget, listener, interrupters, precautions
         As in `run`.
 
     Raises
@@ -257,7 +261,7 @@ def rediscover(
     """
     with _reading(catalogue) as stored:
         prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters, guard)
+    return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
 
 
 def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
@@ -330,11 +334,11 @@ def _store(
     source: CatalogueSource,
     listener: Listener,
     interrupters: Sequence[Interrupter],
-    guard: bool,
+    precautions: Precautions,
 ) -> Outcome:
     """Open the catalogue, now that the campaign is sure to begin, and carry it out."""
     with _writing(source, listener) as catalogue:
-        return _carry_out(prepared, catalogue, listener, interrupters, guard)
+        return _carry_out(prepared, catalogue, listener, interrupters, precautions)
 
 
 def _carry_out(
@@ -342,13 +346,14 @@ def _carry_out(
     catalogue: Catalogue,
     listener: Listener,
     interrupters: Sequence[Interrupter],
-    guard: bool,
+    precautions: Precautions,
 ) -> Outcome:
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
     agent, config, fault = prepared.agent, prepared.rig, ""
     if config.emulation:
         injections = sum(1 for e in agent.evaluations if e.recorded)
         config = config.emulating(seed=agent.seed, first_injection=injections)
+    config, book = reconciled(config, precautions.reagents)
     ends: dict[str, Mapping[str, Any]] = {}
 
     def hear(name: str, doc: Mapping[str, Any]) -> None:
@@ -357,13 +362,13 @@ def _carry_out(
         _tell(listener.document, name, doc)
 
     _tell(listener.prepared, agent)
-    with guarded(config, catalogue.folder, guard) as watching, _open_rig(config) as rig:
+    with guarded(config, catalogue.folder, precautions.guard) as guard, _open_rig(config) as rig:
         prepared.check_mark(rig.simulated)
         session = Session(rig, catalogue, interrupters)
         session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
         interrupted = False
         try:
-            with Supervisor(session.RE, rig, watching):
+            with Supervisor(session.RE, rig, guard, book):
                 interrupted = session.run(prepared.plan(rig))
         except CampaignError as error:
             fault = str(error)

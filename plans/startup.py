@@ -29,6 +29,7 @@ from reactune.devices import FlowRig, load, open_rig
 from .guard import guarded
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
+from .reagents import Precautions, reconciled
 from .session import Session
 from .stubs import lab_sleep, sample
 from .supervisor import Supervisor
@@ -63,12 +64,17 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         If another process writes to the catalogue.
     RigTroubleError
         If the guard of hardware does not start.
+    UserError
+        If the reagents that were left when hardware was last used are not those of the rig file,
+        and REACTUNE_REAGENTS does not say which is true, ``stored`` or ``rig-file``.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
+    truth: Any = os.environ.get("REACTUNE_REAGENTS")
+    config, book = reconciled(config, Precautions(reagents=truth).reagents)
     store = _opened.enter_context(Catalogue(catalogue, writing=True))
     guard = _opened.enter_context(guarded(config, store.folder))
     workspace = Workspace(_opened.enter_context(open_rig(config)), store)
-    _opened.enter_context(Supervisor(workspace.RE, workspace.rig, guard))
+    _opened.enter_context(Supervisor(workspace.RE, workspace.rig, guard, book))
     return workspace
 
 

@@ -19,6 +19,7 @@ from reactune.devices.protocols.transport import InstrumentError
 from reactune.devices.rig.flow_rig import FlowRig
 
 from .guard import Guard
+from .reagents import ReagentBook
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +43,18 @@ class Supervisor:
     rig : FlowRig
     guard : Guard, optional
         Of this process.
+    book : ReagentBook, optional
+        Has it note what is left of the reagents.
     """
 
-    def __init__(self, RE: RunEngine, rig: FlowRig, guard: Guard | None = None) -> None:
-        self._RE, self._rig, self._guard = RE, rig, guard
+    def __init__(
+        self,
+        RE: RunEngine,
+        rig: FlowRig,
+        guard: Guard | None = None,
+        book: ReagentBook | None = None,
+    ) -> None:
+        self._RE, self._rig, self._guard, self._book = RE, rig, guard, book
         self._over = threading.Event()
         self._paused_since: float | None = None
         self._tried = -_AGAIN
@@ -62,6 +71,7 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self._note_reagents(last=True)
         self._RE.state_hook = self._hook
         self._RE.preprocessors.remove(self._safe_if_it_fails)
 
@@ -92,6 +102,7 @@ class Supervisor:
             self._beat()
             self._look_at_the_pause()
             self._look_at_the_rig()
+            self._note_reagents()
 
     def _beat(self) -> None:
         moving = self._RE.state != "idle" or not self._rig.interlock.at_rest
@@ -121,6 +132,14 @@ class Supervisor:
         elif not self._rig.simulated and now - watch.last_look > _BLIND:
             blind = InstrumentError(f"nobody could look at the rig for {_BLIND:g} s: look at it")
             self._act(partial(self._rig.interlock.latch, blind))
+
+    def _note_reagents(self, *, last: bool = False) -> None:
+        if self._book is not None:
+            try:
+                self._book.note(self._rig, last=last)
+            except OSError as error:
+                _log.warning("what is left of the reagents is not written down: %s", error)
+                self._book = None
 
     def _act(self, call: Callable[[], object]) -> None:
         """Have something done, one thing at a time, while this thread goes on."""

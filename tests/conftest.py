@@ -6,10 +6,14 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def journals_alone() -> Iterator[None]:
-    """Keep Tiled shut, here and in the commands that tests start: opening it takes seconds."""
+def journals_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep Tiled shut, here and in the commands that tests start: opening it takes seconds.
+
+    What is remembered from one process to the next stays in the tests' own folder.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REACTUNE_STORE", "journal")
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         yield
 
 

@@ -44,6 +44,12 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
         help="start no process that makes the hardware safe should this one die or hang",
     )
     parser.add_argument(
+        "--reagents",
+        choices=["stored", "rig-file"],
+        help="what hardware's syringes and flasks hold: what was left when it was last used, or "
+        "what the rig file says [asked for where they differ]",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print one JSON object on stdout, nothing else"
     )
 

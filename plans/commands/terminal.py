@@ -16,6 +16,7 @@ from reactune.analysis.report.table import Campaign
 from reactune.devices.rig.safety import SafeReport
 
 from ..progress import Progress
+from ..reagents import Precautions
 from ..service import Listener, Outcome
 from ..signals import StopSignals
 from .common import EXIT_DONE, EXIT_FAILURE
@@ -75,7 +76,7 @@ def carry_out(
             catalogue=a.catalogue,
             listener=Terminal(),
             interrupters=[StopSignals],
-            guard=not a.no_guard,
+            precautions=Precautions(guard=not a.no_guard, reagents=a.reagents),
             **how,
         )
     if outcome.campaign is None:  # it ended before its run was opened

@@ -1,0 +1,179 @@
+"""What is left in syringes and flasks of hardware, remembered from one process to the next.
+
+A rig file says what they hold once they have been filled, and is not rewritten by every experiment.
+So what is left is stored beside it, and where the two differ a human says which is true.
+"""
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import platformdirs
+
+from reactune.devices.rig.flow_rig import FlowRig
+from reactune.devices.rigfile import RigFile
+
+from .errors import UserError
+
+Truth = Literal["stored", "rig-file"]
+"""Which is true: what was stored when the rig was last used, or what the rig file says."""
+
+_TOLERANCE = 0.01  # of a syringe, by which the two may differ unasked
+_OFTEN = 2.0  # s of wall time at least between two notes
+
+Volumes = Mapping[str, Mapping[str, float]]
+"""By stream: `syringe` and `flask` [uL]."""
+
+
+@dataclass(frozen=True)
+class Precautions:
+    """What is taken care of when a campaign runs on hardware.
+
+    Attributes
+    ----------
+    guard : bool
+        Whether a process of its own makes the rig safe should this one die or hang.
+    reagents : {"stored", "rig-file"}, optional
+        What is true of the reagents where stored ledger and rig file differ; without it such a
+        difference is refused.
+    """
+
+    guard: bool = True
+    reagents: Truth | None = None
+
+    def __post_init__(self) -> None:
+        if self.reagents not in (None, *get_args(Truth)):
+            raise UserError(f"reagents = {self.reagents!r}: say 'stored' or 'rig-file'")
+
+
+@dataclass
+class ReagentBook:
+    """The stored ledger of one rig, known by where its pumps are plugged in.
+
+    Attributes
+    ----------
+    path : Path
+    """
+
+    path: Path
+    _noted: dict[str, Any] = field(default_factory=dict)
+    _at: float = -_OFTEN
+
+    @classmethod
+    def of(cls, rig: RigFile) -> "ReagentBook":
+        """Find the ledger of a rig, which may not have been written yet."""
+        pumps = sorted(
+            (name, str(rig.transports[stream.transport].url), stream.address)
+            for name, stream in rig.streams.items()
+        )
+        key = hashlib.sha256(json.dumps(pumps).encode()).hexdigest()[:12]
+        folder = platformdirs.user_state_path("reactune", appauthor=False)
+        return cls(folder / "reagents" / f"{key}.json")
+
+    def read(self) -> tuple[str, Volumes] | None:
+        """Return when it was written and what was left then; None if nothing was."""
+        try:
+            stored = json.loads(self.path.read_text("utf-8"))
+            volumes = {
+                str(name): {key: float(of[key]) for key in ("syringe", "flask")}
+                for name, of in stored["streams"].items()
+            }
+            return str(stored["time"]), volumes
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"what was left of the reagents cannot be read from {self.path} ({error}): look "
+                "into the syringes, then delete it"
+            ) from error
+
+    def note(self, rig: FlowRig, *, last: bool = False) -> None:
+        """Write down what is left, unless that is known or was just written.
+
+        Parameters
+        ----------
+        rig : FlowRig
+        last : bool
+            Write it however little time has passed.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written.
+        """
+        left = {
+            name: {"syringe": round(pump.content, 1), "flask": round(pump.flask, 1)}
+            for name, pump in rig.pumps.items()
+        }
+        if left == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
+            return
+        now = datetime.now().astimezone().isoformat(" ", "minutes")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        half_made = self.path.with_suffix(f".{os.getpid()}")
+        text = json.dumps({"rig": rig.config.title, "time": now, "streams": left}, indent=1)
+        half_made.write_text(text, "utf-8")
+        half_made.replace(self.path)
+        self._noted, self._at = left, time.monotonic()
+
+
+def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook | None]:
+    """Compare what a rig file says of the reagents with what was left when it was last used.
+
+    Parameters
+    ----------
+    rig : RigFile
+    truth : {"stored", "rig-file"}, optional
+
+    Returns
+    -------
+    RigFile
+        With what is true in its syringes and flasks.
+    ReagentBook or None
+        To be kept; None for an emulated rig, whose syringes are filled each time.
+
+    Raises
+    ------
+    UserError
+        If the two differ, and nobody has said which is true.
+    """
+    if rig.emulation is not None:
+        return rig, None
+    book = ReagentBook.of(rig)
+    stored = book.read()
+    if stored is None or truth == "rig-file":
+        return rig, book
+    when, left = stored
+    if truth is None and (wrong := list(_differences(rig, left))):
+        raise UserError(
+            "\n".join(wrong) + f"\nThis was left at {when}. Look, then say which is true: "
+            "--reagents stored, or, if they have been filled since, --reagents rig-file"
+        )
+    streams = {
+        name: stream.model_copy(
+            update={"filled": left[name]["syringe"], "flask_volume": left[name]["flask"]}
+        )
+        if name in left
+        else stream
+        for name, stream in rig.streams.items()
+    }
+    return rig.model_copy(update={"streams": streams}), book
+
+
+def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:
+    """Say where the rig file promises something else than what was left."""
+    for name, stream in rig.streams.items():
+        filled = stream.syringe_volume if stream.filled is None else stream.filled
+        stated = {"syringe": filled, "flask": stream.flask_volume}
+        for place, volume in stated.items():
+            was = left.get(name, stated)[place]
+            if abs(volume - was) > _TOLERANCE * stream.syringe_volume:
+                yield (
+                    f"stream {name}: the rig file has {volume:.0f} uL in the {place}, but "
+                    f"{was:.0f} uL were left"
+                )
