@@ -142,8 +142,14 @@ class LinkFaults:
         One byte of the answer is wrong.
     split : float
         The answer comes in two pieces, `delay` apart.
+    merged : float
+        The answer is held back, and comes with the next one.
     late : float
         The answer comes `delay` late.
+    altered : float
+        `alter(answer)` comes in place of the answer.
+    refused : float
+        The instrument does not hear; `refuse(request)` comes in place of its answer.
     delay : float
         Wall time [s].
     flood : bool
@@ -154,18 +160,31 @@ class LinkFaults:
         Take the port away; the instrument goes on doing what it did.
     plug : callable
         Give it back, on TCP.
+    held : bytes
+        What is held back.
     """
 
     silent: float = 0
     lost: float = 0
     garble: float = 0
     split: float = 0
+    merged: float = 0
     late: float = 0
+    altered: float = 0
+    refused: float = 0
     delay: float = 0.05
     flood: bool = False
     echo: bool = False
+    alter: Callable[[bytes], bytes] = field(default=lambda answer: answer, repr=False)
+    refuse: Callable[[bytes], bytes] = field(default=lambda request: b"", repr=False)
     unplug: Callable[[], None] = field(default=lambda: None, repr=False)
     plug: Callable[[], None] = field(default=lambda: None, repr=False)
+    held: bytes = field(default=b"", repr=False)
+
+    def any(self) -> bool:
+        """Whether the next answer is to be spoilt."""
+        counts = (self.silent, self.lost, self.garble, self.split, self.late)
+        return any((*counts, self.merged, self.altered, self.refused, self.held))
 
 
 def layout_of(rig: RigFile, reaction: Reaction) -> Layout:

@@ -143,18 +143,29 @@ class _Port(ABC):
         while faults.flood and not self._closing:
             write(_NOISE)
             time.sleep(_PATIENCE / 10)
-        if not (faults.silent or faults.lost or faults.garble or faults.split or faults.late):
+        if not faults.any():
             if reply := self._receive(data):
                 write(reply)
             return
         if faults.silent:
             faults.silent -= 1
             return
-        if not (reply := self._receive(data)):
+        if faults.refused:
+            faults.refused -= 1
+            write(faults.refuse(data))
             return
+        if reply := self._receive(data):
+            self._spoil(reply, write)
+
+    def _spoil(self, reply: bytes, write: Callable[[bytes], object]) -> None:
+        """Write an answer as a bad line lets it through."""
+        faults = self._faults
         if faults.lost:
             faults.lost -= 1
             return
+        if faults.altered:
+            faults.altered -= 1
+            reply = faults.alter(reply)
         if faults.late:
             faults.late -= 1
             time.sleep(faults.delay)
@@ -168,7 +179,12 @@ class _Port(ABC):
             write(reply[:half])
             time.sleep(faults.delay)
             reply = reply[half:]
-        write(reply)
+        held, faults.held = faults.held, b""
+        if faults.merged:
+            faults.merged -= 1
+            faults.held = reply
+            reply = b""
+        write(held + reply)
 
 
 class _Pty(_Port):

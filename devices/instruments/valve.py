@@ -11,6 +11,7 @@ from ..specs import ValveSpec
 from .interlock import Interlock
 from .signals import Kind, Reading
 
+_AGAIN = 1.0  # lab s after which a valve that is not there is told again
 _LOOK = 0.1  # lab s between looks at a valve that is turning
 
 
@@ -77,17 +78,25 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def _turn(self, position: str) -> Steps:
         """Send the valve on its way, then look until it is there."""
-        with self.driver.transport.together():
-            self.interlock.check()
-            self.driver.go(self._places[position])
-        deadline = self._clock.now() + self.spec.timeout
+        told = self._tell(position)
+        deadline = told + self.spec.timeout
         while self.poll() != position:
-            if self._clock.now() >= deadline:
+            now = self._clock.now()
+            if now >= deadline:
                 raise ValveError(
                     f"the valve has not reached {position} in {self.spec.timeout:g} s: "
                     "check its air or motor"
                 )
+            if now - told >= _AGAIN:  # nothing answers that command: it may have been lost
+                told = self._tell(position)
             yield _LOOK
+
+    def _tell(self, position: str) -> float:
+        """Send it to a position; return when [s]."""
+        with self.driver.transport.together():
+            self.interlock.check()
+            self.driver.go(self._places[position])
+        return self._clock.now()
 
     def give_up(self) -> None:
         """Take note that the valve was turned to load, by whoever makes the rig safe."""

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from typing import NamedTuple
 
 from ..instruments.heater import Heater
@@ -24,6 +25,7 @@ from .lines import Lines
 
 _log = logging.getLogger(__name__)
 
+_AGAIN = 0.5  # wall s after which a valve that is not there is told again
 _PATIENCE = 2.0  # wall s to wait for a line that another thread has
 
 
@@ -149,9 +151,14 @@ def _cool(driver: HeaterDriver, spec: HeaterSpec) -> None:
 def _load(driver: ValveDriver, spec: ValveSpec) -> None:
     """Turn to load, and look until it is there, in wall time: safety knows no other."""
     with driver.transport.urgent(_PATIENCE):
-        driver.go(spec.load)
         deadline = time.monotonic() + spec.timeout
-        while driver.position() != spec.load:
+        told = -inf
+        while True:
+            if time.monotonic() - told > _AGAIN:  # nothing answers it: it may have been lost
+                driver.go(spec.load)
+                told = time.monotonic()
+            if driver.position() == spec.load:
+                return
             if time.monotonic() > deadline:
                 raise InstrumentError(f"{driver.name} does not turn to {spec.load}")
             threading.Event().wait(0.1)
