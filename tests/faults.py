@@ -86,7 +86,13 @@ def cells() -> list[Cell]:
 
 def chosen(fraction: int) -> list[Cell]:
     """One in so many, always the same, and what has failed before."""
-    return [c for k, c in enumerate(cells()) if k % fraction == 0 or str(c) in FAILED_BEFORE]
+    mixed = sorted(cells(), key=_number)
+    return [c for k, c in enumerate(mixed) if k % fraction == 0 or str(c) in FAILED_BEFORE]
+
+
+def _number(cell: Cell) -> int:
+    """Draw a number for a cell, always the same."""
+    return zlib.crc32(str(cell).encode())
 
 
 # -- what goes wrong ------------------------------------------------------------------------------
@@ -114,7 +120,7 @@ def _busy(role: str, request: bytes) -> bytes:
 def break_it(lab: Lab, cell: Cell) -> None:
     """Have it happen from the next exchange on."""
     link, world, times = lab.world.links[cell.role], lab.world, TIMES[cell.times]
-    link.delay = TIMEOUT / 5 if cell.kind == "split" else 1.5 * TIMEOUT
+    link.delay = TIMEOUT / 50 if cell.kind == "split" else 1.5 * TIMEOUT
     counts = {"silent": "silent", "garbled": "garble", "late": "late", "split": "split",
               "merged": "merged", "truncated": "altered", "wrong address": "altered",
               "busy": "refused"}  # fmt: skip
@@ -198,7 +204,7 @@ def arrange(lab: Lab, cell: Cell) -> None:
 
 def opened(cell: Cell | None) -> FlowRig:
     """Open the rig that a cell is tried on."""
-    tcp = cell is None or cell.kind.startswith("port") or zlib.crc32(str(cell).encode()) % 2
+    tcp = cell is None or cell.kind.startswith("port") or _number(cell) % 2
     config = rig_file("tcp" if tcp else "pty", noise=False)
     ports = {
         name: port.model_copy(update={"timeout": TIMEOUT})
