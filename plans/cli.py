@@ -38,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RigTroubleError as error:
         print(error, file=sys.stderr)
         return EXIT_FAILURE
+    except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
+        print("\nstopped by the user (Ctrl-C)", file=sys.stderr)
+        return EXIT_FAILURE
     except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE

@@ -274,3 +274,13 @@ def test_a_terminal_that_cannot_show_a_title_shows_the_rest(tmp_path, encoding):
     assert done.returncode == 0
     assert b"C?? ? Ausbeute" in done.stdout
     assert done.stderr == b""
+
+
+def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys):
+    monkeypatch.setattr("reactune.plans.commands.runs.run", interrupt)
+    assert main(["runs"]) == 1
+    assert capsys.readouterr().err == "\nstopped by the user (Ctrl-C)\n"
+
+
+def interrupt(a):
+    raise KeyboardInterrupt
