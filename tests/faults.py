@@ -111,10 +111,9 @@ def _busy(role: str, request: bytes) -> bytes:
     if role == "heater":
         body = bytes([request[0], request[1] | 0x80, 6])
         return body + crc16(body)
-    (told,) = ne1000.frames(request, safe=True)
-    address = re.match(rb"\d*", told)
-    assert address is not None
-    return ne1000.encode(f"{int(address[0] or b'0'):02d}S?IGN", 0, safe=True)
+    addresses = [re.match(rb"\d*", told) for told in ne1000.frames(request, safe=True)]
+    numbers = [int(found[0] or b"0") for found in addresses if found]
+    return b"".join(ne1000.encode(f"{n:02d}S?IGN", 0, safe=True) for n in numbers)
 
 
 def break_it(lab: Lab, cell: Cell) -> None:

@@ -274,9 +274,10 @@ class Transport:
                 chunk = self._wait(min(_SILENCE if ending else inf, deadline - monotonic()))
                 if chunk:
                     buffer += chunk
-                    if len(buffer) > _LONGEST or monotonic() > deadline:
-                        raise GarbledError(f"{begins(buffer)} does not end")
                     reply = self._without_echo(buffer, sent)
+                    late = monotonic() > deadline and not framing.complete(reply)
+                    if late or len(buffer) > _LONGEST:
+                        raise GarbledError(f"{begins(buffer)} does not end")
                 elif ending:
                     break
                 elif reply:

@@ -102,7 +102,7 @@ class ViciValve:
         request = f"{self._id}VR\r".encode("ascii")
         try:
             return self.transport.exchange(request, _UNTIL_SILENCE, decode, repeat=False)
-        except NoReplyError:
+        except (NoReplyError, GarbledError):
             return ""
 
     def _ask(self, query: str, decode: Callable[[bytes], str]) -> str:
