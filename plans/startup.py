@@ -28,6 +28,7 @@ from reactune.devices import FlowRig, load, open_rig
 
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
+from .saying import say
 from .session import Session
 from .stubs import lab_sleep, sample
 
@@ -176,11 +177,11 @@ class Workspace:
 
     def summary(self, n: int = 1) -> None:
         """Print how the n-th last campaign came out."""
-        print(summarise(self.last(n)).to_text())
+        say(summarise(self.last(n)).to_text())
 
     def safe(self) -> None:
         """Bring the rig to its safe state, and say what it confirmed."""
-        print("\n".join(self.rig.safe().lines))
+        say("\n".join(self.rig.safe().lines))
 
     def welcome(self) -> None:
         """Print what this session is connected to and what it offers."""
@@ -189,7 +190,7 @@ class Workspace:
             shell.prompts = _Prompt(shell, simulated=self.rig.simulated)
         runs = self.cat.runs(limit=1)
         latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
-        print(
+        say(
             f"\nreactune  {mark}  {self.rig.config.title}\n"
             f"catalogue {self.cat.folder}, last run {latest}\n\n"
             'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'

@@ -13,6 +13,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 
 from ..problem.in_words import in_words
+from ..written import printable
 from . import figures
 from .numbers import aligned
 from .style import STYLE
@@ -72,9 +73,15 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     Path(path).write_text(page, encoding="utf-8")
 
 
+def _harmless(value: Any) -> Any:
+    """Write out control characters in what users, instruments and documents say."""
+    return printable(value) if type(value) is str else value  # our markup is a Markup
+
+
 _TEMPLATES = Environment(
     loader=PackageLoader("reactune.analysis.report"),
     autoescape=True,  # what users wrote never becomes markup
+    finalize=_harmless,
     undefined=StrictUndefined,
     keep_trailing_newline=True,
 )
