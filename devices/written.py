@@ -10,6 +10,7 @@ import reprlib
 import stat
 import tomllib
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +166,18 @@ def check_text(text: str) -> str:
     if printable(text, keep="") != text:
         raise ValueError(f"{text!r} has control characters; delete them")
     return text
+
+
+def harmless(stored: Any) -> Any:
+    """Return stored data with every text such as `check_text` lets pass.
+
+    Runs can be of versions that asked less of a text, or of anybody, and are read all the same.
+    """
+    if isinstance(stored, str):
+        return printable(stored, keep="")[:_LONGEST]
+    if isinstance(stored, Mapping):
+        return {key: harmless(item) for key, item in stored.items()}
+    return [harmless(item) for item in stored] if isinstance(stored, list | tuple) else stored
 
 
 def printable(text: str, keep: str = "\n\t") -> str:

@@ -2,7 +2,9 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,7 +39,8 @@ def write_png(run: StoredRun | Campaign, path: str | Path) -> None:
     ValueError
         If the run is not a campaign.
     """
-    figures.overview(run).savefig(path, dpi=150, format="png")
+    with _any_letters():
+        figures.overview(run).savefig(path, dpi=150, format="png")
 
 
 def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
@@ -87,6 +90,14 @@ _TEMPLATES = Environment(
 )
 
 
+@contextmanager
+def _any_letters() -> Iterator[None]:
+    """Draw letters that our fonts lack as boxes, without a warning for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")
+        yield
+
+
 def _figures(run: Campaign) -> list[tuple[Markup, str]]:
     """Draw the three figures: markup and class of each."""
     drawn = (
@@ -105,7 +116,7 @@ def _svg(ax: Axes, name: str, key: str) -> Markup:
     figure = ax.get_figure(root=True)
     assert figure is not None  # it was drawn on one just now
     file = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": key}):
+    with _any_letters(), matplotlib.rc_context({**STYLE, "svg.hashsalt": key}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]

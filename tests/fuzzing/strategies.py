@@ -39,10 +39,12 @@ VALUES = st.one_of(
 )
 CHANGES = st.lists(
     st.tuples(
-        st.sampled_from(["replace", "drop", "rename", "double", "swap", "edit", "nest"]),
+        st.sampled_from(
+            ["number", "number", "replace", "drop", "rename", "double", "swap", "edit", "nest"]
+        ),
         PLACES, PLACES, VALUES, EDITS,
     ),
-    min_size=1, max_size=4,
+    min_size=1, max_size=3,
 )  # fmt: skip
 """Of nested tables and lists."""
 FLIPS = st.lists(
@@ -102,9 +104,16 @@ def changed(data: Any, changes: list[tuple[str, int, int, Any, Any]], names: lis
     """Change nested tables and lists in place; `names` are keys that mean something."""
     for kind, place, second, value, edits in changes:
         slots = _slots(data)
+        if kind == "number":  # a number in place of a number: most of what is read stays valid
+            slots = [(a, b) for a, b in slots if _is_number(a[b])]
         if not slots:
-            break
+            continue
         (inside, key), (elsewhere, other) = slots[place % len(slots)], slots[second % len(slots)]
+        if kind == "number":
+            was = inside[key]
+            near = type(was)(was * (0.5 + second / 8_000))
+            inside[key] = value if _is_number(value) and second % 4 == 0 else near
+            continue
         if kind == "replace":
             inside[key] = value
         elif kind == "edit":
@@ -122,6 +131,10 @@ def changed(data: Any, changes: list[tuple[str, int, int, Any, Any]], names: lis
             name = names[second % len(names)] if second % 2 else edited(str(key), edits)
             inside[name] = _copy(inside[key]) if kind == "double" else inside.pop(key)
     return data
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _copy(value: Any) -> Any:
