@@ -54,7 +54,10 @@ def read_text(path: Path) -> str:
     OSError
         If it cannot be opened.
     """
-    mode = path.stat().st_mode
+    try:
+        mode = path.stat().st_mode
+    except ValueError:
+        raise UnreadableError("is no file: no name of one holds a byte 0") from None
     if stat.S_ISDIR(mode):
         raise UnreadableError("is a folder; name a file in it")
     if not stat.S_ISREG(mode):  # a pipe would be waited for, a device never ends

@@ -10,8 +10,11 @@ import pytest
 
 from reactune.analysis import written
 from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.storage import journal
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rigfile import RigError, load
-from tests.fuzzing.sources import PROBLEM, RIG
+from tests.analysis.storage.samples import assert_same
+from tests.fuzzing.sources import PROBLEM, RIG, recorded_journal
 
 ROOT = Path(__file__).parents[1]
 READERS = {"problem": (Problem.load, PROBLEM, ProblemError), "rig": (load, RIG, RigError)}
@@ -101,6 +104,26 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
     ):
         with pytest.raises(refused, match=sentence):
             read(path)
+
+
+def test_a_journal_that_went_through_an_editor_is_read(tmp_path):
+    plain, edited = tmp_path / "plain.jsonl", tmp_path / "edited.jsonl"
+    plain.write_bytes(recorded_journal())
+    edited.write_bytes(b"\xef\xbb\xbf" + recorded_journal().replace(b"\n", b"\r\n"))
+    assert_same(journal.read(edited).documents, journal.read(plain).documents)
+
+
+def test_a_pipe_among_the_journals_is_not_waited_for(tmp_path):
+    (tmp_path / "journal").mkdir()
+    os.mkfifo(tmp_path / "journal" / "20270115T080000.000000_x.jsonl")
+    with Catalogue(tmp_path, store="journal") as catalogue:
+        assert catalogue.runs() == []
+
+
+def test_a_name_that_none_can_have(kind):
+    read, _, refused = kind
+    with pytest.raises(refused, match="no name of one holds a byte 0"):
+        read(Path("a\0.toml"))
 
 
 def test_dots_in_texts_and_comments_nest_nothing():

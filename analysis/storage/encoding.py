@@ -135,7 +135,7 @@ def loads(line: bytes) -> dict[str, Any]:
         item = json.loads(line, object_hook=_decode)
     except (JournalError, *NOT_WHOLE):
         raise
-    except Exception as error:
+    except Exception as error:  # int, base64 and numpy each have their own
         raise JournalError(f"{line[:60]!r} says nothing ({type(error).__name__})") from error
     if not isinstance(item, dict) or not any(key in item for key in _PARTS):
         raise JournalError(f"a journal line is an object, not {line[:60]!r}")

@@ -112,7 +112,8 @@ def path_of(folder: Path, name: str) -> Path:
 
 def paths(folder: Path) -> list[Path]:
     """Find all journals in the catalogue's `folder`, the oldest run first."""
-    return sorted((folder / "journal").glob("*.jsonl"))
+    found = (folder / "journal").glob("*.jsonl")
+    return sorted(path for path in found if path.is_file())  # a pipe would be waited for
 
 
 def mark_filed(path: Path, catalogue: str) -> None:

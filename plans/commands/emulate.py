@@ -41,7 +41,8 @@ def run(a: argparse.Namespace) -> int:
         for name, port in served.transports.items():
             say(f"{name:<10} {port.url}")
         if a.write is not None:
-            a.write.write_text(_rig_file(served), "utf-8")
+            with told(OSError):
+                a.write.write_text(_rig_file(served), "utf-8")
             say(f"rig file   {a.write}")
         say("serving in real time; Ctrl-C ends it")
         signal.sigwait(signals)
