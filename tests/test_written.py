@@ -210,4 +210,4 @@ def test_every_terminal_gets_every_command(tmp_path, encoding):
     assert "Traceback" not in err
     assert "\x1b" not in out + err
     assert "\u202e" not in out + err
-    assert "a seed is a whole number from 0" in err
+    assert "a seed has 18 digits at most" in err

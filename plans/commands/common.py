@@ -48,8 +48,10 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
 
 def seed(text: str) -> int:
     """Read a seed, as numpy's generators take it."""
-    if not text.isdecimal() or len(text) > _SEED_DIGITS:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text}")
+    if len(text) > _SEED_DIGITS:
         raise argparse.ArgumentTypeError(
-            f"a seed is a whole number from 0, of {_SEED_DIGITS} digits at most, not {text:.40}"
+            f"a seed has {_SEED_DIGITS} digits at most, and {text[:20]}... has {len(text)}"
         )
     return int(text)
