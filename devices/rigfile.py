@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -26,10 +25,10 @@ from .specs import (
     Range,
     StreamSpec,
     Table,
+    Text,
     ValveSpec,
 )
-
-_LARGEST = 1_000_000  # bytes of a rig file
+from .written import UnreadableError, exact, parse_toml, quoted, read_text
 
 
 class RigError(ValueError):
@@ -48,8 +47,8 @@ class Reactor(Table):
     def _consistent(self) -> Self:
         if self.total_volume < self.heated_volume:
             raise ValueError(
-                f"total_volume = {self.total_volume:g} uL is below heated_volume = "
-                f"{self.heated_volume:g} uL, which is a part of it"
+                f"total_volume = {exact(self.total_volume)} uL is below heated_volume = "
+                f"{exact(self.heated_volume)} uL, which is a part of it"
             )
         return self
 
@@ -66,7 +65,7 @@ class Front(Table):
 class PeakSpec(Table):
     """A peak of the sample: times as in `Front`, response [AU min per mM]."""
 
-    name: str
+    name: Text
     time: Positive
     window: Range
     width: Positive
@@ -77,7 +76,7 @@ class PeakSpec(Table):
     def _consistent(self) -> Self:
         if not self.window[0] < self.time < self.window[1]:
             raise ValueError(
-                f"window = {list(self.window)} min does not enclose time = {self.time:g} min"
+                f"window = {list(self.window)} min does not enclose time = {exact(self.time)} min"
             )
         return self
 
@@ -99,7 +98,7 @@ class ChromatogramSpec(Table):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.samples < 1:
-            raise ValueError(f"duration = {self.duration:g} s holds no sample: lengthen it")
+            raise ValueError(f"duration = {exact(self.duration)} s holds no sample: lengthen it")
         names = [peak.name for peak in self.peaks]
         if len(set(names)) < len(names):
             raise ValueError(f"peaks have the names {names}: give each its own")
@@ -135,7 +134,7 @@ class RigFile(Table):
     """
 
     version: Annotated[Literal[1], Field(alias="schema")]
-    title: str
+    title: Text
     stabilisation_residence_times: Positive = 2.0
     pause_limit: Positive = 600.0
     transports: dict[Name, Port]
@@ -167,19 +166,12 @@ class RigFile(Table):
             ) from error
         return self.model_copy(update={"emulation": spec})
 
-    @field_validator("title")
-    @classmethod
-    def _printable(cls, title: str) -> str:
-        if not title.isprintable():
-            raise ValueError(f"{title!r} has control characters: delete them")
-        return title
-
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.chromatogram.lamp > self.detector.full_scale:
             raise ValueError(
-                f"chromatogram.lamp = {self.chromatogram.lamp:g} V is more than the meter reads on "
-                f"detector.range = {self.detector.range:g} V, which goes to "
+                f"chromatogram.lamp = {exact(self.chromatogram.lamp)} V is more than the meter "
+                f"reads on detector.range = {exact(self.detector.range)} V, which goes to "
                 f"{self.detector.full_scale:g} V: every sample would be an overload"
             )
         places: dict[tuple[str, int | None], str] = {}
@@ -246,29 +238,25 @@ def load(rig: str | Path) -> RigFile:
             )
         return parse((builtin / f"{rig}.toml").read_text("utf-8"), str(rig))
     try:
-        if (size := path.stat().st_size) > _LARGEST:
-            raise RigError(
-                f"rig file {path} has {size / 1e6:.1f} MB, and a rig file never has more than "
-                f"{_LARGEST / 1e6:g} MB: name the right file"
-            )
-        return parse(path.read_text("utf-8-sig"), str(path))  # some editors put a mark in front
+        text = read_text(path)
     except OSError as error:
         raise RigError(
             f"rig file {path} cannot be read ({error.strerror}): check its path"
         ) from error
-    except UnicodeDecodeError as error:
-        raise RigError(f"rig file {path} is not UTF-8 text: save it as such") from error
+    except UnreadableError as error:
+        raise RigError(f"rig file {path} {error}") from error
+    return parse(text, str(path))
 
 
 def parse(text: str, origin: str = "rig file") -> RigFile:
     """Read the text of a rig file; see `load`."""
     try:
-        return RigFile.model_validate(tomllib.loads(text))
-    except RecursionError as error:
-        raise RigError(f"{origin}: not valid TOML: nested too deeply") from error
+        return RigFile.model_validate(parse_toml(text))
+    except UnreadableError as error:
+        raise RigError(f"{origin} {error}") from error
     except ValidationError as error:
         raise RigError("\n".join(f"{origin}: {_sentence(e)}" for e in error.errors())) from error
-    except ValueError as error:  # of TOML, or a number of thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise RigError(f"{origin}: not valid TOML: {error}") from error
 
 
@@ -280,10 +268,10 @@ def _sentence(error: Any) -> str:
     if error["type"] == "extra_forbidden":
         near = get_close_matches(str(error["loc"][-1]), _known_keys(), 1)
         cure = f"did you mean {near[0]!r}?" if near else "delete it or correct its spelling"
-        return f"{key} = {error['input']!r} is no key of a rig file: {cure}"
+        return f"{key} = {quoted(error['input'])} is no key of a rig file: {cure}"
     if error["type"] == "value_error":  # our own validators, whole sentences already
         return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
-    return f"{key} = {error['input']!r} cannot be used: {error['msg']}"
+    return f"{key} = {quoted(error['input'])} cannot be used: {error['msg']}"
 
 
 def _known_keys() -> set[str]:

@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from .protocols import DETECTORS, HEATERS, PUMPS, VALVES
+from .written import check_text, exact
 
 Positive = Annotated[float, Field(gt=0)]
+Text = Annotated[str, AfterValidator(check_text)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Range = tuple[float, float]
 
@@ -91,8 +93,8 @@ class StreamSpec(_InstrumentSpec):
         for key, value in (("filled", self.filled), ("dead_volume", self.dead_volume)):
             if value is not None and value > self.syringe_volume:
                 raise ValueError(
-                    f"{key} = {value:g} uL does not fit into syringe_volume = "
-                    f"{self.syringe_volume:g} uL: lower it"
+                    f"{key} = {exact(value)} uL does not fit into syringe_volume = "
+                    f"{exact(self.syringe_volume)} uL: lower it"
                 )
         return self
 
@@ -119,11 +121,11 @@ class HeaterSpec(_InstrumentSpec):
         _ordered("limits", self.limits)
         if self.maximum <= self.limits[1]:
             raise ValueError(
-                f"maximum = {self.maximum:g} degC trips inside limits = {list(self.limits)}: "
+                f"maximum = {exact(self.maximum)} degC trips inside limits = {list(self.limits)}: "
                 "raise it above the upper limit"
             )
         if self.safe > self.limits[1]:
-            raise ValueError(f"safe = {self.safe:g} degC is above limits: lower it")
+            raise ValueError(f"safe = {exact(self.safe)} degC is above limits: lower it")
         return self
 
 

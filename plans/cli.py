@@ -1,7 +1,7 @@
 """The ``reactune`` command: its parser and its exit codes."""
 
-import argparse
 import io
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from .commands import COMMANDS
 from .commands.common import EXIT_DONE, EXIT_FAILURE, EXIT_USAGE
 from .errors import RigTroubleError, UserError
+from .saying import Formatter, Parser, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,26 +30,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show is replaced
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(Formatter())
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))
     except UserError as error:
-        print(error, file=sys.stderr)
+        say(error, to=sys.stderr)
         return EXIT_USAGE
     except RigTroubleError as error:
-        print(error, file=sys.stderr)
+        say(error, to=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
-        print("\nstopped by the user (Ctrl-C)", file=sys.stderr)
+        say("\nstopped by the user (Ctrl-C)", file=sys.stderr)
         return EXIT_FAILURE
     except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> Parser:
     """Describe the commands."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="reactune",
         description="Tune the products of a chemical reaction in a flow reactor, unattended.",
         epilog="A PROBLEM is a TOML file or one of the built-in walker-i ... walker-vi.",
@@ -64,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _help(parser: argparse.ArgumentParser) -> int:
+def _help(parser: Parser) -> int:
     parser.print_help()
     return EXIT_DONE
 
@@ -72,7 +75,7 @@ def _help(parser: argparse.ArgumentParser) -> int:
 def _version() -> int:
     from importlib.metadata import version
 
-    print(f"reactune {version('reactune')}")
+    say(f"reactune {version('reactune')}")
     return EXIT_DONE
 
 

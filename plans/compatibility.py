@@ -11,6 +11,7 @@ from reactune.analysis.analytics.hplc import Hplc
 from reactune.analysis.analytics.hplc.method import Method, Peak
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
+from reactune.analysis.written import exact
 from reactune.devices.opening import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
 from reactune.devices.rigfile import RigFile
@@ -96,14 +97,14 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
             )
         elif variable.range[0] < low or variable.range[1] > high:
             wrong.append(
-                f"variables.{name}.range: [{variable.range[0]:g}, {variable.range[1]:g}] goes "
-                f"beyond what the rig allows, [{low:g}, {high:g}] {unit}"
+                f"variables.{name}.range: [{', '.join(map(exact, variable.range))}] goes "
+                f"beyond what the rig allows, [{exact(low)}, {exact(high)}] {unit}"
             )
     for name, (low, high, unit) in allowed.items():
         if name in problem.fixed and not low <= problem.fixed[name] <= high:
             wrong.append(
-                f"fixed.{name}: {problem.fixed[name]:g} is beyond what the rig allows, "
-                f"[{low:g}, {high:g}] {unit}"
+                f"fixed.{name}: {exact(problem.fixed[name])} is beyond what the rig allows, "
+                f"[{exact(low)}, {exact(high)}] {unit}"
             )
         elif name not in problem.variables and name not in problem.fixed:
             wrong.append(
@@ -112,9 +113,9 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
     volume = problem.fixed.get("volume", rig.reactor.heated_volume)
     if not math.isclose(volume, rig.reactor.heated_volume, rel_tol=1e-3):
         wrong.append(
-            f"fixed.volume: {volume:g} uL, but the rig's heated volume is "
-            f"{rig.reactor.heated_volume:g} uL (reactor.heated_volume); residence times follow "
-            "from it, so make them agree"
+            f"fixed.volume: {exact(volume)} uL, but the rig's heated volume is "
+            f"{exact(rig.reactor.heated_volume)} uL (reactor.heated_volume); residence times "
+            "follow from it, so make them agree"
         )
     return wrong or list(_thirst(problem, rig))
 

@@ -13,6 +13,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.run import Run
+from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 
@@ -228,7 +229,7 @@ def _going_on(prepared: Prepared, run: Run) -> Prepared:
 
 def _stored_rig(run: Run) -> RigFile:
     """Give the rig file that a run was made with."""
-    return RigFile.model_validate(run.start["rig"]["file"])
+    return RigFile.model_validate(harmless(run.start["rig"]["file"]))
 
 
 def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:

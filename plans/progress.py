@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.written import printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
 
@@ -64,7 +65,7 @@ class Progress:
         line = Text(f"{count:>10} {(self._lab_time - self._began) / 3600:6.1f}  ")
         line.append(f"{verdict:<13} ", _STYLE[verdict])
         if not data["valid"]:
-            return line.append(data["reason"])
+            return line.append(printable(data["reason"]))
         line.append(f"{data['goal']:9.4f}   ")
         line.append(f"{self._standing(data['best_feasible']):<15} ", "green")
         return line.append(self._standing(data["best"]))
@@ -80,7 +81,8 @@ def _banner(start: Mapping[str, Any]) -> Text:
     """Say what begins, and on what; then the head of the table of experiments."""
     problem = start["problem"]
     mark = ("SIMULATED", "bold blue") if start["simulated"] else ("REAL HARDWARE", "bold red")
-    text = Text.assemble(mark, f"  {start['rig']['title']}\n{start['title']}\n")
+    titles = f"  {start['rig']['title']}\n{start['title']}\n"
+    text = Text.assemble(mark, printable(titles))
     text.append(f"{problem['budget']} experiments, seed {start['seed']}, run {start['uid'][:8]}")
     for verb in ("resumes", "rediscovers"):
         if verb in start:

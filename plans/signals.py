@@ -13,6 +13,8 @@ from bluesky import RunEngine
 
 from reactune.devices.rig.flow_rig import FlowRig
 
+from .saying import say
+
 
 class StopSignals:
     """While a plan runs, these signals make the rig safe and abort the plan.
@@ -64,7 +66,7 @@ class StopSignals:
             threading.Thread(target=self._rig.end, args=(self._reason,)).start()
             threading.Thread(target=self._abort, daemon=True).start()
         with suppress(OSError):  # nobody reads it any more
-            print(text, file=sys.stderr)
+            say(text, to=sys.stderr)
 
     def _abort(self) -> None:
         """Abort the plan, as soon as it runs if it is only about to."""

@@ -30,6 +30,7 @@ from .guard import guarded
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .reagents import Precautions, reconciled
+from .saying import say
 from .session import Session
 from .stubs import lab_sleep, sample
 from .supervisor import Supervisor
@@ -189,11 +190,11 @@ class Workspace:
 
     def summary(self, n: int = 1) -> None:
         """Print how the n-th last campaign came out."""
-        print(summarise(self.last(n)).to_text())
+        say(summarise(self.last(n)).to_text())
 
     def safe(self) -> None:
         """Bring the rig to its safe state, and say what it confirmed."""
-        print("\n".join(self.rig.safe().lines))
+        say("\n".join(self.rig.safe().lines))
 
     def welcome(self) -> None:
         """Print what this session is connected to and what it offers."""
@@ -202,7 +203,7 @@ class Workspace:
             shell.prompts = _Prompt(shell, simulated=self.rig.simulated)
         runs = self.cat.runs(limit=1)
         latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
-        print(
+        say(
             f"\nreactune  {mark}  {self.rig.config.title}\n"
             f"catalogue {self.cat.folder}, last run {latest}\n\n"
             'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'

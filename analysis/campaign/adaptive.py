@@ -181,7 +181,7 @@ class Adaptive(ABC):
         if self.file is None:
             raise ValueError("the agent has no file to write to: Agent(..., file=PATH)")
         part = self.file.with_name(self.file.name + ".part")
-        part.write_text(json.dumps(self.state()))
+        part.write_text(json.dumps(self.state(), allow_nan=False))
         part.replace(self.file)
 
     def _meant(self, point: Mapping[str, Any]) -> Suggestion | None:

@@ -83,6 +83,7 @@ class Agent(Adaptive):
         self.optimiser = engine_of(self.problem, self.space, self.seed)
         for conditions in self.first:
             self.space.to_box(conditions)
+        self.first = [{name: float(value) for name, value in c.items()} for c in self.first]
         self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
@@ -285,12 +286,12 @@ class Agent(Adaptive):
         return hashlib.sha256(state.encode()).hexdigest()[:16]
 
     def state(self) -> dict[str, Any]:
-        """Give everything that the next suggestion depends on, for `json.dumps`."""
+        """Give everything that the next suggestion depends on, as strict JSON has it."""
         return {
             "schema": SCHEMA,
             "problem": self.problem.to_dict(),
             **(to_start(self.analytics) if self.analytics else {}),
-            "seed": self.seed,
+            "seed": int(self.seed),
             "first": [dict(c) for c in self.first],
             "left": list(self._first),
             "queue": [asdict(s) for s in self._queue],

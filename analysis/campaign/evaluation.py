@@ -101,16 +101,44 @@ class Evaluation:
         return self.measurement.reason
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain data for `json.dumps`; `from_dict` reads it."""
-        return asdict(self) | {"F": self.F.tolist(), "F_sd": self.F_sd.tolist()}
+        """Return everything as strict JSON has it; `from_dict` reads it."""
+        told = asdict(self.measurement)
+        return {
+            "number": int(self.number),
+            "conditions": {name: float(value) for name, value in self.conditions.items()},
+            "recorded": bool(self.recorded),
+            "measurement": told
+            | {key: {n: _plain(v) for n, v in told[key].items()} for key in ("values", "sd")}
+            | {"valid": bool(self.valid)},
+            "f": _plain(self.f),
+            "f_sd": _plain(self.f_sd),
+            "F": [_plain(value) for value in self.F],
+            "F_sd": [_plain(value) for value in self.F_sd],
+            "why": self.why,
+        }
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Self:
         """Build one from what JSON made of `to_dict`."""
         told = plain["measurement"]
-        measurement = Measurement(**{**told, "flags": tuple(told["flags"])})
-        arrays = {name: np.array(plain[name], dtype=float) for name in ("F", "F_sd")}
-        return cls(**{**plain, **arrays, "measurement": measurement})
+        values = {key: {n: _number(v) for n, v in told[key].items()} for key in ("values", "sd")}
+        measurement = Measurement(**{**told, **values, "flags": tuple(told["flags"])})
+        numbers = {name: _number(plain[name]) for name in ("f", "f_sd")}
+        arrays = {name: np.array([_number(v) for v in plain[name]]) for name in ("F", "F_sd")}
+        return cls(**{**plain, **numbers, **arrays, "measurement": measurement})
+
+
+def _plain(number: float) -> float | str | None:
+    """Write a number as strict JSON can: null for NaN, ``"inf"`` for what is infinite."""
+    number = float(number)
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else str(number)
+
+
+def _number(plain: float | str | None) -> float:
+    """Read what `_plain` wrote, or an earlier version."""
+    return math.nan if plain is None else float(plain)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from ..analytics import from_start
 from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, lineage
+from ..written import harmless
 from .agent import Agent
 
 
@@ -56,7 +57,7 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
             f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
         )
     return Agent(
-        Problem.load(start["problem"]),
+        Problem.load(harmless(start["problem"])),
         from_start(start),
         seed=int(start["seed"]),
         first=start["first"],

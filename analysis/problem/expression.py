@@ -4,6 +4,7 @@ import ast
 import operator
 import re
 import sys
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -206,7 +207,9 @@ def _parse(text: str) -> ast.expr:
             f"'{text[:30]}...' has {len(text)} characters; {_LONGEST} are allowed"
         )
     try:
-        tree = ast.parse(text.strip(), mode="eval").body
+        with warnings.catch_warnings():  # what Python warns of is refused below
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError) as error:  # ValueError: a null byte
         reason = error.msg if isinstance(error, SyntaxError) else str(error)
         raise ExpressionError(
@@ -240,8 +243,10 @@ def _check(node: ast.AST, text: str) -> None:
             raise ExpressionError(f"{text!r} divides by 0")
         return
     if isinstance(node, ast.Name):
-        if not is_name(node.id):
-            raise ExpressionError(f"{node.id!r} in {text!r}: names are ASCII letters, digits and _")
+        # as it is written: Python takes mathematical letters and the like for those of ASCII
+        name = ast.get_source_segment(text.strip(), node) or node.id
+        if not is_name(name):
+            raise ExpressionError(f"{name!r} in {text!r}: names are ASCII letters, digits and _")
         return
     what = type(node).__name__.lower()
     if isinstance(node, ast.Constant):

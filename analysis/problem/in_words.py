@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping
 
+from ..written import exact
 from .messages import show
 from .model import Problem
 from .space import Space
@@ -49,9 +50,9 @@ def _lines(
     width = max(map(len, problem.variables))
     for name, variable in problem.variables.items():
         lower, upper = variable.range
-        yield f"  {name:<{width}}  {lower:g} to {upper:g} {variable.unit}".rstrip()
+        yield f"  {name:<{width}}  {exact(lower)} to {exact(upper)} {variable.unit}".rstrip()
     if problem.fixed:
-        yield "Fixed: " + ", ".join(f"{name} = {v:g}" for name, v in problem.fixed.items())
+        yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
     measured = ", ".join(problem.measured) + (f" ({_KINDS[problem.kind]})" if problem.kind else "")
     yield f"{problem.verb.capitalize()} {problem.goal.text}, measuring {measured}."
     if problem.windows:
@@ -66,10 +67,10 @@ def _lines(
         yield from _implied(problem)
     yield _budget_words(problem.budget, problem.batch)
     optimiser = problem.optimiser
-    yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {optimiser.p:g}."
+    yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
     if problem.stop.goal is not None:
-        side = "at most" if problem.sign > 0 else "at least"
-        yield f"Stop at a feasible point with {problem.goal.text} {side} {problem.stop.goal:g}."
+        bound = f"at {'most' if problem.sign > 0 else 'least'} {exact(problem.stop.goal)}"
+        yield f"Stop at a feasible point with {problem.goal.text} {bound}."
     if problem.stop.patience is not None:
         yield f"Stop after {problem.stop.patience} experiments without improvement."
     if problem.stop.verdict and (optimiser.engine, optimiser.model) == ("snobfit", "composite"):
@@ -98,10 +99,11 @@ def _implied(problem: Problem) -> Iterator[str]:
 def _within_words(within: tuple[float | None, float | None]) -> str:
     lower, upper = within
     if lower is None:
-        return f"at most {upper:g}"
+        assert upper is not None  # a window bounds something
+        return f"at most {exact(upper)}"
     if upper is None:
-        return f"at least {lower:g}"
-    return f"from {lower:g} to {upper:g}"
+        return f"at least {exact(lower)}"
+    return f"from {exact(lower)} to {exact(upper)}"
 
 
 def _window_words(

@@ -14,9 +14,11 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+from ..written import LARGEST, UnreadableError, exact, parse_toml, printable, quoted, read_text
 from .expression import ExpressionError, is_name, parse
 
 _SPELLINGS = {"minimize": "minimise", "maximize": "maximise", "optimizer": "optimiser"}
+_LONGEST_LINE = 200  # characters of a line that is quoted
 _TOLERANCE = re.compile(r"\s*(?:\+/-|±)\s*")
 _INSIDE = re.compile(r"(?P<of>.+?)\s+in\s+\[(?P<lower>[^,\]]+),(?P<upper>[^,\]]+)\]")
 _ONE_SIDED = re.compile(r"(?P<of>[^<>=]+?)\s*(?P<side>>=|<=)\s*(?P<edge>[^<>=]+)")
@@ -40,38 +42,23 @@ class ProblemError(ValueError):
         super().__init__(f"{source}: {count}\n" + textwrap.indent("\n".join(self.problems), "  "))
 
 
-_LARGEST = 1_000_000  # bytes of a problem file
-
 # ---- reading -------------------------------------------------------------------------------------
 
 
 def read_toml(path: Path, built_in: Sequence[str]) -> dict[str, Any]:
     """Read a problem file, or raise `ProblemError` in the words of its reader."""
+    text = ""
     try:
-        if (size := path.stat().st_size) > _LARGEST:
-            raise ProblemError(
-                [
-                    f"has {size / 1e6:.1f} MB, and a problem never has more than "
-                    f"{_LARGEST / 1e6:g} MB; name the right file"
-                ],
-                path.name,
-            )
-        text = path.read_text(encoding="utf-8-sig")  # Windows editors put a mark in front
+        return parse_toml(text := read_text(path))
     except FileNotFoundError:
         names = ", ".join(built_in)
         raise ProblemError([f"there is no such file; built-in are {names}"], str(path)) from None
-    except UnicodeDecodeError:
-        raise ProblemError(["is not UTF-8 text; save it as UTF-8"], path.name) from None
     except OSError as error:
         raise ProblemError([f"cannot be read: {error.strerror}"], str(path)) from None
-    try:
-        return tomllib.loads(text)
+    except UnreadableError as error:
+        raise ProblemError([str(error)], path.name) from None
     except tomllib.TOMLDecodeError as error:
         raise ProblemError([_syntax_sentence(str(error), text)], path.name) from None
-    except RecursionError:
-        raise ProblemError(["is nested too deeply"], path.name) from None
-    except ValueError as error:  # a number of thousands of digits
-        raise ProblemError([f"is not valid TOML: {error}"], path.name) from None
 
 
 def _syntax_sentence(message: str, text: str) -> str:
@@ -83,7 +70,8 @@ def _syntax_sentence(message: str, text: str) -> str:
     line = lines[number - 1] if number <= len(lines) else ""
     quote = ("Invalid value", "Illegal character '\\n'", "Illegal character '\\r'", "Unterminated")
     hint = "; missing quote?" if reason.startswith(quote) else ""
-    return f"line {number}: {line.strip()}\n{reason} ({place.rstrip(')')}){hint}"
+    line = printable(line.strip()[:_LONGEST_LINE])
+    return f"line {number}: {line}\n{reason} ({place.rstrip(')')}){hint}"
 
 
 def canonical(stated: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,14 +140,28 @@ def _read_number(text: str) -> float | str:
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a real number, and neither true nor false nor nan."""
-    return isinstance(value, Real) and not isinstance(value, bool) and not math.isnan(value)
+    """Whether it is a real number, and neither true nor false nor nan; inf is one."""
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    return real and value == value  # only nan is not itself
+
+
+def is_usable(value: object, infinite: bool = False) -> bool:
+    """Whether it is a number that can be computed with, or an open side where these may be."""
+    if not is_number(value):
+        return False
+    try:
+        size = abs(float(value))  # type: ignore[arg-type]  # a number has one
+    except OverflowError:  # an integer beyond all floats
+        return False
+    return size <= LARGEST or (infinite and math.isinf(size))
 
 
 def what(value: object) -> str:
     """Say what stands where a number is wanted."""
+    if is_number(value):
+        return f"{quoted(value)} is beyond {LARGEST:g}, where nobody can compute any more"
     kind = "text" if isinstance(value, str) else f"not a number ({type(value).__name__})"
-    return f"{value!r} is {kind}"
+    return f"{quoted(value)} is {kind}"
 
 
 def pair(value: object, name: str) -> tuple[float, float]:
@@ -169,14 +171,13 @@ def pair(value: object, name: str) -> tuple[float, float]:
     if len(value) != 2:
         raise ValueError(f"{name} must be two numbers; it has {len(value)}")
     for number in value:
-        if number is not None and not is_number(number):
+        if number is not None and not is_usable(number, infinite=True):
             raise ValueError(f"{name} must be two numbers; {what(number)}")
     lower = -math.inf if value[0] is None else float(value[0])
     upper = math.inf if value[1] is None else float(value[1])
     if lower > upper:
-        raise ValueError(
-            f"lower {lower:g} is above upper {upper:g}; did you mean [{upper:g}, {lower:g}]?"
-        )
+        low, high = exact(lower), exact(upper)
+        raise ValueError(f"lower {low} is above upper {high}; did you mean [{high}, {low}]?")
     return lower, upper
 
 
@@ -233,7 +234,7 @@ def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> 
             return f"{where}: is empty"
         case "model_type" | "model_attributes_type" | "dict_type":
             message = "should be a table"
-    return f"{where}: {message}, not {error['input']!r}"
+    return f"{where}: {message}, not {quoted(error['input'])}"
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

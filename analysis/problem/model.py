@@ -14,10 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, field_validator
 
+from ..written import exact
 from . import messages
 from .expression import Expression, parse
 from .messages import ProblemError
-from .tables import Kind, Limit, Optimiser, Part, Stop, Variable, Window
+from .tables import Kind, Limit, Optimiser, Part, Stop, Text, Variable, Window
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 
@@ -100,14 +101,14 @@ class Problem(Part):
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
-    title: str = ""
+    title: Text = ""
     minimise: str | None = None
     maximise: str | None = None
     measured: tuple[str, ...] = Field(min_length=1)
     kind: Kind | None = None
     constraints: tuple[Window, ...] = ()
-    budget: int = Field(default=100, strict=True, ge=1)
-    batch: int = Field(default=7, strict=True, ge=1)
+    budget: int = Field(default=100, strict=True, ge=1, le=1_000_000)
+    batch: int = Field(default=7, strict=True, ge=1, le=10_000)
     optimiser: Optimiser = Optimiser()
     stop: Stop = Stop()
     variables: dict[str, Variable] = Field(min_length=1)
@@ -125,18 +126,11 @@ class Problem(Part):
         if problems or (problems := list(self._empty_limits())):
             raise ProblemError(list(dict.fromkeys(problems)))
 
-    @field_validator("title")
-    @classmethod
-    def _printable(cls, title: str) -> str:
-        if not title.isprintable():  # it goes to terminals and into pages
-            raise ValueError(f"{title!r} has control characters; delete them")
-        return title
-
     @field_validator("fixed", mode="before")
     @classmethod
     def _check_fixed(cls, value: Any) -> Any:
         for name, number in value.items() if isinstance(value, Mapping) else ():
-            if not (messages.is_number(number) and math.isfinite(number)):
+            if not messages.is_usable(number):
                 raise ValueError(f"{name} must be a finite number; {messages.what(number)}")
         return value
 
@@ -325,7 +319,7 @@ class Problem(Part):
                 lower, upper = variable.range
                 edge = lower if conditions[name] < lower else upper
                 value = f"{_apart(conditions[name], edge, 6)} {variable.unit}".rstrip()
-                return f"{name} = {value} is outside its range [{lower:g}, {upper:g}]"
+                return f"{name} = {value} is outside its range [{exact(lower)}, {exact(upper)}]"
         values = {**self.fixed, **conditions}
         for name, limit in self.limits.items():
             number = limit.expression(values)
@@ -334,7 +328,7 @@ class Problem(Part):
                 value = f"{_apart(number, edge, 6)} {limit.unit}".rstrip()
                 return (
                     f"{name}: {limit.of} = {value} is outside the limits "
-                    f"[{limit.lower:g}, {limit.upper:g}]"
+                    f"[{exact(limit.lower)}, {exact(limit.upper)}]"
                 )
         return None
 
@@ -349,9 +343,9 @@ class Problem(Part):
         return "; ".join(
             f"{window.of} = "
             + (
-                f"{_apart(value, window.lower)} is below {window.lower:g}"
+                f"{_apart(value, window.lower)} is below {exact(window.lower)}"
                 if value < window.lower
-                else f"{_apart(value, window.upper)} is above {window.upper:g}"
+                else f"{_apart(value, window.upper)} is above {exact(window.upper)}"
             )
             for window, value in zip(self.windows, F, strict=True)
             if value < window.lower or value > window.upper

@@ -1,12 +1,16 @@
 """The tables of a problem file: variables, limits, windows, optimiser and stop."""
 
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from ..written import check_text, exact
 from . import messages
 from .expression import Expression, parse
+
+Text = Annotated[str, AfterValidator(check_text)]
+"""What goes to terminals and into pages."""
 
 Kind = Literal["fractions", "positive", "real"]
 """What measured quantities are: fractions of a whole, which add up to 1; positive; any numbers."""
@@ -31,7 +35,7 @@ class Variable(Part):
     """
 
     range: tuple[float, float]
-    unit: str = ""
+    unit: Text = ""
     resolution: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
 
     @model_validator(mode="before")
@@ -48,7 +52,9 @@ class Variable(Part):
                 "a variable needs two finite bounds: the pump or heater must have limits"
             )
         if lower == upper:
-            raise ValueError(f"both bounds are {lower:g}; put a constant under [fixed] instead")
+            raise ValueError(
+                f"both bounds are {exact(lower)}; put a constant under [fixed] instead"
+            )
         return lower, upper
 
 
@@ -86,14 +92,14 @@ class Limit(_Bounded):
     unit : str
     """
 
-    unit: str = ""
+    unit: Text = ""
 
     @field_validator("within", mode="before")
     @classmethod
     def _check_within(cls, value: Any) -> tuple[float | None, float | None]:
         lower, upper = messages.pair(value, "within")
         if lower == upper:
-            raise ValueError(f"both bounds are {lower:g}; a limit needs room between them")
+            raise ValueError(f"both bounds are {exact(lower)}; a limit needs room between them")
         return _closed(lower, upper)
 
 
@@ -129,17 +135,17 @@ class Window(_Bounded):
         if len(pair) != 2:
             raise ValueError(f"tolerance must be one number or [below, above]; got {len(pair)}")
         for number in pair:
-            if not messages.is_number(number):
+            if not messages.is_usable(number, infinite=True):
                 raise ValueError(f"tolerance must be a number; {messages.what(number)}")
             if number < 0:
                 raise ValueError(
                     "tolerance is how far outside the window you would still accept, "
-                    f"so it cannot be negative ({number:g})"
+                    f"so it cannot be negative ({exact(number)})"
                 )
             if not 0 < number < math.inf:
                 raise ValueError(
-                    f"tolerance cannot be {number:g}: the search follows the slope that it gives; "
-                    "for an edge that is nearly hard take a small one such as 0.01"
+                    f"tolerance cannot be {exact(number)}: the search follows the slope that it "
+                    "gives; for an edge that is nearly hard take a small one such as 0.01"
                 )
         return float(pair[0]), float(pair[1])
 
@@ -147,10 +153,10 @@ class Window(_Bounded):
     def text(self) -> str:
         """The window as one would write it, tolerances left out."""
         if self.within[0] is None:
-            return f"{self.of} <= {self.upper:g}"
+            return f"{self.of} <= {exact(self.upper)}"
         if self.within[1] is None:
-            return f"{self.of} >= {self.lower:g}"
-        return f"{self.of} in [{self.lower:g}, {self.upper:g}]"
+            return f"{self.of} >= {exact(self.lower)}"
+        return f"{self.of} in [{exact(self.lower)}, {exact(self.upper)}]"
 
 
 class Optimiser(Part):
@@ -198,7 +204,7 @@ class Stop(Part):
     """
 
     goal: float | None = Field(default=None, strict=True, allow_inf_nan=False)
-    patience: int | None = Field(default=None, strict=True, ge=1)
+    patience: int | None = Field(default=None, strict=True, ge=1, le=1_000_000)
     verdict: bool = Field(default=True, strict=True)
 
 

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from ..written import printable
 from .style import BEST, FEASIBLE, MARK, MARKS, SPECIES, STYLE
 from .summary import summarise
 from .table import NOT_EVALUATED, Campaign, StoredRun
@@ -286,7 +287,7 @@ def _heading(run: Campaign) -> list[tuple[str, str, str]]:
     return [
         (colour, weight, part)
         for colour, weight, line in lines
-        for part in textwrap.wrap(line, 128, subsequent_indent="      ")
+        for part in textwrap.wrap(printable(line), 128, subsequent_indent="      ")
     ]
 
 

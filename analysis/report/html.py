@@ -2,7 +2,9 @@
 
 import io
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 
 from ..problem.in_words import in_words
+from ..written import printable
 from . import figures
 from .numbers import aligned
 from .style import STYLE
@@ -36,7 +39,8 @@ def write_png(run: StoredRun | Campaign, path: str | Path) -> None:
     ValueError
         If the run is not a campaign.
     """
-    figures.overview(run).savefig(path, dpi=150, format="png")
+    with _any_letters():
+        figures.overview(run).savefig(path, dpi=150, format="png")
 
 
 def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
@@ -72,12 +76,26 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     Path(path).write_text(page, encoding="utf-8")
 
 
+def _harmless(value: Any) -> Any:
+    """Write out control characters in what users, instruments and documents say."""
+    return printable(value) if type(value) is str else value  # our markup is a Markup
+
+
 _TEMPLATES = Environment(
     loader=PackageLoader("reactune.analysis.report"),
     autoescape=True,  # what users wrote never becomes markup
+    finalize=_harmless,
     undefined=StrictUndefined,
     keep_trailing_newline=True,
 )
+
+
+@contextmanager
+def _any_letters() -> Iterator[None]:
+    """Draw letters that our fonts lack as boxes, without a warning for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+")
+        yield
 
 
 def _figures(run: Campaign) -> list[tuple[Markup, str]]:
@@ -98,7 +116,7 @@ def _svg(ax: Axes, name: str, key: str) -> Markup:
     figure = ax.get_figure(root=True)
     assert figure is not None  # it was drawn on one just now
     file = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.hashsalt": key}):
+    with _any_letters(), matplotlib.rc_context({**STYLE, "svg.hashsalt": key}):
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     svg = file.getvalue()
     svg = svg[svg.index("<svg") :]

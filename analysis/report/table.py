@@ -10,6 +10,7 @@ from ..analytics import Analytics, from_start
 from ..campaign.evaluation import NUMBERS, TEXTS, Decision, measured_keys, stand
 from ..problem.merit import Windows
 from ..problem.model import Problem
+from ..written import harmless
 
 
 class StoredRun(Protocol):
@@ -89,7 +90,7 @@ class Campaign:
                 f"'{run.start.get('plan_name', 'unknown')}', not 'optimise'"
             )
         analytics = from_start(run.start)
-        problem = Problem.load(run.start["problem"]).resolved(analytics.kind)
+        problem = Problem.load(harmless(run.start["problem"])).resolved(analytics.kind)
         facts, decided = _by_number(run.table("primary")), _by_number(run.table("decision"))
         table = _join(facts, decided, problem)
         judged = table.index[table["feasibility"] != NOT_EVALUATED]

@@ -15,6 +15,10 @@ import numpy as np
 
 Document = dict[str, Any]
 
+NOT_WHOLE = (json.JSONDecodeError, UnicodeDecodeError)
+"""What a line that was not written to its end raises."""
+_PARTS = {"journal": int, "name": str, "doc": dict, "filed": str}
+
 
 class JournalError(ValueError):
     """A journal that cannot be read: damaged before its last line, or of a later format."""
@@ -127,7 +131,15 @@ def loads(line: bytes) -> dict[str, Any]:
     JournalError
         When it is, but means nothing here.
     """
-    item = json.loads(line, object_hook=_decode)
-    if not isinstance(item, dict):
+    try:
+        item = json.loads(line, object_hook=_decode)
+    except (JournalError, *NOT_WHOLE):
+        raise
+    except Exception as error:  # int, base64 and numpy each have their own
+        raise JournalError(f"{line[:60]!r} says nothing ({type(error).__name__})") from error
+    if not isinstance(item, dict) or not any(key in item for key in _PARTS):
         raise JournalError(f"a journal line is an object, not {line[:60]!r}")
+    for key, kind in _PARTS.items():
+        if not isinstance(item.get(key, kind()), kind) or ("name" in item) != ("doc" in item):
+            raise JournalError(f"{line[:60]!r} is no document, header or filing mark")
     return item

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .encoding import Document, JournalError, dumps, loads
+from .encoding import NOT_WHOLE, Document, JournalError, dumps, loads
 
 FORMAT = 1
 """Version of the line format, written into the first line of every journal."""
@@ -24,7 +24,6 @@ CRASHED = "process ended without a stop document; recovered from the journal"
 """Reason in the stop document of a run that did not write one itself."""
 
 _HEADER = json.dumps({"journal": FORMAT}).encode() + b"\n"
-_NOT_WHOLE = (json.JSONDecodeError, UnicodeDecodeError)
 
 
 # --- writing ---
@@ -113,7 +112,8 @@ def path_of(folder: Path, name: str) -> Path:
 
 def paths(folder: Path) -> list[Path]:
     """Find all journals in the catalogue's `folder`, the oldest run first."""
-    return sorted((folder / "journal").glob("*.jsonl"))
+    found = (folder / "journal").glob("*.jsonl")
+    return sorted(path for path in found if path.is_file())  # a pipe would be waited for
 
 
 def mark_filed(path: Path, catalogue: str) -> None:
@@ -150,7 +150,9 @@ def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
         for number, line in enumerate(file, 1):
             try:
                 item = loads(line) if line.endswith(b"\n") else None
-            except _NOT_WHOLE as error:
+            except JournalError as error:
+                raise JournalError(f"Line {number} of the journal {path}: {error}") from error
+            except NOT_WHOLE as error:
                 if file.read(1):
                     raise JournalError(
                         f"Line {number} of the journal {path} is damaged ({error}); "
@@ -215,7 +217,7 @@ def read_ends(path: Path) -> Ends:
     for line in _backwards(path):
         try:
             item = loads(line)
-        except _NOT_WHOLE:
+        except NOT_WHOLE:
             continue  # a line being written, or torn by a crash
         if "filed" in item:
             filed.add(item["filed"])

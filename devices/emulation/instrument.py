@@ -15,7 +15,7 @@ class EmulatedLine(ABC):
     def receive(self, data: bytes) -> bytes:
         """Take what has arrived, whole commands or pieces; return the answers to whole ones."""
         *lines, self._rest = (self._rest + data).split(self.END)
-        return b"".join([self.answer(line.decode("latin-1")) for line in lines])
+        return b"".join([self.answer(line.decode("ascii", "backslashreplace")) for line in lines])
 
     @abstractmethod
     def answer(self, line: str) -> bytes:

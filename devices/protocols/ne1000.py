@@ -38,6 +38,7 @@ _ALARMS = {
     "E": "has an error in its pumping program",
     "O": "has a pumping program that is out of range",
 }
+_ALARM = re.compile(rb"(\d\d)A\?([RSTEO])")
 _REFUSALS = {
     "?": "command not known",
     "?NA": "not applicable now",
@@ -377,10 +378,10 @@ class NewEra:
             said = frames(unasked, self._safe)
         except GarbledError:
             return
-        mine = f"{self.address:02d}A?".encode()
         for text in said:
-            if text.startswith(mine):
-                self._alarm = text[len(mine) :].decode("ascii", "replace")
+            match = _ALARM.fullmatch(text)
+            if match and int(match[1]) == self.address:
+                self._alarm = match[2].decode()
 
     def _flow(self) -> float:
         match = re.fullmatch(r"(\d*\.?\d+|\d+\.)([UM])([MH])", self._ask("RAT").data)

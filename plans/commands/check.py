@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..saying import say
 from .common import EXIT_DONE, EXIT_FAILURE, add_rig
 
 if TYPE_CHECKING:
@@ -62,11 +63,11 @@ def _check(source: str, rig: "RigFile") -> None:
     with told(ValueError):  # limits that no space can map
         wrong = incompatibilities(problem, rig)
         cost = None if wrong else forecast(problem, rig)
-        print(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
+        say(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse
-    print(f"Fits the rig: {rig.title}.")
+    say(f"Fits the rig: {rig.title}.")
 
 
 def _page(greeting: "Greeting") -> list[str]:
@@ -105,14 +106,14 @@ def _connect(rig: "RigFile", name: str, record: Path | None) -> int:
     # emulated instruments in another process look like hardware, but name themselves
     simulated = rig.emulation or any("EMULATED" in greeting.name for greeting in greetings)
     mark = "SIMULATED" if simulated else "REAL HARDWARE"
-    print(f"{mark}  {rig.title}\nGreeted {datetime.now():%Y-%m-%d %H:%M}\nRig file {name}")
+    say(f"{mark}  {rig.title}\nGreeted {datetime.now():%Y-%m-%d %H:%M}\nRig file {name}")
     for greeting in greetings:
-        print("\n".join(_page(greeting)))
+        say("\n".join(_page(greeting)))
     silent = [greeting.instrument for greeting in greetings if greeting.wrong]
     right = f"{len(greetings) - len(silent)} of {len(greetings)} answered as they should"
-    print(f"\n{right}" + (f"; not so: {', '.join(silent)}" if silent else ""))
+    say(f"\n{right}" + (f"; not so: {', '.join(silent)}" if silent else ""))
     if record:
         with told(OSError):
             write_record(greetings, record)
-        print(f"What went over the lines: {record}")
+        say(f"What went over the lines: {record}")
     return EXIT_FAILURE if any(greeting.wrong for greeting in greetings) else EXIT_DONE

@@ -9,6 +9,9 @@ EXIT_USAGE = 2
 """The user's input."""
 
 
+_SEED_DIGITS = 18  # every store holds such integers
+
+
 def add_catalogue(parser: argparse.ArgumentParser) -> None:
     """Declare where runs are stored."""
     parser.add_argument(
@@ -32,7 +35,7 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
     add_rig(parser)
     parser.add_argument(
         "--seed",
-        type=_seed,
+        type=seed,
         help="seed of the optimiser and of an emulated rig [drawn, and stored]",
     )
     parser.add_argument(
@@ -54,8 +57,12 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _seed(text: str) -> int:
+def seed(text: str) -> int:
     """Read a seed, as numpy's generators take it."""
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"a seed is a whole number from 0, not {text}")
+    if len(text) > _SEED_DIGITS:
+        raise argparse.ArgumentTypeError(
+            f"a seed has {_SEED_DIGITS} digits at most, and {text[:20]}... has {len(text)}"
+        )
     return int(text)

@@ -5,7 +5,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .common import EXIT_DONE, add_rig
+from ..saying import say
+from .common import EXIT_DONE, add_rig, seed
 
 if TYPE_CHECKING:
     from reactune.devices.rigfile import RigFile
@@ -22,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write a rig file that points to them"
     )
-    parser.add_argument("--seed", type=int, default=0, help="seed of the noise [0]")
+    parser.add_argument("--seed", type=seed, default=0, help="seed of the noise [0]")
 
 
 def run(a: argparse.Namespace) -> int:
@@ -38,11 +39,12 @@ def run(a: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
     with told(RigError), emulated(rig, a.transport, a.seed) as served:
         for name, port in served.transports.items():
-            print(f"{name:<10} {port.url}", flush=True)
+            say(f"{name:<10} {port.url}")
         if a.write is not None:
-            a.write.write_text(_rig_file(served), "utf-8")
-            print(f"rig file   {a.write}", flush=True)
-        print("serving in real time; Ctrl-C ends it", flush=True)
+            with told(OSError):
+                a.write.write_text(_rig_file(served), "utf-8")
+            say(f"rig file   {a.write}")
+        say("serving in real time; Ctrl-C ends it")
         signal.sigwait(signals)
     return EXIT_DONE
 

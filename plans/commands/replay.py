@@ -2,6 +2,7 @@
 
 import argparse
 
+from ..saying import say
 from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue
 
 HELP = "feed a stored run through the agent and compare every ask"
@@ -22,7 +23,7 @@ def run(a: argparse.Namespace) -> int:
 
     with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError):
         result = replay(catalogue, a.uid)
-    print(f"{result.identical} of {result.n} asks identical")
+    say(f"{result.identical} of {result.n} asks identical")
     for difference in result.differences:
-        print(difference)
+        say(difference)
     return EXIT_FAILURE if result.differences else EXIT_DONE

@@ -4,6 +4,7 @@ import argparse
 import textwrap
 from datetime import datetime
 
+from ..saying import say
 from .common import EXIT_DONE, add_catalogue
 
 HELP = "list the stored runs"
@@ -21,14 +22,14 @@ def run(a: argparse.Namespace) -> int:
     with open_catalogue(a.catalogue) as catalogue:
         runs = catalogue.runs()
         if not runs:
-            print(f"No runs yet in {catalogue.folder}; reactune demo makes one.")
+            say(f"No runs yet in {catalogue.folder}; reactune demo makes one.")
         for run in reversed(runs):  # the newest last, where the eye is
             when = datetime.fromtimestamp(run.time).strftime("%Y-%m-%d %H:%M")
             rig = {True: "simulated", False: "REAL", None: "unmarked"}[run.simulated]
-            print(f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} experiments")
+            say(f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} experiments")
             ending = run.reason or run.exit_status
             if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):
                 ending += f"; to go on: reactune optimise --resume {run.uid[:8]}"
             for text in (run.title or "", ending):
-                print(textwrap.fill(text, 80, initial_indent=" " * 10, subsequent_indent=" " * 10))
+                say(textwrap.fill(text, 80, initial_indent=" " * 10, subsequent_indent=" " * 10))
     return EXIT_DONE

@@ -4,6 +4,7 @@ import argparse
 import sys
 
 from ..errors import UserError
+from ..saying import say
 from .common import EXIT_DONE, EXIT_FAILURE, add_rig
 
 HELP = "bring a rig to its safe state"
@@ -26,10 +27,10 @@ def run(a: argparse.Namespace) -> int:
     if rig.emulation is not None:
         raise UserError("safe: this rig is emulated, only while a campaign runs is there one")
     report = make_hardware_safe(rig)
-    print("\n".join(report.lines))
+    say("\n".join(report.lines))
     if not report.confirmed:
-        print(
+        say(
             "If a campaign is running on this rig, Ctrl-C there (or kill -TERM) makes it safe.",
-            file=sys.stderr,
+            to=sys.stderr,
         )
     return EXIT_DONE if report.confirmed else EXIT_FAILURE

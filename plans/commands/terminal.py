@@ -13,10 +13,12 @@ from rich.console import Console
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
+from reactune.analysis.written import printable
 from reactune.devices.rig.safety import SafeReport
 
 from ..progress import Progress
 from ..reagents import Precautions
+from ..saying import say
 from ..service import Listener, Outcome
 from ..signals import StopSignals
 from .common import EXIT_DONE, EXIT_FAILURE
@@ -33,7 +35,7 @@ class Terminal(Listener):
     def opening(self) -> None:
         """Say why nothing is heard for some seconds."""
         if sys.stderr.isatty():
-            print("Opening the catalogue ...", file=sys.stderr)
+            say("Opening the catalogue ...", to=sys.stderr)
 
     def prepared(self, agent: Agent) -> None:
         """Remember what is known already."""
@@ -46,9 +48,11 @@ class Terminal(Listener):
     def over(self, fault: str, safe_state: SafeReport | None) -> None:
         """Say what the rig confirmed, at once."""
         if fault:
-            self._console.print(f"Ended by a fault: {fault}", style="bold red", soft_wrap=True)
+            fault = printable(f"Ended by a fault: {fault}")
+            self._console.print(fault, style="bold red", soft_wrap=True)
         if safe_state is not None:
-            self._console.print("\n".join(("Safe state:", *safe_state.lines)), soft_wrap=True)
+            lines = printable("\n".join(("Safe state:", *safe_state.lines)))
+            self._console.print(lines, soft_wrap=True)
 
 
 def carry_out(
@@ -90,9 +94,9 @@ def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
     from reactune.analysis.report.html import write_html, write_png  # a campaign needs no figures
 
     summary = summarise(campaign)
-    print(json.dumps(summary.to_json()) if as_json else summary.to_text())
+    say(json.dumps(summary.to_json()) if as_json else summary.to_text())
     if sys.stderr.isatty():
-        print("Drawing the page ...", file=sys.stderr)
+        say("Drawing the page ...", to=sys.stderr)
     reports, name = folder / "reports", campaign.run.uid[:8]
     page, picture = reports / f"{name}.html", reports / f"{name}.png"
     try:
@@ -100,7 +104,7 @@ def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
         write_html(campaign, page)
         write_png(campaign, picture)
     except OSError as error:  # an archive that cannot be written to can still be looked at
-        print(f"No page and picture: {error}", file=sys.stderr)
+        say(f"No page and picture: {error}", to=sys.stderr)
     else:
         if not as_json:
-            print(f"Page: {page}\nPicture: {picture}")
+            say(f"Page: {page}\nPicture: {picture}")

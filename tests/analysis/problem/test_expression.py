@@ -107,3 +107,15 @@ def test_whitelist(text):
 def test_not_an_expression(text):
     with pytest.raises(ExpressionError):
         Expression(text)
+
+
+@pytest.mark.parametrize("name", ["𝐗3", "X３", "ſ", "Х3"])
+def test_letters_that_only_look_like_others_are_no_others(name):
+    with pytest.raises(ExpressionError, match=f"'{name}' in .*: names are ASCII letters"):
+        Expression(f"{name} + X1")
+
+
+@pytest.mark.parametrize("text", ["1or X3", "X3*1if X1 else 2", "'\\d'", "0x1for x in y"])
+def test_what_python_warns_of_is_refused_without_its_warning(text):
+    with pytest.raises(ExpressionError, match="which is not allowed"):  # a warning is an error here
+        Expression(text)

@@ -58,3 +58,9 @@ def test_an_actuator_that_gives_back_what_it_is_told() -> None:
     assert valve.receive(b"3CP\r") == b'3Position is = "B"\r'  # B loads, and it is in load
     assert valve.receive(b"3GOA\r") == b'3GOA\r3Position is = "A"\r'
     assert world.position == "inject"
+
+
+def test_bytes_that_are_no_letters_are_a_bad_command() -> None:
+    valve = EmulatedVici(Lab("pty").world)
+    assert valve.receive(b"CP\xff\xb5\r").endswith(b"= Bad command\r")
+    assert valve.receive(b"CP\r") == b"CPA\r"

@@ -229,6 +229,12 @@ def test_an_alarm_that_comes_unasked_is_kept():
         pump.status()
 
 
+def test_an_alarm_that_comes_unasked_and_garbled_is_none():
+    pump, line = driven((safe("DIS"), safe("00SI0.000W0.000ML")))
+    line.hear(safe("00A?P"))
+    assert pump.status().state == "idle"
+
+
 def test_an_alarm_of_another_pump_that_comes_with_a_reply_is_handed_on():
     pump, line = driven((safe("DIS"), safe("03A?S") + safe("00SI0.000W0.000ML")))
     other = NewEra(line, 3)

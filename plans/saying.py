@@ -1,0 +1,37 @@
+"""Everything that is said on a terminal: nothing in it moves the cursor or turns the text round."""
+
+import argparse
+import logging
+import sys
+from typing import NoReturn, TextIO
+
+from reactune.analysis.written import printable
+
+
+def say(what: object = "", *, to: TextIO | None = None) -> None:
+    """Print a text at once, as `print` does, with control characters written out.
+
+    Parameters
+    ----------
+    what : object
+        Titles, reasons and names in it may be of anybody: of a stored run, of an instrument.
+    to : TextIO, optional
+        sys.stdout by default.
+    """
+    print(printable(str(what)), file=to or sys.stdout, flush=True)
+
+
+class Formatter(logging.Formatter):
+    """For what is logged where nobody has set up logging: on stderr."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """See `logging.Formatter.format`."""
+        return printable(super().format(record))
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose complaints quote arguments harmlessly."""
+
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """See `argparse.ArgumentParser.exit`."""
+        super().exit(status, message and printable(message))

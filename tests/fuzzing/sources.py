@@ -1,0 +1,170 @@
+"""What the fuzzers begin with: all that is valid and ships, every exchange of the transcripts."""
+
+import ast
+import tempfile
+from binascii import crc_hqx
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from reactune.analysis.problem.model import built_in
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.devices.emulation.eurotherm import EmulatedEurotherm
+from reactune.devices.emulation.harvard11 import EmulatedHarvardChain
+from reactune.devices.emulation.ne1000 import EmulatedNewEraNetwork
+from reactune.devices.emulation.scpi import EmulatedVoltmeter
+from reactune.devices.emulation.variants import (
+    EurothermVariant,
+    HarvardVariant,
+    NewEraVariant,
+    ViciVariant,
+    VoltmeterVariant,
+)
+from reactune.devices.emulation.vici import EmulatedVici
+from reactune.devices.protocols.eurotherm import Eurotherm, crc16
+from reactune.devices.protocols.harvard11 import Harvard11
+from reactune.devices.protocols.ne1000 import NewEra
+from reactune.devices.protocols.scpi import ScpiVoltmeter
+from reactune.devices.protocols.vici import ViciValve
+from tests.analysis.storage.samples import documents, record
+
+ROOT = Path(__file__).parents[2]
+PROBLEMS = [
+    (ROOT / "analysis/problem/built_in" / f"{name}.toml").read_text("utf-8") for name in built_in()
+]
+PROBLEM = PROBLEMS[1]
+RIG = (ROOT / "devices/rigs/walker.toml").read_text("utf-8")
+
+
+@cache
+def recorded_journal() -> bytes:
+    """The journal of a small run, as a catalogue writes it."""
+    with tempfile.TemporaryDirectory() as folder:
+        with Catalogue(folder, writing=True, store="journal") as catalogue:
+            record(catalogue, documents(uid="f" * 36, time=1.8e9))
+        (path,) = Path(folder).glob("journal/*.jsonl")
+        return path.read_bytes()
+
+
+def exchanges(protocol: str) -> list[tuple[bytes, bytes]]:
+    """Every pair of what is sent and what comes back that the tests of a driver hold."""
+    found = []
+    for path in sorted((ROOT / "tests/devices/protocols").glob(f"test_{protocol}*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Tuple) and len(node.elts) == 2:
+                pair = [e.value for e in node.elts if isinstance(e, ast.Constant)]
+                if len(pair) == 2 and all(isinstance(e, bytes) for e in pair):
+                    found.append((pair[0], pair[1]))
+    return found
+
+
+Call = Callable[[Any], object]
+
+
+def _pump(driver: Any) -> list[Call]:
+    return [
+        lambda: driver.connect(),
+        lambda: driver.configure(14.57, 10000.0),
+        lambda: driver.flow_range(),
+        lambda: driver.clear_volumes(),
+        lambda: driver.set_flow(50.0),
+        lambda: driver.set_target(400.0),
+        lambda: driver.run(),
+        lambda: driver.status(),
+        lambda: driver.volumes(),
+        lambda: driver.stop(),
+        lambda: driver.set_flow(100.0, "withdraw"),
+        lambda: driver.status(),
+    ]
+
+
+def _heater(driver: Any) -> list[Call]:
+    return [
+        lambda: driver.connect(),
+        lambda: driver.check((25.0, 150.0), 165.0),
+        lambda: driver.arm(165.0),
+        lambda: driver.read(),
+        lambda: driver.write_setpoint(100.0),
+        lambda: driver.cool(25.0),
+    ]
+
+
+def _valve(driver: Any) -> list[Call]:
+    return [
+        lambda: driver.connect(),
+        lambda: driver.go("B"),
+        lambda: driver.position(),
+    ]
+
+
+def _detector(driver: Any) -> list[Call]:
+    return [lambda: driver.connect(), lambda: driver.read(), lambda: driver.read()]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """A driver, its emulated instrument in some variants, and all that the rig has them do."""
+
+    driver: Callable[[Any], Any]
+    emulated: Callable[..., Any]
+    variants: tuple[Any, ...]
+    use: Callable[[Any], list[Call]]
+    seal: Callable[[bytes], bytes] = bytes
+    """Gives damaged bytes the checksum that they would need, so that they are read further."""
+
+
+def _modbus(raw: bytes) -> bytes:
+    return raw[:-2] + crc16(raw[:-2])
+
+
+def _packet(raw: bytes) -> bytes:
+    if not raw.startswith(b"\x02") or not 5 <= len(raw) < 255:
+        return raw
+    text = raw[2:-3]
+    return bytes((2, len(text) + 4)) + text + crc_hqx(text, 0).to_bytes(2, "big") + b"\x03"
+
+
+CODECS: Mapping[str, Codec] = {
+    "harvard11": Codec(
+        lambda line: Harvard11(line, 1),
+        lambda world, variant: EmulatedHarvardChain(world, {0: 0, 1: 1}, variant),
+        (
+            HarvardVariant(),
+            HarvardVariant(bare=True, colon=False, nvram="no", method="qs i", zero=False),
+            HarvardVariant(poll=False, commands="22", method="no"),
+        ),
+        _pump,
+    ),
+    "ne1000": Codec(
+        lambda line: NewEra(line, 1),
+        lambda world, variant: EmulatedNewEraNetwork(world, {0: 0, 1: 1}, variant),
+        (NewEraVariant(), NewEraVariant(fresh=False, watchdog=255, ahead=False)),
+        _pump,
+        _packet,
+    ),
+    "eurotherm": Codec(
+        Eurotherm,
+        lambda world, variant: EmulatedEurotherm(world, 1, variant),
+        (
+            EurothermVariant(),
+            EurothermVariant(model="2416", decimals=2),
+            EurothermVariant(tells=False, unit="degF", alarm=False),
+        ),
+        _heater,
+        _modbus,
+    ),
+    "vici": Codec(
+        ViciValve,
+        lambda world, variant: EmulatedVici(world, "A", variant),
+        (ViciVariant(), ViciVariant(id="3", long_texts=True), ViciVariant(echo=True)),
+        _valve,
+    ),
+    "scpi": Codec(
+        ScpiVoltmeter,
+        EmulatedVoltmeter,
+        (VoltmeterVariant(), VoltmeterVariant(rs232=False, errors=30)),
+        _detector,
+    ),
+}

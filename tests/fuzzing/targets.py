@@ -1,0 +1,281 @@
+"""What is fuzzed, and what has to hold of it: documented errors alone, soon, and nothing lost.
+
+Each target takes one drawn recipe of damage; it returns whether the damaged input was taken.
+"""
+
+import json
+import tempfile
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import tomli_w
+from hypothesis import strategies as st
+
+from reactune.analysis.problem.in_words import in_words
+from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.storage import journal
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.encoding import JournalError
+from reactune.devices.opening import obstacles
+from reactune.devices.protocols import harvard11
+from reactune.devices.protocols.transport import (
+    GarbledError,
+    InstrumentError,
+    NoReplyError,
+    TransportError,
+)
+from reactune.devices.rigfile import RigError, load
+from tests.analysis.storage.samples import same
+from tests.devices.emulation.bench import Bench
+from tests.fuzzing import sources
+from tests.fuzzing.strategies import CHANGES, FLIPS, PLACES, changed, flipped, names_of
+
+_EXCHANGES = 7  # of which each may have its damage, again and again
+LONGEST = 5.0  # s of CPU that one example may take, garbage collection of a long run included
+
+
+class Target(NamedTuple):
+    recipe: st.SearchStrategy
+    run: Callable[..., bool]
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    start = time.thread_time()
+    yield
+    assert time.thread_time() - start < LONGEST
+
+
+def _refused(error: Exception) -> bool:
+    """A refusal is told in sentences that somebody can read."""
+    assert 5 < len(str(error)) < 20_000
+    return False
+
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def _file(text: str, changes, flips, other: str, folder: str) -> Path:
+    """A TOML file, changed as data and then as bytes."""
+    data = tomllib.loads(text)
+    changed(data, changes, names_of(data))
+    path = Path(folder) / "x.toml"
+    path.write_bytes(flipped(tomli_w.dumps(data).encode("utf-8", "replace"), flips, other.encode()))
+    return path
+
+
+def problem_file(which: int, changes, flips) -> bool:
+    text = sources.PROBLEMS[which % len(sources.PROBLEMS)]
+    with tempfile.TemporaryDirectory() as folder, soon():
+        path = _file(text, changes, flips, sources.RIG, folder)
+        try:
+            problem = Problem.load(path)
+            in_words(problem)
+        except ProblemError as error:
+            return _refused(error)
+    stated = json.loads(json.dumps(problem.to_dict(), allow_nan=False))
+    assert Problem.load(stated) == problem
+    return True
+
+
+def rig_file(changes, flips) -> bool:
+    with tempfile.TemporaryDirectory() as folder, soon():
+        path = _file(sources.RIG, changes, flips, sources.PROBLEM, folder)
+        try:
+            rig = load(path)
+        except RigError as error:
+            return _refused(error)
+        return not obstacles(rig)
+
+
+RARE_FLIPS = st.one_of(st.just([]), st.just([]), FLIPS)
+
+FILES = {
+    "problem file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS),
+                           problem_file),
+    "rig file": Target(st.tuples(CHANGES, RARE_FLIPS), rig_file),
+}  # fmt: skip
+
+# ---- journals ------------------------------------------------------------------------------------
+
+
+def damaged_journal(moves, place: int, changes, flips) -> bool:
+    """Lines dropped, doubled or exchanged, one of them changed as JSON, then bytes damaged."""
+    whole = sources.recorded_journal()
+    lines = whole.splitlines(keepends=True)
+    for kind, one, other in moves:
+        i, j = one % len(lines), other % len(lines)
+        if kind == "drop" and len(lines) > 1:
+            del lines[i]
+        elif kind == "double":
+            lines.insert(i, lines[i])
+        elif kind == "exchange":
+            lines[i], lines[j] = lines[j], lines[i]
+    if changes:
+        at = place % len(lines)
+        with suppress(ValueError):  # not every format of a line is JSON alone
+            item = json.loads(lines[at])
+            changed(item, changes, [*names_of(item), "$array", "$float", "$npy", "$dict", "doc"])
+            lines[at] = json.dumps(item, default=str).encode() + b"\n"
+    raw = flipped(b"".join(lines), flips, whole)
+    with tempfile.TemporaryDirectory() as folder, soon():
+        path = journal.path_of(Path(folder), "20270115T080000.000000_" + "f" * 36)
+        path.parent.mkdir()
+        path.write_bytes(raw)
+        _catalogue(folder)
+        try:
+            journal.read_ends(path)
+            read = journal.read(path).documents
+        except JournalError as error:
+            return _refused(error)
+    _undamaged(raw, whole, read)
+    return True
+
+
+def _catalogue(folder: str) -> None:
+    with Catalogue(folder, store="journal") as catalogue:
+        catalogue.runs()
+        with suppress(JournalError):
+            catalogue[-1].documents()
+
+
+def _undamaged(raw: bytes, whole: bytes, read) -> None:
+    """Whatever stands in the file as it was written comes out as it was written, in order."""
+    there = [line for line in raw.splitlines(keepends=True) if line.endswith(b"\n")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "x.jsonl"
+        path.write_bytes(whole)
+        written = dict(zip(whole.splitlines(keepends=True)[1:], journal.read(path).documents,
+                           strict=False))  # fmt: skip
+    wanted = [written[line] for line in there if line in written]
+    left = iter(read)
+    for document in wanted:
+        assert any(same(document, found) for found in left), document
+
+
+MOVES = st.lists(
+    st.tuples(st.sampled_from(["drop", "double", "exchange"]), PLACES, PLACES), max_size=2
+)
+JOURNAL = {
+    "journal": Target(
+        st.tuples(MOVES, PLACES, st.one_of(st.just([]), CHANGES), FLIPS), damaged_journal
+    )
+}
+
+# ---- codecs --------------------------------------------------------------------------------------
+
+
+class Line:
+    """Stands in for a `Transport` whose replies are an emulated instrument's, some damaged."""
+
+    url, emulated = "fuzzed", True
+
+    def __init__(self, instrument, seal, damage, others: list[bytes]):
+        self._instrument, self._seal, self._others = instrument, seal, others
+        self._damage = {place % _EXCHANGES: (flips, sealed) for place, flips, sealed in damage}
+        self._count = 0
+        self._hearers = []
+
+    def exchange(self, request, framing, parse, *, repeat):
+        reply = self._instrument.receive(request)
+        flips, sealed = self._damage.get(self._count % _EXCHANGES, ([], False))
+        self._count += 1
+        if flips:
+            other = self._others[self._count % len(self._others)] if self._others else b""
+            reply = flipped(reply, flips, other)
+            reply = self._seal(reply) if sealed else reply
+            self.hear(reply)  # it may come unasked just as well
+        heard = b""
+        for byte in reply[:2000]:
+            heard += bytes([byte])
+            if framing.complete(heard):
+                return parse(heard)
+        if heard and framing.or_silence:
+            return parse(heard)
+        raise (GarbledError if heard else NoReplyError)("it broke off")
+
+    def send(self, request):
+        self._instrument.receive(request)
+
+    def overhear(self, call):
+        self._hearers.append(call)
+
+    def hear(self, unasked):
+        for call in self._hearers:
+            call(unasked)
+
+
+def driver_of(name: str) -> Callable[..., bool]:
+    codec = sources.CODECS[name]
+    others = [received for _, received in sources.exchanges(name) if received]
+
+    def run(variant: int, damage) -> bool:
+        emulated = codec.emulated(Bench().world, codec.variants[variant % len(codec.variants)])
+        line = Line(emulated, codec.seal, damage, others)
+        driver, well = codec.driver(line), True
+        with soon(), mock.patch.object(harvard11, "_LOADING", -1.0):
+            for call in codec.use(driver):
+                try:
+                    call()
+                except (TransportError, InstrumentError):
+                    well = False
+        return well
+
+    return run
+
+
+def emulator_of(name: str) -> Callable[..., bool]:
+    codec = sources.CODECS[name]
+    requests = _requests(name)
+
+    def run(variant: int, sent) -> bool:
+        bench, answered = Bench(), False
+        emulated = codec.emulated(bench.world, codec.variants[variant % len(codec.variants)])
+        with soon():
+            for which, flips, sealed, minutes in sent:
+                raw, other = requests[which % len(requests)], requests[which // 7 % len(requests)]
+                raw = flipped(raw, flips, other)
+                answered |= bool(emulated.receive(codec.seal(raw) if sealed else raw))
+                bench.wait(minutes)
+        return answered
+
+    return run
+
+
+def _requests(name: str) -> list[bytes]:
+    """What the driver sends on a good day, and what the transcripts have."""
+    codec, sent = sources.CODECS[name], []
+    emulated = codec.emulated(Bench().world, codec.variants[0])
+
+    class Recording:
+        def receive(self, request):
+            sent.append(request)
+            return emulated.receive(request)
+
+    for call in codec.use(codec.driver(Line(Recording(), codec.seal, [], []))):
+        call()
+    return list(dict.fromkeys(sent + [request for request, _ in sources.exchanges(name)]))
+
+
+VARIANT = st.integers(0, 5)
+DAMAGED = st.lists(st.tuples(PLACES, FLIPS, st.booleans()), max_size=3)
+SENT = st.lists(st.tuples(PLACES, FLIPS, st.booleans(), st.integers(0, 60)), min_size=1, max_size=6)
+
+TARGETS: Mapping[str, Target] = {
+    **FILES,
+    **JOURNAL,
+    **{
+        f"{name} driver": Target(st.tuples(VARIANT, DAMAGED), driver_of(name))
+        for name in sources.CODECS
+    },
+    **{
+        f"{name} emulator": Target(st.tuples(VARIANT, SENT), emulator_of(name))
+        for name in sources.CODECS
+    },
+}
+"""By name: what is drawn, and what is done with it."""
