@@ -1,7 +1,7 @@
 """What people write: their files as they have them, their values quoted as they wrote them.
 
-`reactune.analysis` and `reactune.devices` never import each other, and both read files. So both have
-this module: in `devices` it is a link to the one in `analysis`.
+`reactune.analysis` and `reactune.devices` never import each other, and both read files. So both
+have this module: in `devices` it is a link to the one in `analysis`.
 """
 
 import codecs

@@ -23,6 +23,7 @@ from .stubs import act, lab_sleep, sample
 _log = logging.getLogger(__name__)
 
 _ENDING = 10.0  # wall s in which who holds the interlock aborts the plan
+_GLANCE = 0.1  # wall s between looks at whether it is held still
 _REPEATS = 2  # of an experiment that a fault of communication has spoilt
 _PAUSES = (1.0, 10.0, 60.0)  # lab s before each attempt to greet the instruments again
 
@@ -144,6 +145,9 @@ def _measured(
     disturbances: list[str] = []
     while True:
         failure = yield from _experiment(problem, rig, suggestion, following)
+        if failure is None:
+            yield from bps.checkpoint()
+            continue
         fault = rig.fault
         spent = bool(failure) and len(disturbances) == _REPEATS
         if fault is None or spent or not (yield from _recovered(rig)):
@@ -170,8 +174,8 @@ def _recovered(rig: FlowRig) -> MsgGenerator[bool]:
 
 def _experiment(
     problem: Problem, rig: FlowRig, suggestion: Suggestion, following: Suggestion | None
-) -> MsgGenerator[str]:
-    """Measure a suggestion; return why it failed, or nothing."""
+) -> MsgGenerator[str | None]:
+    """Measure a suggestion; return why it failed, or "", or None if it has to begin again."""
     try:
         now = _settable(suggestion, problem, rig)
         ahead = _settable(following, problem, rig) if following else None
@@ -183,12 +187,21 @@ def _experiment(
         cause = error
     else:
         return ""
-    if held := rig.interlock.held:  # the plan is being ended: no failure of these conditions either
-        yield from bps.sleep(_ENDING)  # an abort comes here
-        raise CampaignError(held) from cause
+    if rig.interlock.held:  # by who makes it safe: no failure of these conditions
+        yield from _made_safe(rig, cause)
+        return None
     if isinstance(cause, LedgerError):  # says nothing about these conditions: not a failure of them
         raise CampaignError(str(cause)) from cause
     return rig.fault or str(cause)
+
+
+def _made_safe(rig: FlowRig, cause: BaseException) -> MsgGenerator[None]:
+    """Wait until the rig has been made safe; if it stays held the plan is to end."""
+    for _ in range(round(_ENDING / _GLANCE)):
+        yield from bps.sleep(_GLANCE)  # an abort comes here
+        if not rig.interlock.held:
+            return
+    raise CampaignError(rig.interlock.held) from cause
 
 
 def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:

@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(error, to=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
-        say("\nstopped by the user (Ctrl-C)", file=sys.stderr)
+        say("\nstopped by the user (Ctrl-C)", to=sys.stderr)
         return EXIT_FAILURE
     except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
