@@ -46,7 +46,8 @@ MOMENTS = ("heating", "stabilising", "loading", "injecting", "recording", "overl
 TIMES = {"once": 1.0, "three times": 3.0, "for good": math.inf}
 
 TIMEOUT = 0.1  # wall s of a line
-PATIENCE = 60.0  # wall s of a cell
+BRISK = 0.03  # wall s of the detector's, where each of thousands of samples comes late
+PATIENCE = 240.0  # wall s of a cell
 BUDGET = 3
 CLOSE = 0.01  # mole fraction by which a result may differ from the undisturbed one
 LATCHING = ("stall or alarm",)
@@ -119,7 +120,8 @@ def _busy(role: str, request: bytes) -> bytes:
 def break_it(lab: Lab, cell: Cell) -> None:
     """Have it happen from the next exchange on."""
     link, world, times = lab.world.links[cell.role], lab.world, TIMES[cell.times]
-    link.delay = TIMEOUT / 50 if cell.kind == "split" else 1.5 * TIMEOUT
+    timeout = lab.rig.detector.driver.transport.timeout if cell.role == "detector" else TIMEOUT
+    link.delay = timeout / 50 if cell.kind == "split" else 1.5 * timeout
     counts = {"silent": "silent", "garbled": "garble", "late": "late", "split": "split",
               "merged": "merged", "truncated": "altered", "wrong address": "altered",
               "busy": "refused"}  # fmt: skip
@@ -205,8 +207,9 @@ def opened(cell: Cell | None) -> FlowRig:
     """Open the rig that a cell is tried on."""
     tcp = cell is None or cell.kind.startswith("port") or _number(cell) % 2
     config = rig_file("tcp" if tcp else "pty", noise=False)
+    brisk = "detector" if cell is not None and cell.kind == "late" else None
     ports = {
-        name: port.model_copy(update={"timeout": TIMEOUT})
+        name: port.model_copy(update={"timeout": BRISK if name == brisk else TIMEOUT})
         for name, port in config.transports.items()
     }
     streams = dict(config.streams)
