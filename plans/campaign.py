@@ -22,7 +22,7 @@ from .stubs import act, lab_sleep, sample
 
 _log = logging.getLogger(__name__)
 
-_ENDING = 10.0  # wall s in which who holds the interlock aborts the plan
+_ENDING = 60.0  # wall s in which who holds the interlock aborts the plan
 _GLANCE = 0.1  # wall s between looks at whether it is held still
 _REPEATS = 2  # of an experiment that a fault of communication has spoilt
 _PAUSES = (1.0, 10.0, 60.0)  # lab s before each attempt to greet the instruments again
