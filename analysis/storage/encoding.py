@@ -1,13 +1,16 @@
 """Documents as lines of JSON that lose nothing: what is read equals what was emitted.
 
 Values that plain JSON cannot say are tagged objects (``$float``, ``$array``, ``$tuple`` ...), types
-included; numbers stay readable in the file.
+included; numbers stay readable in the file. Each line ends in the CRC-32 of what it would be
+without it, ``{..., "crc": "1a2b3c4d"}``, so that one that has changed on the disk is never believed.
 """
 
 import base64
 import io
 import json
 import math
+import re
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +19,15 @@ import numpy as np
 Document = dict[str, Any]
 
 
+_CHECKSUM = re.compile(rb', "crc": "([0-9a-f]{8})"\}\Z')
+
+
 class JournalError(ValueError):
-    """A journal that cannot be read: damaged before its last line, or of a later format."""
+    """A journal that cannot be read: of a later format, or without a document."""
+
+
+class DamagedLine(ValueError):  # noqa: N818 - says what is, as KeyError does not
+    """A line that is not what was written."""
 
 
 def _encode(value: Any, losses: list[str]) -> Any:
@@ -108,26 +118,47 @@ def dumps(name: str, doc: Mapping[str, Any]) -> tuple[bytes, list[str]]:
     Returns
     -------
     line : bytes
-        JSON, ASCII, ended by a newline.
+        JSON, ASCII, with its checksum, ended by a newline.
     losses : list of str
         Values of foreign types, kept by their text only.
     """
     losses: list[str] = []
-    line = json.dumps({"name": name, "doc": _encode(doc, losses)}, allow_nan=False)
-    return line.encode() + b"\n", losses
+    return seal({"name": name, "doc": _encode(doc, losses)}), losses
+
+
+def seal(item: Mapping[str, Any]) -> bytes:
+    """Write an object of plain JSON as a line with its checksum."""
+    body = json.dumps(item, allow_nan=False).encode()
+    return body[:-1] + b', "crc": "%08x"}\n' % zlib.crc32(body)
 
 
 def loads(line: bytes) -> dict[str, Any]:
-    """Read one line: a document, the header or a filing mark.
+    """Read one line: a document, the header or a mark.
+
+    Returns
+    -------
+    dict
+        With its ``crc``, unless it was written before lines had one.
 
     Raises
     ------
-    json.JSONDecodeError, UnicodeDecodeError
-        When the line is not whole.
+    DamagedLine
+        When the line is not whole, or not what was written.
     JournalError
         When it is, but means nothing here.
     """
-    item = json.loads(line, object_hook=_decode)
+    line = line.rstrip(b"\n")
+    found = _CHECKSUM.search(line)
+    if found and zlib.crc32(line[: found.start()] + b"}") != int(found[1], 16):
+        raise DamagedLine("its checksum is another")
+    try:
+        item = json.loads(line, object_hook=_decode)
+    except JournalError as error:
+        if found:
+            raise
+        raise DamagedLine(str(error)) from error
+    except (ValueError, KeyError, TypeError) as error:  # of JSON, or of what it is to mean
+        raise DamagedLine(str(error)) from error
     if not isinstance(item, dict):
-        raise JournalError(f"a journal line is an object, not {line[:60]!r}")
+        raise DamagedLine(f"a line is an object, not {line[:60]!r}")
     return item

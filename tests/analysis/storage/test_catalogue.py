@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import journal
+from reactune.analysis.storage import journal, names
 from reactune.analysis.storage.catalogue import (
     Catalogue,
     CatalogueBusy,
@@ -122,7 +122,7 @@ def test_other_keys_are_answered_in_one_sentence(shelf, key, message):
 
 def test_a_uid_that_begins_another_is_found(tmp_path):
     for uid in ("ab", "abc"):
-        path = journal.path_of(tmp_path, journal.run_name({"uid": uid, "time": 1.0}))
+        path = names.path_of(tmp_path, names.run_name({"uid": uid, "time": 1.0}))
         path.parent.mkdir(exist_ok=True)
         path.touch()
     assert Catalogue(tmp_path)["ab"].uid == "ab"

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from event_model import pack_event_page
 
-from reactune.analysis.storage import journal
+from reactune.analysis.storage import journal, reading
 from reactune.analysis.storage.catalogue import Catalogue
 from tests.analysis.storage.samples import (
     assert_same,
@@ -204,9 +204,9 @@ def test_a_process_ends_by_itself_with_every_finished_run_filed(other_processes)
     out, errors = process.communicate(timeout=60)
     assert (process.returncode, errors.decode()) == (0, "")
     done, cut_short = sorted((folder / "journal").iterdir())
-    uid = journal.read_ends(done).start["uid"]
+    uid = reading.read_ends(done).start["uid"]
     identity = (folder / "catalog.id").read_text().split()[0]
-    assert journal.read_ends(done).filed == {identity}
+    assert reading.read_ends(done).filed == {identity}
     # by the end of the run, not by that of the process, when Tiled can do little any more
     assert done.stat().st_mtime <= float(out.split()[-1])
     assert (folder / "writer.lock").read_text() == ""
@@ -214,7 +214,7 @@ def test_a_process_ends_by_itself_with_every_finished_run_filed(other_processes)
         assert tiled_events(reader, uid) == 8
     with tiled(folder, writing=True) as catalogue:
         assert "recovered from the journal" in catalogue.problems[0]
-        assert tiled_events(catalogue, journal.read_ends(cut_short).start["uid"]) == 30
+        assert tiled_events(catalogue, reading.read_ends(cut_short).start["uid"]) == 30
 
 
 def test_a_killed_run_is_recovered_with_every_event(other_processes):
