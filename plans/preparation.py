@@ -11,7 +11,7 @@ from bluesky.utils import MsgGenerator
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
@@ -153,7 +153,7 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
     Parameters
     ----------
     catalogue : Catalogue
-        Open for writing: nobody else can be at the run then.
+        Open for writing: nobody else can go on with the run from now on.
     uid : str
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
@@ -162,10 +162,12 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
     Raises
     ------
     UserError
-        If there is no such run, it cannot be resumed or needs no resuming, or the rig is another.
+        If there is no such run, it is being recorded, it cannot be resumed or needs no resuming, or
+        the rig is another.
     """
     run = find_run(catalogue, uid)
-    with told(ValueError, LookupError):
+    with told(ValueError, LookupError, CatalogueBusy):
+        catalogue.claim(run.uid)
         agent = replay.resume(catalogue, run.uid)
     if reason := agent.finished():
         raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")

@@ -57,8 +57,8 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
     ------
     RigError, TransportError, InstrumentError
         If the rig cannot be opened.
-    CatalogueBusy
-        If another process writes to the catalogue.
+    OSError
+        If the catalogue's folder cannot be made.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     store = _opened.enter_context(Catalogue(catalogue, writing=True))

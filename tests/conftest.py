@@ -1,4 +1,7 @@
-"""What all tests share: runs are stored in journals alone, unless a test is about Tiled."""
+"""What all tests share: runs are stored in journals alone, unless a test is about Tiled.
+
+What a full or vanished folder does not take goes to a place of the tests' own.
+"""
 
 from collections.abc import Iterator
 
@@ -6,10 +9,12 @@ import pytest
 
 
 @pytest.fixture(scope="session", autouse=True)
-def journals_alone() -> Iterator[None]:
+def journals_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep Tiled shut, here and in the commands that tests start: opening it takes seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REACTUNE_STORE", "journal")
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("REACTUNE_SPILL", raising=False)
         yield
 
 

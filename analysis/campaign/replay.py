@@ -14,6 +14,7 @@ from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, lineage
 from .agent import Agent
+from .evaluation import Decision
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,18 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     )
 
 
-def retell(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
+class LostExperiment(ValueError):  # noqa: N818 - says what is, as KeyError does not
+    """An experiment of a stored campaign is lost, and what was decided of it, too."""
+
+
+def retell(
+    agent: Agent,
+    events: Iterable[Mapping[str, Any]],
+    decisions: Iterable[Mapping[str, Any]] = (),
+) -> list[str]:
     """Tell an agent stored experiments, as if they happened again.
+
+    An experiment whose event is lost is told as its stored decision has it, to the last bit.
 
     Parameters
     ----------
@@ -72,16 +83,26 @@ def retell(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
         An agent before its first ask (`agent_of`).
     events : iterable of mapping
         Data of the stored ``primary`` events, in order.
+    decisions : iterable of mapping, optional
+        Data of the stored ``decision`` events.
 
     Returns
     -------
     list of str
         One sentence per ask that differs from the stored one.
+
+    Raises
+    ------
+    LostExperiment
+        When an experiment is neither among `events` nor among `decisions`; all before it are told.
     """
     differences = []
+    concluded = {int(data["number"]): data for data in decisions}
     for data in events:
         if data["number"] <= len(agent.evaluations):
             continue  # recorded again: a resumed pause goes on from its checkpoint
+        while len(agent.evaluations) + 1 < data["number"]:
+            _restore(agent, concluded)
         suggestion = agent.ask()
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
@@ -90,11 +111,34 @@ def retell(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
                 f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
             )
         agent.evaluate(data)
+    while len(agent.evaluations) + 1 in concluded:
+        _restore(agent, concluded)
     return differences
 
 
+def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
+    """Tell an agent its next experiment by what was decided of it."""
+    number = len(agent.evaluations) + 1
+    data, suggestion = decisions.get(number), agent.ask()
+    if data is None or suggestion is None:
+        raise LostExperiment(f"experiment {number} is lost, and what was decided of it, too")
+    asked = {f"asked_{name}": value for name, value in suggestion.conditions.items()}
+    decision = Decision.from_data(data, {**asked, "valid": data["valid"]}, agent.problem)
+    agent.take(suggestion, decision.evaluation.measurement, recorded=decision.evaluation.recorded)
+    if decision.digest and agent.digest() != decision.digest:
+        raise LostExperiment(
+            f"experiment {number} is lost, and cannot be restored from what was decided of it"
+        )
+
+
 def replay(catalogue: Catalogue, uid: str) -> Replay:
-    """Tell a stored campaign to its agent and compare every ask with the stored one."""
+    """Tell a stored campaign to its agent and compare every ask with the stored one.
+
+    Raises
+    ------
+    LostExperiment
+        When an experiment is lost: what comes after it cannot be compared.
+    """
     agent, differences = relive(lineage(catalogue, uid))
     return Replay(len(agent.evaluations), tuple(differences))
 
@@ -105,14 +149,20 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     Raises
     ------
     ValueError
-        If the run has been resumed before, or the stored asks cannot be repeated (another version,
-        another processor, an edited file): going on would not be the same campaign.
+        If the run has been resumed before, an experiment is lost, or the stored asks cannot be
+        repeated (another version, another processor): going on would not be the same campaign.
     """
     if later := catalogue.runs(resumes=catalogue[uid].uid):
         raise ValueError(
             f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
         )
-    agent, differences = relive(lineage(catalogue, uid))
+    try:
+        agent, differences = relive(lineage(catalogue, uid))
+    except LostExperiment as error:
+        raise ValueError(
+            f"run {uid} cannot be resumed: {error}, so nobody knows what it would have asked next; "
+            f"start from its points instead: reactune rediscover {uid}"
+        ) from error
     if differences:
         raise ValueError(
             f"run {uid} cannot be resumed: {len(differences)} of {len(agent.evaluations)} of its "
@@ -125,7 +175,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
 def relive(campaign: Lineage) -> tuple[Agent, list[str]]:
     """Rebuild the agent of a lineage and tell it all its experiments."""
     agent = agent_of(campaign.start)
-    return agent, retell(agent, campaign.events("primary"))
+    return agent, retell(agent, campaign.events("primary"), campaign.events("decision"))
 
 
 def _words(conditions: Mapping[str, float]) -> str:

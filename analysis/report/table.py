@@ -92,6 +92,7 @@ class Campaign:
         problem = Problem.load(run.start["problem"]).resolved(analytics.kind)
         facts, decided = _by_number(run.table("primary")), _by_number(run.table("decision"))
         table = _join(facts, decided, problem)
+        facts = facts.reindex(table.index)
         judged = table.index[table["feasibility"] != NOT_EVALUATED]
         decisions = [
             Decision.from_data(
@@ -146,7 +147,8 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
     # of a lineage both streams say which run it was, and a last decision may come in a later one
     decided = decided.drop(columns=["run", "began"], errors="ignore")
-    table = facts.drop(columns=decided.columns, errors="ignore").join(decided)
+    facts = facts.drop(columns=decided.columns, errors="ignore")
+    table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
     numbers = [key for key in NUMBERS if key != "number"] + measured_keys(problem)
     numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
     texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}

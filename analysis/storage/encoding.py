@@ -2,7 +2,7 @@
 
 Values that plain JSON cannot say are tagged objects (``$float``, ``$array``, ``$tuple`` ...), types
 included; numbers stay readable in the file. Each line ends in the CRC-32 of what it would be
-without it, ``{..., "crc": "1a2b3c4d"}``, so that one that has changed on the disk is never believed.
+without it, ``{..., "crc": "1a2b3c4d"}``: one that has changed on the disk is never believed.
 """
 
 import base64

@@ -7,7 +7,7 @@ the library behind a command is imported when the command runs.
 import argparse
 from typing import Protocol
 
-from . import check, demo, emulate, optimise, rediscover, replay, runs, safe, shell, show
+from . import catalogue, check, demo, emulate, optimise, rediscover, replay, runs, safe, shell, show
 
 
 class Command(Protocol):
@@ -40,5 +40,6 @@ COMMANDS: tuple[Command, ...] = (
     emulate,
     shell,
     safe,
+    catalogue,
 )
 """Every command, in the order of the help."""
