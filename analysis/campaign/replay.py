@@ -5,7 +5,7 @@ rebuilt from a stored run: to check it (replay), to go on (resume), or to start
 a new campaign where an old one was good (rediscover).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +24,16 @@ class Replay:
     Attributes
     ----------
     n : int
-        Stored experiments.
+        Stored experiments that were compared.
     differences : tuple of str
         One sentence per ask that differs from the stored one.
+    lost : str
+        Which experiment is lost, so that nothing after it can be compared; empty if none is.
     """
 
     n: int
     differences: tuple[str, ...]
+    lost: str = ""
 
     @property
     def identical(self) -> int:
@@ -51,6 +54,8 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     ValueError
         If the run is not a campaign of ``optimise``, or its analytics is not known here.
     """
+    if lost := start.get("lost"):
+        raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
     if "problem" not in start or "method" not in start:
         raise ValueError(
             f"run {start['uid'][:8]} is not a campaign: its plan is "
@@ -96,7 +101,13 @@ def retell(
     LostExperiment
         When an experiment is neither among `events` nor among `decisions`; all before it are told.
     """
-    differences = []
+    return list(_differences(agent, events, decisions))
+
+
+def _differences(
+    agent: Agent, events: Iterable[Mapping[str, Any]], decisions: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Do what `retell` does, and give each difference as it is met."""
     concluded = {int(data["number"]): data for data in decisions}
     for data in events:
         if data["number"] <= len(agent.evaluations):
@@ -107,13 +118,10 @@ def retell(
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
             now = _words(suggestion.conditions) if suggestion else "nothing"
-            differences.append(
-                f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
-            )
+            yield f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
         agent.evaluate(data)
     while len(agent.evaluations) + 1 in concluded:
         _restore(agent, concluded)
-    return differences
 
 
 def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
@@ -132,15 +140,9 @@ def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
 
 
 def replay(catalogue: Catalogue, uid: str) -> Replay:
-    """Tell a stored campaign to its agent and compare every ask with the stored one.
-
-    Raises
-    ------
-    LostExperiment
-        When an experiment is lost: what comes after it cannot be compared.
-    """
-    agent, differences = relive(lineage(catalogue, uid))
-    return Replay(len(agent.evaluations), tuple(differences))
+    """Tell a stored campaign to its agent and compare every ask with the stored one."""
+    agent, differences, lost = relive(lineage(catalogue, uid))
+    return Replay(len(agent.evaluations), tuple(differences), lost)
 
 
 def resume(catalogue: Catalogue, uid: str) -> Agent:
@@ -156,13 +158,12 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
         raise ValueError(
             f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
         )
-    try:
-        agent, differences = relive(lineage(catalogue, uid))
-    except LostExperiment as error:
+    agent, differences, lost = relive(lineage(catalogue, uid))
+    if lost:
         raise ValueError(
-            f"run {uid} cannot be resumed: {error}, so nobody knows what it would have asked next; "
+            f"run {uid} cannot be resumed: {lost}, so nobody knows what it would have asked next; "
             f"start from its points instead: reactune rediscover {uid}"
-        ) from error
+        )
     if differences:
         raise ValueError(
             f"run {uid} cannot be resumed: {len(differences)} of {len(agent.evaluations)} of its "
@@ -172,10 +173,26 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     return agent
 
 
-def relive(campaign: Lineage) -> tuple[Agent, list[str]]:
-    """Rebuild the agent of a lineage and tell it all its experiments."""
-    agent = agent_of(campaign.start)
-    return agent, retell(agent, campaign.events("primary"), campaign.events("decision"))
+def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:
+    """Rebuild the agent of a lineage and tell it its experiments.
+
+    Returns
+    -------
+    agent : Agent
+        Told of all, or of those before one that is lost.
+    differences : list of str
+        As `retell` gives them.
+    lost : str
+        Which experiment is lost; empty if none is.
+    """
+    agent, differences = agent_of(campaign.start), list[str]()
+    told = _differences(agent, campaign.events("primary"), campaign.events("decision"))
+    try:
+        for difference in told:
+            differences.append(difference)
+    except LostExperiment as error:
+        return agent, differences, str(error)
+    return agent, differences, ""
 
 
 def _words(conditions: Mapping[str, float]) -> str:

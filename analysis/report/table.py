@@ -83,6 +83,8 @@ class Campaign:
         """
         if isinstance(run, Campaign):
             return run
+        if lost := run.start.get("lost"):
+            raise ValueError(f"run {run.uid[:8]} has lost {lost}")
         if "problem" not in run.start or "method" not in run.start:
             raise ValueError(
                 f"run {run.uid[:8]} is not a campaign: its plan is "

@@ -369,19 +369,19 @@ class Catalogue:
 
 
 class _Held(JournalOnly):
-    """A run that only this process has whole: no disk took all of it."""
+    """A run that this process has whole in memory, whatever has become of the disk."""
 
-    def __init__(self, folder: Path, contents: Contents) -> None:
+    def __init__(self, folder: Path, contents: Callable[[], Contents]) -> None:
         super().__init__(folder)
         self._contents = contents
 
     def ends(self, name: str) -> Ends:
-        documents = self._contents.documents
+        documents = self.documents(name)
         (first, start), (last, stop) = documents[0], documents[-1]
         return Ends(start if first == "start" else None, stop if last == "stop" else None)
 
     def documents(self, name: str) -> list[tuple[str, Document]]:
-        return self._contents.documents
+        return self._contents().documents
 
 
 def _value(start: Document, summary: RunSummary, key: str) -> Any:

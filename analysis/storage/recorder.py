@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Recorder:
         (folder / "journal").mkdir(parents=True, exist_ok=True)
         spill.bring_home(report)
         self._runs: dict[str, Recording] = {}
-        self._kept: dict[str, Recording] = {}  # ended, but not whole at home
+        self._kept: dict[str, Recording] = {}  # ended, but not whole at home; and the last one
         self._owner: dict[str, str] = {}  # uid of a descriptor or resource -> uid of its run
         self._claims: dict[str, int] = {}  # uid of a run that is gone on with -> its lock
         self._latest = ""
@@ -142,10 +143,10 @@ class Recorder:
         del self._runs[run.uid]
         self._owner = {k: v for k, v in self._owner.items() if v != run.uid}
         run.whole = run.journal.complete
+        self._kept = {uid: each for uid, each in self._kept.items() if not each.whole}
+        self._kept[run.uid] = run
         if run.whole:
             run.journal.close()
-            return
-        self._kept[run.uid] = run
         if run.kept == "elsewhere":
             self._report(self._whereabouts(run))
 
@@ -158,26 +159,29 @@ class Recorder:
 
     # -- what is known only here --
 
-    def held(self) -> dict[str, Contents]:
-        """Give the runs of this session that are not whole at home, by name, as they should be."""
+    def held(self) -> dict[str, Callable[[], Contents]]:
+        """Give the runs that are whole in memory, by name, each to be read.
+
+        They are those that are open, the last one that ended, and those that are not whole at home:
+        what came of a campaign can be said whatever has become of the disk.
+        """
         with self._mutex:
-            runs = [*self._kept.values(), *self._runs.values()]
             return {
-                run.journal.path.stem: parse(bytes(run.journal.content), run.journal.path)
-                for run in runs
-                if not run.journal.complete
+                run.journal.path.stem: partial(parse, bytes(run.journal.content), run.journal.path)
+                for run in (*self._kept.values(), *self._runs.values())
             }
 
     def stored(self, uid: str) -> bool:
         """Whether all that was recorded of a run in this session is in the folder."""
         with self._mutex:
             run = self._kept.get(uid) or self._runs.get(uid)
-            return run is None or run.journal.complete
+            return run is None or run.whole or run.journal.complete
 
     def claim(self, uid: str, name: str) -> bool:
         """Have nobody else go on with a run until the one that does is recorded here."""
         path = path_of(self._folder, name)
-        if uid in self._claims or uid in self._kept or not path.exists():
+        kept = self._kept.get(uid)
+        if uid in self._claims or (kept and not kept.whole) or not path.exists():
             return True
         if (fd := hold(path)) is not None:
             self._claims[uid] = fd
@@ -192,6 +196,8 @@ class Recorder:
         """End the journals, the thread, the store and the lock."""
         self._filer.close(timeout)
         for run in [*self._kept.values(), *self._runs.values()]:
+            if run.whole:
+                continue
             self._save(run, b"")
             if run.kept == "memory":
                 self._report(

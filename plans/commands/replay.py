@@ -25,4 +25,6 @@ def run(a: argparse.Namespace) -> int:
     print(f"{result.identical} of {result.n} asks identical")
     for difference in result.differences:
         print(difference)
-    return EXIT_FAILURE if result.differences else EXIT_DONE
+    if result.lost:
+        print(f"{result.lost}: nothing after it can be compared")
+    return EXIT_FAILURE if result.differences or result.lost else EXIT_DONE
