@@ -161,4 +161,6 @@ def loads(line: bytes) -> dict[str, Any]:
         raise DamagedLine(str(error)) from error
     if not isinstance(item, dict):
         raise DamagedLine(f"a line is an object, not {line[:60]!r}")
+    if "crc" in item and not found:
+        raise DamagedLine("its checksum is none")
     return item

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 
 from .encoding import JournalError, loads
 from .journal import Journal, recover
@@ -247,4 +248,5 @@ def words(error: Exception) -> str:
 
 def cure(folder: Path) -> str:
     """Say how a store that does not work is made anew."""
-    return f"To make it anew from the journals: reactune catalogue repair --catalogue {folder}"
+    where = quote(str(folder))
+    return f"To make it anew from the journals: reactune catalogue repair --catalogue {where}"

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from .encoding import dumps
@@ -151,10 +152,10 @@ class Recorder:
             self._report(self._whereabouts(run))
 
     def _whereabouts(self, run: Recording) -> str:
+        show = f"reactune show {run.uid[:8]} --catalogue {quote(str(self._spill.folder))}"
         return (
-            f"Run {run.uid[:8]} is in {self._spill.folder} (reactune show {run.uid[:8]} "
-            f"--catalogue {self._spill.folder}); it comes home when {self._folder} is next opened "
-            f"for writing and takes it."
+            f"Run {run.uid[:8]} is in {self._spill.folder} ({show}); it comes home when "
+            f"{self._folder} is next opened for writing and takes it."
         )
 
     # -- what is known only here --
@@ -203,7 +204,7 @@ class Recorder:
                 self._report(
                     f"THE LAST DOCUMENTS OF RUN {run.uid[:8]} ARE LOST: no disk took them."
                 )
-            elif run.kept == "elsewhere":
+            elif run.kept == "elsewhere" and run.uid in self._runs:  # of others it has been said
                 self._report(self._whereabouts(run))
             for each in filter(None, (run.journal, run.spilled)):
                 each.close()

@@ -36,7 +36,7 @@ class Moment:
 
 
 def moments(folder: Path, pairs: list[Pair]) -> list[Moment]:
-    """Record a campaign, and give what the disk holds before and after each call that changes it."""
+    """Record a campaign, and give what the disk holds after each call that changes it."""
     taken: list[Moment] = []
     acknowledged = synced = 0
     names: tuple[str, ...] = ()
@@ -63,14 +63,17 @@ def moments(folder: Path, pairs: list[Pair]) -> list[Moment]:
             names = names or (target.name, target.with_suffix(".jsonl").name)
         take()
 
-    with surroundings(folder, "journal"), Catalogue(folder, writing=True) as catalogue:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(journal.os, "write", write)
-            patch.setattr(journal.os, "fsync", fsync)
-            for name, doc in pairs:
-                catalogue.record(name, doc)
-                acknowledged += 1
-                take()
+    with (
+        surroundings(folder, "journal"),
+        Catalogue(folder, writing=True) as catalogue,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr(journal.os, "write", write)
+        patch.setattr(journal.os, "fsync", fsync)
+        for name, doc in pairs:
+            catalogue.record(name, doc)
+            acknowledged += 1
+            take()
     return taken
 
 

@@ -27,18 +27,18 @@ def undisturbed(folder: Path, seed: int) -> list:
 def killed(
     folder: Path, seed: int, kills: int, store: str, rng: np.random.Generator, expected: list
 ) -> int:
-    """Kill a campaign so many times, resume it each time; give how often it was alive still.
+    """Kill a campaign so many times, resume it each time; give how often it was over before.
 
     Raises
     ------
     BrokenPromiseError
         When something is lost or doubled, or an ask is another.
     """
-    done, told = 0, set[int]()
+    late, told = 0, set[int]()
     with surroundings(folder, store):
         for _ in range(kills):
             alive, numbers = _kill(folder, _next(folder, seed), rng)
-            done += alive
+            late += not alive
             told |= numbers
             _look(folder, told)
         if (arguments := _next(folder, seed)) is not None:
@@ -48,7 +48,7 @@ def killed(
             hold(over, f"it does not go on: {said[-500:]}")
         hold(stored_facts(folder / "killed") == expected, "lost, doubled or asked otherwise")
         _look(folder, set(range(1, BUDGET + 1)))
-    return done
+    return late
 
 
 def _next(folder: Path, seed: int) -> tuple[str, ...]:
