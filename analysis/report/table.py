@@ -46,7 +46,8 @@ class Campaign:
 
     Merits are computed anew by the final ``f0`` and ``Delta``: those in the stored decisions are
     each by the scale of their own moment, and cannot be compared with one another. Which
-    experiments are best was decided while it ran, by all that was known; the last decision stands.
+    experiments are best was decided while it ran, by all that was known; the last decision stands,
+    unless its experiment is lost whole, by damaged lines: then the last one before.
 
     Attributes
     ----------
@@ -108,9 +109,8 @@ class Campaign:
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
-        best = feasible = None
-        if decisions:
-            best, feasible = decisions[-1].best, decisions[-1].best_feasible
+        best = _latest([decision.best for decision in decisions], table)
+        feasible = _latest([decision.best_feasible for decision in decisions], table)
         return cls(
             run,
             problem,
@@ -125,6 +125,12 @@ class Campaign:
     def simulated(self) -> bool:
         """Whether anything but real hardware was measured."""
         return bool(self.run.start["simulated"])
+
+    @property
+    def lost(self) -> set[int]:
+        """Experiments whose facts are lost: only what was decided of them is known."""
+        asked = [f"asked_{name}" for name in self.problem.variables]
+        return set(self.table.index[self.table[asked].isna().all(axis=1)])
 
     @property
     def title(self) -> str:
@@ -143,6 +149,14 @@ class Campaign:
             return [("best feasible and best" if self.problem.windows else "best", self.best)]
         pair = (("best feasible", self.best_feasible), ("best", self.best))
         return [(name, number) for name, number in pair if number is not None]
+
+
+def _latest(
+    leaders: list[tuple[int, float] | None], table: pd.DataFrame
+) -> tuple[int, float] | None:
+    """Give what was decided last, of experiments that are not lost whole."""
+    known = (found for found in reversed(leaders) if found is None or found[0] in table.index)
+    return next(known, None)
 
 
 def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.DataFrame:

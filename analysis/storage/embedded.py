@@ -52,8 +52,9 @@ class EmbeddedTiled:
         if writing:
             _quieten()
             self._id, self.note = self._files.prepare()
+            index = self._files.index()  # before Tiled is open, which would have to be closed
             self._client = self._open()
-            if self._files.index() is None:
+            if index is None:
                 self._files.write_index(self._names_in_tiled())
 
     @property
