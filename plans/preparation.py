@@ -166,20 +166,19 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
         the rig is another.
     """
     run = find_run(catalogue, uid)
-    with told(ValueError, LookupError, CatalogueBusy):
-        catalogue.claim(run.uid)
+    with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
         agent = replay.resume(catalogue, run.uid)
-    if reason := agent.finished():
-        raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-    config = load_rig(rig) if rig else _stored_rig(run)
-    if config.emulation is None and not rig:
-        raise UserError(
-            f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
-            "the syringes now (streams.*.filled)"
-        )
-    if wrong := _changed(agent, _stored_rig(run), config):
-        raise UserError(wrong)
-    return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
+        if reason := agent.finished():
+            raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
+        config = load_rig(rig) if rig else _stored_rig(run)
+        if config.emulation is None and not rig:
+            raise UserError(
+                f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
+                "the syringes now (streams.*.filled)"
+            )
+        if wrong := _changed(agent, _stored_rig(run), config):
+            raise UserError(wrong)
+        return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
 
 
 def rediscovered_campaign(

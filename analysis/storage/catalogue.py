@@ -18,7 +18,8 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
 from difflib import get_close_matches
 from functools import partial
@@ -197,8 +198,11 @@ class Catalogue:
             return self._recorder.stored(uid)
         return uid not in map(uid_of, self._spilled.names())
 
-    def claim(self, uid: str) -> None:
-        """Have nobody else go on with a run until the one that does is recorded here.
+    @contextmanager
+    def claim(self, uid: str) -> Iterator[None]:
+        """Have nobody else go on with a run from now on, until the one that does is recorded here.
+
+        An exception in the block gives it free again.
 
         Raises
         ------
@@ -206,15 +210,19 @@ class Catalogue:
             When it is being recorded still, or another process goes on with it.
         """
         name, store = self._known()[uid]
-        if self._recorder:
-            free = self._recorder.claim(uid, name)
-        else:
-            free = not self._is_living(name, store)
+        recorder = self._recorder
+        free = recorder.claim(uid, name) if recorder else not self._is_living(name, store)
         if not free:
             raise CatalogueBusy(
                 f"run {uid[:8]} is being recorded, or gone on with, by another process: wait until "
                 f"that ends"
             )
+        try:
+            yield
+        except BaseException:
+            if recorder:
+                recorder.release(uid)
+            raise
 
     @property
     def broker(self) -> Any:

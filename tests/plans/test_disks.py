@@ -36,7 +36,7 @@ class Vandal(Listener):
 
 
 def test_a_folder_that_vanishes_in_mid_run_ends_no_campaign(tmp_path, undisturbed, caplog):
-    pairs, expected, _ = undisturbed
+    _, expected, _ = undisturbed
     folder = tmp_path / "gone"
     outcome = run("walker-ii", catalogue=folder, seed=4, budget=4, listener=Vandal(folder))
     assert (outcome.finished, outcome.stored, outcome.well) == (True, False, False)

@@ -58,8 +58,11 @@ def test_two_campaigns_at_once_are_both_recorded_and_left_alone(tmp_path):
             assert mine.problems == []  # the other's run lives: it is not ended as crashed
             assert mine.runs()[0].exit_status == "running"
             pairs = record(mine, documents(uid="mine", time=1.0))
-            with pytest.raises(CatalogueBusy, match="run other is being recorded"):
-                mine.claim("other")
+            with (
+                pytest.raises(CatalogueBusy, match="run other is being recorded"),
+                mine.claim("other"),
+            ):
+                pass
         told, _ = process.communicate("\n", timeout=60)
         assert told.strip() == ""
     with Catalogue(tmp_path) as reader:
@@ -90,13 +93,16 @@ def test_a_process_that_was_killed_holds_nothing(tmp_path):
     with Catalogue(tmp_path, writing=True) as catalogue:
         assert "recovered from the journal" in catalogue.problems[0]
         assert catalogue["other"].stop["num_events"] == {"primary": 1, "decision": 1}
-        catalogue.claim("other")
-        with pytest.raises(CatalogueBusy), Catalogue(tmp_path, writing=True) as second:
-            second.claim("other")
-        goes_on = documents(uid="goes on", time=4.0, resumes="other")
-        record(catalogue, goes_on)
         with Catalogue(tmp_path, writing=True) as second:
-            second.claim("other")  # and finds that it has been resumed
+            with pytest.raises(ValueError, match="nothing left"), second.claim("other"):
+                raise ValueError("nothing left to ask")
+            with catalogue.claim("other"):
+                pass
+            with pytest.raises(CatalogueBusy), second.claim("other"):
+                pass
+            record(catalogue, documents(uid="goes on", time=4.0, resumes="other"))
+            with second.claim("other"):  # and finds that it has been resumed
+                assert second.runs(resumes="other")[0].uid == "goes on"
 
 
 def test_a_journal_appears_whole_and_locked(tmp_path):
