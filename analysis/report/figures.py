@@ -318,6 +318,7 @@ def _record(
     With `half`, only the lower (0) or upper (1) half of the axes is used: two records of different
     units then never seem to cross.
     """
+    holders = holders.where(holders.isin(values.index))  # others are lost
     if (first := holders.first_valid_index()) is None:
         middle = 0.5 if half is None else 0.25 + 0.5 * half
         ax.set_yticks([])
