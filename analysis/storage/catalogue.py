@@ -18,10 +18,9 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,10 +32,9 @@ import platformdirs
 from .encoding import Document, JournalError
 from .filing import cure, words
 from .journal import is_being_written
-from .journal_only import JournalOnly
+from .journal_only import InMemory, JournalOnly
 from .lock import CatalogueBusy
-from .names import order_of, path_of, uid_of
-from .reading import Contents, Ends
+from .names import UnknownRun, match, order_of, path_of, uid_of
 from .recorder import Recorder
 from .run import Run, RunSummary
 from .spill import Spill
@@ -53,10 +51,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-
-class UnknownRun(LookupError):  # noqa: N818 - says what is, as KeyError does not
-    """No run, or more than one, answers to a uid or prefix."""
 
 
 def default_folder() -> Path:
@@ -301,7 +295,7 @@ class Catalogue:
                 )
             uid = list(known)[-key - 1]
         else:
-            uid = _match(key, known, self.folder)
+            uid = match(key, known, self.folder)
         return self._run(uid, *known[uid])
 
     def close(self, timeout: float = 60) -> None:
@@ -341,7 +335,7 @@ class Catalogue:
             found |= {uid_of(name): (name, journals) for name in journals.names()}
         held = self._recorder.held() if self._recorder else {}
         for name, contents in held.items():
-            found[uid_of(name)] = (name, _Held(self.folder, contents))
+            found[uid_of(name)] = (name, InMemory(self.folder, contents))
         try:
             for name in self._store.names():
                 found.setdefault(uid_of(name), (name, self._store))
@@ -376,22 +370,6 @@ class Catalogue:
         return start, RunSummary.of(uid, start, stop, events=events, exit_status=status)
 
 
-class _Held(JournalOnly):
-    """A run that this process has whole in memory, whatever has become of the disk."""
-
-    def __init__(self, folder: Path, contents: Callable[[], Contents]) -> None:
-        super().__init__(folder)
-        self._contents = contents
-
-    def ends(self, name: str) -> Ends:
-        documents = self.documents(name)
-        (first, start), (last, stop) = documents[0], documents[-1]
-        return Ends(start if first == "start" else None, stop if last == "stop" else None)
-
-    def documents(self, name: str) -> list[tuple[str, Document]]:
-        return self._contents().documents
-
-
 def _value(start: Document, summary: RunSummary, key: str) -> Any:
     """Look up a filter's key: a field of the summary, or a path into the start document."""
     if key in {field.name for field in fields(summary)}:
@@ -400,19 +378,3 @@ def _value(start: Document, summary: RunSummary, key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
-
-
-def _match(key: str, known: Iterable[str], folder: Path) -> str:
-    """Find the one uid that begins with `key`."""
-    matches = [uid for uid in known if key and uid.startswith(key)]
-    if key in matches or len(matches) == 1:
-        return key if key in matches else matches[0]
-    if matches:
-        raise UnknownRun(
-            f"{key!r} is the beginning of {len(matches)} runs "
-            f"({', '.join(uid[: len(key) + 4] for uid in matches[:5])}); give more of it."
-        )
-    heads = [uid[: max(len(key), 8)] for uid in known]
-    near = get_close_matches(key, heads, n=3, cutoff=0.5)
-    hint = f"; near it: {', '.join(near)}" if near else "; reactune runs lists them"
-    raise UnknownRun(f"No run in {folder} begins with {key!r}{hint}.")

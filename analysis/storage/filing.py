@@ -9,7 +9,7 @@ from pathlib import Path
 from shlex import quote
 
 from .encoding import JournalError, loads
-from .journal import Journal, recover
+from .journal import Journal, is_being_written, recover
 from .journal_only import JournalOnly
 from .lock import StoreLock
 from .names import paths, uid_of
@@ -98,6 +98,10 @@ class Filer:
         """End the journals of processes that died."""
         with suppress(OSError):  # reported when the store is opened
             self._lock.take()
+        for path in (self._folder / "journal").glob("*.new"):  # no document was acknowledged
+            with suppress(OSError):
+                if not is_being_written(path):
+                    path.rename(path.with_suffix(".empty"))
         for path in paths(self._folder):
             try:
                 ends = read_ends(path)

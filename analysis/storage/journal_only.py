@@ -79,3 +79,28 @@ class JournalOnly:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+class InMemory(JournalOnly):
+    """A run that this process has whole in memory, whatever has become of the disk.
+
+    Parameters
+    ----------
+    folder : Path
+    contents : callable
+        Reads it.
+    """
+
+    def __init__(self, folder: Path, contents: Callable[[], reading.Contents]) -> None:
+        super().__init__(folder)
+        self._contents = contents
+
+    def ends(self, name: str) -> reading.Ends:
+        """Both ends of the run."""
+        documents = self.documents(name)
+        (first, start), (last, stop) = documents[0], documents[-1]
+        return reading.Ends(start if first == "start" else None, stop if last == "stop" else None)
+
+    def documents(self, name: str) -> list[tuple[str, Document]]:
+        """Every document of the run so far."""
+        return self._contents().documents

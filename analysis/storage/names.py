@@ -4,11 +4,16 @@ import re
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 _STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}(?=_)")
 _FORM = "%Y%m%dT%H%M%S.%f"
+
+
+class UnknownRun(LookupError):  # noqa: N818 - says what is, as KeyError does not
+    """No run, or more than one, answers to a uid or prefix."""
 
 
 def run_name(start: Mapping[str, Any], others: Iterable[str] = ()) -> str:
@@ -50,3 +55,25 @@ def path_of(folder: Path, name: str) -> Path:
 def paths(folder: Path) -> list[Path]:
     """Find all journals in the catalogue's `folder`, the oldest run first."""
     return sorted((folder / "journal").glob("*.jsonl"), key=lambda path: order_of(path.stem))
+
+
+def match(key: str, known: Iterable[str], folder: Path) -> str:
+    """Find the one uid among `known` that begins with `key`.
+
+    Raises
+    ------
+    UnknownRun
+        When none or more than one does.
+    """
+    matches = [uid for uid in known if key and uid.startswith(key)]
+    if key in matches or len(matches) == 1:
+        return key if key in matches else matches[0]
+    if matches:
+        raise UnknownRun(
+            f"{key!r} is the beginning of {len(matches)} runs "
+            f"({', '.join(uid[: len(key) + 4] for uid in matches[:5])}); give more of it."
+        )
+    heads = [uid[: max(len(key), 8)] for uid in known]
+    near = get_close_matches(key, heads, n=3, cutoff=0.5)
+    hint = f"; near it: {', '.join(near)}" if near else "; reactune runs lists them"
+    raise UnknownRun(f"No run in {folder} begins with {key!r}{hint}.")

@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from shlex import quote
@@ -87,8 +88,10 @@ class Recorder:
 
     def _name(self, start: Mapping[str, Any]) -> str:
         """Name a new run: the last of all, whatever the clock says."""
-        known = [path.stem for path in paths(self._folder)]
-        self._latest = run_name(start, [*known, *self._spill.names(), self._latest])
+        known = [self._latest, *self._spill.names(), *(path.stem for path in paths(self._folder))]
+        with suppress(Exception):  # a store that is ill has been reported
+            known += self.store.names() if self.store else ()
+        self._latest = run_name(start, known)
         return self._latest
 
     def _run_of(self, name: str, doc: Mapping[str, Any]) -> str:
