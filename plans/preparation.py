@@ -11,7 +11,7 @@ from bluesky.utils import MsgGenerator
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
@@ -154,7 +154,7 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
     Parameters
     ----------
     catalogue : Catalogue
-        Open for writing: nobody else can be at the run then.
+        Open for writing: nobody else can go on with the run from now on.
     uid : str
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
@@ -163,22 +163,23 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
     Raises
     ------
     UserError
-        If there is no such run, it cannot be resumed or needs no resuming, or the rig is another.
+        If there is no such run, it is being recorded, it cannot be resumed or needs no resuming, or
+        the rig is another.
     """
     run = find_run(catalogue, uid)
-    with told(ValueError, LookupError):
+    with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
         agent = replay.resume(catalogue, run.uid)
-    if reason := agent.finished():
-        raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-    config = load_rig(rig) if rig else _stored_rig(run)
-    if config.emulation is None and not rig:
-        raise UserError(
-            f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
-            "the syringes now (streams.*.filled)"
-        )
-    if wrong := _changed(agent, _stored_rig(run), config):
-        raise UserError(wrong)
-    return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
+        if reason := agent.finished():
+            raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
+        config = load_rig(rig) if rig else _stored_rig(run)
+        if config.emulation is None and not rig:
+            raise UserError(
+                f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
+                "the syringes now (streams.*.filled)"
+            )
+        if wrong := _changed(agent, _stored_rig(run), config):
+            raise UserError(wrong)
+        return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
 
 
 def rediscovered_campaign(

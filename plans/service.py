@@ -16,7 +16,7 @@ from typing import Any
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.summary import Summary, summarise
 from reactune.analysis.report.table import Campaign
-from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
 from reactune.analysis.storage.stores import UnknownStore
 from reactune.devices.opening import open_rig
@@ -107,7 +107,8 @@ class Outcome:
     finished : bool
         Whether the campaign has reached what it was to reach: there is nothing to resume.
     stored : bool
-        Whether the run is stored to its end; it is not if the disk was full.
+        Whether the run is stored in `folder` to its end. If not, where its documents are has been
+        said (`Catalogue.problems`): in the second place, or nowhere if that was full, too.
     safe_state : SafeReport or None
         What the rig confirmed when the campaign was over, and what it did not.
     campaign : Campaign or None
@@ -225,7 +226,7 @@ def resume(
     listener = listener or Listener()
     with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
         uid = find_run(stored, uid).uid
-    with _writing(catalogue, listener) as writing:  # only now nobody else can be at this run
+    with _writing(catalogue, listener) as writing:
         prepared = resumed_campaign(writing, uid, rig)
         return _carry_out(prepared, writing, listener, interrupters, precautions)
 
@@ -288,10 +289,9 @@ def open_catalogue(folder: str | Path | None = None, *, writing: bool = False) -
     Raises
     ------
     UserError
-        If another process writes there, or the folder cannot be used, or no store has the name of
-        $REACTUNE_STORE.
+        If the folder cannot be used, or no store has the name of $REACTUNE_STORE.
     """
-    with told(CatalogueBusy, UnknownStore, OSError):
+    with told(UnknownStore, OSError):
         return Catalogue(folder, writing=writing)
 
 
@@ -383,7 +383,7 @@ def _carry_out(
         interrupted=interrupted,
         fault=fault,
         finished=agent.finished() is not None,
-        stored=campaign is not None and campaign.run.stop is not None,
+        stored=campaign is not None and campaign.run.stop is not None and catalogue.stored(uid),
         safe_state=safe_state,
         campaign=campaign,
         folder=catalogue.folder,

@@ -1,5 +1,6 @@
 """One open rig, RunEngine and catalogue: what every front end works with."""
 
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -97,4 +98,12 @@ def _log_to(path: Path) -> None:
     for handler in log.handlers[:]:
         log.removeHandler(handler)
         handler.close()
-    log.addHandler(logging.FileHandler(path, delay=True))
+    log.addHandler(_Log(path, delay=True))
+
+
+class _Log(logging.FileHandler):
+    """A log that may be lost: its folder can vanish while a campaign runs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with contextlib.suppress(OSError):
+            super().emit(record)

@@ -61,13 +61,13 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
     ------
     RigError, TransportError, InstrumentError
         If the rig cannot be opened.
-    CatalogueBusy
-        If another process writes to the catalogue.
     RigTroubleError
         If the guard of hardware does not start.
     UserError
         If the reagents that were left when hardware was last used are not those of the rig file,
         and REACTUNE_REAGENTS does not say which is true, ``stored`` or ``rig-file``.
+    OSError
+        If the catalogue's folder cannot be made.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     truth: Any = os.environ.get("REACTUNE_REAGENTS")

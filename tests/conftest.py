@@ -1,4 +1,7 @@
-"""What all tests share: runs are stored in journals alone, unless a test is about Tiled."""
+"""What all tests share: runs are stored in journals alone, unless a test is about Tiled.
+
+What a full or vanished folder does not take goes to a place of the tests' own.
+"""
 
 from collections.abc import Iterator
 
@@ -14,6 +17,7 @@ def journals_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("REACTUNE_STORE", "journal")
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        patch.delenv("REACTUNE_SPILL", raising=False)
         yield
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from reactune.analysis import written
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage import journal
+from reactune.analysis.storage import reading
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rigfile import RigError, load
 from tests.analysis.storage.samples import assert_same
@@ -110,7 +110,7 @@ def test_a_journal_that_went_through_an_editor_is_read(tmp_path):
     plain, edited = tmp_path / "plain.jsonl", tmp_path / "edited.jsonl"
     plain.write_bytes(recorded_journal())
     edited.write_bytes(b"\xef\xbb\xbf" + recorded_journal().replace(b"\n", b"\r\n"))
-    assert_same(journal.read(edited).documents, journal.read(plain).documents)
+    assert_same(reading.read(edited).documents, reading.read(plain).documents)
 
 
 def test_a_pipe_among_the_journals_is_not_waited_for(tmp_path):

@@ -5,7 +5,7 @@ rebuilt from a stored run: to check it (replay), to go on (resume), or to start
 a new campaign where an old one was good (rediscover).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, lineage
 from ..written import harmless
 from .agent import Agent
+from .evaluation import Decision
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,16 @@ class Replay:
     Attributes
     ----------
     n : int
-        Stored experiments.
+        Stored experiments that were compared.
     differences : tuple of str
         One sentence per ask that differs from the stored one.
+    lost : str
+        Which experiment is lost, so that nothing after it can be compared; empty if none is.
     """
 
     n: int
     differences: tuple[str, ...]
+    lost: str = ""
 
     @property
     def identical(self) -> int:
@@ -51,6 +55,8 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     ValueError
         If the run is not a campaign of ``optimise``, or its analytics is not known here.
     """
+    if lost := start.get("lost"):
+        raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
     if "problem" not in start or "method" not in start:
         raise ValueError(
             f"run {start['uid'][:8]} is not a campaign: its plan is "
@@ -64,8 +70,18 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     )
 
 
-def retell(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
+class LostExperiment(ValueError):  # noqa: N818 - says what is, as KeyError does not
+    """An experiment of a stored campaign is lost, and what was decided of it, too."""
+
+
+def retell(
+    agent: Agent,
+    events: Iterable[Mapping[str, Any]],
+    decisions: Iterable[Mapping[str, Any]] = (),
+) -> list[str]:
     """Tell an agent stored experiments, as if they happened again.
+
+    An experiment whose event is lost is told as its stored decision has it, to the last bit.
 
     Parameters
     ----------
@@ -73,31 +89,61 @@ def retell(agent: Agent, events: Iterable[Mapping[str, Any]]) -> list[str]:
         An agent before its first ask (`agent_of`).
     events : iterable of mapping
         Data of the stored ``primary`` events, in order.
+    decisions : iterable of mapping, optional
+        Data of the stored ``decision`` events.
 
     Returns
     -------
     list of str
         One sentence per ask that differs from the stored one.
+
+    Raises
+    ------
+    LostExperiment
+        When an experiment is neither among `events` nor among `decisions`; all before it are told.
     """
-    differences = []
+    return list(_differences(agent, events, decisions))
+
+
+def _differences(
+    agent: Agent, events: Iterable[Mapping[str, Any]], decisions: Iterable[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Do what `retell` does, and give each difference as it is met."""
+    concluded = {int(data["number"]): data for data in decisions}
     for data in events:
         if data["number"] <= len(agent.evaluations):
             continue  # recorded again: a resumed pause goes on from its checkpoint
+        while len(agent.evaluations) + 1 < data["number"]:
+            _restore(agent, concluded)
         suggestion = agent.ask()
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
             now = _words(suggestion.conditions) if suggestion else "nothing"
-            differences.append(
-                f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
-            )
+            yield f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
         agent.evaluate(data)
-    return differences
+    while len(agent.evaluations) + 1 in concluded:
+        _restore(agent, concluded)
+
+
+def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
+    """Tell an agent its next experiment by what was decided of it."""
+    number = len(agent.evaluations) + 1
+    data, suggestion = decisions.get(number), agent.ask()
+    if data is None or suggestion is None:
+        raise LostExperiment(f"experiment {number} is lost, and what was decided of it, too")
+    asked = {f"asked_{name}": value for name, value in suggestion.conditions.items()}
+    decision = Decision.from_data(data, {**asked, "valid": data["valid"]}, agent.problem)
+    agent.take(suggestion, decision.evaluation.measurement, recorded=decision.evaluation.recorded)
+    if decision.digest and agent.digest() != decision.digest:
+        raise LostExperiment(
+            f"experiment {number} is lost, and cannot be restored from what was decided of it"
+        )
 
 
 def replay(catalogue: Catalogue, uid: str) -> Replay:
     """Tell a stored campaign to its agent and compare every ask with the stored one."""
-    agent, differences = relive(lineage(catalogue, uid))
-    return Replay(len(agent.evaluations), tuple(differences))
+    agent, differences, lost = relive(lineage(catalogue, uid))
+    return Replay(len(agent.evaluations), tuple(differences), lost)
 
 
 def resume(catalogue: Catalogue, uid: str) -> Agent:
@@ -106,14 +152,19 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     Raises
     ------
     ValueError
-        If the run has been resumed before, or the stored asks cannot be repeated (another version,
-        another processor, an edited file): going on would not be the same campaign.
+        If the run has been resumed before, an experiment is lost, or the stored asks cannot be
+        repeated (another version, another processor): going on would not be the same campaign.
     """
     if later := catalogue.runs(resumes=catalogue[uid].uid):
         raise ValueError(
             f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
         )
-    agent, differences = relive(lineage(catalogue, uid))
+    agent, differences, lost = relive(lineage(catalogue, uid))
+    if lost:
+        raise ValueError(
+            f"run {uid} cannot be resumed: {lost}, so nobody knows what it would have asked next; "
+            f"start from its points instead: reactune rediscover {uid}"
+        )
     if differences:
         raise ValueError(
             f"run {uid} cannot be resumed: {len(differences)} of {len(agent.evaluations)} of its "
@@ -123,10 +174,26 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
     return agent
 
 
-def relive(campaign: Lineage) -> tuple[Agent, list[str]]:
-    """Rebuild the agent of a lineage and tell it all its experiments."""
-    agent = agent_of(campaign.start)
-    return agent, retell(agent, campaign.events("primary"))
+def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:
+    """Rebuild the agent of a lineage and tell it its experiments.
+
+    Returns
+    -------
+    agent : Agent
+        Told of all, or of those before one that is lost.
+    differences : list of str
+        As `retell` gives them.
+    lost : str
+        Which experiment is lost; empty if none is.
+    """
+    agent, differences = agent_of(campaign.start), list[str]()
+    told = _differences(agent, campaign.events("primary"), campaign.events("decision"))
+    try:
+        for difference in told:
+            differences.append(difference)
+    except LostExperiment as error:
+        return agent, differences, str(error)
+    return agent, differences, ""
 
 
 def _words(conditions: Mapping[str, float]) -> str:

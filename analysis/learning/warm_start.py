@@ -145,5 +145,5 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, fl
     n : int
         How many at most; one batch is a good number.
     """
-    agent, _ = relive(lineage(catalogue, uid))
+    agent, _, _ = relive(lineage(catalogue, uid))
     return promising(agent.evaluations, agent.space, agent.windows, n)

@@ -160,6 +160,8 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     lines: list[Line2D] = []
     marks: dict[str, tuple[float, float]] = {}
     for number, word, colour, _ in _marked(run):
+        if number in run.lost:
+            continue
         trace = run.analytics.trace(dict(run.table.loc[number]))
         if trace is None:
             continue
@@ -317,6 +319,7 @@ def _record(
     With `half`, only the lower (0) or upper (1) half of the axes is used: two records of different
     units then never seem to cross.
     """
+    holders = holders.where(holders.isin(values.index))  # others are lost
     if (first := holders.first_valid_index()) is None:
         middle = 0.5 if half is None else 0.25 + 0.5 * half
         ax.set_yticks([])

@@ -47,7 +47,8 @@ class Campaign:
 
     Merits are computed anew by the final ``f0`` and ``Delta``: those in the stored decisions are
     each by the scale of their own moment, and cannot be compared with one another. Which
-    experiments are best was decided while it ran, by all that was known; the last decision stands.
+    experiments are best was decided while it ran, by all that was known; the last decision stands,
+    unless its experiment is lost whole, by damaged lines: then the last one before.
 
     Attributes
     ----------
@@ -84,6 +85,8 @@ class Campaign:
         """
         if isinstance(run, Campaign):
             return run
+        if lost := run.start.get("lost"):
+            raise ValueError(f"run {run.uid[:8]} has lost {lost}")
         if "problem" not in run.start or "method" not in run.start:
             raise ValueError(
                 f"run {run.uid[:8]} is not a campaign: its plan is "
@@ -93,6 +96,7 @@ class Campaign:
         problem = Problem.load(harmless(run.start["problem"])).resolved(analytics.kind)
         facts, decided = _by_number(run.table("primary")), _by_number(run.table("decision"))
         table = _join(facts, decided, problem)
+        facts = facts.reindex(table.index)
         judged = table.index[table["feasibility"] != NOT_EVALUATED]
         decisions = [
             Decision.from_data(
@@ -106,9 +110,8 @@ class Campaign:
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
-        best = feasible = None
-        if decisions:
-            best, feasible = decisions[-1].best, decisions[-1].best_feasible
+        best = _latest([decision.best for decision in decisions], table)
+        feasible = _latest([decision.best_feasible for decision in decisions], table)
         return cls(
             run,
             problem,
@@ -123,6 +126,12 @@ class Campaign:
     def simulated(self) -> bool:
         """Whether anything but real hardware was measured."""
         return bool(self.run.start["simulated"])
+
+    @property
+    def lost(self) -> set[int]:
+        """Experiments whose facts are lost: only what was decided of them is known."""
+        asked = [f"asked_{name}" for name in self.problem.variables]
+        return set(self.table.index[self.table[asked].isna().all(axis=1)])
 
     @property
     def title(self) -> str:
@@ -143,11 +152,20 @@ class Campaign:
         return [(name, number) for name, number in pair if number is not None]
 
 
+def _latest(
+    leaders: list[tuple[int, float] | None], table: pd.DataFrame
+) -> tuple[int, float] | None:
+    """Give what was decided last, of experiments that are not lost whole."""
+    known = (found for found in reversed(leaders) if found is None or found[0] in table.index)
+    return next(known, None)
+
+
 def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.DataFrame:
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
     # of a lineage both streams say which run it was, and a last decision may come in a later one
     decided = decided.drop(columns=["run", "began"], errors="ignore")
-    table = facts.drop(columns=decided.columns, errors="ignore").join(decided)
+    facts = facts.drop(columns=decided.columns, errors="ignore")
+    table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
     numbers = [key for key in NUMBERS if key != "number"] + measured_keys(problem)
     numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
     texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}

@@ -3,9 +3,12 @@
 Each document goes to the run's journal first (fsynced; the truth), then to a store (`store.Store`):
 an embedded Tiled catalogue on SQLite and files, which databroker reads, or none but the journals.
 What the store did not take, for whatever reason, is filed from the journal when the run ends or the
-folder is next opened for writing. Reading a run takes the journal where there is one, exactly as
-emitted and without the seconds that Tiled needs to open; searching by queries, and runs without a
-journal, go to the store.
+folder is next opened for writing. What the folder does not take goes to a second place
+(`spill.Spill`) and comes home when the folder is next opened for writing. Several processes may
+record at once: each run's journal is locked by who writes it, the store by who files.
+
+Reading a run takes the journal where there is one, exactly as emitted and without the seconds that
+Tiled needs to open; searching by queries, and runs without a journal, go to the store.
 
 Layout of the folder: ``journal/*.jsonl``, ``writer.lock``, and what the store keeps
 (`embedded.EmbeddedTiled`).
@@ -15,9 +18,10 @@ import io
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields
-from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -26,11 +30,14 @@ from weakref import WeakMethod
 import platformdirs
 
 from .encoding import Document, JournalError
-from .journal import path_of, uid_of
-from .journal_only import JournalOnly
-from .lock import CatalogueBusy, writer_lives
-from .recorder import Recorder, words
+from .filing import cure, words
+from .journal import is_being_written
+from .journal_only import InMemory, JournalOnly
+from .lock import CatalogueBusy
+from .names import UnknownRun, match, order_of, path_of, uid_of
+from .recorder import Recorder
 from .run import Run, RunSummary
+from .spill import Spill
 from .store import Opener, Store
 from .stores import opener_of
 
@@ -44,10 +51,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-
-class UnknownRun(LookupError):  # noqa: N818 - says what is, as KeyError does not
-    """No run, or more than one, answers to a uid or prefix."""
 
 
 def default_folder() -> Path:
@@ -72,9 +75,10 @@ def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
 class Catalogue:
     """Every run in one folder.
 
-    Readers open at once and work beside the one writer. Opening for writing takes the seconds that
-    Tiled needs, ends the runs of processes that died (`exit_status` fail, `recovered` true) and
-    files what the store lacks. It is closed at the end of the process if not before.
+    Readers open at once and work beside writers, and writers beside each other. Opening for writing
+    takes the seconds that Tiled needs, brings home what was spilled, ends the runs of processes
+    that died (`exit_status` fail, `recovered` true) and files what the store lacks. It is closed at
+    the end of the process if not before.
 
     Parameters
     ----------
@@ -86,6 +90,9 @@ class Catalogue:
         Where runs are stored beside their journals: a name in `stores.STORES`, or what opens one.
         With ``"journal"`` nowhere: opening takes no time, and a run is filed in Tiled when the
         folder is next opened for writing with it. Default: $REACTUNE_STORE, else ``"tiled"``.
+    spill : path-like, optional
+        Where documents go that the folder does not take. Default: $REACTUNE_SPILL, else
+        ``reactune/spill`` in the user's state folder.
 
     Attributes
     ----------
@@ -95,8 +102,8 @@ class Catalogue:
 
     Raises
     ------
-    CatalogueBusy
-        When `writing` and another process writes there.
+    OSError
+        When `writing` and the folder cannot be made.
     UnknownStore
         When no store has the name.
 
@@ -112,22 +119,32 @@ class Catalogue:
         *,
         writing: bool = False,
         store: str | Opener | None = None,
+        spill: str | Path | None = None,
     ) -> None:
         opener = opener_of(store)
         self.folder = (Path(folder) if folder else default_folder()).expanduser().resolve()
         self.problems: list[str] = []
-        self._journals: Store = JournalOnly(self.folder)
+        self._spill = Spill(self.folder, Path(spill) if spill else None)
+        self._journals = JournalOnly(self.folder, report=self._once)
+        self._spilled = JournalOnly(self._spill.folder, report=self._once)
         self._recorder: Recorder | None = None
         if writing:
-            self._recorder = Recorder(self.folder, opener, self._problem)
-            self._store = self._recorder.store
-            _at_the_end(WeakMethod(self._leave))
-        else:
-            self._store = opener(self.folder, writing=False)
+            opened = partial(_at_the_end, WeakMethod(self._leave))
+            self._recorder = Recorder(self.folder, opener, self._spill, self._problem, opened)
+            opened()
+        self._reading = opener(self.folder, writing=False)
+
+    @property
+    def _store(self) -> Store:
+        return (self._recorder and self._recorder.store) or self._reading
 
     def _problem(self, sentence: str) -> None:
         self.problems.append(sentence)
         _log.warning(sentence)
+
+    def _once(self, sentence: str) -> None:
+        if sentence not in self.problems:
+            self._problem(sentence)
 
     def record(self, name: str, doc: Mapping[str, Any]) -> None:
         """Store one document; subscribe this to a RunEngine.
@@ -135,8 +152,9 @@ class Catalogue:
         The document is on the disk, in the run's journal, when this returns; the store follows in a
         thread of its own, and has the whole run when its stop document returns, unless it takes
         longer than a minute. What fails is reported in `problems` and the log at once and never
-        stops an experiment: when the disk is full the documents are held in memory until there is
-        room, and an error of the store is made good from the journal.
+        stops an experiment: what the folder does not take goes to the second place, and is held in
+        memory if that does not take it either, until one of them does; an error of the store is
+        made good from the journal.
 
         Parameters
         ----------
@@ -164,6 +182,41 @@ class Catalogue:
     def flush(self, timeout: float = 60) -> bool:
         """Wait until the store was given all that is recorded; False if not in `timeout` [s]."""
         return self._recorder.flush(timeout) if self._recorder else True
+
+    def stored(self, uid: str) -> bool:
+        """Whether all that was recorded of a run is in this folder.
+
+        If not it is in the second place, or in memory until this process ends; `problems` says so.
+        """
+        if self._recorder:
+            return self._recorder.stored(uid)
+        return uid not in map(uid_of, self._spilled.names())
+
+    @contextmanager
+    def claim(self, uid: str) -> Iterator[None]:
+        """Have nobody else go on with a run from now on, until the one that does is recorded here.
+
+        An exception in the block gives it free again.
+
+        Raises
+        ------
+        CatalogueBusy
+            When it is being recorded still, or another process goes on with it.
+        """
+        name, store = self._known()[uid]
+        recorder = self._recorder
+        free = recorder.claim(uid, name) if recorder else not self._is_living(name, store)
+        if not free:
+            raise CatalogueBusy(
+                f"run {uid[:8]} is being recorded, or gone on with, by another process: wait until "
+                f"that ends"
+            )
+        try:
+            yield
+        except BaseException:
+            if recorder:
+                recorder.release(uid)
+            raise
 
     @property
     def broker(self) -> Any:
@@ -242,7 +295,7 @@ class Catalogue:
                 )
             uid = list(known)[-key - 1]
         else:
-            uid = _match(key, known, self.folder)
+            uid = match(key, known, self.folder)
         return self._run(uid, *known[uid])
 
     def close(self, timeout: float = 60) -> None:
@@ -256,7 +309,7 @@ class Catalogue:
         recorder, self._recorder = self._recorder, None
         if recorder:
             recorder.close(timeout)
-        self._store.close()
+        self._reading.close()
 
     def _leave(self) -> None:
         """Close at the interpreter's end; an unfinished run is filed at the next start."""
@@ -277,13 +330,24 @@ class Catalogue:
 
     def _known(self) -> dict[str, tuple[str, Store]]:
         """Name of each run and where it is read, newest first: the journals, else the store."""
-        found = {uid_of(name): (name, self._journals) for name in self._journals.names()}
+        found: dict[str, tuple[str, Store]] = {}
+        for journals in (self._journals, self._spilled):  # what was spilled is all there is of it
+            found |= {uid_of(name): (name, journals) for name in journals.names()}
+        held = self._recorder.held() if self._recorder else {}
+        for name, contents in held.items():
+            found[uid_of(name)] = (name, InMemory(self.folder, contents))
         try:
             for name in self._store.names():
                 found.setdefault(uid_of(name), (name, self._store))
         except Exception as error:  # noqa: BLE001 - the journals can be read without it
-            self._problem(f"Only runs with a journal are listed: {words(error)}")
-        return dict(sorted(found.items(), key=lambda item: item[1][0], reverse=True))
+            self._once(f"Only runs with a journal are listed ({words(error)}). {cure(self.folder)}")
+        return dict(sorted(found.items(), key=lambda item: order_of(item[1][0]), reverse=True))
+
+    def _is_living(self, name: str, store: Store) -> bool:
+        """Whether a run without a stop document is being recorded."""
+        if isinstance(store, JournalOnly):
+            return is_being_written(path_of(store.folder, name))
+        return False
 
     def _run(self, uid: str, name: str, store: Store) -> Run:
         return Run(uid, lambda: store.documents(name))
@@ -292,6 +356,8 @@ class Catalogue:
         """Start document and summary, from both ends of the run."""
         ends = store.ends(name)
         start, stop = ends.start, ends.stop
+        if start and "lost" in start:
+            store.documents(name)  # has the damage named
         if start is None:
             path = path_of(self.folder, name)
             raise JournalError(f"The journal {path} ends before its start document does.")
@@ -300,8 +366,7 @@ class Catalogue:
             status = stop["exit_status"]
         else:
             events = len(self._run(uid, name, store).events("primary"))
-            living = store is self._journals and writer_lives(self.folder)
-            status = "running" if living else "crashed"
+            status = "running" if self._is_living(name, store) else "crashed"
         return start, RunSummary.of(uid, start, stop, events=events, exit_status=status)
 
 
@@ -313,19 +378,3 @@ def _value(start: Document, summary: RunSummary, key: str) -> Any:
     for part in key.split("."):
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
-
-
-def _match(key: str, known: Iterable[str], folder: Path) -> str:
-    """Find the one uid that begins with `key`."""
-    matches = [uid for uid in known if key and uid.startswith(key)]
-    if key in matches or len(matches) == 1:
-        return key if key in matches else matches[0]
-    if matches:
-        raise UnknownRun(
-            f"{key!r} is the beginning of {len(matches)} runs "
-            f"({', '.join(uid[: len(key) + 4] for uid in matches[:5])}); give more of it."
-        )
-    heads = [uid[: max(len(key), 8)] for uid in known]
-    near = get_close_matches(key, heads, n=3, cutoff=0.5)
-    hint = f"; near it: {', '.join(near)}" if near else "; reactune runs lists them"
-    raise UnknownRun(f"No run in {folder} begins with {key!r}{hint}.")

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from . import journal
+from . import journal, names, reading
 from .encoding import Document
-from .journal import uid_of
-from .store import Writer
+from .names import uid_of
+from .store import Refused, Writer
 from .tiled_folder import TiledFolder
 
 SIMULATED_BATCH = 25
@@ -52,8 +52,9 @@ class EmbeddedTiled:
         if writing:
             _quieten()
             self._id, self.note = self._files.prepare()
+            index = self._files.index()  # before Tiled is open, which would have to be closed
             self._client = self._open()
-            if self._files.index() is None:
+            if index is None:
                 self._files.write_index(self._names_in_tiled())
 
     @property
@@ -72,7 +73,7 @@ class EmbeddedTiled:
                 folder, made = self._files.folder, self._files.made()
                 if made is None:
                     raise FileNotFoundError(f"There is no catalogue in {folder} yet.")
-                if made[1] != folder:
+                if made[1] != self._files.place:
                     raise RuntimeError(
                         f"The catalogue in {folder} was moved here from {made[1]}, which Tiled "
                         f"cannot follow: open it once for writing to have it made anew from the "
@@ -96,11 +97,11 @@ class EmbeddedTiled:
             "BlueskyRun", "application/json-seq", json_seq_exporter
         )
         tree = from_uri(
-            f"sqlite:///{self._files.catalog}",
+            f"sqlite:///{self._files.place / 'catalog.db'}",
             specs=[{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
             writable_storage=[
-                str(self._files.data),
-                f"sqlite:///{self._files.storage}",
+                str(self._files.place / "data"),
+                f"sqlite:///{self._files.place / 'storage.db'}",
             ],
         )
         self._context = Context.from_app(build_app(tree))
@@ -113,16 +114,16 @@ class EmbeddedTiled:
 
     def _names_in_tiled(self) -> list[str]:
         """Ask Tiled itself, which has to open for it; a run's name may be that of its journal."""
-        journals = {uid_of(path.stem): path.stem for path in journal.paths(self._files.folder)}
+        journals = {uid_of(path.stem): path.stem for path in names.paths(self._files.folder)}
         return [
-            journals.get(uid) or journal.run_name(self.broker[uid].metadata["start"])
+            journals.get(uid) or names.run_name(self.broker[uid].metadata["start"])
             for uid in self.broker
         ]
 
-    def ends(self, name: str) -> journal.Ends:
+    def ends(self, name: str) -> reading.Ends:
         """Start and stop document of a run."""
         metadata = self.broker[uid_of(name)].metadata
-        return journal.Ends(metadata.get("start"), metadata.get("stop"))
+        return reading.Ends(metadata.get("start"), metadata.get("stop"))
 
     def documents(self, name: str) -> list[tuple[str, Document]]:
         """Documents of a run, rebuilt from Tiled's tables."""
@@ -143,21 +144,60 @@ class EmbeddedTiled:
         return writer
 
     def lacks(self, path: Path) -> bool:
-        """Whether the journal at `path` has no filing mark of this catalogue."""
-        return self._id not in journal.read_ends(path).filed
+        """Whether the journal at `path` has no mark of this catalogue."""
+        ends = reading.read_ends(path)
+        return self._id not in ends.filed | ends.refused
 
     def refile(self, path: Path) -> None:
-        """File a whole run anew from its journal."""
-        documents = journal.read(path).documents
+        """File a whole run anew from its journal; mark it there if that can never be."""
+        documents = reading.read(path).documents
         uid = documents[0][1]["uid"]
-        if uid in self.broker:
-            if self.broker[uid].metadata.get("stop") and documents[-1][1].get("recovered"):
-                return  # the disk had no room for the journal's end, but Tiled has it
-            self.broker.delete_contents(uid, recursive=True, external_only=False)
-        # In one piece: then a column of mixed integers and floats finds its type.
+        self._forget(uid)
+        try:
+            self._write(documents)
+        except Exception as error:
+            if not self.is_well():
+                raise
+            self._forget(uid)
+            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
+            journal.mark_refused(path, self._id, why)
+            raise Refused(why) from error
+
+    def _write(self, documents: list[tuple[str, Document]]) -> None:
+        """File a run in one piece: then a column of mixed integers and floats finds its type."""
         write = self._writer(batch=len(documents))
         for name, doc in documents:
             write(name, doc)
+
+    def _forget(self, uid: str) -> None:
+        if uid in self.broker:
+            self.broker.delete_contents(uid, recursive=True, external_only=False)
+
+    def is_well(self) -> bool:
+        """Whether it takes a run that is as plain as can be: then it is well."""
+        from event_model import compose_run
+
+        run = compose_run(metadata={"plan_name": "probe"})
+        keys = {
+            "number": {"source": "probe", "dtype": "number", "shape": []},
+            "trace": {"source": "probe", "dtype": "array", "shape": [2]},
+        }
+        stream = run.compose_descriptor(name="primary", data_keys=keys)
+        event = stream.compose_event(
+            data={"number": 1.0, "trace": [1.0, 2.0]}, timestamps=dict.fromkeys(keys, 0.0)
+        )
+        documents: list[tuple[str, Any]] = [
+            ("start", run.start_doc),
+            ("descriptor", stream.descriptor_doc),
+            ("event", event),
+            ("stop", run.compose_stop()),
+        ]
+        try:
+            self._write(documents)
+            self._forget(run.start_doc["uid"])
+        except Exception:  # noqa: BLE001 - whatever it is, it is not well
+            return False
+        return True
 
     def seal(self, path: Path) -> None:
         """Enter a run in the index, then mark its journal as filed here."""

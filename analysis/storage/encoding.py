@@ -1,13 +1,17 @@
 """Documents as lines of JSON that lose nothing: what is read equals what was emitted.
 
 Values that plain JSON cannot say are tagged objects (``$float``, ``$array``, ``$tuple`` ...), types
-included; numbers stay readable in the file.
+included; numbers stay readable in the file. Each line ends in the CRC-32 of what it would be
+without it, ``{..., "crc": "1a2b3c4d"}``: one that has changed on the disk is never believed.
 """
 
 import base64
+import codecs
 import io
 import json
 import math
+import re
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,13 +19,17 @@ import numpy as np
 
 Document = dict[str, Any]
 
-NOT_WHOLE = (json.JSONDecodeError, UnicodeDecodeError)
-"""What a line that was not written to its end raises."""
-_PARTS = {"journal": int, "name": str, "doc": dict, "filed": str}
+_PARTS = {"journal": int, "name": str, "doc": dict, "filed": str, "refused": str}
+
+_CHECKSUM = re.compile(rb', "crc": "([0-9a-f]{8})"\}\Z')
 
 
 class JournalError(ValueError):
-    """A journal that cannot be read: damaged before its last line, or of a later format."""
+    """A journal that cannot be read: of a later format, or without a document."""
+
+
+class DamagedLine(ValueError):  # noqa: N818 - says what is, as KeyError does not
+    """A line that is not what was written."""
 
 
 def _encode(value: Any, losses: list[str]) -> Any:
@@ -112,34 +120,51 @@ def dumps(name: str, doc: Mapping[str, Any]) -> tuple[bytes, list[str]]:
     Returns
     -------
     line : bytes
-        JSON, ASCII, ended by a newline.
+        JSON, ASCII, with its checksum, ended by a newline.
     losses : list of str
         Values of foreign types, kept by their text only.
     """
     losses: list[str] = []
-    line = json.dumps({"name": name, "doc": _encode(doc, losses)}, allow_nan=False)
-    return line.encode() + b"\n", losses
+    return seal({"name": name, "doc": _encode(doc, losses)}), losses
+
+
+def seal(item: Mapping[str, Any]) -> bytes:
+    """Write an object of plain JSON as a line with its checksum."""
+    body = json.dumps(item, allow_nan=False).encode()
+    return body[:-1] + b', "crc": "%08x"}\n' % zlib.crc32(body)
 
 
 def loads(line: bytes) -> dict[str, Any]:
-    """Read one line: a document, the header or a filing mark.
+    """Read one line: a document, the header or a mark.
+
+    Returns
+    -------
+    dict
+        With its ``crc``, unless it was written before lines had one.
 
     Raises
     ------
-    json.JSONDecodeError, UnicodeDecodeError
-        When the line is not whole.
+    DamagedLine
+        When the line is not whole, or not what was written.
     JournalError
         When it is, but means nothing here.
     """
+    line = line.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")  # an editor may have added these
+    found = _CHECKSUM.search(line)
+    if found and zlib.crc32(line[: found.start()] + b"}") != int(found[1], 16):
+        raise DamagedLine("its checksum is another")
     try:
         item = json.loads(line, object_hook=_decode)
-    except (JournalError, *NOT_WHOLE):
-        raise
-    except Exception as error:  # int, base64 and numpy each have their own
-        raise JournalError(f"{line[:60]!r} says nothing ({type(error).__name__})") from error
-    if not isinstance(item, dict) or not any(key in item for key in _PARTS):
-        raise JournalError(f"a journal line is an object, not {line[:60]!r}")
-    for key, kind in _PARTS.items():
-        if not isinstance(item.get(key, kind()), kind) or ("name" in item) != ("doc" in item):
-            raise JournalError(f"{line[:60]!r} is no document, header or filing mark")
+    except JournalError as error:
+        if found:
+            raise
+        raise DamagedLine(str(error)) from error
+    except Exception as error:  # of JSON, int, base64 or numpy: each has its own
+        raise DamagedLine(f"{type(error).__name__}: {error}") from error
+    if not isinstance(item, dict):
+        raise DamagedLine(f"a line is an object, not {line[:60]!r}")
+    if not all(isinstance(item.get(key, kind()), kind) for key, kind in _PARTS.items()):
+        raise DamagedLine(f"{line[:60]!r} is no document, header or mark")
+    if "crc" in item and not found:
+        raise DamagedLine("its checksum is none")
     return item

@@ -2,278 +2,224 @@
 
 A journal file is the truth about its run; whatever else holds the run can be rebuilt from it. The
 first line names the format, then comes one ``{"name": ..., "doc": ...}`` per document, then one
-``{"filed": <catalogue id>}`` per catalogue that has taken in the whole run.
+``{"filed": <catalogue id>}`` per catalogue that has taken in the whole run, or ``{"refused": ...}``
+per one that never can. Each line has its checksum (`encoding`); `reading` reads them.
 """
 
-import json
+import fcntl
 import os
-import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
-from .encoding import NOT_WHOLE, Document, JournalError, dumps, loads
-
-FORMAT = 1
-"""Version of the line format, written into the first line of every journal."""
+from .encoding import Document, dumps, seal
+from .names import uid_of
+from .reading import FORMATS, Contents, read
 
 CRASHED = "process ended without a stop document; recovered from the journal"
 """Reason in the stop document of a run that did not write one itself."""
 
-_HEADER = json.dumps({"journal": FORMAT}).encode() + b"\n"
-
-
-# --- writing ---
+HEADER = seal({"journal": FORMATS[-1]})
 
 
 class Journal:
-    """Appends to one journal file; every line is on the disk when `append` returns.
+    """Writes one journal file; every line is on the disk when `append` returns.
 
-    A line that cannot be written (disk full, folder gone) is held and written before the next one,
-    so that a journal is complete again as soon as the disk takes data.
+    The whole content stays in memory while it is written. So a file that cannot be written (disk
+    full, folder gone, mounted read-only) is made complete as soon as it can, whatever has become of
+    it in between, and the same content can be saved in a second place.
+
+    Under its name the file appears with its first line, and locked: who finds a journal that is not
+    locked knows that no living process writes it (`is_being_written`).
 
     Parameters
     ----------
     path : Path
-        The file; made, with its header, when the first line is appended.
+        The file.
+    content : bytearray, optional
+        What it holds and will hold, shared with another journal; by default its header.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, content: bytearray | None = None) -> None:
         self.path = path
+        self.content = bytearray(HEADER) if content is None else content
+        self._new = path.with_suffix(".new")
         self._fd: int | None = None
-        self._held = b""
+        self._saved: int | None = 0  # None when what the file holds is not sure
 
     @property
     def complete(self) -> bool:
-        """Whether every appended line is on the disk."""
-        return not self._held
+        """Whether every line is on the disk, in a file of this name."""
+        return self._saved == len(self.content) and self._is_there(self.path)
 
     def append(self, line: bytes) -> None:
-        """Write `line`, after whatever was held, and fsync.
+        """Add `line` and `save`."""
+        self.content += line
+        self.save()
+
+    def save(self) -> None:
+        """Bring the file up to the content, and fsync.
 
         Raises
         ------
         OSError
-            When the disk refuses; the line is held.
+            When the disk refuses.
         """
-        self._held += line
-        fd = self._open()
-        good = os.fstat(fd).st_size
+        fd, saved = self._open()
+        self._saved = None
         try:
-            view = memoryview(self._held if good else _HEADER + self._held)
+            view = memoryview(bytes(self.content[saved:]))
             while view:
                 view = view[os.write(fd, view) :]
             os.fsync(fd)
+            if not self._is_there(self.path):
+                self._new.rename(self.path)
+                sync_folder(self.path.parent)
         except BaseException:
-            os.ftruncate(fd, good)  # no torn line in the middle once the disk has room again
+            with suppress(OSError):
+                os.ftruncate(fd, saved)  # no torn line stays for as long as the disk is full
             raise
-        self._held = b""
+        self._saved = len(self.content)
 
-    def _open(self) -> int:
+    def _is_there(self, path: Path) -> bool:
+        """Whether `path` is the file that is open: it may be deleted, or its folder gone."""
         if self._fd is None:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._fd = os.open(self.path, flags, 0o644)
-            size = os.fstat(self._fd).st_size
-            if size and os.pread(self._fd, 1, size - 1) != b"\n":  # cut off by a crash
-                os.ftruncate(self._fd, size - len(next(_backwards(self.path))))
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)  # the file's name must survive a power cut as well
-            finally:
-                os.close(folder)
-        return self._fd
+            return False
+        try:
+            return os.path.samestat(path.stat(), os.fstat(self._fd))
+        except OSError:
+            return False
+
+    def _open(self) -> tuple[int, int]:
+        """Give the open file, and how much of the content it is sure to hold."""
+        fd, saved = self._fd, self._saved
+        if fd is None or not (self._is_there(self.path) or self._is_there(self._new)):
+            self.close()
+            path = self.path if self.path.exists() else self._new
+            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            with suppress(OSError):  # where locks are not to be had
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._fd, saved = fd, None
+        if saved is None:
+            held = os.pread(fd, os.fstat(fd).st_size, 0)
+            if not self.content.startswith(held):
+                pairs = zip(held.splitlines(True), self.content.splitlines(True), strict=False)
+                held = b"".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+                os.ftruncate(fd, len(held))
+            saved = len(held)
+        return fd, saved
 
     def close(self) -> None:
-        """Close the file; lines still held are lost, so look at `complete` first."""
+        """Close the file; what is not saved is lost, so look at `complete` first."""
         if self._fd is not None:
             os.close(self._fd)
-            self._fd = None
+            self._fd, self._saved = None, None
 
 
-def run_name(start: Mapping[str, Any]) -> str:
-    """Name of the run that `start` begins; names sort by time and end in the uid."""
-    seconds, micro = divmod(round(start["time"] * 1e6), 1_000_000)
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(seconds))
-    return f"{stamp}.{micro:06d}_{start['uid']}"
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut as well."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
-def uid_of(name: str) -> str:
-    """Uid in the name of a run."""
-    return name.split("_", 1)[-1]
+def is_being_written(path: Path) -> bool:
+    """Whether a living process, be it this one, has a journal locked."""
+    with suppress(FileNotFoundError), path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
-def path_of(folder: Path, name: str) -> Path:
-    """Where the journal of a run is in the catalogue's `folder`."""
-    return folder / "journal" / f"{name}.jsonl"
+def hold(path: Path) -> int | None:
+    """Lock a journal against every other process; None if one has it locked already.
 
-
-def paths(folder: Path) -> list[Path]:
-    """Find all journals in the catalogue's `folder`, the oldest run first."""
-    found = (folder / "journal").glob("*.jsonl")
-    return sorted(path for path in found if path.is_file())  # a pipe would be waited for
+    Closing the file descriptor that is returned ends it.
+    """
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return fd
 
 
 def mark_filed(path: Path, catalogue: str) -> None:
     """Note that `catalogue` (its id) holds the whole run."""
-    journal = Journal(path)
+    _add(path, seal({"filed": catalogue}))
+
+
+def mark_refused(path: Path, catalogue: str, why: str) -> None:
+    """Note that `catalogue` (its id) can never hold the run, and why."""
+    _add(path, seal({"refused": catalogue, "why": why}))
+
+
+def _add(path: Path, line: bytes) -> None:
+    """Add a line to a journal that nobody writes any more, in place of a torn one."""
+    with path.open("r+b", buffering=0) as file:
+        _add_to(file.fileno(), line)
+
+
+def _add_to(fd: int, line: bytes) -> None:
+    size = os.fstat(fd).st_size
+    end, block = size, b""
+    while end and b"\n" not in block:  # back to the end of the last whole line
+        end = max(0, end - 8192)
+        block = os.pread(fd, size - end, end)
+    good = end + block.rfind(b"\n") + 1
+    os.ftruncate(fd, good)
+    os.lseek(fd, good, os.SEEK_SET)
     try:
-        journal.append(json.dumps({"filed": catalogue}).encode() + b"\n")
-    finally:
-        journal.close()
-
-
-# --- reading ---
-
-
-@dataclass(frozen=True)
-class Contents:
-    """What a journal holds.
-
-    Attributes
-    ----------
-    documents : list of (str, dict)
-        As emitted, in order.
-    torn : int
-        Bytes of an unfinished last line, which are not among the documents.
-    """
-
-    documents: list[tuple[str, Document]]
-    torn: int = 0
-
-
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any] | None]]:
-    """Size and content of each line; None for a last line that was cut off."""
-    with path.open("rb") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                item = loads(line) if line.endswith(b"\n") else None
-            except JournalError as error:
-                raise JournalError(f"Line {number} of the journal {path}: {error}") from error
-            except NOT_WHOLE as error:
-                if file.read(1):
-                    raise JournalError(
-                        f"Line {number} of the journal {path} is damaged ({error}); "
-                        f"restore the file from a copy, or move it out of its folder."
-                    ) from error
-                item = None
-            if number == 1 and item is not None and item.get("journal") != FORMAT:
-                raise JournalError(
-                    f"{path} is not a journal of format {FORMAT} (it begins with {line[:40]!r}); "
-                    f"read it with the reactune that wrote it."
-                )
-            yield len(line), item
-
-
-def read(path: Path) -> Contents:
-    """Read a journal, also one that is being written or that a crash cut off.
-
-    Raises
-    ------
-    JournalError
-        When a line before the last one is damaged, or the format is not known.
-    """
-    documents: list[tuple[str, Document]] = []
-    torn = 0
-    for size, item in _lines(path):
-        if item is None:
-            torn = size
-        elif "name" in item:
-            documents.append((item["name"], item["doc"]))
-    return Contents(documents, torn)
-
-
-@dataclass(frozen=True)
-class Ends:
-    """First and last of a run, read without what lies between.
-
-    Attributes
-    ----------
-    start : dict or None
-        The start document; None when not even that was written whole.
-    stop : dict or None
-        The stop document; None while the run goes on and after a crash.
-    filed : frozenset of str
-        Ids of the catalogues that hold the whole run.
-    """
-
-    start: Document | None
-    stop: Document | None
-    filed: frozenset[str] = frozenset()
-
-
-def read_ends(path: Path) -> Ends:
-    """Read a journal's start, stop and filing marks.
-
-    Raises
-    ------
-    JournalError
-        As `read`.
-    """
-    start = next((i["doc"] for _, i in _lines(path) if i and i.get("name") == "start"), None)
-    stop, filed = None, set()
-    for line in _backwards(path):
-        try:
-            item = loads(line)
-        except NOT_WHOLE:
-            continue  # a line being written, or torn by a crash
-        if "filed" in item:
-            filed.add(item["filed"])
-            continue
-        stop = item["doc"] if item.get("name") == "stop" else None
-        break
-    return Ends(start, stop, frozenset(filed))
-
-
-def _backwards(path: Path, block: int = 8192) -> Iterator[bytes]:
-    """Yield the lines from the last to the first, reading no more than asked for."""
-    with path.open("rb") as file:
-        position = file.seek(0, os.SEEK_END)
-        rest = b""
-        while position:
-            size = min(block, position)
-            position = file.seek(position - size)
-            rest, *lines = (file.read(size) + rest).split(b"\n")
-            yield from (line for line in reversed(lines) if line)
-        if rest:
-            yield rest
+        while line:
+            line = line[os.write(fd, line) :]
+        os.fsync(fd)
+    except BaseException:
+        with suppress(OSError):
+            os.ftruncate(fd, good)
+        raise
 
 
 def recover(path: Path) -> str:
     """End a journal whose process did not: drop a torn line and append a stop document.
 
-    The caller makes sure that no living process writes this journal.
-
     Returns
     -------
     note : str
-        What was done, for the user.
+        What was done, for the user; empty if a living process writes it.
 
     Raises
     ------
     JournalError
-        As `read`.
+        As `reading.read`.
     """
-    contents = read(path)
-    note = f"Run {uid_of(path.stem)[:8]}: {CRASHED}"
-    if contents.torn:
-        os.truncate(path, path.stat().st_size - contents.torn)
-        note += f" (a torn last line of {contents.torn} bytes was dropped)"
-    if not contents.documents:
-        path.rename(path.with_suffix(".empty"))
-        return note + "; it had not got as far as its start document"
-    journal = Journal(path)
+    fd = hold(path)
+    if fd is None:
+        return ""
     try:
-        journal.append(dumps("stop", _synthetic_stop(contents))[0])
+        contents = read(path)
+        note = f"Run {uid_of(path.stem)[:8]}: {CRASHED}"
+        if contents.lost_stop:
+            note = f"Run {uid_of(path.stem)[:8]}: its stop document is lost, and stood in for"
+        if contents.torn:
+            note += f" (a torn last line of {contents.torn} bytes was dropped)"
+        if not contents.documents:
+            path.rename(path.with_suffix(".empty"))
+            return note + "; it had not got as far as its start document"
+        _add_to(fd, dumps("stop", _synthetic_stop(contents))[0])
+        return note
     finally:
-        journal.close()
-    return note
+        os.close(fd)
 
 
 def _synthetic_stop(contents: Contents) -> Document:
-    """Write the stop document that the process did not live to write."""
+    """Write the stop document that the process did not live to write, or that is lost."""
     streams = {d["uid"]: d["name"] for name, d in contents.documents if name == "descriptor"}
     counts = Counter(dict.fromkeys(streams.values(), 0))
     for name, doc in contents.documents:
@@ -282,13 +228,14 @@ def _synthetic_stop(contents: Contents) -> Document:
         elif name == "event_page":
             counts[streams[doc["descriptor"]]] += len(doc["seq_num"])
     torn = f"; a torn last line of {contents.torn} bytes was dropped" if contents.torn else ""
+    reason = "the stop document is lost: its line in the journal is damaged"
     last = max(doc["time"] for name, doc in contents.documents if name in ("start", "event"))
     return {
         "uid": str(uuid.uuid4()),
         "time": last,
         "run_start": contents.documents[0][1]["uid"],
         "exit_status": "fail",
-        "reason": CRASHED + torn,
+        "reason": reason if contents.lost_stop else CRASHED + torn,
         "num_events": dict(counts),
         "recovered": True,
     }

@@ -1,56 +1,77 @@
-"""One writer per folder."""
+"""One process at a time files runs in the store of a folder."""
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
-
-_NAME = "writer.lock"
+from uuid import uuid4
 
 
 class CatalogueBusy(RuntimeError):  # noqa: N818 - says what is, and may be waited for
-    """Another process writes this catalogue."""
+    """Another process files runs in this catalogue."""
 
 
-class WriterLock:
-    """Makes its holder the one writer of `folder`; ends with the process, however that ends.
+class StoreLock:
+    """Makes its holder the one who files in `folder`; ends with the process, however that ends.
+
+    It is held while there is something to file, and not by a session that waits. Journals need no
+    such lock: each has its own.
 
     Parameters
     ----------
     folder : Path
 
-    Raises
-    ------
-    CatalogueBusy
-        When another process writes there, or this one already.
+    Attributes
+    ----------
+    undisturbed : bool
+        Whether nobody else has had it since it was last given back: what is open still is as it is
+        on the disk.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._fd = os.open(folder / _NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._path = folder / "writer.lock"
+        self._mark = f"{os.getpid()} {uuid4()}".encode()
+        self._fd: int | None = None
+        self.undisturbed = False
+
+    @property
+    def held(self) -> bool:
+        """Whether this one holds it."""
+        return self._fd is not None
+
+    def take(self) -> bool:
+        """Take it, unless another holds it; whether it is held then.
+
+        Raises
+        ------
+        OSError
+            When the folder cannot be written to.
+        """
+        if self._fd is not None:
+            return True
+        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self.undisturbed = os.pread(fd, 100, 0) == self._mark
+            os.ftruncate(fd, 0)
+            os.pwrite(fd, self._mark, 0)
         except BlockingIOError:
-            pid = os.read(self._fd, 32).decode() or "unknown"
-            os.close(self._fd)
-            who = "this process" if pid == str(os.getpid()) else f"process {pid}"
-            raise CatalogueBusy(
-                f"The catalogue {folder} is being written by {who}: wait until it ends, "
-                f"close it there, or choose another folder."
-            ) from None
-        os.ftruncate(self._fd, 0)
-        os.write(self._fd, str(os.getpid()).encode())
+            os.close(fd)
+            return False
+        except BaseException:
+            os.close(fd)
+            raise
+        self._fd = fd
+        return True
 
-    def release(self) -> None:
-        """Let others write."""
-        os.ftruncate(self._fd, 0)
-        os.close(self._fd)
+    def holder(self) -> str:
+        """Say which process holds it or did last."""
+        with suppress(OSError, IndexError):
+            return f"process {self._path.read_text('utf-8', 'replace').split()[0]}"
+        return "another process"
 
-
-def writer_lives(folder: Path) -> bool:
-    """Whether the process named in the lock file is alive."""
-    try:
-        os.kill(int((folder / _NAME).read_text()), 0)
-    except PermissionError:
-        return True  # somebody else's, but there
-    except (OSError, ValueError):
-        return False
-    return True
+    def give_back(self) -> None:
+        """Let others file; again is harmless."""
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)

@@ -1,99 +1,68 @@
 """The writing half of the catalogue: journal at once, the store behind it."""
 
-import queue
+import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
-from . import journal
-from .encoding import JournalError, dumps, loads
-from .journal_only import JournalOnly
-from .lock import WriterLock
-from .store import Opener, Store, Writer
-
-FILING_TIME = 60.0
-"""How long the end of a run waits for the store [s]; what it did not take is filed later."""
-
-
-@dataclass
-class _Recording:
-    """A run being recorded."""
-
-    uid: str
-    journal: journal.Journal
-    write: Writer | None = None
-    disk_fails: bool = False
+from .encoding import dumps
+from .filing import FILING_TIME, Filer, Recording
+from .journal import Journal, hold
+from .names import path_of, paths, run_name
+from .reading import Contents, parse
+from .spill import Spill
+from .store import Opener, Store
 
 
 class Recorder:
-    """Journal at once, the store in a thread of its own, in order.
+    """Each document at once to the journal, or to a second place; the store gets it afterwards.
 
     Parameters
     ----------
     folder : Path
     opener : Opener
         Opens the store.
+    spill : Spill
+        Where documents go that the folder does not take.
     report : callable
         Is told what went wrong, in one sentence.
-
-    Attributes
-    ----------
-    store : Store
-        Journals alone when the one asked for did not open.
+    opened : callable
+        Is called when the store has been opened.
 
     Raises
     ------
-    CatalogueBusy
-        When another process writes there.
+    OSError
+        When the folder cannot be made.
     """
 
-    def __init__(self, folder: Path, opener: Opener, report: Callable[[str], None]) -> None:
-        self._folder = folder
+    def __init__(
+        self,
+        folder: Path,
+        opener: Opener,
+        spill: Spill,
+        report: Callable[[str], None],
+        opened: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._folder, self._spill, self._report = folder, spill, report
         (folder / "journal").mkdir(parents=True, exist_ok=True)
-        self._report = report
-        self._lock = WriterLock(folder)
-        self._runs: dict[str, _Recording] = {}
+        spill.bring_home(report)
+        self._runs: dict[str, Recording] = {}
+        self._kept: dict[str, Recording] = {}  # ended, but not whole at home; and the last one
         self._owner: dict[str, str] = {}  # uid of a descriptor or resource -> uid of its run
+        self._claims: dict[str, int] = {}  # uid of a run that is gone on with -> its lock
+        self._latest = ""
         self._mutex = threading.Lock()
-        self._queue: queue.SimpleQueue[tuple[_Recording, str, bytes] | threading.Event | None]
-        self._queue = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="reactune-catalogue", daemon=True)
-        self._leaving = False
-        self._recover()
-        self.store = self._open(opener)
-        if self.store.note:
-            report(self.store.note)
-        self._refile()
-        self._thread.start()
+        self._filer = Filer(folder, opener, report, opened)
+        self.flush, self.leave = self._filer.flush, self._filer.leave
 
-    def _recover(self) -> None:
-        """End the journals of processes that died; ours is the only living writer."""
-        for path in journal.paths(self._folder):
-            try:
-                if journal.read_ends(path).stop is None:
-                    self._report(journal.recover(path))
-            except (JournalError, OSError) as error:
-                self._report(str(error))
-
-    def _open(self, opener: Opener) -> Store:
-        try:
-            return opener(self._folder, writing=True)
-        except Exception as error:  # noqa: BLE001 - experiments go on with the journal alone
-            self._report(
-                f"The catalogue in {self._folder} does not open ({words(error)}); runs are kept "
-                f"in the journal only. Move catalog.db away to have it made anew from the journal."
-            )
-            return JournalOnly(self._folder)
-
-    def _refile(self) -> None:
-        """File the runs that the store lacks."""
-        for path in journal.paths(self._folder):
-            with suppress(JournalError):  # reported by _recover
-                if self.store.lacks(path):
-                    self._finish(_Recording(journal.uid_of(path.stem), journal.Journal(path)))
+    @property
+    def store(self) -> Store | None:
+        """The store, once it has been opened."""
+        return self._filer.store
 
     def record(self, name: str, doc: Mapping[str, Any]) -> None:
         """Journal a document and queue it for the store; at a run's end wait until it is filed."""
@@ -106,16 +75,24 @@ class Recorder:
                     f"are neither numbers, text, arrays nor lists of them: {', '.join(losses)}."
                 )
             if name == "start":
-                path = journal.path_of(self._folder, journal.run_name(doc))
-                self._runs[uid] = _Recording(uid, journal.Journal(path))
+                self._runs[uid] = Recording(uid, Journal(path_of(self._folder, self._name(doc))))
             run = self._runs[uid]
-            self._write(run, line)
-            self._queue.put((run, name, line))
+            self._save(run, line)
+            if name == "start":
+                self.release(doc.get("resumes"))
             if name == "stop":
-                del self._runs[uid]
-                self._owner = {k: v for k, v in self._owner.items() if v != uid}
+                self._end(run)
+            self._filer.put(run, name, line)
         if name == "stop":
-            self.flush(FILING_TIME)
+            self._filer.flush(FILING_TIME)
+
+    def _name(self, start: Mapping[str, Any]) -> str:
+        """Name a new run: the last of all, whatever the clock says."""
+        known = [self._latest, *self._spill.names(), *(path.stem for path in paths(self._folder))]
+        with suppress(Exception):  # a store that is ill has been reported
+            known += self.store.names() if self.store else ()
+        self._latest = run_name(start, known)
+        return self._latest
 
     def _run_of(self, name: str, doc: Mapping[str, Any]) -> str:
         """Find the run that a document belongs to; several may be open at once."""
@@ -127,102 +104,112 @@ class Recorder:
         self._owner[doc["uid"]] = uid
         return uid
 
-    def _write(self, run: _Recording, line: bytes) -> None:
-        """Journal a line; say at once when the disk refuses, and when it takes data again."""
+    def _save(self, run: Recording, line: bytes) -> None:
+        """Journal a line at home, else in the second place; say so at once, and when it is over."""
         try:
             run.journal.append(line)
         except OSError as error:
-            if not run.disk_fails:
-                self._report(
-                    f"RUN {run.uid[:8]} IS NOT BEING SAVED: {error}. The experiment goes on, its "
-                    f"documents are held in memory: free space on the disk of "
-                    f"{run.journal.path.parent} before this process ends, and they are written "
-                    f"with the next one."
-                )
-            run.disk_fails = True
-        else:
-            if run.disk_fails:
-                self._report(f"Run {run.uid[:8]} is saved again; nothing was lost.")
-            run.disk_fails = False
-
-    def _work(self) -> None:
-        """File what is queued, until None."""
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, threading.Event):
-                item.set()
-            else:
-                self._file(*item)
-
-    def _file(self, run: _Recording, name: str, line: bytes) -> None:
-        """Give the store a document; at the end of a run make good what it did not take."""
-        if self._leaving:
-            run.write = None
-            if name == "stop":
-                self._runs[run.uid] = run  # what the disk refused before is tried at the end
+            self._save_elsewhere(run, error)
             return
-        try:
-            if name == "start":
-                run.write = self.store.writer(loads(line)["doc"])
-            if run.write is not None:
-                run.write(name, loads(line)["doc"])
-        except Exception as error:  # noqa: BLE001 - the journal has it; the thread must go on
-            run.write = None
-            self._report(
-                f"Run {run.uid[:8]}: the catalogue did not take a document of kind {name} "
-                f"({words(error)}); it is in the journal, and is filed again when the run ends."
-            )
-        if name == "stop":
-            self._finish(run)
+        if run.spilled is not None:
+            self._spill.remove(run.spilled)
+            run.spilled = None
+        if run.kept != "home":
+            run.kept = "home"
+            self._report(f"Run {run.uid[:8]} is saved again; nothing was lost.")
 
-    def _finish(self, run: _Recording) -> None:
-        """See that journal and store hold the whole run, then have the store note it."""
+    def _save_elsewhere(self, run: Recording, refusal: OSError) -> None:
+        """Save the whole run in the second place; hold what that does not take either."""
+        before = run.kept
         try:
-            run.journal.append(b"")  # what the disk refused before
+            if run.spilled is None:
+                run.spilled = self._spill.journal(run.journal.path.stem, run.journal.content)
+            run.spilled.save()
+        except OSError as error:
+            run.kept = "memory"
+            told = (
+                f"RUN {run.uid[:8]} IS NOT BEING SAVED: {refusal}; nor in {self._spill.folder}: "
+                f"{error}. The experiment goes on, its documents are held in memory: free space on "
+                f"either disk before this process ends, and they are written with the next one."
+            )
+        else:
+            run.kept = "elsewhere"
+            told = (
+                f"RUN {run.uid[:8]} IS NOT BEING SAVED IN ITS CATALOGUE: {refusal}. The experiment "
+                f"goes on, its documents go to {run.spilled.path}; see to the disk of "
+                f"{run.journal.path.parent}."
+            )
+        if run.kept != before:
+            self._report(told)
+
+    def _end(self, run: Recording) -> None:
+        """Take leave of a run that has ended; keep it in memory if it is not whole at home."""
+        del self._runs[run.uid]
+        self._owner = {k: v for k, v in self._owner.items() if v != run.uid}
+        run.whole = run.journal.complete
+        self._kept = {uid: each for uid, each in self._kept.items() if not each.whole}
+        self._kept[run.uid] = run
+        if run.whole:
             run.journal.close()
-            if run.write is None:
-                self.store.refile(run.journal.path)
-            self.store.seal(run.journal.path)
-        except Exception as error:  # noqa: BLE001 - tried again at the next start
-            self._report(
-                f"Run {run.uid[:8]} is not in the catalogue ({words(error)}); it is filed from "
-                f"{run.journal.path} when the catalogue is next opened for writing."
-            )
-            if not run.journal.complete:
-                self._runs[run.uid] = run  # tried once more at the end
+        if run.kept == "elsewhere":
+            self._report(self._whereabouts(run))
 
-    def flush(self, timeout: float) -> bool:
-        """Wait until the store was given all that was recorded; False after `timeout` [s]."""
-        done = threading.Event()
-        self._queue.put(done)
-        return done.wait(timeout)
+    def _whereabouts(self, run: Recording) -> str:
+        show = f"reactune show {run.uid[:8]} --catalogue {quote(str(self._spill.folder))}"
+        return (
+            f"Run {run.uid[:8]} is in {self._spill.folder} ({show}); it comes home when "
+            f"{self._folder} is next opened for writing and takes it."
+        )
 
-    def leave(self) -> None:
-        """Give the store nothing more: it would start threads, which an ending interpreter refuses.
+    # -- what is known only here --
 
-        What it lacks is filed when the folder is next opened for writing.
+    def held(self) -> dict[str, Callable[[], Contents]]:
+        """Give the runs that are whole in memory, by name, each to be read.
+
+        They are those that are open, the last one that ended, and those that are not whole at home:
+        what came of a campaign can be said whatever has become of the disk.
         """
-        self._leaving = True
+        with self._mutex:
+            return {
+                run.journal.path.stem: partial(parse, bytes(run.journal.content), run.journal.path)
+                for run in (*self._kept.values(), *self._runs.values())
+            }
+
+    def stored(self, uid: str) -> bool:
+        """Whether all that was recorded of a run in this session is in the folder."""
+        with self._mutex:
+            run = self._kept.get(uid) or self._runs.get(uid)
+            return run is None or run.whole or run.journal.complete
+
+    def claim(self, uid: str, name: str) -> bool:
+        """Have nobody else go on with a run until the one that does is recorded here."""
+        path = path_of(self._folder, name)
+        kept = self._kept.get(uid)
+        if uid in self._claims or (kept and not kept.whole) or not path.exists():
+            return True
+        if (fd := hold(path)) is not None:
+            self._claims[uid] = fd
+        return fd is not None
+
+    def release(self, uid: str | None) -> None:
+        """Let others go on with a run."""
+        if uid in self._claims:
+            os.close(self._claims.pop(uid))
 
     def close(self, timeout: float) -> None:
-        """End the thread, the journals, the store and the lock."""
-        self._queue.put(None)
-        self._thread.join(timeout)
-        if self._thread.is_alive():
-            self._report(
-                f"The catalogue was still being written after {timeout:g} s and was left; "
-                f"it is completed from the journal when next opened for writing."
-            )
-        for run in self._runs.values():
-            self._write(run, b"")
-            if not run.journal.complete:
+        """End the journals, the thread, the store and the lock."""
+        self._filer.close(timeout)
+        for run in [*self._kept.values(), *self._runs.values()]:
+            if run.whole:
+                continue
+            self._save(run, b"")
+            if run.kept == "memory":
                 self._report(
                     f"THE LAST DOCUMENTS OF RUN {run.uid[:8]} ARE LOST: no disk took them."
                 )
-            run.journal.close()
-        self.store.close()
-        self._lock.release()
-
-
-def words(error: Exception) -> str:
-    """Type and first line of an error: Tiled's may be pages."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
+            elif run.kept == "elsewhere" and run.uid in self._runs:  # of others it has been said
+                self._report(self._whereabouts(run))
+            for each in filter(None, (run.journal, run.spilled)):
+                each.close()
+        for uid in list(self._claims):
+            self.release(uid)

@@ -5,10 +5,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from .encoding import Document
-from .journal import Ends
+from .reading import Ends
 
 Writer = Callable[[str, Document], None]
 """Takes the documents of one run, in order, each with the name of its kind."""
+
+
+class Refused(Exception):  # noqa: N818 - says what is, as KeyError does not
+    """A store can never take a run, as it is; the text says why."""
 
 
 class Store(Protocol):
@@ -23,8 +27,8 @@ class Store(Protocol):
 
     While one thread at a time writes, others may read.
 
-    Runs go by the names of their journals without the ending (`journal.run_name`): names sort by
-    time and end in the uid. What is asked for by name is one of `names`.
+    Runs go by the names of their journals without the ending (`names.run_name`): names sort by
+    the order of recording and end in the uid. What is asked for by name is one of `names`.
 
     Attributes
     ----------
@@ -64,10 +68,17 @@ class Store(Protocol):
         """
 
     def lacks(self, journal: Path) -> bool:
-        """Whether it does not hold the whole run of a journal that has ended."""
+        """Whether it does not hold the whole run of a journal that has ended, and could."""
 
     def refile(self, journal: Path) -> None:
-        """Forget what it holds of a run and take the whole of it from its ended journal."""
+        """Forget what it holds of a run and take the whole of it from its ended journal.
+
+        Raises
+        ------
+        Refused
+            When it is well and yet does not take this run, nor would another time: from now on it
+            does not lack it any more.
+        """
 
     def seal(self, journal: Path) -> None:
         """Note for good that it holds the whole run of a journal: it does not lack it any more."""

@@ -1,13 +1,25 @@
 """What the embedded store keeps in its folder: Tiled's databases, whose they are, their index."""
 
 import asyncio
+import hashlib
 import os
+import re
 import sqlite3
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
+
+import platformdirs
+
+from .names import order_of
+
+_PLAIN = re.compile(r"[\w ./+,=@~:-]+")  # what Tiled's URIs of files and databases can hold
+
+
+class DamagedStore(ValueError):  # noqa: N818 - says what is, as KeyError does not
+    """A file of the embedded store is not what was written."""
 
 
 class TiledFolder:
@@ -21,10 +33,17 @@ class TiledFolder:
     ----------
     folder : Path
         Absolute, links resolved: Tiled's databases hold it.
+
+    Attributes
+    ----------
+    place : Path
+        The folder as Tiled knows it: itself, or a link to it if its name has characters that would
+        mean something else in Tiled's URIs.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.place = folder if _PLAIN.fullmatch(str(folder)) else _alias(folder)
         self.catalog = folder / "catalog.db"
         self.storage = folder / "storage.db"
         self.data = folder / "data"
@@ -32,42 +51,102 @@ class TiledFolder:
         self._index = folder / "catalog.runs"
 
     def made(self) -> tuple[str, Path] | None:
-        """Id of the databases and the folder they were made in; None without them."""
+        """Id of the databases and the folder they were made in; None without them.
+
+        Raises
+        ------
+        DamagedStore
+            When ``catalog.id`` does not say.
+        """
         if not self.catalog.exists() or not self._id.exists():
             return None
-        identity, place = self._id.read_text().splitlines()
-        return identity, Path(place)
+        identity, _, place = self._id.read_bytes().partition(b"\n")
+        if not re.fullmatch(rb"[0-9a-f-]{36}", identity) or not place.startswith(b"/"):
+            raise DamagedStore(f"{self._id} is damaged")
+        return identity.decode(), Path(os.fsdecode(place.removesuffix(b"\n")))
 
     def prepare(self) -> tuple[str, str]:
-        """Make the databases unless they are there; give their id and what the user should know."""
+        """Make the databases unless they are there; give their id and what the user should know.
+
+        Raises
+        ------
+        DamagedStore
+            When they are there and are none.
+        """
         note = ""
+        if self.place != self.folder and not self.place.exists():
+            self.place.parent.mkdir(parents=True, exist_ok=True)
+            self.place.unlink(missing_ok=True)
+            self.place.symlink_to(self.folder)
         if made := self.made():
             identity, place = made
-            if place == self.folder:
+            if place == self.place:
+                self.check()
                 return identity, note
-            aside = self.folder / f"moved-{identity[:8]}"
-            aside.mkdir()
-            for part in [*self.folder.glob("*.db*"), self.data]:
-                part.rename(aside / part.name)
+            aside = self.put_aside("moved")
             note = (
                 f"The catalogue was moved here from {place}: it is made anew from the journal. "
                 f"What Tiled had before is in {aside}."
             )
         if not self.catalog.exists():
+            if self.storage.exists():  # of another catalogue, whose numbers the new one would use
+                self.put_aside("left")
             self.write_index([])
             self._initialise()
         identity = str(uuid4())
-        self._id.write_text(f"{identity}\n{self.folder}\n")
+        self._id.write_bytes(f"{identity}\n".encode() + os.fsencode(self.place) + b"\n")
         return identity, note
 
+    def check(self) -> None:
+        """Look whether the databases are whole.
+
+        Raises
+        ------
+        DamagedStore
+            When one is not.
+        """
+        for path in (self.catalog, self.storage):
+            try:
+                if not path.stat().st_size:
+                    raise DamagedStore(f"{path} is damaged (it is empty)")
+                with closing(sqlite3.connect(path)) as database:
+                    (found,) = database.execute("PRAGMA quick_check(1)").fetchone()
+            except (OSError, sqlite3.DatabaseError) as error:
+                raise DamagedStore(f"{path} is damaged ({error})") from error
+            if found != "ok":
+                raise DamagedStore(f"{path} is damaged ({found.splitlines()[-1]})")
+
+    def put_aside(self, why: str) -> Path:
+        """Move everything of Tiled's out of the way, into a folder of its own; give that."""
+        number = 1
+        while (aside := self.folder / f"{why}-{number}").exists():
+            number += 1
+        aside.mkdir()
+        # the id first: without it nothing of the rest is believed
+        for part in (self._id, self._index, *sorted(self.folder.glob("*.db*")), self.data):
+            if part.exists():
+                part.rename(aside / part.name)
+        return aside
+
     def index(self) -> list[str] | None:
-        """Names of the runs that Tiled holds whole; None if it was made before it had an index."""
+        """Names of the runs that Tiled holds whole; None if it was made before it had an index.
+
+        Raises
+        ------
+        DamagedStore
+            When the index is none.
+        """
         if not self.catalog.exists():
             return []
         try:
-            return self._index.read_text("utf-8").splitlines()
+            names = self._index.read_text("utf-8").splitlines()
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError as error:
+            raise DamagedStore(f"{self._index} is damaged") from error
+        if not all(map(order_of, names)):
+            raise DamagedStore(f"{self._index} is damaged")
+        return names
 
     def write_index(self, names: Iterable[str]) -> None:
         """Put `names` in place of the index, or leave it as it was."""
@@ -94,7 +173,7 @@ class TiledFolder:
 
         half_made = self.folder / "catalog.new"
         half_made.unlink(missing_ok=True)
-        uri = f"sqlite+aiosqlite:///{half_made}"
+        uri = f"sqlite+aiosqlite:///{self.place / half_made.name}"
 
         async def make() -> None:
             engine = create_async_engine(uri)
@@ -111,3 +190,9 @@ class TiledFolder:
         with closing(sqlite3.connect(self.storage)) as storage:
             storage.execute("PRAGMA journal_mode=WAL")
         half_made.rename(self.catalog)
+
+
+def _alias(folder: Path) -> Path:
+    """Where a link with a plain name leads to `folder`."""
+    mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
+    return platformdirs.user_state_path("reactune", appauthor=False) / "places" / mark

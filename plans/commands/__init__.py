@@ -7,7 +7,20 @@ the library behind a command is imported when the command runs.
 import argparse
 from typing import Protocol
 
-from . import check, demo, emulate, guard, optimise, rediscover, replay, runs, safe, shell, show
+from . import (
+    catalogue,
+    check,
+    demo,
+    emulate,
+    guard,
+    optimise,
+    rediscover,
+    replay,
+    runs,
+    safe,
+    shell,
+    show,
+)
 
 
 class Command(Protocol):
@@ -41,5 +54,6 @@ COMMANDS: tuple[Command, ...] = (
     shell,
     safe,
     guard,
+    catalogue,
 )
 """Every command, in the order of the help."""

@@ -26,4 +26,6 @@ def run(a: argparse.Namespace) -> int:
     say(f"{result.identical} of {result.n} asks identical")
     for difference in result.differences:
         say(difference)
-    return EXIT_FAILURE if result.differences else EXIT_DONE
+    if result.lost:
+        say(f"{result.lost}: nothing after it can be compared")
+    return EXIT_FAILURE if result.differences or result.lost else EXIT_DONE

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from reactune.analysis.problem.in_words import in_words
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage import journal
+from reactune.analysis.storage import names, reading
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import JournalError
+from reactune.analysis.storage.encoding import JournalError, seal
 from reactune.devices.opening import obstacles
 from reactune.devices.protocols import harvard11
 from reactune.devices.protocols.transport import (
@@ -121,16 +121,17 @@ def damaged_journal(moves, place: int, changes, flips) -> bool:
         with suppress(ValueError):  # not every format of a line is JSON alone
             item = json.loads(lines[at])
             changed(item, changes, [*names_of(item), "$array", "$float", "$npy", "$dict", "doc"])
-            lines[at] = json.dumps(item, default=str).encode() + b"\n"
+            item.pop("crc", None)  # what is damaged in earnest has a checksum that fits
+            lines[at] = seal(json.loads(json.dumps(item, default=str)))
     raw = flipped(b"".join(lines), flips, whole)
     with tempfile.TemporaryDirectory() as folder, soon():
-        path = journal.path_of(Path(folder), "20270115T080000.000000_" + "f" * 36)
+        path = names.path_of(Path(folder), "20270115T080000.000000_" + "f" * 36)
         path.parent.mkdir()
         path.write_bytes(raw)
         _catalogue(folder)
         try:
-            journal.read_ends(path)
-            read = journal.read(path).documents
+            reading.read_ends(path)
+            read = reading.read(path).documents
         except JournalError as error:
             return _refused(error)
     _undamaged(raw, whole, read)
@@ -150,7 +151,7 @@ def _undamaged(raw: bytes, whole: bytes, read) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.jsonl"
         path.write_bytes(whole)
-        written = dict(zip(whole.splitlines(keepends=True)[1:], journal.read(path).documents,
+        written = dict(zip(whole.splitlines(keepends=True)[1:], reading.read(path).documents,
                            strict=False))  # fmt: skip
     wanted = [written[line] for line in there if line in written]
     left = iter(read)

@@ -14,6 +14,7 @@ from ophyd.sim import det
 
 from reactune.analysis.campaign.replay import retell
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.encoding import seal
 from reactune.analysis.storage.journal import Journal
 from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
@@ -152,14 +153,17 @@ def test_a_real_rig_that_turns_out_to_be_emulated_does_not_go_on_with_a_real_cam
     folder, uid = cut_off(3)
     (journal,) = (folder / "journal").iterdir()
     marked = re.sub(r'("simulated": ?)true', r"\1false", journal.read_text("utf-8"))
-    journal.write_text(marked, "utf-8")
+    lines = [json.loads(line) for line in marked.splitlines()]
+    for line in lines:
+        del line["crc"]  # of what it was
+    journal.write_bytes(b"".join(map(seal, lines)))
     arguments = ["optimise", "--resume", uid, "--catalogue", str(folder), "--rig", "walker"]
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert "the earlier run was on real hardware, this rig is simulated" in err
 
 
-def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys):
+def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys, caplog):
     folder, uid = cut_off(8)
     resume = ["optimise", "--resume", uid, "--json", "--catalogue", str(folder)]
     assert main(resume) == 0
@@ -167,8 +171,9 @@ def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys):
     first, second = sorted((folder / "journal").iterdir())
     lines = second.read_bytes().splitlines(keepends=True)
     second.write_bytes(b"".join([*lines[:4], lines[4][:30] + b"\n", *lines[5:]]))
-    assert main(["show", later, "--catalogue", str(folder)]) == 2
-    assert "Line 5 of the journal" in capsys.readouterr().err
+    assert main(["show", later, "--catalogue", str(folder)]) == 0
+    assert "Line 5 of the journal" in caplog.text
+    capsys.readouterr()
     second.write_bytes(b"".join(lines))
     first.unlink()
     for command in ("show", "replay", "rediscover"):
@@ -188,15 +193,14 @@ def test_a_summary_is_shown_where_no_page_can_be_written(stored, tmp_path, capsy
 
 
 def test_documents_that_no_disk_took_are_no_success(tmp_path, capsys, caplog, monkeypatch):
-    real = Journal.append
+    real = Journal.save
 
-    def full(journal, line):
-        if b'"name": "stop"' in journal._held + line:
-            journal._held += line
+    def full(journal):
+        if b'"name": "stop"' in journal.content:
             raise OSError(errno.ENOSPC, "No space left on device")
-        real(journal, line)
+        real(journal)
 
-    monkeypatch.setattr(Journal, "append", full)
+    monkeypatch.setattr(Journal, "save", full)
     campaign = ["optimise", "walker-ii", "--seed", "4", "--budget", "1", "--json"]
     assert main([*campaign, "--catalogue", str(tmp_path)]) == 1
     assert json.loads(capsys.readouterr().out)["n"] == 1

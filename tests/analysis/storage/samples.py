@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from event_model import compose_run
 
-from reactune.analysis.storage import journal
+from reactune.analysis.storage import journal, names
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import dumps
 
@@ -62,7 +62,7 @@ def write_journal(folder: Path, pairs: Iterable[Pair]) -> Path:
     """Put a run into the journals of a catalogue's folder."""
     pairs = list(pairs)
     (folder / "journal").mkdir(exist_ok=True)
-    out = journal.Journal(journal.path_of(folder, journal.run_name(pairs[0][1])))
+    out = journal.Journal(names.path_of(folder, names.run_name(pairs[0][1])))
     for pair in pairs:
         out.append(dumps(*pair)[0])
     out.close()

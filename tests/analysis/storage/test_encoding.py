@@ -46,7 +46,9 @@ def test_every_document_comes_back_as_it_was(doc):
     assert losses == []
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")
-    assert same(loads(line), {"name": "event", "doc": doc})
+    read = loads(line)
+    read.pop("crc")
+    assert same(read, {"name": "event", "doc": doc})
 
 
 def test_arrays_of_objects_and_structures_come_back():

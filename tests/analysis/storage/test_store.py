@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import journal
+from reactune.analysis.storage import names
 from reactune.analysis.storage.run import Run
 from reactune.analysis.storage.store import Store
 from reactune.analysis.storage.stores import STORES
@@ -64,7 +64,7 @@ class TestStore:
     def test_a_run_is_listed_and_given_back(self, shelf):
         pairs = list(documents(uid="given", time=1.2e9, problem={"title": "I", "batch": 7}))
         shelf.give(pairs)
-        name = journal.run_name(pairs[0][1])
+        name = names.run_name(pairs[0][1])
         assert name in shelf.store.names()
         ends = shelf.store.ends(name)
         assert (ends.start, ends.stop) == (pairs[0][1], pairs[-1][1])

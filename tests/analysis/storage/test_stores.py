@@ -11,6 +11,7 @@ from reactune.analysis.storage.catalogue import (
 )
 from reactune.analysis.storage.journal_only import JournalOnly
 from reactune.analysis.storage.recorder import Recorder
+from reactune.analysis.storage.spill import Spill
 from reactune.analysis.storage.stores import UnknownStore
 from tests.analysis.storage.samples import (
     assert_same,
@@ -106,7 +107,7 @@ def test_what_a_store_could_not_file_is_filed_when_it_is_next_opened(opener, she
 
 def test_once_the_process_ends_the_store_is_given_nothing(opener, shelves, tmp_path):
     problems: list[str] = []
-    recorder = Recorder(tmp_path, opener, problems.append)
+    recorder = Recorder(tmp_path, opener, Spill(tmp_path), problems.append)
     pairs = list(documents(uid="late"))
     for pair in pairs[:4]:
         recorder.record(*pair)
@@ -124,6 +125,8 @@ def test_once_the_process_ends_the_store_is_given_nothing(opener, shelves, tmp_p
 
 def test_without_its_store_the_journal_goes_on(tmp_path):
     def broken(folder, writing):
+        if not writing:
+            return JournalOnly(folder)
         raise RuntimeError("no such table: nodes")
 
     with Catalogue(tmp_path, writing=True, store=broken) as catalogue:
@@ -138,7 +141,7 @@ def test_a_store_that_cannot_be_read_keeps_no_journal_from_being_read(opener, sh
     shelves.fails["names"] = RuntimeError("no such table: nodes")
     catalogue = Catalogue(tmp_path, store=opener)
     assert catalogue["alone"].uid == "alone"
-    assert "Only runs with a journal are listed: RuntimeError: no such" in catalogue.problems[0]
+    assert "Only runs with a journal are listed (RuntimeError: no such" in catalogue.problems[0]
 
 
 def test_a_run_that_only_the_store_has_is_read_from_there(tmp_path):
@@ -170,7 +173,7 @@ def test_the_store_can_be_chosen(monkeypatch, tmp_path):
 @pytest.mark.parametrize("lost", [True, False])
 def test_what_no_disk_took_is_tried_again_at_the_end(tmp_path, monkeypatch, ended, leaving, lost):
     problems: list[str] = []
-    recorder = Recorder(tmp_path, JournalOnly, problems.append)
+    recorder = Recorder(tmp_path, JournalOnly, Spill(tmp_path), problems.append)
     pairs = list(documents(uid="fuller"))[: None if ended else -1]
     with monkeypatch.context() as patch:
         for number, pair in enumerate(pairs):

@@ -1,0 +1,120 @@
+"""Mending a catalogue: its store made anew from the journals, what was spilled brought home."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from .catalogue import Catalogue
+from .embedded import EmbeddedTiled
+from .encoding import JournalError
+from .filing import words
+from .lock import CatalogueBusy, StoreLock
+from .names import paths, uid_of
+from .reading import read
+from .tiled_folder import DamagedStore, TiledFolder
+
+
+@dataclass(frozen=True)
+class Repair:
+    """What mending a catalogue came to.
+
+    Attributes
+    ----------
+    done : tuple of str
+        What was done, a sentence each.
+    left : tuple of str
+        What cannot be mended, a sentence each: lost documents, runs that the store cannot take.
+    """
+
+    done: tuple[str, ...]
+    left: tuple[str, ...]
+
+
+def repair(folder: Path) -> Repair:
+    """Mend the catalogue in a folder; nothing is deleted.
+
+    Databases that do not work are put aside, and made anew from the journals by the store of
+    $REACTUNE_STORE. Runs of processes that died are ended, spilled ones brought home.
+
+    Raises
+    ------
+    CatalogueBusy
+        When another process files runs there.
+    OSError
+        When the folder cannot be written to.
+    """
+    done: list[str] = []
+    lock = StoreLock(folder)
+    if not lock.take():
+        raise CatalogueBusy(
+            f"{lock.holder()} files runs in {folder}: repair it when that has ended."
+        )
+    try:
+        files = TiledFolder(folder)
+        if wrong := _what_is_wrong(files):
+            done += _put_aside(files, wrong)
+    finally:
+        lock.give_back()
+    with Catalogue(folder, writing=True) as catalogue:
+        said = list(catalogue.problems)
+    left = [problem for problem in said if _is_left(problem)]
+    done += [problem for problem in said if problem not in left]
+    for path in paths(folder):
+        left += [sentence for sentence in _look_at(path) if sentence not in left]
+    return Repair(tuple(done), tuple(left))
+
+
+def _what_is_wrong(files: TiledFolder) -> str:
+    """Say what keeps the databases from working, if they are there."""
+    if not files.catalog.exists():
+        return ""
+    try:
+        files.index()
+        files.made()
+        files.check()
+    except DamagedStore as error:
+        return str(error)
+    try:
+        store = EmbeddedTiled(files.folder, writing=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it does not open
+        return f"{files.catalog} does not open ({words(error)})"
+    try:
+        return "" if store.is_well() else f"{files.catalog} takes no run"
+    finally:
+        store.close()
+
+
+def _put_aside(files: TiledFolder, wrong: str) -> list[str]:
+    """Put the databases aside; name the runs that are nowhere else."""
+    try:
+        names = files.index() or []
+    except DamagedStore:
+        names = []
+    journals = {path.stem for path in paths(files.folder)}
+    aside = files.put_aside("damaged")
+    said = [f"{wrong}: the databases were put aside in {aside}, to be made anew from the journals."]
+    if only := [uid_of(name)[:8] for name in names if name not in journals]:
+        said.append(f"Without a journal, and only there: {', '.join(only)}.")
+    return said
+
+
+def _is_left(problem: str) -> bool:
+    """Whether a problem that was met on opening is one still."""
+    return any(
+        words in problem
+        for words in (" is damaged: ", "cannot be in the catalogue", "is not in the", "is still in")
+    )
+
+
+def _look_at(path: Path) -> list[str]:
+    """Name what is lost of a run, and whether it can never be filed."""
+    try:
+        contents = read(path)
+    except (JournalError, OSError) as error:
+        return [str(error)]
+    said = list(contents.damages)
+    if contents.refused - contents.filed:
+        said.append(
+            f"Run {uid_of(path.stem)[:8]} cannot be in the catalogue, whose store does not take "
+            f"it; it is kept and read in its journal, {path}."
+        )
+    return said

@@ -1,0 +1,1 @@
+"""Does anything recorded get lost? `python -m tests.crash` kills, fills disks and cuts power."""
