@@ -87,6 +87,13 @@ def soak(name: str, experiments: int, seed: int, folder: Path, store: str) -> tu
     return meter, outcome.reason
 
 
+def warm_up() -> None:
+    """Have Tiled's libraries open what they open once in a process: zarr's thread, and its pool."""
+    for seed in range(2):
+        with tempfile.TemporaryDirectory() as folder:
+            soak("walker-ii", 1, seed, Path(folder), "tiled")
+
+
 def complaints(meter: Meter, experiments: int, left: set[str]) -> list[str]:
     """Say what is not as it has to be."""
     done, span = len(meter.cpu) - 1, meter.span
@@ -114,6 +121,8 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--problem", default="walker-ii", metavar="NAME", help="[%(default)s]")
     parser.add_argument("--store", default="journal", metavar="NAME", help="or tiled [%(default)s]")
     a = parser.parse_args(argv)
+    if a.store == "tiled":
+        warm_up()
     with tempfile.TemporaryDirectory() as folder:
         before = open_now()
         meter, reason = soak(a.problem, a.experiments, a.seed, Path(folder), a.store)
