@@ -363,7 +363,7 @@ def _carry_out(
 
     _tell(listener.prepared, agent)
     with (
-        contextlib.ExitStack() as last,
+        contextlib.ExitStack() as last,  # for the session, which the rig has to be closed before
         guarded(config, catalogue.folder, precautions.guard) as guard,
         _open_rig(config) as rig,
     ):
