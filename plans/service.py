@@ -362,9 +362,13 @@ def _carry_out(
         _tell(listener.document, name, doc)
 
     _tell(listener.prepared, agent)
-    with guarded(config, catalogue.folder, precautions.guard) as guard, _open_rig(config) as rig:
+    with (
+        contextlib.ExitStack() as last,  # for the session, which the rig has to be closed before
+        guarded(config, catalogue.folder, precautions.guard) as guard,
+        _open_rig(config) as rig,
+    ):
         prepared.check_mark(rig.simulated)
-        session = Session(rig, catalogue, interrupters)
+        session = last.enter_context(Session(rig, catalogue, interrupters))
         session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
         interrupted = False
         try:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bluesky import RunEngine
 from bluesky.utils import MsgGenerator, RunEngineInterrupted
@@ -19,9 +19,14 @@ Interrupter = Callable[[RunEngine, FlowRig], AbstractContextManager[Any]]
 In the RunEngine's own words: one of its `context_managers`.
 """
 
+_ENDING = 10.0  # wall s that the RunEngine's thread is given to end
+
 
 class Session:
     """A RunEngine whose documents go to a catalogue and whose waits move the lab clock.
+
+    A context manager, for who opens more than one in a process: leaving it ends what the RunEngine
+    has open. The rig has to be closed by then, for the RunEngine hears of every Status that ends.
 
     Parameters
     ----------
@@ -46,7 +51,7 @@ class Session:
         interrupters: Sequence[Interrupter] | None = None,
         hooks: Sequence[Callable[[Any], object]] = (),
     ) -> None:
-        _log_to(catalogue.folder / "reactune.log")
+        self._log = _log_to(catalogue.folder / "reactune.log")
         managers = None
         if interrupters is not None:
             managers = [_of(rig, interrupter) for interrupter in interrupters]
@@ -85,20 +90,38 @@ class Session:
             self._rig.interlock.release()  # a plan that was ended held it
         return False
 
+    def close(self) -> None:
+        """End the RunEngine's thread and event loop, which it never does, and close the log."""
+        loop, thread = self.RE.loop, self.RE._th  # noqa: SLF001 - there is no other way to it
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join(_ENDING)
+            if not thread.is_alive():
+                loop.close()
+        self._log.close()  # opened again should there be more to log
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
 
 def _of(rig: FlowRig, interrupter: Interrupter) -> Callable[[RunEngine], Any]:
     """Make of an interrupter what a RunEngine calls: it knows no rig."""
     return lambda RE: interrupter(RE, rig)
 
 
-def _log_to(path: Path) -> None:
+def _log_to(path: Path) -> logging.Handler:
     """Send what bluesky logs (tracebacks of aborted plans) to a file instead of the terminal."""
     log = logging.getLogger("bluesky")
     log.propagate = False
-    for handler in log.handlers[:]:
-        log.removeHandler(handler)
-        handler.close()
-    log.addHandler(_Log(path, delay=True))
+    for earlier in log.handlers[:]:
+        log.removeHandler(earlier)
+        earlier.close()
+    handler = _Log(path, delay=True)
+    log.addHandler(handler)
+    return handler
 
 
 class _Log(logging.FileHandler):
