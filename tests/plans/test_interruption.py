@@ -60,19 +60,19 @@ def test_a_signal_ends_the_campaign_safely_with_its_reason(tmp_path, number, rea
 
 def test_kill_9_loses_no_experiment_and_resuming_asks_the_same(tmp_path, monkeypatch, capsys):
     whole, killed = str(tmp_path / "whole"), str(tmp_path / "killed")
-    undisturbed = ["optimise", "walker-ii", "--seed", "4", "--budget", "16", "--json"]
+    undisturbed = ["optimise", "walker-ii", "--seed", "4", "--budget", "8", "--json"]
     assert main([*undisturbed, "--catalogue", whole]) == 0
     monkeypatch.delenv("REACTUNE_STORE")  # what is killed stores in Tiled, as users do
     capsys.readouterr()
-    code, _, err = interrupted(killed, signal.SIGKILL, 10)
+    code, _, err = interrupted(killed, signal.SIGKILL, 5, budget=8)
     assert code == -signal.SIGKILL
-    told = err.count("/16 ")
+    told = err.count("/8 ")
     assert main(["runs", "--catalogue", killed]) == 0
     uid = capsys.readouterr().out.split()[0]
 
     assert main(["optimise", "--resume", uid, "--json", "--catalogue", killed]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["n"] == 16
+    assert result["n"] == 8
     with Catalogue(killed) as after, Catalogue(whole) as before:
         crashed, resumed = after[uid], after[result["uid"]]
         assert resumed.start["resumes"] == crashed.uid
@@ -88,6 +88,6 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_the_same(tmp_path, monkeyp
                 assert one[key] == other[key]
             assert np.array_equal(one["trace"], other["trace"])
     assert main(["replay", result["uid"], "--catalogue", killed]) == 0
-    assert capsys.readouterr().out == "16 of 16 asks identical\n"
+    assert capsys.readouterr().out == "8 of 8 asks identical\n"
     assert main(["optimise", "--resume", result["uid"], "--catalogue", killed]) == 2
-    assert "needs no resuming: budget: 16 of 16 experiments done" in capsys.readouterr().err
+    assert "needs no resuming: budget: 8 of 8 experiments done" in capsys.readouterr().err
