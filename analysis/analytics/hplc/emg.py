@@ -12,7 +12,7 @@ from scipy.special import erfc, erfcx
 
 from .method import Peak
 
-__all__ = ["FLOOR", "Integral", "effective_sd", "emg", "fit", "trapezoids"]
+__all__ = ["FLOOR", "Integral", "effective_sd", "emg", "fit", "limits", "trapezoids"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -40,6 +40,9 @@ class Integral:
         Retention shifts [min]; NaN from `trapezoids`, which fit no shape.
     base, curve : ndarray, shape (n,)
         Baseline and sum of the fitted peaks at all times asked for.
+    excess : float
+        How many times the noise the samples scatter around what was laid through them, at least 1;
+        the covariance knows it.
     """
 
     area: Floats
@@ -47,6 +50,7 @@ class Integral:
     shift: Floats
     base: Floats
     curve: Floats
+    excess: float = 1.0
 
 
 def emg(t: Floats, time: Floats, sd: Floats, tail: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -123,16 +127,12 @@ def fit(
 def trapezoids(t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: float) -> Integral:
     """Integrate a cluster in its fixed windows above a straight line; arguments as in `fit`.
 
-    The line is laid through the samples beside the windows; overlapping windows are cut in the
-    middle of their overlap.
+    The line is laid through the samples beside the windows (see `limits`). The covariance is
+    enlarged where these miss it by more than the noise.
     """
     t_used = t[use]
-    limits = np.array([p.window for p in peaks])
-    order = np.argsort(limits[:, 0])
-    for i, j in itertools.pairwise(order):
-        if limits[i, 1] > limits[j, 0]:
-            limits[i, 1] = limits[j, 0] = (limits[i, 1] + limits[j, 0]) / 2
-    inside = (t_used >= limits[:, :1]) & (t_used <= limits[:, 1:])
+    ends = limits(peaks)
+    inside = (t_used >= ends[:, :1]) & (t_used <= ends[:, 1:])
     weights = np.where(inside, np.gradient(t_used), 0.0)
     beside: Mask = np.logical_not(inside.any(axis=0))
     beside[[0, -1]] = True
@@ -140,13 +140,27 @@ def trapezoids(t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: fl
     through = np.zeros((2, len(t_used)))
     through[:, beside] = np.linalg.pinv(line[use][beside])
     operator = weights - (weights @ line[use]) @ through  # areas are linear in the samples
+    base = line @ (through @ y[use])
+    missed = (y - base)[use][beside]
+    excess = max(effective_sd(missed, len(missed) - 2) / noise, 1.0)
     return Integral(
         area=operator @ y[use],
-        cov=noise**2 * operator @ operator.T,
+        cov=(noise * excess) ** 2 * operator @ operator.T,
         shift=np.full(len(peaks), np.nan),
-        base=line @ (through @ y[use]),
+        base=base,
         curve=np.zeros_like(t),
+        excess=excess,
     )
+
+
+def limits(peaks: Sequence[Peak]) -> Floats:
+    """Give the windows as (k, 2), cut in the middle where they overlap [min]."""
+    ends = np.array([p.window for p in peaks])
+    order = np.argsort(ends[:, 0])
+    for i, j in itertools.pairwise(order):
+        if ends[i, 1] > ends[j, 0]:
+            ends[i, 1] = ends[j, 0] = (ends[i, 1] + ends[j, 0]) / 2
+    return ends
 
 
 class _Model:
@@ -234,7 +248,8 @@ class _Model:
         weight += 1e-12 * np.eye(len(weight))  # two equal isomers are singular, their sum is not
         cov = np.linalg.inv(weight)
         misfit = effective_sd(self.y - phi @ linear, len(self.y) - phi.shape[1])
-        cov *= max(misfit / self.noise, 1.0) ** 2 / np.outer(scale, scale)
+        excess = max(misfit / self.noise, 1.0)
+        cov *= excess**2 / np.outer(scale, scale)
         n = len(self.time)
         curves = self.columns(u, t)[0] * linear
         return Integral(
@@ -243,6 +258,7 @@ class _Model:
             shift=self.shape(u)[0][:, 0] * self.unit,
             base=curves[:, n:].sum(axis=1),
             curve=curves[:, :n].sum(axis=1),
+            excess=excess,
         )
 
 
