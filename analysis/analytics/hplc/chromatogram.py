@@ -22,6 +22,8 @@ BASELINE = 10  # fewest samples that make a baseline
 DETECTED = 3.0  # standard errors of the area from which on a peak is seen
 SIGNIFICANT = 5.0  # ... and from which on a chromatogram is more than noise
 UNREST = 12.0  # times the white noise that a sound baseline moves at most; real lamps: up to 6
+RESTLESS = 1.6  # ... and that white noise does not reach by chance
+WANDER = 1.75  # how much more such a lamp moves under a peak than beside it; measured on real ones
 SURE = 10.0  # standard errors of an area from which on the place of its peak is known
 APART = 0.10  # min that peaks of one injection move apart at most; real ones: up to 0.09
 UNKNOWN = 0.02  # height of an unknown peak worth a flag, relative to the tallest peak
@@ -239,7 +241,9 @@ def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
         if not (use & within).any():  # never a species: `_gaps` has seen to that
             continue
         # the tails of the clusters before are known by now
-        part = integrate(time, absorbance - curve, use, [peaks[i] for i in which], lamp, method)
+        part = integrate(
+            time, absorbance - curve, use, [peaks[i] for i in which], lamp.noise, method
+        )
         found = part.integral
         parts.append(part)
         doubts[which] = part.doubt
@@ -247,6 +251,8 @@ def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
         area[which], shift[which], cov[np.ix_(which, which)] = found.area, found.shift, found.cov
         base[within] = found.base[within]
         curve += found.curve
+    if drift(absorbance - curve, trace.off, 60 * method.rate).unrest > RESTLESS:
+        doubts = np.where(np.isfinite(shift), np.maximum(doubts, WANDER), doubts)
     n = len(method.peaks)
     whole = Integral(area[:n], cov[:n, :n], shift[:n], base, curve)
     return _Measured(whole, doubts[:n], loose[:n], parts)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .baseline import Drift
 from .emg import Integral, fit, limits, trapezoids
 from .method import Method, Peak
 
@@ -22,14 +21,15 @@ REACH = 1.5  # baseline that a fit takes in on both sides, up to the neighbours 
 SCATTER = 2.0  # a misfit of so many noise sd is no misfit
 SHAKY = 2.0  # noise sd of misfit from which on a fit is described by more than noise
 EDGE = 0.05  # min at the ends of a window that show what it cuts off
-SIDES = 9.0  # times the noise that the samples beside the windows miss a line; real ones: up to 6.6
+SIDES = (
+    12.0  # times the noise that the samples beside the windows miss a line; real ones: up to 6.6
+)
 UNLIKE = (
     0.25  # share of an area that its shapes may miss; real doublets by single peaks: up to 0.21
 )
 SLIGHT = 0.02  # share of all areas that may be missed without harm
 RUNAWAY = 0.95  # share of the largest shift from which on a peak is not where the method has it
-RESTLESS = 1.6  # unrest that white noise does not reach by chance
-WANDER = 1.85  # how much more a lamp moves under a peak than beside it; measured on real ones
+MISSED = 0.25  # sd of an area, as a share of what the shape misses of it; at most all is foreign
 
 
 class Part(NamedTuple):
@@ -56,7 +56,7 @@ class Part(NamedTuple):
     @property
     def shaky(self) -> bool:
         """Whether its shapes describe the samples, but by more than noise."""
-        return self.doubt > WANDER
+        return self.doubt > 1
 
     def trouble(self, method: Method, total: float) -> str:
         """One sentence on why trapezoids cannot be believed, or nothing.
@@ -113,7 +113,7 @@ def clusters(
 
 
 def integrate(
-    t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], drift: Drift, method: Method
+    t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: float, method: Method
 ) -> Part:
     """Fit a cluster; take trapezoids where the fit does not describe the samples.
 
@@ -123,27 +123,24 @@ def integrate(
 
     Parameters
     ----------
-    t, y, use, peaks
+    t, y, use, peaks, noise
         As in `emg.fit`.
-    drift : Drift
-        How the baseline of the whole trace moves.
     method : Method
         Its `tolerance` and `max_shift` hold.
     """
-    noise, none = drift.noise, np.zeros(len(peaks))
+    none = np.zeros(len(peaks))
     fitted = fit(t, y, use, peaks, noise, method.max_shift)
     windows = [(t >= p.window[0]) & (t <= p.window[1]) for p in peaks]
     rest = np.where(use, y - fitted.base - fitted.curve, 0.0)
     misfit = np.sqrt(np.mean(rest[use & np.any(windows, axis=0)] ** 2))
     if misfit <= math.hypot(method.tolerance * fitted.curve[use].max(), SCATTER * noise):
-        doubt = WANDER if drift.unrest > RESTLESS else 1.0
-        if misfit > SHAKY * noise:  # described, but by more than noise: something may lie there
-            doubt = max(doubt, float(3 * misfit / noise))
+        # described, but by more than noise: something else may be there, too
+        doubt = float(3 * misfit / noise) if misfit > SHAKY * noise else 1.0
         return Part(peaks, fitted, doubt, none, none)
     plain = trapezoids(t, y, use, peaks, noise)
     per_minute = 60 * method.rate
     missed = np.array([np.abs(rest[window]).sum() for window in windows]) / per_minute
-    extra = (missed / 3) ** 2 + _cut(t, y - plain.base, use, peaks) ** 2
+    extra = (MISSED * missed) ** 2 + _cut(t, y - plain.base, use, peaks) ** 2
     plain = replace(plain, cov=plain.cov + np.diag(extra))
     return Part(peaks, plain, 1.0, missed, fitted.shift)
 
