@@ -21,15 +21,10 @@ REACH = 1.5  # baseline that a fit takes in on both sides, up to the neighbours 
 SCATTER = 2.0  # a misfit of so many noise sd is no misfit
 SHAKY = 2.0  # noise sd of misfit from which on a fit is described by more than noise
 EDGE = 0.05  # min at the ends of a window that show what it cuts off
-SIDES = (
-    12.0  # times the noise that the samples beside the windows miss a line; real ones: up to 6.6
-)
-UNLIKE = (
-    0.25  # share of an area that its shapes may miss; real doublets by single peaks: up to 0.21
-)
+UNLIKE = 0.4  # share of an area that its shapes may miss; real doublets miss up to 0.21
 SLIGHT = 0.02  # share of all areas that may be missed without harm
 RUNAWAY = 0.95  # share of the largest shift from which on a peak is not where the method has it
-MISSED = 0.25  # sd of an area, as a share of what the shape misses of it; at most all is foreign
+FOREIGN = 1 / 3  # sd of an area by what its shape and its baseline miss: three sd is all of it
 
 
 class Part(NamedTuple):
@@ -73,11 +68,6 @@ class Part(NamedTuple):
         missed, area = self.missed[mine].sum(), self.integral.area[mine].sum()
         if missed <= SLIGHT * total:
             return ""
-        if self.integral.excess > SIDES:
-            return (
-                f"the baseline beside {names} is disturbed: it misses a straight line by "
-                f"{self.integral.excess:.0f} times its noise"
-            )
         for i in mine:
             if abs(self.pull[i]) > RUNAWAY * method.max_shift:
                 return (
@@ -86,8 +76,8 @@ class Part(NamedTuple):
                 )
         if missed > UNLIKE * area:
             return (
-                f"{names}: the method's shapes miss {missed / abs(area):.0%} of what is there: "
-                "something lies over it, or the column is another"
+                f"{names} not described: the shapes of the method miss {missed:.2g} of {area:.2g} "
+                "AU min; something lies over them, or the column is another"
             )
         return ""
 
@@ -118,8 +108,8 @@ def integrate(
     """Fit a cluster; take trapezoids where the fit does not describe the samples.
 
     A single peak laid over an unresolved doublet misses something, yet the area in the window is
-    there. What the shape misses may also be foreign, and what stands at a window's edge may belong
-    to the neighbour: both count as uncertainty.
+    there. But what the shape misses may be foreign, the fit's curved baseline truer than a straight
+    one, and what stands at a window's edge the neighbour's: all three count as uncertainty.
 
     Parameters
     ----------
@@ -139,8 +129,10 @@ def integrate(
         return Part(peaks, fitted, doubt, none, none)
     plain = trapezoids(t, y, use, peaks, noise)
     per_minute = 60 * method.rate
-    missed = np.array([np.abs(rest[window]).sum() for window in windows]) / per_minute
-    extra = (MISSED * missed) ** 2 + _cut(t, y - plain.base, use, peaks) ** 2
+    missed = np.array([np.abs(rest[w]).sum() for w in windows]) / per_minute
+    bent = np.array([(fitted.base - plain.base)[w].sum() for w in windows]) / per_minute
+    cut = _cut(t, y - plain.base, use, peaks)
+    extra = (FOREIGN * missed) ** 2 + (FOREIGN * bent) ** 2 + cut**2
     plain = replace(plain, cov=plain.cov + np.diag(extra))
     return Part(peaks, plain, 1.0, missed, fitted.shift)
 

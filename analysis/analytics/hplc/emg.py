@@ -40,9 +40,6 @@ class Integral:
         Retention shifts [min]; NaN from `trapezoids`, which fit no shape.
     base, curve : ndarray, shape (n,)
         Baseline and sum of the fitted peaks at all times asked for.
-    excess : float
-        How many times the noise the samples scatter around what was laid through them, at least 1;
-        the covariance knows it.
     """
 
     area: Floats
@@ -50,7 +47,6 @@ class Integral:
     shift: Floats
     base: Floats
     curve: Floats
-    excess: float = 1.0
 
 
 def emg(t: Floats, time: Floats, sd: Floats, tail: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -142,14 +138,13 @@ def trapezoids(t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: fl
     operator = weights - (weights @ line[use]) @ through  # areas are linear in the samples
     base = line @ (through @ y[use])
     missed = (y - base)[use][beside]
-    excess = max(effective_sd(missed, len(missed) - 2) / noise, 1.0)
+    scatter = max(effective_sd(missed, len(missed) - 2), noise)
     return Integral(
         area=operator @ y[use],
-        cov=(noise * excess) ** 2 * operator @ operator.T,
+        cov=scatter**2 * operator @ operator.T,
         shift=np.full(len(peaks), np.nan),
         base=base,
         curve=np.zeros_like(t),
-        excess=excess,
     )
 
 
@@ -248,8 +243,7 @@ class _Model:
         weight += 1e-12 * np.eye(len(weight))  # two equal isomers are singular, their sum is not
         cov = np.linalg.inv(weight)
         misfit = effective_sd(self.y - phi @ linear, len(self.y) - phi.shape[1])
-        excess = max(misfit / self.noise, 1.0)
-        cov *= excess**2 / np.outer(scale, scale)
+        cov *= max(misfit / self.noise, 1.0) ** 2 / np.outer(scale, scale)
         n = len(self.time)
         curves = self.columns(u, t)[0] * linear
         return Integral(
@@ -258,7 +252,6 @@ class _Model:
             shift=self.shape(u)[0][:, 0] * self.unit,
             base=curves[:, n:].sum(axis=1),
             curve=curves[:, :n].sum(axis=1),
-            excess=excess,
         )
 
 
