@@ -251,7 +251,10 @@ def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
         area[which], shift[which], cov[np.ix_(which, which)] = found.area, found.shift, found.cov
         base[within] = found.base[within]
         curve += found.curve
-    if drift(absorbance - curve, trace.off, 60 * method.rate).unrest > RESTLESS:
+    if (
+        lamp.unrest > RESTLESS
+        and drift(absorbance - curve, trace.off, 60 * method.rate).unrest > RESTLESS
+    ):
         doubts = np.where(np.isfinite(shift), np.maximum(doubts, WANDER), doubts)
     n = len(method.peaks)
     whole = Integral(area[:n], cov[:n, :n], shift[:n], base, curve)
