@@ -1,17 +1,17 @@
 """Raw photodiode trace -> absorbance -> baseline -> areas -> mole fractions with uncertainty."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .baseline import drift
+from .baseline import Drift, drift
+from .clusters import Part, clusters, integrate
 from .damage import damage
-from .emg import Integral, fit, trapezoids
-from .method import Method, Peak
+from .emg import Integral
+from .method import Method
 
 __all__ = ["Chromatogram", "analyse"]
 
@@ -19,13 +19,11 @@ Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 BASELINE = 10  # fewest samples that make a baseline
-JOIN = 0.3  # windows closer than this are fitted together [min]
-REACH = 1.5  # baseline that a fit takes in on both sides, up to the neighbours [min]
-SCATTER = 2.0  # a misfit of so many noise sd is no misfit
 DETECTED = 3.0  # standard errors of the area from which on a peak is seen
 SIGNIFICANT = 5.0  # ... and from which on a chromatogram is more than noise
-SHAKY = 2.0  # ... and from which on a fit is described by more than noise
 UNREST = 12.0  # times the white noise that a sound baseline moves at most; real lamps: up to 6
+RESTLESS = 1.6  # ... and that white noise does not reach by chance
+WANDER = 1.75  # how much more such a lamp moves under a peak than beside it; measured on real ones
 SURE = 10.0  # standard errors of an area from which on the place of its peak is known
 APART = 0.10  # min that peaks of one injection move apart at most; real ones: up to 0.09
 UNKNOWN = 0.02  # height of an unknown peak worth a flag, relative to the tallest peak
@@ -116,7 +114,9 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     )
     if trace.reason:
         return failed
-    whole, doubts, noise, unrest = _measure(trace, method)
+    lamp = drift(trace.absorbance, trace.off, 60 * method.rate)
+    measured = _measure(trace, method, lamp)
+    whole, doubts = measured.whole, measured.doubts
     area_sd = np.sqrt(np.diag(whole.cov))
     found = replace(
         failed,
@@ -126,12 +126,12 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
         flags=(
             *trace.flags,
             *_remarks(method, whole.area / area_sd, whole.shift),
-            *_strangers(method, trace, whole, noise),
+            *_strangers(method, trace, whole, lamp.noise),
         ),
         baseline=whole.base,
         fitted=whole.base + whole.curve,
     )
-    if reason := _refusal(method, whole, unrest):
+    if reason := _refusal(method, measured, lamp.unrest):
         return replace(found, reason=reason)
     fractions, sd = _fractions(whole.area, whole.cov * np.outer(doubts, doubts), method)
     return replace(found, fractions=_named(method, fractions), sd=_named(method, sd), valid=True)
@@ -206,26 +206,6 @@ def _gaps(method: Method, good: Mask) -> str:
     return ""
 
 
-def _clusters(
-    peaks: Sequence[Peak], front: float
-) -> list[tuple[list[int], tuple[float, float], tuple[float, float]]]:
-    """Peaks to be fitted together: their indices, hull of the windows, reach of the fit [min]."""
-    clusters: list[tuple[list[int], float, float]] = []
-    for i in sorted(range(len(peaks)), key=lambda i: peaks[i].window):
-        start, end = peaks[i].window
-        if clusters and start < clusters[-1][2] + JOIN:
-            which, first, last = clusters.pop()
-            clusters.append(([*which, i], first, max(last, end)))
-        else:
-            clusters.append(([i], start, end))
-    low = [front, *(end for _, _, end in clusters[:-1])]
-    high = [*(start for _, start, _ in clusters[1:]), math.inf]
-    return [
-        (which, (max(start, front), end), (max(start - REACH, lo), min(end + REACH, hi)))
-        for (which, start, end), lo, hi in zip(clusters, low, high, strict=True)
-    ]
-
-
 class _Measured(NamedTuple):
     """All species of a trace in one Integral, and how far to believe it.
 
@@ -234,65 +214,51 @@ class _Measured(NamedTuple):
     whole : Integral
     doubts : ndarray, shape (species,)
         How many times more uncertain each area is than it knows.
-    noise, unrest : float
-        As of `baseline.Drift`.
+    loose : ndarray, shape (species,)
+        How far a peak may lie from where its shape was laid [min].
+    parts : list of Part
+        The clusters.
     """
 
     whole: Integral
     doubts: Floats
-    noise: float
-    unrest: float
+    loose: Floats
+    parts: list[Part]
 
 
-def _measure(trace: _Trace, method: Method) -> _Measured:
-    """Fit all clusters of a trace."""
+def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
+    """Integrate all clusters of a trace."""
     time, absorbance = trace.time, trace.absorbance
-    base, noise, unrest, strange = drift(absorbance, trace.off, 60 * method.rate)
-    usable = np.isfinite(absorbance) & ~strange
-    curve = np.zeros_like(time)
+    usable = np.isfinite(absorbance) & ~lamp.strange
+    base, curve = lamp.baseline.copy(), np.zeros_like(time)
     peaks = (*method.peaks, *method.others)
     area, shift, cov = np.zeros(len(peaks)), np.zeros(len(peaks)), np.zeros((len(peaks),) * 2)
-    doubts = np.ones(len(peaks))
-    for which, hull, reach in _clusters(peaks, method.solvent_front[1]):
+    doubts, loose = np.ones(len(peaks)), np.zeros(len(peaks))
+    parts: list[Part] = []
+    for which, hull, reach in clusters(peaks, method.solvent_front[1]):
         use = usable & (time >= reach[0]) & (time <= reach[1])
         within = (time >= hull[0]) & (time <= hull[1])
         if not (use & within).any():  # never a species: `_gaps` has seen to that
             continue
         # the tails of the clusters before are known by now
-        part, doubt = _integrate(
-            time, absorbance - curve, use, [peaks[i] for i in which], noise, method
+        part = integrate(
+            time, absorbance - curve, use, [peaks[i] for i in which], lamp.noise, method
         )
-        doubts[which] = doubt
-        area[which], shift[which], cov[np.ix_(which, which)] = part.area, part.shift, part.cov
-        base[within] = part.base[within]
-        curve += part.curve
+        found = part.integral
+        parts.append(part)
+        doubts[which] = part.doubt
+        loose[which] = [p.sd / 2 if part.shaky else 0.0 for p in part.peaks]
+        area[which], shift[which], cov[np.ix_(which, which)] = found.area, found.shift, found.cov
+        base[within] = found.base[within]
+        curve += found.curve
+    if (
+        lamp.unrest > RESTLESS
+        and drift(absorbance - curve, trace.off, 60 * method.rate).unrest > RESTLESS
+    ):
+        doubts = np.where(np.isfinite(shift), np.maximum(doubts, WANDER), doubts)
     n = len(method.peaks)
     whole = Integral(area[:n], cov[:n, :n], shift[:n], base, curve)
-    return _Measured(whole, doubts[:n], noise, unrest)
-
-
-def _integrate(
-    t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: float, method: Method
-) -> tuple[Integral, float]:
-    """Fit a cluster; take trapezoids where the fit does not describe the samples.
-
-    Returns
-    -------
-    Integral
-    float
-        How many times more uncertain its areas are than it knows.
-    """
-    fitted = fit(t, y, use, peaks, noise, method.max_shift)
-    windows = [(t >= p.window[0]) & (t <= p.window[1]) for p in peaks]
-    misfit = (y - fitted.base - fitted.curve)[use & np.any(windows, axis=0)]
-    allowed = math.hypot(method.tolerance * fitted.curve[use].max(), SCATTER * noise)
-    missed = np.sqrt(np.mean(misfit**2))
-    if missed <= allowed:
-        # described, but by more than noise: something else may be there, too
-        return fitted, (float(3 * missed / noise) if missed > SHAKY * noise else 1.0)
-    plain = trapezoids(t, y, use, peaks, noise)
-    # the two estimates disagree about the shape: that is most of the uncertainty
-    return replace(plain, cov=plain.cov + np.diag((plain.area - fitted.area) ** 2)), 1.0
+    return _Measured(whole, doubts[:n], loose[:n], parts)
 
 
 def _fractions(area: Floats, cov: Floats, method: Method) -> tuple[Floats, Floats]:
@@ -319,8 +285,9 @@ def _remarks(method: Method, significance: Floats, shift: Floats) -> list[str]:
     return flags
 
 
-def _refusal(method: Method, whole: Integral, unrest: float) -> str:
+def _refusal(method: Method, measured: _Measured, unrest: float) -> str:
     """One sentence on why the areas give no fractions, or nothing."""
+    whole = measured.whole
     total, total_sd = whole.area.sum(), math.sqrt(whole.cov.sum())
     if total < SIGNIFICANT * total_sd:
         return f"no peak stands out: the areas sum to {total:.2g} +/- {total_sd:.1g} AU min"
@@ -335,14 +302,13 @@ def _refusal(method: Method, whole: Integral, unrest: float) -> str:
             f"the baseline is disturbed: it moves {unrest:.0f} times as much as the noise from one "
             "sample to the next; look for a bubble, a loose contact or a lamp that fails"
         )
-    moved = [
-        d for d, s in zip(whole.shift, significance, strict=True) if s > SURE and math.isfinite(d)
-    ]
-    if moved and max(moved) - min(moved) > APART:
-        return (
-            f"the peaks have moved apart, by {max(moved) - min(moved):.2f} min: something lies "
-            "over one of them"
-        )
+    for part in measured.parts:
+        if reason := part.trouble(method, total):
+            return reason
+    placed = (significance > SURE) & np.isfinite(whole.shift)
+    early, late = (whole.shift + measured.loose)[placed], (whole.shift - measured.loose)[placed]
+    if placed.any() and (apart := late.max() - early.min()) > APART:
+        return f"the peaks have moved apart, by {apart:.2f} min: something lies over one of them"
     return ""
 
 

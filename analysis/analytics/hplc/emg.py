@@ -12,7 +12,7 @@ from scipy.special import erfc, erfcx
 
 from .method import Peak
 
-__all__ = ["FLOOR", "Integral", "effective_sd", "emg", "fit", "trapezoids"]
+__all__ = ["FLOOR", "Integral", "effective_sd", "emg", "fit", "limits", "trapezoids"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -123,16 +123,12 @@ def fit(
 def trapezoids(t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: float) -> Integral:
     """Integrate a cluster in its fixed windows above a straight line; arguments as in `fit`.
 
-    The line is laid through the samples beside the windows; overlapping windows are cut in the
-    middle of their overlap.
+    The line is laid through the samples beside the windows (see `limits`). The covariance is
+    enlarged where these miss it by more than the noise.
     """
     t_used = t[use]
-    limits = np.array([p.window for p in peaks])
-    order = np.argsort(limits[:, 0])
-    for i, j in itertools.pairwise(order):
-        if limits[i, 1] > limits[j, 0]:
-            limits[i, 1] = limits[j, 0] = (limits[i, 1] + limits[j, 0]) / 2
-    inside = (t_used >= limits[:, :1]) & (t_used <= limits[:, 1:])
+    ends = limits(peaks)
+    inside = (t_used >= ends[:, :1]) & (t_used <= ends[:, 1:])
     weights = np.where(inside, np.gradient(t_used), 0.0)
     beside: Mask = np.logical_not(inside.any(axis=0))
     beside[[0, -1]] = True
@@ -140,13 +136,26 @@ def trapezoids(t: Floats, y: Floats, use: Mask, peaks: Sequence[Peak], noise: fl
     through = np.zeros((2, len(t_used)))
     through[:, beside] = np.linalg.pinv(line[use][beside])
     operator = weights - (weights @ line[use]) @ through  # areas are linear in the samples
+    base = line @ (through @ y[use])
+    missed = (y - base)[use][beside]
+    scatter = max(effective_sd(missed, len(missed) - 2), noise)
     return Integral(
         area=operator @ y[use],
-        cov=noise**2 * operator @ operator.T,
+        cov=scatter**2 * operator @ operator.T,
         shift=np.full(len(peaks), np.nan),
-        base=line @ (through @ y[use]),
+        base=base,
         curve=np.zeros_like(t),
     )
+
+
+def limits(peaks: Sequence[Peak]) -> Floats:
+    """Give the windows as (k, 2), cut in the middle where they overlap [min]."""
+    ends = np.array([p.window for p in peaks])
+    order = np.argsort(ends[:, 0])
+    for i, j in itertools.pairwise(order):
+        if ends[i, 1] > ends[j, 0]:
+            ends[i, 1] = ends[j, 0] = (ends[i, 1] + ends[j, 0]) / 2
+    return ends
 
 
 class _Model:
