@@ -152,7 +152,7 @@ class Transport:
         NoReplyError, GarbledError, BusyError, PortLostError
             After the last try.
         """
-        spare = self.retries if repeat else 0
+        tries = 0
         lost: PortLostError | None = None
         patience = inf
         with self._lock:
@@ -160,7 +160,7 @@ class Transport:
                 self._give_way()
                 try:
                     received, reply = self._once(request, framing)
-                    answer = parse(reply)
+                    answer = self._parsed(reply, framing, parse, 1 + tries)
                 except GaveWayError:
                     self._in_step = False
                     raise
@@ -174,17 +174,33 @@ class Transport:
                     self._linger()
                 except (NoReplyError, GarbledError, BusyError) as error:
                     self._in_step = isinstance(error, BusyError)
-                    if not spare:
+                    if tries == (self.retries if repeat else 0):
                         raise type(error)(f"{self.url}: {error} (sent {request!r})") from error
                     _log.warning("%s: %s (sent %r), asking again", self.url, error, request)
-                    spare -= 1
+                    tries += 1
                     self.retried += 1
                     if isinstance(error, BusyError):
                         self._linger()
                 else:
                     if self.echo is None:
                         self.echo = received != reply
+                    self._in_step = not tries  # what was sent before may be answered yet
                     return answer
+
+    @staticmethod
+    def _parsed(reply: bytes, framing: Framing, parse: Callable[[bytes], T], sent: int) -> T:
+        """Parse a reply; of several that came together, as often as it was asked for, the last."""
+        try:
+            return parse(reply)
+        except GarbledError:
+            pieces = [b""]
+            for byte in reply:
+                pieces[-1] += bytes((byte,))
+                if framing.complete(pieces[-1]):
+                    pieces.append(b"")
+            if pieces[-1] or not 2 < len(pieces) <= 1 + sent:
+                raise
+            return parse(pieces[-2])
 
     @contextmanager
     def urgent(self, patience: float) -> Iterator[None]:

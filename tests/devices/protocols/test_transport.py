@@ -223,6 +223,26 @@ def test_a_connection_that_comes_back_is_used_again_for_what_may_be_repeated(rep
     port.close()
 
 
+def test_late_answers_to_what_was_sent_again_come_together(peer, port):
+    def parse(reply):
+        if reply.count(b"\n") != 1:
+            raise GarbledError(f"{reply!r} is no line")
+        return reply
+
+    peer.script = [[], [b"1\n2\n"], [b"3\n"], [b"3\n4\n"]]
+    assert port.exchange(b"?\n", LF, parse, repeat=True) == b"2\n"
+    assert len(peer.requests) == 2
+    assert port.exchange(b"?\n", LF, parse, repeat=False) == b"3\n"
+    with pytest.raises(GarbledError, match="is no line"):  # it was asked for once
+        port.exchange(b"?\n", LF, parse, repeat=False)
+
+
+def test_what_comes_after_a_repeated_exchange_is_not_taken_for_the_next_answer(peer, port):
+    peer.script = [[], [b"one\n", 0.02, b"one, late\n"], [b"two\n"]]
+    assert ask(port) == b"one\n"
+    assert ask(port) == b"two\n"
+
+
 def test_who_is_busy_is_asked_again_later(peer, port):
     def parse(reply):
         if reply == b"busy\n":
