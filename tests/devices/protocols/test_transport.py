@@ -1,8 +1,5 @@
-import os
-import socket
 import threading
 import time
-import tty
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,7 +8,6 @@ import serial
 from reactune.devices.clock import EmulationToken
 from reactune.devices.protocols.framing import ends_with
 from reactune.devices.protocols.transport import (
-    BusyError,
     GarbledError,
     GaveWayError,
     InstrumentError,
@@ -19,87 +15,7 @@ from reactune.devices.protocols.transport import (
     PortLostError,
     Transport,
 )
-
-LF = ends_with(b"\n")
-
-
-class Peer:
-    """The far end of a port: answers each request with the next pieces of its script."""
-
-    def __init__(self, line):
-        self.requests, self.script = [], []
-        self._line = line
-        if line == "pty":
-            self._master, self._slave = os.openpty()
-            tty.setraw(self._slave)
-            self.url = os.ttyname(self._slave)
-        else:
-            self._listener = socket.create_server(("127.0.0.1", 0))
-            self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._thread.start()
-
-    def _serve(self):
-        if self._line == "pty":
-            self._talk(lambda: os.read(self._master, 100), lambda b: os.write(self._master, b))
-            return
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            with client:
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._client = client
-                self._talk(lambda: client.recv(100), client.sendall)  # noqa: B023
-
-    def _talk(self, read, write):
-        while True:
-            try:
-                request = read()
-            except OSError:
-                return
-            if not request or request == b"\0":
-                return
-            self.requests.append(request)
-            for piece in self.script.pop(0) if self.script else [b"ok\n"]:
-                if isinstance(piece, float):
-                    threading.Event().wait(piece)
-                    continue
-                try:
-                    write(piece)
-                except OSError:  # the other end has gone
-                    return
-
-    def unplug(self):
-        if self._line == "pty":
-            os.write(self._slave, b"\0")
-            self._thread.join()
-            os.close(self._master)
-            os.close(self._slave)
-        else:
-            self._client.shutdown(socket.SHUT_RDWR)
-
-
-@pytest.fixture
-def peer(line):
-    return Peer(line)
-
-
-@pytest.fixture
-def port(peer):
-    port = Transport(peer.url, timeout=0.08)
-    yield port
-    port.close()
-
-
-def ask(port, text=b"?\n", repeat=True, framing=LF):
-    def parse(reply):
-        if b"!" in reply:
-            raise GarbledError(f"{reply!r} has a mark")
-        return reply
-
-    return port.exchange(text, framing, parse, repeat=repeat)
+from tests.devices.protocols.peer import LF, Peer, ask
 
 
 def test_reply_in_pieces(peer, port):
@@ -207,54 +123,6 @@ def test_unplugged(peer, port):
     peer.unplug()
     with pytest.raises(PortLostError, match="check cable"):
         ask(port)
-
-
-@pytest.mark.parametrize("repeat", [True, False])
-def test_a_connection_that_comes_back_is_used_again_for_what_may_be_repeated(repeat):
-    peer = Peer("tcp")
-    port = Transport(peer.url, timeout=0.2)
-    ask(port)
-    peer.unplug()
-    if not repeat:
-        with pytest.raises(PortLostError, match="the port is gone"):
-            ask(port, repeat=False)
-    assert ask(port, b"again\n", repeat=repeat) == b"ok\n"
-    assert peer.requests.count(b"again\n") == 1
-    port.close()
-
-
-def test_late_answers_to_what_was_sent_again_come_together(peer, port):
-    def parse(reply):
-        if reply.count(b"\n") != 1:
-            raise GarbledError(f"{reply!r} is no line")
-        return reply
-
-    peer.script = [[], [b"1\n2\n"], [b"3\n"], [b"3\n4\n"]]
-    assert port.exchange(b"?\n", LF, parse, repeat=True) == b"2\n"
-    assert len(peer.requests) == 2
-    assert port.exchange(b"?\n", LF, parse, repeat=False) == b"3\n"
-    with pytest.raises(GarbledError, match="is no line"):  # it was asked for once
-        port.exchange(b"?\n", LF, parse, repeat=False)
-
-
-def test_what_comes_after_a_repeated_exchange_is_not_taken_for_the_next_answer(peer, port):
-    peer.script = [[], [b"one\n", 0.02, b"one, late\n"], [b"two\n"]]
-    assert ask(port) == b"one\n"
-    assert ask(port) == b"two\n"
-
-
-def test_who_is_busy_is_asked_again_later(peer, port):
-    def parse(reply):
-        if reply == b"busy\n":
-            raise BusyError("it is busy")
-        return reply
-
-    peer.script = [[b"busy\n"], [b"busy\n"]]
-    assert port.exchange(b"?\n", LF, parse, repeat=True) == b"ok\n"
-    peer.script = [[b"busy\n"]]
-    with pytest.raises(BusyError, match="it is busy"):
-        port.exchange(b"run\n", LF, parse, repeat=False)
-    assert len(peer.requests) == 4
 
 
 def test_closed_for_good(port):

@@ -1,0 +1,18 @@
+"""A peer, and a transport to it."""
+
+import pytest
+
+from reactune.devices.protocols.transport import Transport
+from tests.devices.protocols.peer import Peer
+
+
+@pytest.fixture
+def peer(line):
+    return Peer(line)
+
+
+@pytest.fixture
+def port(peer):
+    port = Transport(peer.url, timeout=0.08)
+    yield port
+    port.close()
