@@ -18,10 +18,10 @@ help:
 demo: $(VENV)/.installed
 	@$(BIN)/reactune demo
 
-# small matrices only, and a worker on every core, busy to the end: more threads cost more than
-# they bring
+# small matrices only: more threads cost more than they bring; workers twice the cores, since much
+# of what is tested waits
 test: $(VENV)/.installed
-	@REACTUNE_DATA="$(DATA)" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST_ARGS)
+	@REACTUNE_DATA="$(DATA)" OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 from reactune.analysis import written
 from reactune.analysis.problem.model import Problem, ProblemError
@@ -177,6 +178,7 @@ def test_nothing_printed_does_anything(mark):
 COMMANDS = (
     ["--help"],
     ["check", "walker-ii"],
+    ["check", "letters.toml"],
     ["check", "µ\u202e.toml"],
     ["runs", "--catalogue", "none"],
     ["show", "µ", "--catalogue", "none"],
@@ -189,6 +191,8 @@ COMMANDS = (
 @pytest.mark.parametrize("encoding", ["ascii", "utf-16"])
 def test_every_terminal_gets_every_command(tmp_path, encoding):
     """One process for all of them: each would import the same for seconds."""
+    stated = Problem.load("walker-ii").to_dict() | {"title": "C₆₀ → Ausbeute"}
+    (tmp_path / "letters.toml").write_text(tomli_w.dumps(stated), "utf-8")
     code = (
         "import sys\nfrom reactune.plans.cli import main\n"
         f"for arguments in {COMMANDS!r}:\n"
@@ -205,8 +209,9 @@ def test_every_terminal_gets_every_command(tmp_path, encoding):
     )
     out, err = (stream.decode(encoding) for stream in (done.stdout, done.stderr))
     assert [line for line in out.splitlines() if line.startswith("<")] == [
-        f"<{code}>" for code in (0, 0, 2, 0, 2, 2, 2, 2)
+        f"<{code}>" for code in (0, 0, 0, 2, 0, 2, 2, 2, 2)
     ], err
+    assert ("C₆₀ → Ausbeute" if encoding == "utf-16" else "C?? ? Ausbeute") in out
     assert "Traceback" not in err
     assert "\x1b" not in out + err
     assert "\u202e" not in out + err

@@ -1,16 +1,13 @@
 """The `reactune` command as a user meets it."""
 
 import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-import tomli_w
 
-from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main
 
 RUN3 = """\
@@ -258,22 +255,6 @@ def test_a_new_campaign_starts_from_the_best_points_of_an_old_one(stored, tmp_pa
         assert new.start["rediscovers"] == uid
         asked = {e["asked_temperature"] for e in old.events("primary")}
         assert {e["asked_temperature"] for e in new.events("primary")} <= asked
-
-
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_that_cannot_show_a_title_shows_the_rest(tmp_path, encoding):
-    path = tmp_path / "problem.toml"
-    stated = Problem.load("walker-ii").to_dict() | {"title": "C₆₀ → Ausbeute über 90 %"}
-    path.write_text(tomli_w.dumps(stated), "utf-8")
-    done = subprocess.run(
-        [sys.executable, "-m", "reactune.plans.cli", "check", str(path)],
-        env=os.environ | {"PYTHONIOENCODING": encoding},
-        capture_output=True,
-        check=False,
-    )
-    assert done.returncode == 0
-    assert b"C?? ? Ausbeute" in done.stdout
-    assert done.stderr == b""
 
 
 def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys):

@@ -47,7 +47,6 @@ def scribble(path: Path) -> None:
         ("storage.db", scribble),
         ("storage.db", lambda path: path.write_bytes(b"")),
         ("catalog.id", lambda path: path.write_bytes(b"\xff\x00")),
-        ("catalog.runs", lambda path: path.write_bytes(b"\xfe\xed\n")),
         ("catalog.runs", lambda path: path.write_text("rubbish\n")),
     ],
 )

@@ -76,7 +76,7 @@ def test_instrument_that_falls_silent(open_rig, name):
 
 
 def test_unplugged_pumps(open_rig, line):
-    rig = open_rig(line, SHORT)
+    rig = open_rig(line, {**SHORT, **FAST})
     status = rig.set(WARM)
     go(rig, rig.flow(WARM))
     rig.emulation.world.links["pumps"].unplug()
