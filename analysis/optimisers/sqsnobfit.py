@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from ..one_thread import on_one_thread
 from ..problem.merit import FAILED, Windows, reference, soft_merit
 from .arguments import generator, numbers, one, share, whole
 from .book import Book, check_measured
@@ -107,6 +108,7 @@ class SQSnobFit:
         self._fed: Floats = np.zeros((0, dim + 2))  # what the present job knows: x, merit, error
         self._job: tuple[Any, ...] | None = None
 
+    @on_one_thread
     def ask(self, n: int) -> Floats:
         """Choose the next n points; see `Snobfit.ask`."""
         n = whole(n)
@@ -127,6 +129,7 @@ class SQSnobFit:
         self._whys += reasons
         return np.asarray(x)
 
+    @on_one_thread
     def tell(
         self,
         x: ArrayLike,
@@ -152,10 +155,12 @@ class SQSnobFit:
             if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
                 del self._pending[int(nearest.argmin())]
 
+    @on_one_thread
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""
         return recommend(self.book, feasible)
 
+    @on_one_thread
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for: its SNOBFIT class in words."""
         position = one(x, self.lower.size)

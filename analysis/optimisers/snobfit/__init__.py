@@ -15,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ...one_thread import on_one_thread
 from ..arguments import generator, one, share, whole
 from ..book import Book, check_measured, rows_of
 from ..ranking import Window
@@ -108,6 +109,7 @@ class Snobfit:
 
     # -- the two verbs --------------------------------------------------------
 
+    @on_one_thread
     def ask(self, n: int) -> Floats:
         """Choose the next n points.
 
@@ -147,6 +149,7 @@ class Snobfit:
         ]
         return x
 
+    @on_one_thread
     def tell(
         self,
         x: ArrayLike,
@@ -184,10 +187,12 @@ class Snobfit:
 
     # -- what is known --------------------------------------------------------
 
+    @on_one_thread
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""
         return recommend(self.book, feasible)
 
+    @on_one_thread
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for last: its SNOBFIT class in words, the window it probes."""
         position = one(x, self.book.lower.size)
