@@ -5,7 +5,8 @@
 One campaign through the service and the emulated instruments' bytes, on the simulated clock, with
 nothing but its budget to end it. Memory has to stay within 5 % of what it was after 100
 experiments, the last 100 may cost 1.3 times the CPU of the second 100, and no file and no thread
-may be left open. Seconds are the processor's, so that what else the machine does hardly counts.
+may be left open. Seconds are the processor's, so that what else the machine does hardly counts. A
+guard stands beside it as beside hardware: a false alarm would end the process.
 """
 
 import argparse
@@ -18,10 +19,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rigfile import RigFile, load
+from reactune.plans.guard import Guard
 from reactune.plans.service import Listener, run
 
 SPAN = 100
@@ -78,10 +81,18 @@ def well_stocked() -> RigFile:
     return rig.model_copy(update={"streams": full})
 
 
+def guarded(rig: RigFile, folder: Path, wanted: bool = True) -> Guard:
+    """Start a guard whose lines lead nowhere."""
+    nowhere = {k: p.model_copy(update={"url": "/dev/nowhere"}) for k, p in rig.transports.items()}
+    hardware = rig.model_copy(update={"emulation": None, "transports": nowhere})
+    return Guard(hardware, folder / "guard.log")
+
+
 def soak(name: str, experiments: int, seed: int, folder: Path, store: str) -> tuple[Meter, str]:
     """Run the campaign in a catalogue of its own; give the readings and why it ended."""
     meter = Meter()
-    with Catalogue(folder, writing=True, store=store) as catalogue:
+    guard = patch("reactune.plans.service.guarded", guarded)
+    with guard, Catalogue(folder, writing=True, store=store) as catalogue:
         problem = endless(name, experiments)
         outcome = run(problem, well_stocked(), catalogue=catalogue, seed=seed, listener=meter)
     return meter, outcome.reason
