@@ -6,6 +6,7 @@ the lines itself, and makes the rig safe until every instrument has confirmed.
 """
 
 import json
+import logging
 import os
 import select
 import signal
@@ -147,6 +148,7 @@ def watch(orders: int, answers: int) -> None:
     """
     from reactune.devices.rig.safety import make_hardware_safe  # all that it needs, before it must
 
+    logging.disable()  # what it finds it writes down itself, once
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, signal.SIG_IGN)  # meant for the campaign, which dismisses its guard
     line = b""
