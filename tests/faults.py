@@ -51,7 +51,7 @@ PATIENCE = 240.0  # wall s of a cell
 BUDGET = 3
 CLOSE = 0.01  # mole fraction by which a result may differ from the undisturbed one
 LATCHING = ("stall or alarm",)
-FAILED_BEFORE: tuple[str, ...] = ()
+FAILED_BEFORE: tuple[str, ...] = ("heater / late / stabilising / for good",)
 """Cells that have failed once: always tried."""
 
 

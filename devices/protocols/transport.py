@@ -11,7 +11,7 @@ and never taken for an answer: the echo of a write looks like its confirmation.
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from time import monotonic
 from typing import Literal, TypeVar
@@ -46,6 +46,7 @@ T = TypeVar("T")
 
 _QUIET = 0.05  # s without a byte after which a line that lost step counts as quiet
 _SILENCE = 0.1  # s without a byte that end a reply which has no terminator
+_LATE = 0.5  # the same, at most, before the rig is made safe over it
 _RESYNC = 1.0  # s at most to wait for a quiet line
 _LONGEST = 65536  # bytes of a reply; no instrument here says a hundredth of that
 _GLANCE = 0.05  # s after which a wait looks up whether somebody urgent wants the line
@@ -223,6 +224,7 @@ class Transport:
                 raise TransportError(f"{self.url}: another thread hangs in it")
             self._hurry.on = True
             try:
+                self._drain()
                 yield
             finally:
                 self._hurry.on = False
@@ -353,10 +355,16 @@ class Transport:
         self.exchanges += 1
         self._port.write(request)
 
-    def _resync(self) -> bytes:
+    def _drain(self) -> None:
+        """Let late answers pass: none of them must confirm what is sent to make the rig safe."""
+        if not self._in_step:
+            with suppress(PortLostError):  # it is opened again when something is sent
+                self.hear(self._resync(min(2 * self.timeout, _LATE)))
+
+    def _resync(self, quiet: float = _QUIET) -> bytes:
         """Swallow what still dribbles in after a failed exchange, until the line is quiet."""
         stale, deadline = b"", monotonic() + _RESYNC
-        while (chunk := self._port.receive(_QUIET)) and monotonic() < deadline:
+        while (chunk := self._port.receive(quiet)) and monotonic() < deadline:
             self._give_way()
             stale = (stale + chunk)[-_LONGEST:]
         self._in_step = True

@@ -5,6 +5,7 @@ import pytest
 from reactune.devices.protocols.transport import (
     BusyError,
     GarbledError,
+    NoReplyError,
     PortLostError,
     Transport,
 )
@@ -57,3 +58,11 @@ def test_who_is_busy_is_asked_again_later(peer, port):
     with pytest.raises(BusyError, match="it is busy"):
         port.exchange(b"run\n", LF, parse, repeat=False)
     assert len(peer.requests) == 4
+
+
+def test_a_late_answer_confirms_nothing_that_makes_safe(peer, port):
+    peer.script = [[0.2, b"25\n"], [b"100\n"]]
+    with pytest.raises(NoReplyError):
+        ask(port, b"setpoint?\n", repeat=False)
+    with port.urgent(1.0):
+        assert ask(port, b"setpoint?\n", repeat=False) == b"100\n"
