@@ -162,10 +162,12 @@ def _measured(
 def _recovered(rig: FlowRig) -> MsgGenerator[bool]:
     """Greet the instruments until all of them answer, at most three times; say whether they do."""
     for pause in _PAUSES:
-        if not rig.interlock.passing or rig.interlock.held:
+        if not rig.interlock.passing or rig.interlock.ending:
             break
         try:
             yield from lab_sleep(rig, pause)
+            if rig.interlock.held:  # what has not confirmed is tried again: not at the same time
+                yield from _made_safe(rig)
             yield from act(rig.recover)
         except FailedStatus as error:  # or one of those that the fault has failed
             _log.info("not recovered: %s", error)
@@ -188,20 +190,20 @@ def _experiment(
     else:
         return ""
     if rig.interlock.held:  # by who makes it safe: no failure of these conditions
-        yield from _made_safe(rig, cause)
+        yield from _made_safe(rig)
         return None
     if isinstance(cause, LedgerError):  # says nothing about these conditions: not a failure of them
         raise CampaignError(str(cause)) from cause
     return rig.fault or str(cause)
 
 
-def _made_safe(rig: FlowRig, cause: BaseException) -> MsgGenerator[None]:
+def _made_safe(rig: FlowRig) -> MsgGenerator[None]:
     """Wait until the rig has been made safe; if it stays held the plan is to end."""
     for _ in range(round(_ENDING / _GLANCE)):
         yield from bps.sleep(_GLANCE)  # an abort comes here
-        if not rig.interlock.held:
+        if not (held := rig.interlock.held):
             return
-    raise CampaignError(rig.interlock.held) from cause
+    raise CampaignError(held)
 
 
 def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:

@@ -24,7 +24,8 @@ from reactune.devices.rigfile import RigFile
 
 from .errors import RigTroubleError
 
-_COMMAND = [sys.executable, "-m", "reactune.plans.cli", "guard"]
+# -P: a signal.py in the folder where the campaign was started is not the guard's
+_COMMAND = [sys.executable, "-P", "-m", "reactune.plans.cli", "guard"]
 _READY = b"+"
 _MOVING, _RESTING, _OVER = b"M", b"R", b"E"
 _START = 30.0  # s that the guard may take to start

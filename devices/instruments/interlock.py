@@ -30,15 +30,16 @@ class Interlock:
         once all of them answer again, no human has to look (`FlowRig.recover`).
     at_rest : bool
         Whether nothing has been let move since everything was made safe, and confirmed it.
-    held : str
-        Why nothing moves for the moment: the rig is being made safe, or a plan is being ended.
+    ending : str
+        Why nothing moves until `release`: a plan is being ended.
     """
 
     def __init__(self) -> None:
         self.fault: str | None = None
         self.passing = False
-        self.held = ""
+        self.ending = ""
         self.at_rest = False
+        self._blocks: list[str] = []  # that hold it, of several threads, in no order
         self._lock = threading.Lock()
         self._shut: Callable[[Exception], object] = lambda error: None
 
@@ -58,26 +59,34 @@ class Interlock:
             raise RigFaultError(
                 f"nothing moves after a fault until it is acknowledged: {self.fault}"
             )
-        if self.held:
-            raise RigFaultError(f"nothing moves now: {self.held}")
+        if held := self.held:
+            raise RigFaultError(f"nothing moves now: {held}")
         self.at_rest = False
+
+    @property
+    def held(self) -> str:
+        """Why nothing moves for the moment: a plan is being ended, or the rig is being made safe."""
+        with self._lock:
+            return self.ending or next(iter(self._blocks), "")
 
     @contextmanager
     def holding(self, reason: str) -> Iterator[None]:
-        """Let nothing move in this block, nor afterwards if it was held before."""
-        before, self.held = self.held, self.held or reason
+        """Let nothing move in this block, whoever else holds it and for however long."""
+        with self._lock:
+            self._blocks.append(reason)
         try:
             yield
         finally:
-            self.held = before
+            with self._lock:
+                self._blocks.remove(reason)
 
     def hold(self, reason: str) -> None:
         """Let nothing move until `release`; a fault that is latched meanwhile stays."""
-        self.held = reason
+        self.ending = reason
 
     def release(self) -> None:
         """Undo `hold`."""
-        self.held = ""
+        self.ending = ""
 
     def watch(self, status: LabStatus) -> LabStatus:
         """Latch a fault if an instrument fails this action; return the status."""

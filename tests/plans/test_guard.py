@@ -133,6 +133,13 @@ def test_it_goes_on_until_every_instrument_has_confirmed(tmp_path):
         until(lambda: "pump c60 stopped" in log.read_text())
 
 
+def test_a_file_of_the_users_that_is_named_like_a_module_is_not_taken_for_it(tmp_path, monkeypatch):
+    (tmp_path / "signal.py").write_text("raise SystemExit('an analysis of the user')\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    with hardware(tmp_path) as (_, file), guarded(load(file), tmp_path) as guard:
+        assert guard.beat(moving=False)
+
+
 def test_an_emulated_rig_has_none_nor_one_that_is_not_wanted(tmp_path):
     with guarded(load("walker"), tmp_path) as guard:
         assert guard is None

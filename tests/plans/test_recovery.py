@@ -1,6 +1,7 @@
 """A fault of communication ends no night: safe, greeted again, the experiment repeated."""
 
 import math
+import threading
 
 import numpy as np
 import pytest
@@ -106,3 +107,26 @@ def test_a_silent_line_does_not_hide_what_is_wrong(brisk):
         brisk.campaign()
     assert not brisk.rig.interlock.passing
     assert brisk.world.flow() == (0.0, 0.0)
+
+
+def test_it_waits_for_who_makes_the_rig_safe_meanwhile(brisk):
+    """As the supervisor does, which tries again and again what has not confirmed."""
+    held, over = threading.Event(), threading.Event()
+
+    def make_safe():
+        with brisk.rig.interlock.holding("the rig is being made safe"):
+            held.set()
+            over.wait(0.3)
+
+    def begin():
+        if not held.is_set():
+            threading.Thread(target=make_safe).start()
+            held.wait()
+            brisk.world.links["valve"].silent = 3  # this one fails
+        return recover()
+
+    recover, brisk.rig.recover = brisk.rig.recover, begin
+    at(brisk, "inject", 2, 0.0, lambda: setattr(brisk.world.links["valve"], "silent", 9))
+    brisk.campaign(brisk.agent(budget=2))
+    assert held.is_set()
+    assert numbers(brisk) == [(1, 1.0), (2, 1.0)]
