@@ -29,6 +29,7 @@ _COMMAND = [sys.executable, "-P", "-m", "reactune.plans.cli", "guard"]
 _READY = b"+"
 _MOVING, _RESTING, _OVER = b"M", b"R", b"E"
 _START = 30.0  # s that the guard may take to start
+_ENDING = 5.0  # s that it may take to end
 _SILENCE = 15.0  # s without a byte after which a process counts as hung
 _AGAIN = 2.0  # s between attempts to make the rig safe
 _PERSISTENCE = 600.0  # s for which it is attempted
@@ -95,7 +96,11 @@ class Guard:
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]  # both are pipes
-        self._process.wait()
+        try:
+            self._process.wait(_ENDING)
+        except subprocess.TimeoutExpired:  # it was stopped, or hangs: nobody needs it any more
+            self._process.kill()
+            self._process.wait()
 
     def __enter__(self) -> Self:
         return self
@@ -175,16 +180,19 @@ def watch(orders: int, answers: int) -> None:
 
 
 def _until_something_is_wrong(orders: int, pid: int, silence: float) -> str | None:
-    """Listen; return what is wrong with the process, None once the guard is dismissed."""
-    moving, heard = False, time.monotonic()
+    """Listen; return what is wrong with the process, None once the guard is dismissed.
+
+    A process that ends before anything could move leaves the rig to whoever else may have it.
+    """
+    moving, moved, heard = False, False, time.monotonic()
     while True:
         if select.select([orders], [], [], 1.0)[0]:
             said, heard = os.read(orders, 4096), time.monotonic()
             if _OVER in said:
                 return None
             if not said:
-                return "is gone"
-            moving = said.endswith(_MOVING)
+                return "is gone" if moved else None
+            moving, moved = said.endswith(_MOVING), moved or _MOVING in said
         elif moving and time.monotonic() - heard > silence:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)  # it holds the lines

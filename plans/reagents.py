@@ -152,7 +152,8 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
     if truth is None and (wrong := list(_differences(rig, left))):
         raise UserError(
             "\n".join(wrong) + f"\nThis was left at {when}. Look, then say which is true: "
-            "--reagents stored, or, if they have been filled since, --reagents rig-file"
+            "--reagents stored, or, if they have been filled since, --reagents rig-file (in a "
+            "session REACTUNE_REAGENTS=stored or rig-file)"
         )
     streams = {
         name: stream.model_copy(

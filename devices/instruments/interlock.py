@@ -65,7 +65,7 @@ class Interlock:
 
     @property
     def held(self) -> str:
-        """Why nothing moves for the moment: a plan is being ended, or the rig is being made safe."""
+        """Why nothing moves for the moment: a plan ends, or the rig is being made safe."""
         with self._lock:
             return self.ending or next(iter(self._blocks), "")
 

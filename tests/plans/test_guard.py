@@ -133,6 +133,27 @@ def test_it_goes_on_until_every_instrument_has_confirmed(tmp_path):
         until(lambda: "pump c60 stopped" in log.read_text())
 
 
+def test_one_that_was_stopped_keeps_no_campaign_from_ending(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_ENDING", 0.2)
+    with hardware(tmp_path) as (_, file), guarded(load(file), tmp_path) as guard:
+        os.kill(guard._process.pid, signal.SIGSTOP)
+        watchdog = threading.Timer(10.0, guard._process.kill)
+        watchdog.start()
+    assert watchdog.is_alive()
+    watchdog.cancel()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_process_that_had_nothing_to_move_leaves_the_rig_to_others(moved):
+    orders, campaign = os.pipe()
+    if moved:
+        os.write(campaign, module._MOVING + module._RESTING)
+    os.close(campaign)
+    with open(orders, "rb"):
+        why = module._until_something_is_wrong(orders, os.getpid(), 15.0)
+    assert why == ("is gone" if moved else None)
+
+
 def test_a_file_of_the_users_that_is_named_like_a_module_is_not_taken_for_it(tmp_path, monkeypatch):
     (tmp_path / "signal.py").write_text("raise SystemExit('an analysis of the user')\n", "utf-8")
     monkeypatch.chdir(tmp_path)

@@ -51,6 +51,7 @@ def test_a_difference_is_asked_about_and_either_may_be_true(rig):
     assert "--reagents stored, or, if they have been filled since, --reagents rig-file" in str(
         told.value
     )
+    assert "REACTUNE_REAGENTS=stored" in str(told.value)
     assert held(reconciled(rig, "stored")[0]) == {(3120.0, 21000.0)}
     assert reconciled(rig, "rig-file")[0] == rig
 
