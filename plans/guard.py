@@ -27,7 +27,7 @@ from .errors import RigTroubleError
 # -P: a signal.py in the folder where the campaign was started is not the guard's
 _COMMAND = [sys.executable, "-P", "-m", "reactune.plans.cli", "guard"]
 _READY = b"+"
-_MOVING, _RESTING, _OVER = b"M", b"R", b"E"
+_MOVING, _RESTING, _OVER, _LEFT = b"M", b"R", b"E", b"L"
 _START = 30.0  # s that the guard may take to start
 _ENDING = 5.0  # s that it may take to end
 _SILENCE = 15.0  # s without a byte after which a process counts as hung
@@ -52,6 +52,7 @@ class Guard:
     """
 
     def __init__(self, rig: RigFile, log: Path) -> None:
+        self._moving = False
         # a session of its own: what ends the campaign's terminal, or its group, spares it
         self._process = subprocess.Popen(
             _COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
@@ -81,6 +82,7 @@ class Guard:
         bool
             Whether the guard is still there.
         """
+        self._moving = moving
         try:
             os.write(self._pipe, _MOVING if moving else _RESTING)
         except BlockingIOError:  # it is being held up: it hears of us later
@@ -90,12 +92,15 @@ class Guard:
         return True
 
     def dismiss(self) -> None:
-        """Let it go: the rig has been made safe."""
+        """Let it go; where the rig has not confirmed that it is safe, to see to that."""
         with suppress(OSError):
-            os.write(self._pipe, _OVER)
+            os.write(self._pipe, _LEFT if self._moving else _OVER)
         for pipe in (self._process.stdin, self._process.stdout):
             with suppress(OSError):
                 pipe.close()  # type: ignore[union-attr]  # both are pipes
+        if self._moving:  # it outlives this process
+            threading.Thread(target=self._process.wait, daemon=True).start()
+            return
         try:
             self._process.wait(_ENDING)
         except subprocess.TimeoutExpired:  # it was stopped, or hangs: nobody needs it any more
@@ -190,6 +195,8 @@ def _until_something_is_wrong(orders: int, pid: int, silence: float) -> str | No
             said, heard = os.read(orders, 4096), time.monotonic()
             if _OVER in said:
                 return None
+            if _LEFT in said:
+                return "has left the rig without all of it confirmed"
             if not said:
                 return "is gone" if moved else None
             moving, moved = said.endswith(_MOVING), moved or _MOVING in said

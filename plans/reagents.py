@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -87,7 +88,12 @@ class ReagentBook:
             return str(stored["time"]), volumes
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except OSError as error:
+            raise UserError(
+                f"what was left of the reagents cannot be read from {self.path} "
+                f"({error.strerror}): check that folder ($XDG_STATE_HOME)"
+            ) from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise UserError(
                 f"what was left of the reagents cannot be read from {self.path} ({error}): look "
                 "into the syringes, then delete it"
@@ -149,6 +155,7 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
     if stored is None or truth == "rig-file":
         return rig, book
     when, left = stored
+    _check(rig, left, book.path)
     if truth is None and (wrong := list(_differences(rig, left))):
         raise UserError(
             "\n".join(wrong) + f"\nThis was left at {when}. Look, then say which is true: "
@@ -164,6 +171,21 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         for name, stream in rig.streams.items()
     }
     return rig.model_copy(update={"streams": streams}), book
+
+
+def _check(rig: RigFile, left: Volumes, path: Path) -> None:
+    """Refuse volumes that the rig's syringes cannot hold."""
+    for name, stream in rig.streams.items():
+        syringe, flask = (
+            left.get(name, {}).get("syringe", 0.0),
+            left.get(name, {}).get("flask", 0.0),
+        )
+        if not (0 <= syringe <= stream.syringe_volume and 0 <= flask < inf):
+            raise UserError(
+                f"stream {name}: by {path}, {syringe:g} uL were left in a syringe of "
+                f"{stream.syringe_volume:g} uL, and {flask:g} uL in the flask: look, then say "
+                "--reagents rig-file"
+            )
 
 
 def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:

@@ -272,17 +272,17 @@ def _carry_out(
 
     _tell(listener.prepared, agent)
     with (
-        contextlib.ExitStack() as last,  # for the session, which the rig has to be closed before
         guarded(config, catalogue.folder, precautions.guard) as guard,
+        contextlib.ExitStack() as last,  # for what the rig has to be closed before
         _open_rig(config) as rig,
     ):
         prepared.check_mark(rig.simulated)
         session = last.enter_context(Session(rig, catalogue, interrupters))
         session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
+        last.enter_context(Supervisor(session.RE, rig, guard, book))
         interrupted = False
         try:
-            with Supervisor(session.RE, rig, guard, book):
-                interrupted = session.run(prepared.plan(rig))
+            interrupted = session.run(prepared.plan(rig))
         except CampaignError as error:
             fault = str(error)
         safe_state = rig.last_report

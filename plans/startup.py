@@ -72,10 +72,13 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     truth: Any = os.environ.get("REACTUNE_REAGENTS")
     config, book = reconciled(config, Precautions(reagents=truth).reagents)
-    store = _opened.enter_context(Catalogue(catalogue, writing=True))
-    guard = _opened.enter_context(guarded(config, store.folder))
-    workspace = Workspace(_opened.enter_context(open_rig(config)), store)
-    _opened.enter_context(Supervisor(workspace.RE, workspace.rig, guard, book))
+    with contextlib.ExitStack() as stack:  # closed again should the rig not open
+        store = stack.enter_context(Catalogue(catalogue, writing=True))
+        guard = stack.enter_context(guarded(config, store.folder))
+        last = stack.enter_context(contextlib.ExitStack())
+        workspace = Workspace(stack.enter_context(open_rig(config)), store)
+        last.enter_context(Supervisor(workspace.RE, workspace.rig, guard, book))
+        _opened.push(stack.pop_all())
     return workspace
 
 

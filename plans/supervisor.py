@@ -71,6 +71,7 @@ class Supervisor:
     def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
+        self._beat()  # how it was left
         self._note_reagents(last=True)
         self._RE.state_hook = self._hook
         self._RE.preprocessors.remove(self._safe_if_it_fails)
@@ -125,6 +126,8 @@ class Supervisor:
 
     def _look_at_the_rig(self) -> None:
         now, watch, report = time.monotonic(), self._rig.watch, self._rig.last_report
+        if watch.over:
+            return
         if self._rig.fault is not None:
             if report is not None and not report.confirmed and now - self._tried > _AGAIN:
                 self._tried = now

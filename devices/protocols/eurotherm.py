@@ -13,7 +13,7 @@ import struct
 from functools import partial
 from math import floor, isfinite
 
-from .framing import Framing
+from .framing import Framing, begins
 from .roles import ANY, HeaterReading, Identity, Limits, nearest
 from .transport import BusyError, GarbledError, InstrumentError, Transport, TransportError
 
@@ -116,7 +116,7 @@ def decode(reply: bytes, request: bytes) -> list[int]:
     """
     body = reply[:-2]
     if crc16(body) != reply[-2:]:
-        raise GarbledError(f"CRC of {reply.hex(' ')} is wrong")
+        raise GarbledError(f"CRC of {begins(reply)} is wrong")
     if body[0] != request[0] or body[1] & 0x7F != request[1]:
         raise GarbledError(f"{reply.hex(' ')} answers another request")
     if body[1] & 0x80:

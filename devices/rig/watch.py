@@ -33,6 +33,8 @@ class Watch:
     ----------
     last_report : SafeReport or None
         What the rig confirmed when it was last made safe.
+    over : bool
+        Whether the rig is closed, or being closed.
     last_look : float
         Monotonic wall time [s] of the last look at the rig.
     """
@@ -43,7 +45,7 @@ class Watch:
         self._interlock.when_shut(self._come_to_rest)
         self._pending: set[LabStatus] = set()  # a fault fails these
         self._recovering = Task(bench.clock, lock)
-        self._over = False
+        self.over = False
         self.last_report: SafeReport | None = None
         self.last_look = time.monotonic()
 
@@ -54,7 +56,7 @@ class Watch:
 
     def end(self) -> None:
         """Look no more: the rig is being closed."""
-        self._over = True
+        self.over = True
 
     def _beat(self) -> None:
         """Look at all that moves, so that a fault does not wait for the next event."""
@@ -72,7 +74,7 @@ class Watch:
             self._interlock.latch(error)
         finally:
             self.last_look = time.monotonic()
-            if not self._over:
+            if not self.over:
                 self._clock.call_later(pause, self._beat, background=True)
 
     def track(self, status: LabStatus, *, spared: bool = False) -> LabStatus:

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from .common import EXIT_DONE, add_catalogue, add_rig
 
@@ -22,11 +23,18 @@ def run(a: argparse.Namespace) -> int:
 
     import reactune.devices
 
+    from ..preparation import load_rig
+    from ..reagents import Precautions, reconciled
+
     profile = Path(reactune.devices.__file__).parents[1] / "profile" / "profile_reactune"
     if a.rig:
         os.environ["REACTUNE_RIG"] = a.rig
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
+    # told here, in a sentence: IPython would show a traceback, and a prompt without a rig
+    truth: Any = os.environ.get("REACTUNE_REAGENTS")
+    rig = load_rig(os.environ.get("REACTUNE_RIG", "walker"))
+    reconciled(rig, Precautions(reagents=truth).reagents)
     IPython.start_ipython([f"--profile-dir={profile}"])
     if startup := sys.modules.get("reactune.plans.startup"):
         # Now: from Python 3.12 on, Tiled cannot write any more once the interpreter shuts down.

@@ -175,3 +175,18 @@ def test_what_rests_may_be_silent(tmp_path, monkeypatch):
         threading.Event().wait(1.5)
         assert guard.beat(moving=True)  # and this process still lives
         assert guard.beat(moving=False)
+
+
+def test_a_rig_that_was_left_unconfirmed_is_seen_to(tmp_path):
+    with hardware(tmp_path) as (world, file):
+        world.start(0, 100.0)
+        with Guard(load(file), tmp_path / "guard.log") as guard:
+            assert guard.beat(moving=True)  # the last that it hears
+        until(lambda: safe_flow(world))
+        log = tmp_path / "guard.log"
+        until(log.exists)
+        assert "has left the rig without all of it confirmed" in log.read_text("utf-8")
+
+
+def safe_flow(world):
+    return not any(world.flow())

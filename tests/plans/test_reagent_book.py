@@ -76,6 +76,27 @@ def test_one_that_cannot_be_read_is_named(rig):
         reconciled(rig, None)
 
 
+@pytest.mark.parametrize("volume", [99999.0, -5.0, float("nan")])
+def test_what_no_syringe_holds_is_refused(rig, volume):
+    leave(rig, volume, 100.0)
+    with pytest.raises(UserError, match="left in a syringe of 10000 uL"):
+        reconciled(rig, "stored")
+    assert reconciled(rig, "rig-file")[0] == rig
+
+
+def test_a_state_folder_that_is_none_is_named(rig, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "rig.toml"))
+    with pytest.raises(UserError, match=r"check that folder \(\$XDG_STATE_HOME\)"):
+        reconciled(rig, None)
+
+
+def test_a_shell_asks_before_it_begins(rig, tmp_path, monkeypatch, capsys):
+    leave(rig, 5000.0, 100.0)
+    monkeypatch.setenv("REACTUNE_RIG", "")  # set again by the command
+    assert cli.main(["shell", "--rig", str(tmp_path / "rig.toml")]) == 2
+    assert "REACTUNE_REAGENTS=stored" in capsys.readouterr().err
+
+
 def test_no_third_truth():
     with pytest.raises(UserError, match="'stored' or 'rig-file'"):
         Precautions(reagents="guess")
