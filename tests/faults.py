@@ -46,7 +46,7 @@ MOMENTS = ("heating", "stabilising", "loading", "injecting", "recording", "overl
 TIMES = {"once": 1.0, "three times": 3.0, "for good": math.inf}
 
 TIMEOUT = 0.1  # wall s of a line
-BRISK = 0.03  # wall s of the detector's, where each of thousands of samples comes late
+BRISK = 0.03  # wall s of one on which thousands of answers come late
 PATIENCE = 240.0  # wall s of a cell
 BUDGET = 3
 CLOSE = 0.01  # mole fraction by which a result may differ from the undisturbed one
@@ -120,7 +120,7 @@ def _busy(role: str, request: bytes) -> bytes:
 def break_it(lab: Lab, cell: Cell) -> None:
     """Have it happen from the next exchange on."""
     link, world, times = lab.world.links[cell.role], lab.world, TIMES[cell.times]
-    timeout = lab.rig.detector.driver.transport.timeout if cell.role == "detector" else TIMEOUT
+    timeout = BRISK if cell.kind == "late" else TIMEOUT
     link.delay = timeout / 50 if cell.kind == "split" else 1.5 * timeout
     counts = {"silent": "silent", "garbled": "garble", "late": "late", "split": "split",
               "merged": "merged", "truncated": "altered", "wrong address": "altered",
@@ -207,7 +207,7 @@ def opened(cell: Cell | None) -> FlowRig:
     """Open the rig that a cell is tried on."""
     tcp = cell is None or cell.kind.startswith("port") or _number(cell) % 2
     config = rig_file("tcp" if tcp else "pty", noise=False)
-    brisk = "detector" if cell is not None and cell.kind == "late" else None
+    brisk = cell.role if cell is not None and cell.kind == "late" else None
     ports = {
         name: port.model_copy(update={"timeout": BRISK if name == brisk else TIMEOUT})
         for name, port in config.transports.items()

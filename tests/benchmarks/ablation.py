@@ -11,6 +11,7 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -125,7 +126,7 @@ INGREDIENTS = {
     "safe": Ingredient("the safe point", [(search.Search, "safe", lambda self, probability: None)]),
     "walls": Ingredient(
         "walls in the first batch",
-        [(Snobfit.ask.__globals__, "latin_hypercube", lambda *a, walls: HYPERCUBE(*a))],
+        [(unwrap(Snobfit.ask).__globals__, "latin_hypercube", lambda *a, walls: HYPERCUBE(*a))],
     ),
     "draws": Ingredient("two thirds of the draws (64 left)", [(search, "DRAWS", 64)]),
     "basins": Ingredient(

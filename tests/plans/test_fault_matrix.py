@@ -1,4 +1,4 @@
-"""A part of the fault matrix; ``python -m tests.faults --all`` tries the whole."""
+"""What is quick of the fault matrix; ``python -m tests.faults --all`` tries the whole."""
 
 import itertools
 
@@ -12,7 +12,7 @@ def right():
     return undisturbed()
 
 
-@pytest.mark.parametrize("cell", chosen(40), ids=str)
+@pytest.mark.parametrize("cell", [c for c in chosen(40) if c.times == "once"], ids=str)
 def test_cell(cell, right):
     assert run(cell, right) == []
 
