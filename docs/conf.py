@@ -44,14 +44,16 @@ numpydoc_show_class_members = False  # autodoc shows them where they are
 # What other projects document is not linked: their inventories are on the network.
 _ELSEWHERE = [
     "abc", "annotated_types", "argparse", "bluesky", "collections", "concurrent", "contextlib",
-    "databroker", "datetime", "enum", "event_model", "functools", "IPython", "matplotlib",
+    "databroker", "datetime", "enum", "event_model", "functools", "IPython", "logging",
+    "matplotlib",
     "numpy", "np", "NDArray", "ophyd", "optype", "os", "pandas", "pathlib", "pd", "pydantic",
     "rich", "serial", "threading", "tiled", "types", "typing",
 ]  # fmt: skip
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # `code` in a docstring is more often code than a link
     ("py:.*", rf"({'|'.join(_ELSEWHERE)})(\..*)?"),
-    ("py:.*", r"reactune\..*\.(_\w+|[A-Z])"),  # private bases, type variables
+    ("py:.*", r"(reactune\..*\.)?(_\w+|[A-Z])"),  # private bases, type variables
+    ("py:class", r"reactune\..*\.check_text"),  # a validator, in the type of a field
     (
         "py:.*",
         r"FieldInfo|NoneType|Ge|tuple\[str|dict\[str|_PydanticGeneralMetadata|[0-9.]+",
