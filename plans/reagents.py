@@ -53,6 +53,12 @@ class Precautions:
             raise UserError(f"reagents = {self.reagents!r}: say 'stored' or 'rig-file'")
 
 
+def truth_of_session() -> Truth | None:
+    """Return what $REACTUNE_REAGENTS says is true (`UserError` if it is neither)."""
+    stated: Any = os.environ.get("REACTUNE_REAGENTS")
+    return Precautions(reagents=stated).reagents
+
+
 @dataclass
 class ReagentBook:
     """The stored ledger of one rig, known by where its pumps are plugged in.

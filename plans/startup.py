@@ -29,7 +29,7 @@ from reactune.devices import FlowRig, load, open_rig
 from .guard import guarded
 from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
-from .reagents import Precautions, reconciled
+from .reagents import reconciled, truth_of_session
 from .saying import say
 from .session import Session
 from .stubs import lab_sleep, sample
@@ -70,8 +70,7 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         If the catalogue's folder cannot be made.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
-    truth: Any = os.environ.get("REACTUNE_REAGENTS")
-    config, book = reconciled(config, Precautions(reagents=truth).reagents)
+    config, book = reconciled(config, truth_of_session())
     with contextlib.ExitStack() as stack:  # closed again should the rig not open
         store = stack.enter_context(Catalogue(catalogue, writing=True))
         guard = stack.enter_context(guarded(config, store.folder))

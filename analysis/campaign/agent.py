@@ -93,7 +93,6 @@ class Agent(Adaptive):
 
     # -- asking ---------------------------------------------------------------
 
-    @on_one_thread
     def ask(self) -> Suggestion | None:
         """Give the next experiment, or None while there is none to give.
 
@@ -117,7 +116,6 @@ class Agent(Adaptive):
         if n > 0:
             self._queue.extend(self.draw(n))
 
-    @on_one_thread
     def draw(self, n: int) -> list[Suggestion]:
         """Draw the next n points: what is left of the first ones, then the optimiser's."""
         points = [self._first.popleft() for _ in range(min(n, len(self._first)))]
@@ -141,7 +139,7 @@ class Agent(Adaptive):
         elif name == "event" and doc["descriptor"] == self._primary:
             self.evaluate(doc["data"])
 
-    @on_one_thread
+    @on_one_thread  # analytics are anybody's
     def evaluate(self, data: Mapping[str, Any]) -> Evaluation:
         """Measure and evaluate one ``primary`` event, and tell the optimiser.
 
@@ -176,7 +174,6 @@ class Agent(Adaptive):
             return self.take(told, nothing, recorded=False)
         return self.take(told, self.analytics.measure(data))
 
-    @on_one_thread
     def take(
         self, asked: Suggestion, measurement: Measurement, recorded: bool = True
     ) -> Evaluation:
@@ -203,7 +200,6 @@ class Agent(Adaptive):
         """Rank all experiments so far by the soft merit."""
         return stand(self.evaluations, self.windows)
 
-    @on_one_thread
     def decision(self) -> Decision:
         """Give what is stored of the latest evaluation: how the campaign stands after it."""
         standing, i = self.standing(), len(self.evaluations) - 1
@@ -222,7 +218,6 @@ class Agent(Adaptive):
             digest=self.digest(),
         )
 
-    @on_one_thread
     def should_stop(self) -> tuple[bool, str | None]:
         """Say whether the campaign is over, and why.
 
@@ -250,7 +245,6 @@ class Agent(Adaptive):
             self._improved,
         )
 
-    @on_one_thread
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""
         return verdict(self.optimiser.book)
@@ -264,7 +258,6 @@ class Agent(Adaptive):
         best = self.leader()
         return self.evaluations[best[0]] if best else None
 
-    @on_one_thread
     def best(self, feasible: bool = False) -> tuple[int, Recommendation] | None:
         """Give the best experiment so far, as the optimiser judges: not the luckiest noise.
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..one_thread import on_one_thread
 from .book import Book
 from .ranking import probability_feasible, within
 from .surrogate.composite import LIKELY, Surrogate
@@ -50,6 +51,7 @@ class Recommendation:
     probability_feasible: float
 
 
+@on_one_thread
 def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     """Choose the point that is handed over, one told from outside the box included.
 
@@ -114,6 +116,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     )
 
 
+@on_one_thread
 def verdict(book: Book) -> Verdict | None:
     """Say whether going on is worth it: see `Verdict`; None while nothing is certain."""
     surrogate = book.surrogate()

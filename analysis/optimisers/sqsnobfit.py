@@ -155,7 +155,6 @@ class SQSnobFit:
             if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
                 del self._pending[int(nearest.argmin())]
 
-    @on_one_thread
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""
         return recommend(self.book, feasible)

@@ -99,6 +99,8 @@ class Summary:
         The constraints in words.
     failed : dict of int to str
         Why experiments failed, by number.
+    disturbed : dict of int to str
+        The faults that experiments got over, by number.
     stop_reason : str
         A sentence; also for a run that has no stop document.
     best, best_feasible : Candidate or None
@@ -123,6 +125,7 @@ class Summary:
     budget: int
     windows: tuple[str, ...]
     failed: dict[int, str]
+    disturbed: dict[int, str]
     stop_reason: str
     best: Candidate | None
     best_feasible: Candidate | None
@@ -258,10 +261,11 @@ class Summary:
     def remarks(self) -> list[tuple[str, str]]:
         """Return how the campaign went, each as keyword and sentence."""
         remarks = []
-        if self.failed:
-            each = [f"{number} ({reason})" for number, reason in self.failed.items()]
-            rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
-            remarks.append(("Failed", ", ".join(each[:3]) + rest))
+        for label, reasons in (("Failed", self.failed), ("Got over", self.disturbed)):
+            if reasons:
+                each = [f"{number} ({reason})" for number, reason in reasons.items()]
+                rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
+                remarks.append((label, ", ".join(each[:3]) + rest))
         remarks.append(("Stopped", self.stop_reason))
         counts = f"{self.n} experiment{'s' * (self.n != 1)} (budget {self.budget})"
         if self.windows:
@@ -308,6 +312,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         budget=problem.budget,
         windows=tuple(window.text for window in problem.windows),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
+        disturbed=campaign.disturbed,
         stop_reason=_stop_reason(campaign.run),
         best=_candidate(campaign, campaign.best),
         best_feasible=_candidate(campaign, campaign.best_feasible),

@@ -128,6 +128,14 @@ class Campaign:
         return bool(self.run.start["simulated"])
 
     @property
+    def disturbed(self) -> dict[int, str]:
+        """The faults that experiments got over, by number; earlier versions told none."""
+        if "disturbances" not in self.table:
+            return {}
+        told = self.table["disturbances"].fillna("")
+        return {int(str(number)): str(text) for number, text in told[told != ""].items()}
+
+    @property
     def lost(self) -> set[int]:
         """Experiments whose facts are lost: only what was decided of them is known."""
         asked = [f"asked_{name}" for name in self.problem.variables]

@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 _QUIET = 0.05  # s without a byte after which a line that lost step counts as quiet
 _SILENCE = 0.1  # s without a byte that end a reply which has no terminator
-_LATE = 0.5  # the same, at most, before the rig is made safe over it
+_LATE = 0.3  # the same, at most, before the rig is made safe over it
 _RESYNC = 1.0  # s at most to wait for a quiet line
 _LONGEST = 65536  # bytes of a reply; no instrument here says a hundredth of that
 _GLANCE = 0.05  # s after which a wait looks up whether somebody urgent wants the line

@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 from .common import EXIT_DONE, add_catalogue, add_rig
 
@@ -24,7 +23,7 @@ def run(a: argparse.Namespace) -> int:
     import reactune.devices
 
     from ..preparation import load_rig
-    from ..reagents import Precautions, reconciled
+    from ..reagents import reconciled, truth_of_session
 
     profile = Path(reactune.devices.__file__).parents[1] / "profile" / "profile_reactune"
     if a.rig:
@@ -32,9 +31,7 @@ def run(a: argparse.Namespace) -> int:
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
     # told here, in a sentence: IPython would show a traceback, and a prompt without a rig
-    truth: Any = os.environ.get("REACTUNE_REAGENTS")
-    rig = load_rig(os.environ.get("REACTUNE_RIG", "walker"))
-    reconciled(rig, Precautions(reagents=truth).reagents)
+    reconciled(load_rig(os.environ.get("REACTUNE_RIG", "walker")), truth_of_session())
     IPython.start_ipython([f"--profile-dir={profile}"])
     if startup := sys.modules.get("reactune.plans.startup"):
         # Now: from Python 3.12 on, Tiled cannot write any more once the interpreter shuts down.

@@ -27,7 +27,7 @@ from reactune.devices import load, open_rig
 from reactune.plans import guard as module
 from reactune.plans.supervisor import Supervisor
 
-module._SILENCE = 2.0
+module._SILENCE = float(sys.argv[3])
 config = load(sys.argv[1])
 with module.guarded(config, Path(sys.argv[2])) as guard, open_rig(config) as rig:
     with Supervisor(RunEngine({}, context_managers=[]), rig, guard):
@@ -72,9 +72,9 @@ def safe(world):
 
 
 @contextmanager
-def child(file, folder):
+def child(file, folder, silence=2.0):
     process = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(file), str(folder)],
+        [sys.executable, "-c", CHILD, str(file), str(folder), str(silence)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -6,6 +6,8 @@ import threading
 import numpy as np
 import pytest
 
+from reactune.analysis.report.summary import summarise
+from reactune.analysis.storage.run import Run
 from reactune.plans.campaign import CampaignError
 from tests.plans.test_faults import at
 
@@ -130,3 +132,11 @@ def test_it_waits_for_who_makes_the_rig_safe_meanwhile(brisk):
     brisk.campaign(brisk.agent(budget=2))
     assert held.is_set()
     assert numbers(brisk) == [(1, 1.0), (2, 1.0)]
+
+
+def test_the_summary_says_what_was_got_over(brisk):
+    at(brisk, "inject", 2, 0.0, lambda: setattr(brisk.world.links["valve"], "silent", 9))
+    brisk.campaign(brisk.agent(budget=2))
+    text = summarise(Run("x", lambda: brisk.documents)).to_text()
+    assert "Got over  2 (" in text
+    assert "0 failed" in text

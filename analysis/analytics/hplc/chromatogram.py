@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ...one_thread import on_one_thread
 from .baseline import Drift, drift
 from .clusters import Part, clusters, integrate
 from .damage import damage
@@ -70,7 +69,6 @@ class Chromatogram:
     shifts: dict[str, float]
 
 
-@on_one_thread
 def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     """Turn one raw trace into mole fractions.
 

@@ -187,7 +187,6 @@ class Snobfit:
 
     # -- what is known --------------------------------------------------------
 
-    @on_one_thread
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""
         return recommend(self.book, feasible)

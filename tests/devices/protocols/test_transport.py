@@ -265,7 +265,7 @@ def test_an_exchange_gives_way_to_who_cannot_wait(peer, port):
         start = time.monotonic()
         with port.urgent(1.0):
             assert ask(port, b"stop\n") == b"now\n"
-        assert time.monotonic() - start < 1.0
+        assert time.monotonic() - start < 0.5
         with pytest.raises(GaveWayError):
             slow.result(5)
     peer.script = [[b"again\n"]]
