@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
+from .content import Content
 from .encoding import Document, dumps, seal
 from .names import uid_of
 from .reading import FORMATS, Contents, read
@@ -38,13 +39,13 @@ class Journal:
     ----------
     path : Path
         The file.
-    content : bytearray, optional
+    content : Content, optional
         What it holds and will hold, shared with another journal; by default its header.
     """
 
-    def __init__(self, path: Path, content: bytearray | None = None) -> None:
+    def __init__(self, path: Path, content: Content | None = None) -> None:
         self.path = path
-        self.content = bytearray(HEADER) if content is None else content
+        self.content = Content(HEADER) if content is None else content
         self._new = path.with_suffix(".new")
         self._fd: int | None = None
         self._saved: int | None = 0  # None when what the file holds is not sure
@@ -56,7 +57,7 @@ class Journal:
 
     def append(self, line: bytes) -> None:
         """Add `line` and `save`."""
-        self.content += line
+        self.content.append(line)
         self.save()
 
     def save(self) -> None:
@@ -70,7 +71,7 @@ class Journal:
         fd, saved = self._open()
         self._saved = None
         try:
-            view = memoryview(bytes(self.content[saved:]))
+            view = memoryview(self.content.since(saved))
             while view:
                 view = view[os.write(fd, view) :]
             os.fsync(fd)
@@ -104,8 +105,9 @@ class Journal:
             self._fd, saved = fd, None
         if saved is None:
             held = os.pread(fd, os.fstat(fd).st_size, 0)
-            if not self.content.startswith(held):
-                pairs = zip(held.splitlines(True), self.content.splitlines(True), strict=False)
+            content = self.content.since(0)
+            if not content.startswith(held):
+                pairs = zip(held.splitlines(True), content.splitlines(True), strict=False)
                 held = b"".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
                 os.ftruncate(fd, len(held))
             saved = len(held)

@@ -171,9 +171,14 @@ class Recorder:
         """
         with self._mutex:
             return {
-                run.journal.path.stem: partial(parse, bytes(run.journal.content), run.journal.path)
+                run.journal.path.stem: partial(self._contents, run)
                 for run in (*self._kept.values(), *self._runs.values())
             }
+
+    def _contents(self, run: Recording) -> Contents:
+        with self._mutex:
+            lines = run.journal.content.since(0)
+        return parse(lines, run.journal.path)
 
     def stored(self, uid: str) -> bool:
         """Whether all that was recorded of a run in this session is in the folder."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import platformdirs
 
+from .content import Content
 from .journal import Journal, hold
 from .names import path_of, paths, uid_of
 
@@ -47,7 +48,7 @@ class Spill:
         mark = hashlib.sha256(place).hexdigest()[:12]
         self.folder = (folder or default_spill()).expanduser().absolute() / f"{name:.40}-{mark}"
 
-    def journal(self, name: str, content: bytearray) -> Journal:
+    def journal(self, name: str, content: Content) -> Journal:
         """Give the journal of a run in the second place; it shares its content.
 
         Raises
@@ -91,7 +92,7 @@ class Spill:
             home.rename(home.with_suffix(".replaced"))  # ended there as crashed in the meantime
             held = b""
         if len(held) < len(spilled):
-            with closing(Journal(home, bytearray(spilled))) as whole:
+            with closing(Journal(home, Content(spilled))) as whole:
                 whole.save()
         path.unlink()
 
