@@ -53,8 +53,13 @@ def _lines(
         yield f"  {name:<{width}}  {exact(lower)} to {exact(upper)} {variable.unit}".rstrip()
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
+    if problem.define:
+        yield "Where:"
+        for name, part in problem.define.items():
+            yield f"  {name} = {part.of}" + (f", in {part.unit}" if part.unit else "")
     measured = ", ".join(problem.measured) + (f" ({_KINDS[problem.kind]})" if problem.kind else "")
-    yield f"{problem.verb.capitalize()} {problem.goal.text}, measuring {measured}."
+    goal = problem.goal.text + (f" [{problem.goal_unit}]" if problem.goal_unit else "")
+    yield f"{problem.verb.capitalize()} {goal}, measuring {measured}."
     if problem.windows:
         yield "Keep, as far as possible (soft constraints):"
         for window in problem.windows:

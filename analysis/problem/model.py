@@ -12,17 +12,31 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
 from ..written import exact
 from . import messages
 from .expression import Expression, parse
 from .messages import ProblemError
-from .tables import Kind, Limit, Optimiser, Part, Stop, Text, Variable, Window
+from .naming import TRADE, meanings, name_problems, named
+from .tables import (
+    Definition,
+    Goal,
+    GoalText,
+    Kind,
+    Limit,
+    Optimiser,
+    Part,
+    Stop,
+    Text,
+    Variable,
+    Window,
+)
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 
 _BUILT_IN = Path(__file__).parent / "built_in"
+_IF_ANY = ("define", "shared")  # younger than the stored problems, which have none of them
 _SLACK = 1e-9  # relative; a point computed to lie on the edge of a limit is not outside it
 
 
@@ -54,8 +68,9 @@ class Problem(Part):
 
     Parameters
     ----------
-    minimise, maximise : str
-        The goal, an expression in measured quantities; exactly one of the two.
+    minimise, maximise : str or mapping
+        The goal, an expression in measured quantities, or ``{"of": ..., "name": ..., "unit":
+        ...}``; exactly one of the two.
     measured : list of str
         What each experiment yields, for example mole fractions.
     kind : {"fractions", "positive", "real"}, optional
@@ -67,6 +82,8 @@ class Problem(Part):
         ...}``.
     fixed : mapping of str to float, optional
         Named constants.
+    define : mapping, optional
+        Names for expressions, which may use each other: ``{"of": ..., "unit": ...}``.
     constraints : list, optional
         Soft windows: ``"X1 / X2 >= 4 +/- 0.3"``, ``"X1 + X2 in [0.9, 1.0] +/- 0.3"``, or
         ``{"of": ..., "within": (lower, upper), "tolerance": t or (below, above)}``.
@@ -102,8 +119,8 @@ class Problem(Part):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     title: Text = ""
-    minimise: str | None = None
-    maximise: str | None = None
+    minimise: GoalText | None = None
+    maximise: GoalText | None = None
     measured: tuple[str, ...] = Field(min_length=1)
     kind: Kind | None = None
     constraints: tuple[Window, ...] = ()
@@ -113,7 +130,10 @@ class Problem(Part):
     stop: Stop = Stop()
     variables: dict[str, Variable] = Field(min_length=1)
     fixed: dict[str, float] = Field(default_factory=dict)
+    define: dict[str, Definition] = Field(default_factory=dict)
     limits: dict[str, Limit] = Field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+    _meanings: dict[str, Expression] = PrivateAttr(default_factory=dict)
 
     def __init__(self, **stated: Any) -> None:
         data = messages.canonical(stated)
@@ -122,9 +142,34 @@ class Problem(Part):
             super().__init__(**data)
         except ValidationError as error:
             problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
-        problems += messages.name_problems(data)
-        if problems or (problems := list(self._empty_limits())):
+        problems += name_problems(data)
+        if not problems:
+            self._give_meaning(data)
+            problems += self._empty_limits()
+        if problems:
             raise ProblemError(list(dict.fromkeys(problems)))
+
+    def _give_meaning(self, data: Mapping[str, Any]) -> None:
+        """Put behind every name what it stands for."""
+        self._meanings = meanings(named(data))
+        self.__dict__["constraints"] = tuple(
+            window.meaning(self._meant(window.of)) for window in self.constraints
+        )
+        self.__dict__["limits"] = {
+            name: limit.meaning(self._meant(limit.of)) for name, limit in self.limits.items()
+        }
+
+    def _meant(self, text: str) -> Expression:
+        return parse(text).substituted(self._meanings)
+
+    @field_validator("minimise", "maximise", mode="before")
+    @classmethod
+    def _one_goal(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            raise ValueError(
+                f"several goals at once, a trade-off curve, are not possible yet — {TRADE}"
+            )
+        return value
 
     @field_validator("fixed", mode="before")
     @classmethod
@@ -187,7 +232,8 @@ class Problem(Part):
         Defaults are spelt out, an open side is None, keys hold no dot, and
         ``Problem.load(problem.to_dict()) == problem``.
         """
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {key: value for key, value in data.items() if value or key not in _IF_ANY}
 
     def resolved(self, kind: Kind) -> "Problem":
         """Return the problem with the kind of the measured quantities stated.
@@ -201,8 +247,24 @@ class Problem(Part):
 
     @property
     def goal(self) -> Expression:
-        """The lead property, as the user states it."""
-        return parse(self.minimise or self.maximise or "")
+        """The lead property, as the user states it; its text is its name, if it has one."""
+        stated = self._stated_goal
+        expression = self._meant(stated.of)
+        return Expression(stated.name, expression.tree) if stated.name else expression
+
+    @property
+    def goal_unit(self) -> str:
+        """The unit of the goal: its own, or that of what it is; "" if none is known."""
+        stated = self._stated_goal
+        known = {name: variable.unit for name, variable in self.variables.items()}
+        known |= {name: limit.unit for name, limit in self.limits.items()}
+        known |= {name: part.unit for name, part in self.define.items()}
+        return stated.unit or known.get(stated.of.strip(), "")
+
+    @property
+    def _stated_goal(self) -> Goal:
+        stated = self.minimise or self.maximise
+        return stated if isinstance(stated, Goal) else Goal(of=stated or "")
 
     @property
     def verb(self) -> str:
@@ -366,6 +428,9 @@ def _apart(number: float, edge: float, least: int = 3) -> str:
 _ALLOWED = {
     "": [field.alias or name for name, field in Problem.model_fields.items()],
     "variables": list(Variable.model_fields),
+    "minimise": list(Goal.model_fields),
+    "maximise": list(Goal.model_fields),
+    "define": list(Definition.model_fields),
     "constraints": list(Window.model_fields),
     "limits": list(Limit.model_fields),
     "optimiser": list(Optimiser.model_fields),
