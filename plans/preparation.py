@@ -18,7 +18,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 
 from .campaign import optimise
-from .compatibility import analytics_of, incompatibilities
+from .compatibility import analytics_of, fitted, incompatibilities
 from .errors import UserError, told
 
 ProblemSource = Problem | Mapping[str, Any] | str | Path
@@ -145,6 +145,7 @@ def new_campaign(
     with told(ValueError):
         if wrong := incompatibilities(problem, rig):
             raise UserError("\n".join(wrong))
+        problem = fitted(problem, rig)
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 

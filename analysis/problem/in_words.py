@@ -7,7 +7,7 @@ from ..written import exact
 from .messages import show
 from .model import Problem
 from .space import Space
-from .tables import Kind
+from .tables import Kind, Variable
 
 _KINDS: dict[Kind, str] = {
     "fractions": "fractions of a whole",
@@ -49,8 +49,9 @@ def _lines(
     yield "Vary:"
     width = max(map(len, problem.variables))
     for name, variable in problem.variables.items():
-        lower, upper = variable.range
-        yield f"  {name:<{width}}  {exact(lower)} to {exact(upper)} {variable.unit}".rstrip()
+        yield f"  {name:<{width}}  {_values(variable)}" + (
+            f" = {variable.of}" if variable.of else ""
+        )
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
     if problem.define:
@@ -70,6 +71,11 @@ def _lines(
             title = "" if name == limit.of or name.startswith("limit_") else f"{name}: "
             yield f"  {title}{limit.of} {_within_words(limit.within)} {limit.unit}".rstrip()
         yield from _implied(problem)
+    if problem.rig is not None:
+        yield "So the rig is set to:"
+        for name, (lower, upper) in Space.of(problem).spans().items():
+            if name != "temperature":
+                yield f"  {name} from {show(lower)} to {show(upper)} uL/min"
     yield _budget_words(problem.budget, problem.batch)
     optimiser = problem.optimiser
     yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
@@ -89,6 +95,17 @@ def _lines(
     if volumes:
         used = ", ".join(f"{name} {volume / 1000:.1f} mL" for name, volume in volumes.items())
         yield f"Uses at worst: {used}."
+
+
+def _values(variable: Variable) -> str:
+    """Say what a variable can be set to."""
+    if variable.choices:
+        return ", ".join(variable.choices[:-1]) + f" or {variable.choices[-1]}"
+    lower, upper = map(exact, variable.range)
+    told = ", ".join(map(exact, variable.values)) if variable.values else f"{lower} to {upper}"
+    told = f"{told} {variable.unit}".rstrip()
+    step = variable.step or variable.resolution
+    return f"{told}, in steps of {exact(step)}" if step else told
 
 
 def _implied(problem: Problem) -> Iterator[str]:

@@ -17,8 +17,9 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator
 from ..written import exact
 from . import messages
 from .expression import Expression, parse
+from .follow import Following, Region, is_plain
 from .messages import ProblemError
-from .naming import TRADE, meanings, name_problems, named
+from .naming import TRADE, Names, name_problems, named, rigs_unit
 from .tables import (
     Definition,
     Goal,
@@ -27,13 +28,17 @@ from .tables import (
     Limit,
     Optimiser,
     Part,
+    RigFacts,
     Stop,
     Text,
     Variable,
     Window,
 )
+from .units import UnitError, converted
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
+
+FloatArray = NDArray[np.float64]
 
 _BUILT_IN = Path(__file__).parent / "built_in"
 _IF_ANY = ("define", "shared")  # younger than the stored problems, which have none of them
@@ -133,7 +138,11 @@ class Problem(Part):
     define: dict[str, Definition] = Field(default_factory=dict)
     limits: dict[str, Limit] = Field(default_factory=dict)
     shared: tuple[str, ...] = ()
-    _meanings: dict[str, Expression] = PrivateAttr(default_factory=dict)
+    rig: RigFacts | None = None
+    _following: Following | None = PrivateAttr(None)
+    _region: Region | None = PrivateAttr(None)
+    _names: Names = PrivateAttr()
+    _goal: Expression = PrivateAttr()
 
     def __init__(self, **stated: Any) -> None:
         data = messages.canonical(stated)
@@ -144,23 +153,71 @@ class Problem(Part):
             problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
         problems += name_problems(data)
         if not problems:
-            self._give_meaning(data)
-            problems += self._empty_limits()
+            problems += self._give_meaning(data) or self._empty_limits()
         if problems:
             raise ProblemError(list(dict.fromkeys(problems)))
 
-    def _give_meaning(self, data: Mapping[str, Any]) -> None:
-        """Put behind every name what it stands for."""
-        self._meanings = meanings(named(data))
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is stated; what follows from that is not looked at."""
+        if not isinstance(other, Problem):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+
+    __hash__ = None  # type: ignore[assignment]  # made of dicts
+
+    def _give_meaning(self, data: Mapping[str, Any]) -> list[str]:
+        """Put behind every name what it stands for; say which units do not fit."""
+        units = {name: rigs_unit(name) for name in self.fixed}
+        units |= {name: v.unit or rigs_unit(name) for name, v in self.variables.items()}
+        wrong = list(self._other_units())
+        if wrong:
+            return wrong
+
+        def meant(place: str, of: str, unit: str = "") -> Expression:
+            try:
+                return self._names.expression(of, unit)
+            except UnitError as error:
+                wrong.append(f"{place}: {error}")
+                return parse(of)
+
+        try:
+            self._names = Names(named(data), units)
+            if self.rig is not None:
+                given = self._follow(named(data))
+                self._names = Names(named(data), units, given)
+        except UnitError as error:
+            table = "define" if str(error).partition(".")[0] in self.define else "limits"
+            return [f"{table}.{error}"]
+        except ProblemError as error:
+            return error.problems
+        goal = self._stated_goal
+        self._goal = meant("goal.unit", goal.of, goal.unit)
         self.__dict__["constraints"] = tuple(
-            window.meaning(self._meant(window.of)) for window in self.constraints
+            window.meaning(meant(f"constraints[{i}]", window.of))
+            for i, window in enumerate(self.constraints, start=1)
         )
         self.__dict__["limits"] = {
-            name: limit.meaning(self._meant(limit.of)) for name, limit in self.limits.items()
+            name: limit.meaning(meant(f"limits.{name}.unit", limit.of, limit.unit))
+            for name, limit in self.limits.items()
         }
+        return wrong
 
-    def _meant(self, text: str) -> Expression:
-        return parse(text).substituted(self._meanings)
+    def _other_units(self) -> Iterator[str]:
+        """Say which variables are called like a rig's setpoint, but measure something else."""
+        for name, variable in self.variables.items():
+            try:
+                converted(1.0, variable.unit, rigs_unit(name))
+            except UnitError as error:
+                yield f"variables.{name}.unit: {error}"
+
+    def _follow(self, definitions: Mapping[str, tuple[str, str]]) -> dict[str, Expression]:
+        """Find out which flows follow on the rig; return what its words stand for."""
+        assert self.rig is not None
+        rigs = Names(definitions, {name: rigs_unit(name) for name in self.fixed})
+        self._following = Following(self.variables, self.fixed, rigs, self.rig)
+        self._region = self._following.region(self.variables, self.limits, self._names)
+        known = self._following.given
+        return {n: e for n, e in known.items() if n not in self.variables and n not in self.fixed}
 
     @field_validator("minimise", "maximise", mode="before")
     @classmethod
@@ -182,6 +239,8 @@ class Problem(Part):
     def _empty_limits(self) -> Iterator[str]:
         """One sentence for each limit that no point within the ranges can satisfy."""
         for name, limit in self.limits.items():
+            if any(inner not in self.ranges for inner in limit.expression.names):
+                continue  # only a rig can tell
             lowest, highest = limit.expression.bounds(self.ranges)
             if lowest <= limit.upper and limit.lower <= highest:
                 continue
@@ -248,9 +307,8 @@ class Problem(Part):
     @property
     def goal(self) -> Expression:
         """The lead property, as the user states it; its text is its name, if it has one."""
-        stated = self._stated_goal
-        expression = self._meant(stated.of)
-        return Expression(stated.name, expression.tree) if stated.name else expression
+        name = self._stated_goal.name
+        return Expression(name, self._goal.tree) if name else self._goal
 
     @property
     def goal_unit(self) -> str:
@@ -280,6 +338,59 @@ class Problem(Part):
     def windows(self) -> tuple[Window, ...]:
         """The soft windows; another name for `constraints`."""
         return self.constraints
+
+    @property
+    def region(self) -> Region:
+        """What may be tried: in the variables, or on a rig in the flows that follow from them."""
+        return self._region or Region(self.variables, self.limits, self.fixed)
+
+    def on_rig(self, rig: RigFacts) -> "Problem":
+        """Return it with the rig that its setpoints follow on.
+
+        A problem whose variables are setpoints already, or words of no rig, stays as it is.
+
+        Raises
+        ------
+        ProblemError
+            If the variables do not determine the flows, contradict each other, or are unknown.
+        """
+        if is_plain(self.variables):
+            return self
+        return Problem(**{**self.to_dict(), "rig": rig.model_dump(mode="json")})
+
+    def settings(self, conditions: Mapping[str, float]) -> dict[str, float]:
+        """Return the conditions as those of `region`: on a rig the flows that follow.
+
+        Parameters
+        ----------
+        conditions : mapping of str to float
+            A value for every variable.
+        """
+        if self._following is None:
+            return dict(conditions)
+        heat = {name: value for name, value in conditions.items() if name == "temperature"}
+        return heat | self._following.of_conditions(conditions)
+
+    def stated(self, flows: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return the variables for flows and temperature, those of `region`; both as columns."""
+        if self._following is None:
+            return dict(flows)
+        n = len(next(iter(flows.values())))
+        constants = self._following.constants
+        values = {**{name: np.asarray(v) for name, v in constants.items()}, **flows}
+        own = self._following.stated
+        return {
+            name: np.broadcast_to(own[name](values), n) if name in own else flows[name]
+            for name in self.variables
+        }
+
+    @property
+    def unmet(self) -> list[str]:
+        """The names in goal, windows and limits that only a rig gives a meaning."""
+        parts = [self.goal, *(w.expression for w in self.windows)]
+        parts += [limit.expression for limit in self.limits.values()]
+        known = {*self.variables, *self.fixed, *self.measured}
+        return list(dict.fromkeys(n for e in parts for n in e.names if n not in known))
 
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
@@ -392,7 +503,22 @@ class Problem(Part):
                     f"{name}: {limit.of} = {value} is outside the limits "
                     f"[{exact(limit.lower)}, {exact(limit.upper)}]"
                 )
-        return None
+        return self._following.outside(conditions) if self._following else None
+
+    def allowed(self, columns: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+        """Whether conditions may be tried, as columns (n,) of all variables; see `outside_limits`.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        values = {**{name: np.asarray(v) for name, v in self.fixed.items()}, **columns}
+        ok = np.ones(len(next(iter(columns.values()))), dtype=bool)
+        for name, variable in self.variables.items():
+            ok &= _inside(columns[name], *variable.range)
+        for limit in self.limits.values():
+            ok &= _inside(limit.expression(values), limit.lower, limit.upper)
+        return ok & self._following.allowed(columns) if self._following else ok
 
     def violated(self, F: Sequence[float] | NDArray[np.float64]) -> str:
         """Name the windows that these properties are outside of; "" if they are in all.
@@ -426,7 +552,7 @@ def _apart(number: float, edge: float, least: int = 3) -> str:
 
 
 _ALLOWED = {
-    "": [field.alias or name for name, field in Problem.model_fields.items()],
+    "": [field.alias or name for name, field in Problem.model_fields.items() if name != "rig"],
     "variables": list(Variable.model_fields),
     "minimise": list(Goal.model_fields),
     "maximise": list(Goal.model_fields),
@@ -438,7 +564,7 @@ _ALLOWED = {
 }
 
 
-def _inside(number: float, lower: float, upper: float) -> bool:
-    """Whether a number is in a closed interval, but for rounding; nan is outside."""
+def _inside(number: Any, lower: float, upper: float) -> Any:
+    """Whether numbers are in a closed interval, but for rounding; nan is outside."""
     slack = _SLACK * max(abs(edge) for edge in (lower, upper, 0.0) if math.isfinite(edge))
-    return math.isfinite(number) and lower - slack <= number <= upper + slack
+    return np.isfinite(number) & (lower - slack <= number) & (number <= upper + slack)

@@ -12,6 +12,7 @@ from typing import Any
 
 from .expression import Expression, ExpressionError, is_name, parse
 from .messages import did_you_mean
+from .units import Unit, UnitError, unit, with_units
 from .windows import read_window
 
 _RIGS = re.compile(r"(flow|stock)_\w+|total_flow|residence_time|temperature|volume")
@@ -26,48 +27,106 @@ def is_rigs_word(name: str) -> bool:
     return _RIGS.fullmatch(name) is not None
 
 
-def meanings(definitions: Mapping[str, str]) -> dict[str, Expression]:
-    """Say what each name stands for, in quantities that have values.
+RIGS_UNITS = {
+    "temperature": "degC",
+    "residence_time": "min",
+    "total_flow": "uL/min",
+    "flow": "uL/min",
+    "stock": "mM",
+    "volume": "uL",
+}
+"""Of the rig's words, and of what its words begin with."""
+
+
+def rigs_unit(name: str) -> str:
+    """Give the unit that a rig gives a word of its own in; "" for others."""
+    if not is_rigs_word(name):
+        return ""
+    return RIGS_UNITS[name if name in RIGS_UNITS else name.partition("_")[0]]
+
+
+class Names:
+    """What the names of a problem stand for, in quantities that have values.
 
     Parameters
     ----------
-    definitions : mapping of str to str
-        Expressions by name, in each other or not.
+    definitions : mapping of str to (str, str)
+        Expression and unit by name, in each other or not.
+    units : mapping of str to str
+        Units of what has a value; of others nothing is known.
+    given : mapping of str to Expression
+        What further names stand for, unless they are defined.
+
+    Attributes
+    ----------
+    meanings : dict of str to Expression
 
     Raises
     ------
     ExpressionError
         If some are made of each other in a circle, or become too long.
+    UnitError
+        If a unit does not fit what it is said of; the message begins with the name.
     """
-    found: dict[str, Expression] = {}
 
-    def look(name: str, above: tuple[str, ...]) -> None:
-        if name in found:
+    def __init__(
+        self,
+        definitions: Mapping[str, tuple[str, str]],
+        units: Mapping[str, str] | None = None,
+        given: Mapping[str, Expression] | None = None,
+    ) -> None:
+        self._definitions = definitions
+        self._units = {name: unit(text) for name, text in (units or {}).items() if text}
+        self.meanings = {n: e for n, e in (given or {}).items() if n not in definitions}
+        for name in definitions:
+            self._look(name, ())
+
+    def _look(self, name: str, above: tuple[str, ...]) -> None:
+        """Find out what a name stands for, and before that what its parts do."""
+        if name in self.meanings:
             return
         if name in above:
             circle = " of ".join((*above[above.index(name) :], name))
             raise ExpressionError(f"{circle}: one of them has to be made of something else")
-        expression = parse(definitions[name])
-        for inner in expression.names:
-            if inner in definitions:
-                look(inner, (*above, name))
-        found[name] = expression.substituted(found)
+        of, stated = self._definitions[name]
+        for inner in parse(of).names:
+            if inner in self._definitions:
+                self._look(inner, (*above, name))
+        try:
+            expression, self._units[name] = with_units(parse(of), self._known(of), stated)
+        except UnitError as error:
+            raise UnitError(f"{name}.unit: {error}") from None
+        self.meanings[name] = expression.substituted(self.meanings)
 
-    for name in definitions:
-        look(name, ())
-    return found
+    def expression(self, of: str, stated: str = "") -> Expression:
+        """Give what an expression stands for, in its unit; raise `UnitError` if it has another."""
+        expression, _ = with_units(parse(of), self._known(of), stated)
+        return expression.substituted(self.meanings)
+
+    def _known(self, of: str) -> dict[str, Unit | None]:
+        known = self._units
+        return {
+            n: known[n] if n in known else unit(rigs_unit(n))
+            for n in parse(of).names
+            if n in known or is_rigs_word(n)
+        }
 
 
-def named(data: Mapping[str, Any]) -> dict[str, str]:
-    """Give the expressions that have names: those defined, and the limits.
+def named(data: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Give the expressions that have names, with their units: those defined, and the limits.
 
     A limit called like a quantity, such as ``T = (110, 140)``, says nothing new of that name.
     """
     taken = {*_names(data.get("measured")), *_keys(data.get("variables"))}
     taken |= {*_keys(data.get("fixed"))}
     stated = [*_tables(data.get("limits")), *_tables(data.get("define"))]
-    texts = ((name, _of(part)) for name, part in stated)
-    return {name: of for name, of in texts if isinstance(of, str) and name not in taken}
+    stated = [(name, part) for name, part in stated if isinstance(part, dict)]
+    texts = ((name, _of(part), part.get("unit") or "") for name, part in stated)
+    return {
+        name: (of, stated)
+        for name, of, stated in texts
+        if isinstance(of, str) and isinstance(stated, str) and name not in taken
+    }
 
 
 def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
@@ -87,7 +146,7 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     yield from _bad_names(sections, limits)
     own = named(data)
     try:
-        meant = meanings({name: of for name, of in own.items() if not _unreadable(of)})
+        meant = Names({n: (of, "") for n, (of, _) in own.items() if not _unreadable(of)}).meanings
     except ExpressionError as error:
         yield f"define: {error}"
         meant = {}

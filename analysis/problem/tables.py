@@ -303,6 +303,27 @@ class Window(_Bounded):
         return f"{self.of} in [{exact(self.lower)}, {exact(self.upper)}]"
 
 
+class StreamFacts(Part):
+    """A stream of a rig: what its pump allows [uL/min], and its stock solution [mM]."""
+
+    limits: tuple[float, float]
+    stock: float
+
+
+class RigFacts(Part):
+    """What of a rig decides which flows follow from the variables of a problem.
+
+    Attributes
+    ----------
+    volume : float
+        Heated volume of the reactor [uL].
+    streams : dict of str to StreamFacts
+    """
+
+    volume: float
+    streams: dict[str, StreamFacts]
+
+
 class Optimiser(Part):
     """What chooses the points.
 

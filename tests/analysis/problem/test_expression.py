@@ -88,6 +88,8 @@ def test_interval_bounds_are_exact_when_names_occur_once():
 @given(texts, points)
 def test_gradients_agree_with_differences(text, values):
     expression = Expression(text)
+    # off the places where min and max choose between equals
+    values |= {"a": values["a"] + 0.013, "b": values["b"] + 0.029}
     value, slopes = expression.gradient(values, ["a", "b"])
     if not (math.isfinite(value) and abs(value) < 1e3 and np.all(np.abs(slopes) < 1e3)):
         return
