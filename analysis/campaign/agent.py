@@ -24,6 +24,7 @@ from ..problem.space import Space
 from . import stopping
 from .adaptive import Adaptive, Suggestion
 from .evaluation import Decision, Evaluation, Standing, clashes, stand
+from .leader import Leader
 
 SCHEMA = 2
 """Version of the form of `Agent.state`."""
@@ -203,20 +204,22 @@ class Agent(Adaptive):
     def decision(self) -> Decision:
         """Give what is stored of the latest evaluation: how the campaign stands after it."""
         standing, i = self.standing(), len(self.evaluations) - 1
-        best, feasible = (
-            (self.evaluations[found[0]].number, found[1].probability_feasible) if found else None
-            for found in (self.best(), self.best(feasible=True))
-        )
         return Decision(
             self.evaluations[i],
             f_soft=float(standing.f_soft[i]),
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
             feasibility=standing.feasibility[i],
-            best=best,
-            best_feasible=feasible,
+            best=self._told(self.best()),
+            best_feasible=self._told(self.best(feasible=True)),
             digest=self.digest(),
         )
+
+    def _told(self, found: tuple[int, Recommendation] | None) -> Leader | None:
+        """Say what `best` found in the words of the problem."""
+        if found is None:
+            return None
+        return Leader.of(self.evaluations[found[0]].number, found[1], self.problem)
 
     def should_stop(self) -> tuple[bool, str | None]:
         """Say whether the campaign is over, and why.
@@ -236,11 +239,10 @@ class Agent(Adaptive):
         Failed experiments are no such reason: once the rig is mended the campaign can go on.
         """
         waiting = self._queue or len(self.evaluations) < len(self._asked)
-        best = self.best(feasible=True)
         return stopping.finished(
             self.problem,
             self.evaluations,
-            self.evaluations[best[0]] if best else None,
+            self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
         )

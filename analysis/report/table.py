@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..analytics import Analytics, from_start
-from ..campaign.evaluation import NUMBERS, TEXTS, Decision, measured_keys, stand
+from ..campaign.evaluation import TEXTS, Decision, number_keys, stand
+from ..campaign.leader import Leader
 from ..problem.merit import Windows
 from ..problem.model import Problem
 from ..written import harmless
@@ -62,8 +63,8 @@ class Campaign:
         one, that of ``decision``), with ``f_soft``, ``p`` and ``f_star`` by the final scale.
     best, best_feasible : int or None
         Experiment numbers.
-    probabilities : dict of int to float
-        That these two truly are inside all windows.
+    leaders : dict of int to Leader
+        What is expected of these two.
     """
 
     run: StoredRun
@@ -72,7 +73,7 @@ class Campaign:
     table: pd.DataFrame
     best: int | None
     best_feasible: int | None
-    probabilities: dict[int, float]
+    leaders: dict[int, Leader]
 
     @classmethod
     def of(cls, run: "StoredRun | Campaign") -> "Campaign":
@@ -117,9 +118,9 @@ class Campaign:
             problem,
             analytics,
             table,
-            best[0] if best else None,
-            feasible[0] if feasible else None,
-            dict(found for found in (best, feasible) if found),
+            best.number if best else None,
+            feasible.number if feasible else None,
+            {found.number: found for found in (best, feasible) if found},
         )
 
     @property
@@ -160,11 +161,9 @@ class Campaign:
         return [(name, number) for name, number in pair if number is not None]
 
 
-def _latest(
-    leaders: list[tuple[int, float] | None], table: pd.DataFrame
-) -> tuple[int, float] | None:
+def _latest(leaders: list[Leader | None], table: pd.DataFrame) -> Leader | None:
     """Give what was decided last, of experiments that are not lost whole."""
-    known = (found for found in reversed(leaders) if found is None or found[0] in table.index)
+    known = (found for found in reversed(leaders) if found is None or found.number in table.index)
     return next(known, None)
 
 
@@ -174,7 +173,7 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     decided = decided.drop(columns=["run", "began"], errors="ignore")
     facts = facts.drop(columns=decided.columns, errors="ignore")
     table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
-    numbers = [key for key in NUMBERS if key != "number"] + measured_keys(problem)
+    numbers = [key for key in number_keys(problem) if key != "number"]
     numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
     texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))

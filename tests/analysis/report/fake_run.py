@@ -9,6 +9,7 @@ import pandas as pd
 
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.evaluation import Decision, Evaluation, stand
+from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
 
@@ -57,6 +58,9 @@ class FakeRun:
     def table(self, stream: str) -> pd.DataFrame:
         return self.tables[stream]
 
+
+LUCK = 0.002
+"""By how much what is expected of the bests is above what was measured."""
 
 BEGAN = 1.79e9
 """Lab time at which the run began [s]."""
@@ -171,11 +175,24 @@ def _decide(evaluations: list[Evaluation], problem: Problem) -> dict[str, Any]:
         p=standing.p[-1],
         f_star=standing.f_star[-1],
         feasibility=standing.feasibility[-1],
-        best=None if best is None else (best, 0.4),
-        best_feasible=None if feasible is None else (feasible, 0.9),
+        best=_leader(best, 0.4, evaluations, problem),
+        best_feasible=_leader(feasible, 0.9, evaluations, problem),
         digest="00",
     )
     return decision.to_data(problem)
+
+
+def _leader(
+    number: int | None, probability: float, evaluations: list[Evaluation], problem: Problem
+) -> Leader | None:
+    """What would be expected if all that is measured were 0.002 too good, but for merits."""
+    if number is None:
+        return None
+    found = evaluations[number - 1]
+    values = [problem.sign * found.f, *found.F, *found.measurement.values.values()]
+    keys = outcome_keys(problem)
+    expected = {k: Estimate(v + LUCK, 0.001, 0.003) for k, v in zip(keys, values, strict=True)}
+    return Leader(number, probability, expected=expected)
 
 
 def _lowest(values: np.ndarray, allowed: np.ndarray) -> int | None:
