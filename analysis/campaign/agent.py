@@ -23,7 +23,7 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from . import stopping
 from .adaptive import Adaptive, Suggestion
-from .evaluation import Decision, Evaluation, Standing, clashes, stand
+from .evaluation import PENALTY_ALONE, Decision, Evaluation, Standing, clashes, stand
 from .leader import Leader
 
 SCHEMA = 2
@@ -198,8 +198,8 @@ class Agent(Adaptive):
     # -- where it stands ------------------------------------------------------
 
     def standing(self) -> Standing:
-        """Rank all experiments so far by the soft merit."""
-        return stand(self.evaluations, self.windows)
+        """Rank all experiments so far as measured, by the merit that ranks them now."""
+        return stand(self.evaluations, self.windows, self.optimiser.book.scale or PENALTY_ALONE)
 
     def decision(self) -> Decision:
         """Give what is stored of the latest evaluation: how the campaign stands after it."""
@@ -209,6 +209,7 @@ class Agent(Adaptive):
             f_soft=float(standing.f_soft[i]),
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
+            scale=self.optimiser.book.scale,
             feasibility=standing.feasibility[i],
             best=self._told(self.best()),
             best_feasible=self._told(self.best(feasible=True)),

@@ -17,7 +17,9 @@ from ..problem import merit
 from ..problem.model import Problem
 from .leader import ROLES, Leader, outcome_keys
 
-NUMBERS = "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft"
+NUMBERS = (
+    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "merit_f0", "merit_delta",
+)  # fmt: skip
 """Keys of a decision that every problem has and that are numbers."""
 TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
 """Those that are texts."""
@@ -158,6 +160,8 @@ class Decision:
     evaluation : Evaluation
     f_soft, p, f_star : float
         Merit and its parts by the ``f0`` and ``Delta`` of this moment; NaN for a failed one's.
+    scale : (float, float) or None
+        These two; None while the penalty alone ranks, and in runs stored before they were told.
     feasibility : str
         ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``, as measured.
     best, best_feasible : Leader or None
@@ -170,6 +174,7 @@ class Decision:
     f_soft: float
     p: float
     f_star: float
+    scale: tuple[float, float] | None
     feasibility: str
     best: Leader | None
     best_feasible: Leader | None
@@ -188,6 +193,8 @@ class Decision:
             "p": self.p,
             "f_star": self.f_star,
             "f_soft": self.f_soft,
+            "merit_f0": self.scale[0] if self.scale else math.nan,
+            "merit_delta": self.scale[1] if self.scale else math.nan,
             "feasibility": self.feasibility,
             "violated": problem.violated(last.F) if last.valid else "",
             "why": last.why,
@@ -239,12 +246,14 @@ class Decision:
             F_sd=np.array([number(f"{key}_sd") for key in keys]),
             why=str(data.get("why", "")),
         )
+        f0, delta = number("merit_f0"), number("merit_delta")
         best, feasible = (Leader.from_data(role, data, problem) for role in ROLES)
         return cls(
             evaluation,
             number("f_soft"),
             number("p"),
             number("f_star"),
+            None if math.isnan(f0) else (f0, delta),
             str(data["feasibility"]),
             best,
             feasible,
@@ -278,7 +287,7 @@ def describe(problem: Problem, units: Mapping[str, str]) -> dict[str, dict[str, 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a campaign stands: every experiment's merit by today's ``f0`` and ``Delta``, as measured.
+    """How a campaign stands: every experiment's merit by one ``f0`` and ``Delta``, as measured.
 
     Attributes
     ----------
@@ -294,7 +303,15 @@ class Standing:
     feasibility: list[str]
 
 
-def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing:
+PENALTY_ALONE = 0.0, math.inf
+"""The ``f0`` and ``Delta`` by which goals do not count."""
+
+
+def stand(
+    evaluations: Sequence[Evaluation],
+    windows: merit.Windows,
+    scale: tuple[float, float] | None = None,
+) -> Standing:
     """Rank experiments by the soft merit (Walker et al. 2017, eqn 1).
 
     Parameters
@@ -303,6 +320,8 @@ def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing
         All experiments of a campaign, failed ones included.
     windows : merit.Windows
         The constraints.
+    scale : (f0, Delta), optional
+        By default those that follow from all experiments.
     """
     n = len(evaluations)
     f = np.array([e.f for e in evaluations])
@@ -311,7 +330,7 @@ def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing
     if not ok.any():
         nothing = np.full(n, math.nan)
         return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n)
-    f0, delta = merit.reference(f[ok], F[ok], windows)
+    f0, delta = scale or merit.reference(f[ok], F[ok], windows)
     f_soft = merit.soft_merit(f, F, windows, f0, delta)
     p = np.where(ok, windows.penalty(F), math.nan)
     f_star = np.where(ok, merit.f_star(f, f0, delta), math.nan)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..analytics import Analytics, from_start
-from ..campaign.evaluation import TEXTS, Decision, number_keys, stand
+from ..campaign.evaluation import PENALTY_ALONE, TEXTS, Decision, number_keys, stand
 from ..campaign.leader import Leader
 from ..problem.merit import Windows
 from ..problem.model import Problem
@@ -46,7 +46,7 @@ NOT_EVALUATED = "not evaluated"
 class Campaign:
     """A stored run read once: what every figure and the report draw from.
 
-    Merits are computed anew by the final ``f0`` and ``Delta``: those in the stored decisions are
+    Merits are computed anew by the ``f0`` and ``Delta`` of the last decision: the stored ones are
     each by the scale of their own moment, and cannot be compared with one another. Which
     experiments are best was decided while it ran, by all that was known; the last decision stands,
     unless its experiment is lost whole, by damaged lines: then the last one before.
@@ -108,6 +108,7 @@ class Campaign:
         standing = stand(
             [decision.evaluation for decision in decisions],
             Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows]),
+            _scale(decisions) if "merit_f0" in decided else None,
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
@@ -159,6 +160,11 @@ class Campaign:
             return [("best feasible and best" if self.problem.windows else "best", self.best)]
         pair = (("best feasible", self.best_feasible), ("best", self.best))
         return [(name, number) for name, number in pair if number is not None]
+
+
+def _scale(decisions: list[Decision]) -> tuple[float, float]:
+    """Give the f0 and delta that ranked the experiments last."""
+    return (decisions[-1].scale if decisions else None) or PENALTY_ALONE
 
 
 def _latest(leaders: list[Leader | None], table: pd.DataFrame) -> Leader | None:

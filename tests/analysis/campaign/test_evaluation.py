@@ -55,7 +55,10 @@ def decisions(draw: st.DrawFn) -> tuple[Problem, Decision]:
     merits = [draw(st.floats(allow_infinity=False)) for _ in range(3)]
     feasibility = draw(st.sampled_from(["feasible", "semi-feasible", "infeasible", "failed"]))
     best, best_feasible = draw(leaders(problem)), draw(leaders(problem))
-    decided = Decision(evaluation, *merits, feasibility, best, best_feasible, draw(st.text()))
+    scale = draw(st.none() | st.tuples(st.floats(-1, 1), st.floats(0.1, 1)))
+    decided = Decision(
+        evaluation, *merits, scale, feasibility, best, best_feasible, draw(st.text())
+    )
     return problem, decided
 
 
@@ -112,7 +115,7 @@ def test_decisions_of_before_probabilities_were_judged_are_read() -> None:
     conditions = {"temperature": 120.0, "flow_c60": 40.0, "flow_sultine": 40.0}
     evaluation = Evaluation.of(4, conditions, measurement, problem)
     best, feasible = Leader(3, 0.4, 0.1), Leader(2, 0.9, 0.2)
-    decision = Decision(evaluation, 0.1, 0.2, -0.1, "infeasible", best, feasible, "c0ffee")
+    decision = Decision(evaluation, 0.1, 0.2, -0.1, None, "infeasible", best, feasible, "c0ffee")
     data = decision.to_data(problem)
     later = {key for role in ROLES for key in Leader.keys(role, problem)[1:]}
     old = {k: v for k, v in data.items() if k not in later and k != "digest"}

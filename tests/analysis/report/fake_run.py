@@ -10,7 +10,7 @@ import pandas as pd
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.evaluation import Decision, Evaluation, stand
 from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
-from reactune.analysis.problem.merit import Windows
+from reactune.analysis.problem.merit import Windows, reference
 from reactune.analysis.problem.model import Problem
 
 RUN_II = {
@@ -163,8 +163,8 @@ def _measure(
 
 def _decide(evaluations: list[Evaluation], problem: Problem) -> dict[str, Any]:
     """The decision event after the last evaluation."""
-    windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
-    standing = stand(evaluations, Windows.of(windows))
+    windows = Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows])
+    standing = stand(evaluations, windows)
     valid = np.array([e.valid for e in evaluations])
     goals = np.array([e.f for e in evaluations])
     best = _lowest(standing.f_soft, valid)
@@ -174,6 +174,9 @@ def _decide(evaluations: list[Evaluation], problem: Problem) -> dict[str, Any]:
         f_soft=standing.f_soft[-1],
         p=standing.p[-1],
         f_star=standing.f_star[-1],
+        scale=reference(goals[valid], np.array([e.F for e in evaluations])[valid], windows)
+        if valid.any()
+        else None,
         feasibility=standing.feasibility[-1],
         best=_leader(best, 0.4, evaluations, problem),
         best_feasible=_leader(feasible, 0.9, evaluations, problem),
