@@ -78,8 +78,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--problems", default="walker-ii,walker-iii,walker-v,walker-vi")
     a = parser.parse_args(argv)
     everything: dict[str, list[Floats]] = {}
-    for name in a.problems.split(","):
-        for seed in range(a.first, a.first + a.seeds):
+    for i, name in enumerate(a.problems.split(",")):
+        first = a.first + i * a.seeds  # the noise of no two campaigns is the same
+        for seed in range(first, first + a.seeds):
             for row in away(name, seed, a.budget):
                 for key, distances in row.items():
                     label = key if key in SPECIES else f"{name} {key}"
