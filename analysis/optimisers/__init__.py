@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Choose exactly n points (n, d) inside the box."""
         ...
 
+    def expect(self, x: ArrayLike) -> None:
+        """Count points (n, d) that others have chosen as asked for."""
+        ...
+
     def tell(
         self,
         x: ArrayLike,

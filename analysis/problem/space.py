@@ -160,13 +160,52 @@ class Space:
         """
         if (reason := self._problem.outside_limits(conditions)) is not None:
             raise ValueError(reason)
+        point = self._point(self._problem.settings(conditions))
+        return np.clip(point[self._searched], self.lower, self.upper)
+
+    def place(self, conditions: Mapping[str, float]) -> FloatArray | None:
+        """Return the point of conditions that may be outside today's ranges and limits.
+
+        Parameters
+        ----------
+        conditions : mapping of str to float
+            A value for every variable.
+
+        Returns
+        -------
+        ndarray, shape (d,), or None
+            Where the optimiser can be told of them, perhaps outside its box; None where tied
+            streams have no such place.
+        """
+        if self._problem.outside_limits(conditions) is None:
+            return self.to_box(conditions)
         conditions = self._problem.settings(conditions)
+        with np.errstate(all="ignore"):
+            point = self._point(conditions, anywhere=True)
+            flows = [
+                group.to_flows(part[None])[0]
+                for group, part in zip(self._groups, self._parts(point), strict=True)
+            ]
+        for group, there in zip(self._groups, flows, strict=True):
+            meant = np.array([conditions[name] for name in group.streams], dtype=float)
+            if not np.allclose(there, meant, rtol=1e-6, atol=0):
+                return None
+        return point[self._searched] if np.isfinite(point).all() else None
+
+    def _point(self, conditions: Mapping[str, float], anywhere: bool = False) -> FloatArray:
+        """Return where conditions of the region are in all of its coordinates."""
         parts = [
-            group.to_box(np.array([conditions[name] for name in group.streams], dtype=float))
+            group.to_box(np.array([conditions[n] for n in group.streams], dtype=float), anywhere)
             for group in self._groups
         ]
-        parts.append(np.array([conditions[name] for name in self._free], dtype=float))
-        return np.clip(np.concatenate(parts)[self._searched], self.lower, self.upper)
+        return np.concatenate(
+            [*parts, np.array([conditions[name] for name in self._free], dtype=float)]
+        )
+
+    def _parts(self, point: FloatArray) -> list[FloatArray]:
+        """Part a point into those of its groups of tied streams."""
+        ends = np.cumsum([len(group.streams) for group in self._groups])
+        return np.split(point, ends)[: len(self._groups)]
 
     def _scales(self) -> tuple[str, ...]:
         """Scale of each coordinate; linear where another would reach a pole."""
@@ -189,7 +228,7 @@ class Space:
 
     def _resolution(self) -> FloatArray | None:
         """Resolutions of the variables in the box's coordinates."""
-        stated = {name: v.resolution for name, v in self._region.variables.items()}
+        stated = {name: v.spacing for name, v in self._region.variables.items()}
         if all(value is None for value in stated.values()):
             return None
         fine = {

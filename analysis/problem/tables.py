@@ -120,6 +120,13 @@ class Variable(Part):
         return self
 
     @property
+    def spacing(self) -> float | None:
+        """How far what it can be set to lies apart, at least."""
+        if self.values is not None:
+            return min(b - a for a, b in zip(self.values, self.values[1:], strict=False))
+        return self.step or self.resolution
+
+    @property
     def grid(self) -> Grid | None:
         """What it can be set to, if that is not all of its range."""
         if self.values is not None:
