@@ -83,8 +83,8 @@ class Problem(Part):
         quantities; or any numbers. Default: what the analytics says that measures them; without one
         nothing is assumed of them ("real").
     variables : mapping
-        Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ..., "resolution":
-        ...}``.
+        Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ...}`` and the like:
+        see `Variable`.
     fixed : mapping of str to float, optional
         Named constants.
     define : mapping, optional
@@ -101,7 +101,12 @@ class Problem(Part):
         Points asked for at once.
     optimiser, stop : mapping, optional
         See `Optimiser` and `Stop`.
+    shared : list of str, optional
+        Variables that have one value for all of a batch, as in one oven.
+    rig : mapping, optional
+        What of a rig decides which flows follow from the variables; see `on_rig`.
     title : str
+        What it is called in lists, on pages and in figures.
     schema : int
         Version of this form: 1.
 

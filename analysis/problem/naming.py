@@ -5,6 +5,7 @@ too, and so has every limit. Where an expression uses such a name, it is replace
 for, so that whoever computes with it only meets quantities that have values.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
@@ -86,8 +87,10 @@ class Names:
         if name in self.meanings:
             return
         if name in above:
-            circle = " of ".join((*above[above.index(name) :], name))
-            raise ExpressionError(f"{circle}: one of them has to be made of something else")
+            circle = [*above[above.index(name) :], name]
+            first, *rest = (f"{a} of {b}" for a, b in itertools.pairwise(circle))
+            told = ", ".join([first.replace(" of ", " is made of ", 1), *rest])
+            raise ExpressionError(f"{told}: one of them has to be made of something else")
         of, stated = self._definitions[name]
         for inner in parse(of).names:
             if inner in self._definitions:
@@ -142,6 +145,7 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     measured = _names(data.get("measured"))
     variables, fixed = _keys(data.get("variables")), _keys(data.get("fixed"))
     define, limits = _keys(data.get("define")), _keys(data.get("limits"))
+    yield from _not_variables(_names(data.get("shared")), variables)
     sections = {"measured": measured, "variables": variables, "fixed": fixed, "define": define}
     yield from _bad_names(sections, limits)
     own = named(data)
@@ -165,6 +169,13 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     rigs = _Known([*fixed, *own], meant, measured, follows=True).only_set([*fixed, *own])
     for name, part in _tables(data.get("variables")):
         yield from rigs.problems(f"variables.{name}", _of(part))
+
+
+def _not_variables(names: Sequence[str], variables: Sequence[str]) -> Iterator[str]:
+    """Say which settings shared by a batch are none."""
+    for name in names:
+        if name not in variables:
+            yield f"shared: {name!r} is no variable; those are {', '.join(variables)}"
 
 
 def _goal_problems(stated: object, names: "_Known") -> Iterator[str]:

@@ -44,6 +44,7 @@ class Variable(Part):
         Lowest and highest value [`unit`]; of values the first and the last, of choices their
         numbers.
     unit : str
+        The unit that all its numbers are in.
     of : str, optional
         What it is, in setpoints of the rig, as in ``"flow_sultine / flow_c60"``. Without a rig it
         is a word and nothing more.
@@ -171,6 +172,7 @@ class Definition(Part):
     of : str
         An expression in variables, fixed and measured quantities, and other definitions.
     unit : str
+        The unit that it comes out in.
     """
 
     of: str
@@ -187,6 +189,7 @@ class Goal(Definition):
     name : str, optional
         What it is called in figures and tables.
     unit : str
+        The unit that it comes out in.
     """
 
     name: Text | None = None
@@ -241,6 +244,7 @@ class Limit(_Bounded):
     within : (float or None, float or None)
         Lowest and highest allowed value [`unit`]; None on an open side.
     unit : str
+        The unit that it comes out in.
     """
 
     unit: Text = ""
@@ -337,6 +341,7 @@ class Optimiser(Part):
     Attributes
     ----------
     engine : {"snobfit", "sqsnobfit"}
+        Which algorithm.
     model : {"composite", "merit"}
         What is modelled: goal and windows apart, from what is measured, or the merit. Unless told
         otherwise the first; engine "sqsnobfit" has only the second.

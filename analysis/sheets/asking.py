@@ -83,7 +83,7 @@ def _apart(problem: Problem) -> Problem:
     """
     stated = problem.to_dict()
     for name, variable in problem.variables.items():
-        if variable.grid is None:
+        if variable.grid is None and not variable.choices:
             stated["variables"][name]["resolution"] = step_of(problem, name)
     stepped = Problem.load(stated)
     try:
