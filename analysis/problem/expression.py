@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .algebra import INTERVALS, NUMBERS, Dual, Interval, NotLinearError, Ratio, derivatives, ratios
-from .grammar import Call, ExpressionError, Name, Node, is_name, read, walk
+from .grammar import Call, ExpressionError, Name, Node, depth, is_name, read, walk
 
 __all__ = ["Expression", "ExpressionError", "is_name", "parse"]
 
 FloatArray = NDArray[np.float64]
 
 _LARGEST = 5_000  # numbers, names and operators, once names have been replaced
+_DEEPEST = 200  # operators in each other, far below what Python can evaluate
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Expression:
         if self.tree is None:
             object.__setattr__(self, "tree", read(self.text))
         nodes = list(walk(self.tree))
-        if len(nodes) > _LARGEST:
+        if len(nodes) > _LARGEST or depth(self.tree) > _DEEPEST:
             raise ExpressionError(
                 f"{self.text!r} becomes too long with what its names stand for; make it simpler"
             )

@@ -105,6 +105,17 @@ def walk(node: Node) -> Iterator[Node]:
             waiting.extend(reversed(node.arguments))
 
 
+def depth(node: Node) -> int:
+    """Give how many operators and functions stand in each other."""
+    deepest, waiting = 0, [(node, 0)]
+    while waiting:
+        node, level = waiting.pop()
+        deepest = max(deepest, level)
+        if isinstance(node, Call):
+            waiting.extend((argument, level + 1) for argument in node.arguments)
+    return deepest
+
+
 def _tokens(text: str) -> Iterator[str]:
     """Cut a text into numbers, words and operators."""
     plain, at = text.translate(_SAME), 0

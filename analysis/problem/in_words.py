@@ -125,6 +125,8 @@ def _within_words(within: tuple[float | None, float | None]) -> str:
         return f"at most {exact(upper)}"
     if upper is None:
         return f"at least {exact(lower)}"
+    if lower == upper:
+        return f"equal to {exact(lower)}"
     return f"from {exact(lower)} to {exact(upper)}"
 
 

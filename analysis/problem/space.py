@@ -245,7 +245,7 @@ class Space:
 
     def _exact(self, points: FloatArray) -> dict[str, FloatArray]:
         """Columns of the problem's variables for points of the box, inside to the last bit."""
-        return self._problem.stated(self._inside(self._conditions(points)))
+        return self._problem.in_variables(self._inside(self._conditions(points)))
 
     def _conditions(self, points: FloatArray) -> dict[str, FloatArray]:
         """Columns of conditions for points of the box, exact but for rounding."""

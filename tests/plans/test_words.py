@@ -64,9 +64,9 @@ GOAL, WINDOW = 'minimise    = "X3"', '"X1 / X2 >= 4 +/- 0.3"'
         ),
         (of((GOAL, 'minimise = "X1 / residence"')), "Minimise X1 / residence"),
         *(
-            (of((WINDOW, f'"X1 / X2 {relation}"')), f"X1 / X2 {said} 4")
+            (of((WINDOW, f'"X1 / X2 {relation}"')), f"X1 / X2 {said} 4; values down to 3.7")
             for relation, said in {
-                "= 4 +/- 0.3": "from 4 to", "== 4 +/- 0.3": "from 4 to", "= 4 ± 0.3": "from 4 to",
+                "= 4 +/- 0.3": "equal to", "== 4 +/- 0.3": "equal to", "= 4 ± 0.3": "equal to",
                 "≥ 4 +/- 0.3": "at least", "> 4 +/- 0.3": "at least",
             }.items()
         ),

@@ -162,3 +162,6 @@ def test_names_are_replaced_by_what_they_stand_for_and_the_text_stays():
         long = long.substituted({"a": long})
     with pytest.raises(ExpressionError, match="too long"):
         long.substituted({"a": long})
+    deep = Expression("+".join(["a"] * 150))
+    with pytest.raises(ExpressionError, match="too long"):
+        deep.substituted({"a": deep})
