@@ -221,8 +221,23 @@ class Space:
             parts += [min(streams), *(value / group.bounds[0][1] for value in streams[1:])]
         return np.array(parts + [fine[name] for name in self._free])
 
+    def values(self, x: FloatArray) -> dict[str, FloatArray]:
+        """Return the variables at points (n, d) as columns, also of points beyond the box.
+
+        For what is computed of them: rounding may put a point outside a limit.
+        """
+        beyond = ((x < self.lower) | (x > self.upper)).any(axis=1)
+        within, there = self._conditions(x), self._unclipped(x)
+        return {name: np.where(beyond, there[name], within[name]) for name in within}
+
     def _conditions(self, points: FloatArray) -> dict[str, FloatArray]:
         """Columns of conditions for points of the box, exact but for rounding."""
+        columns = self._unclipped(points)
+        for name, variable in self._problem.variables.items():
+            columns[name] = np.clip(columns[name], *variable.range)
+        return columns
+
+    def _unclipped(self, points: FloatArray) -> dict[str, FloatArray]:
         columns: dict[str, FloatArray] = {}
         start = 0
         for group in self._groups:
@@ -230,8 +245,6 @@ class Space:
             columns |= zip(group.streams, group.to_flows(points[:, start:stop]).T, strict=True)
             start = stop
         columns |= zip(self._free, points[:, start:].T, strict=True)
-        for name, variable in self._problem.variables.items():
-            columns[name] = np.clip(columns[name], *variable.range)
         return columns
 
     def _inside(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:
