@@ -215,8 +215,8 @@ class Summary:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
-        lucky = self.best_measured
-        if lucky is not None and lucky != self.best_feasible:
+        lucky, other = self.best_measured, self.best_feasible
+        if lucky is not None and (other is None or lucky.number != other.number):
             told = (
                 f"experiment {lucky.number}: {self.lines[0][1]} = {lucky.result(self.lines[0][1])}"
             )
