@@ -11,12 +11,15 @@ from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..analytics.measurement import Measurement
 from ..problem.model import Problem
 from ..problem.space import Space
 from .evaluation import Evaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -108,12 +111,12 @@ class Adaptive(ABC):
             numbered.append({"_id": number, **conditions})
         return numbered
 
-    def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
+    def ingest(self, points: "Sequence[Mapping[str, Any]] | pd.DataFrame") -> None:
         """Take in outcomes, in any order.
 
         Parameters
         ----------
-        points : sequence of mapping
+        points : sequence of mapping, or DataFrame
             The measured quantities, and under ``<name>_sd`` their standard deviations where known;
             NaN for a failed experiment. With the ``_id`` of a suggestion, or with the variables.
 
@@ -123,9 +126,10 @@ class Adaptive(ABC):
             If a point is nobody's: no such ``_id`` and no conditions, or evaluated before; or if
             one of its values is missing or no number. Then none is taken in.
         """
+        told = points if isinstance(points, Sequence) else _records(points)
         done = {e.number for e in self.evaluations}
         outcomes = []
-        for point in points:
+        for point in told:
             asked = self._meant(point)
             if asked is None:
                 self._chosen(point)
@@ -156,6 +160,10 @@ class Adaptive(ABC):
         nothing = Measurement.failed(self.problem.measured, "not acquired")
         for number in sorted(set(numbers) - {e.number for e in self.evaluations}):
             self.take(self._asked[number], nothing, recorded=False)
+
+    def best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+        """Give `get_best_points`, which is what bluesky-adaptive calls it."""
+        return self.get_best_points()
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
         """Give the best feasible experiment, or the best by merit while none is feasible.
@@ -201,6 +209,11 @@ class Adaptive(ABC):
         conditions = {v: _number(point, v) for v in self.problem.variables}
         self.space.to_box(conditions)
         return conditions
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Give the rows of a frame."""
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:

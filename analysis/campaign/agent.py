@@ -6,6 +6,7 @@ stored run, continues one that was interrupted, and is told outcomes by who has 
 
 import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -124,12 +125,17 @@ class Agent(Adaptive):
         if n > len(points):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
-            whys += [self.optimiser.why(row) for row in x]
+            whys += [self._in_words(self.optimiser.why(row)) for row in x]
         start = len(self._asked) + len(self._queue) + 1
         return [
             Suggestion(start + i, conditions, why)
             for i, (conditions, why) in enumerate(zip(points, whys, strict=True))
         ]
+
+    def _in_words(self, why: str) -> str:
+        """Name the window that the optimiser knows by its number."""
+        texts = [window.text for window in self.problem.windows]
+        return re.sub(r"window (\d+)", lambda found: texts[int(found[1]) - 1], why)
 
     # -- listening ------------------------------------------------------------
 

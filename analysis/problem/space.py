@@ -247,8 +247,24 @@ class Space:
         """Columns of the problem's variables for points of the box, inside to the last bit."""
         return self._problem.in_variables(self._inside(self._conditions(points)))
 
+    def values(self, x: FloatArray) -> dict[str, FloatArray]:
+        """Return the variables at points (n, d) as columns, also of points beyond the box.
+
+        For what is computed of them: rounding may put a point outside a limit.
+        """
+        beyond = ((x < self.lower) | (x > self.upper)).any(axis=1)
+        within, there = self._conditions(x), self._unclipped(x)
+        columns = {name: np.where(beyond, there[name], within[name]) for name in within}
+        return self._problem.in_variables(columns)
+
     def _conditions(self, points: FloatArray) -> dict[str, FloatArray]:
         """Columns of conditions for points of the box, exact but for rounding."""
+        columns = self._unclipped(points)
+        for name, variable in self._region.variables.items():
+            columns[name] = np.clip(columns[name], *variable.range)
+        return columns
+
+    def _unclipped(self, points: FloatArray) -> dict[str, FloatArray]:
         searched, points = points, np.tile(self._constant, (len(points), 1))
         points[:, self._searched] = searched
         columns: dict[str, FloatArray] = {}
@@ -258,8 +274,6 @@ class Space:
             columns |= zip(group.streams, group.to_flows(points[:, start:stop]).T, strict=True)
             start = stop
         columns |= zip(self._free, points[:, start:].T, strict=True)
-        for name, variable in self._region.variables.items():
-            columns[name] = np.clip(columns[name], *variable.range)
         return columns
 
     def _inside(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:

@@ -12,7 +12,7 @@ MIDDLE = 0.158655, 0.5, 0.841345
 """Quantiles that are one standard deviation below the mean, the mean and one above of a normal
 distribution; of another they are not moved by a few wild draws, as those of a ratio are."""
 
-UNSURE = 1.4
+UNSURE = 1.25
 """How much larger the doubt is than the models say, which take their most likely scales and noise
 for certain, at a point that was chosen for looking good. Measured: with it the truth is within one
 and two sd as often as it should be (`python -m tests.benchmarks.coverage`)."""
