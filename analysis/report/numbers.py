@@ -46,8 +46,8 @@ def dialled(values: Iterable[float]) -> list[str]:
     texts = aligned(values, 4)
     for decimals in range(1, 4):
         more = [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]
-        told = all(float(t) == v for t, v in zip(more, values, strict=True) if math.isfinite(v))
-        if told and len(more[0]) > len(texts[0]):
+        told = all(float(t) == v for t, v in zip(more, values, strict=True) if t != "-")
+        if told and sum(map(len, more)) > sum(map(len, texts)):
             return more
     return texts
 
