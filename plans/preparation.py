@@ -123,6 +123,8 @@ def new_campaign(
         If the rig cannot do what the problem asks, or one of them cannot be read.
     """
     problem, rig = load_problem(problem, budget), load_rig(rig)
+    if problem.rig is not None:  # that of an earlier campaign
+        problem = load_problem({**problem.to_dict(), "rig": None})
     seed = secrets.randbelow(2**31) if seed is None else seed
     with told(ValueError):
         if wrong := incompatibilities(problem, rig):

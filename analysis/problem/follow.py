@@ -104,7 +104,7 @@ class Following:
             for name in self.words
             if name in fixed and name not in variables
         }
-        self._check_determined(variables)
+        self._check_determined()
         self.flows = {flow: parse(flow) for flow in self._streams} | self._solved()
 
     def _of(
@@ -152,7 +152,7 @@ class Following:
                 ) from None
         return rows
 
-    def _check_determined(self, variables: Mapping[str, Variable]) -> None:
+    def _check_determined(self) -> None:
         """Refuse variables of which some say the same, or from which no flow follows."""
         rows = self._rows()
         names = [name for name, *_ in rows]

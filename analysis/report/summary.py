@@ -339,5 +339,8 @@ def _jsonable(value: Any) -> Any:
 
 def _as_set(value: float) -> str:
     """Write a value that was set: as it was dialled, or with four digits."""
-    short, (told,) = f"{value:.4g}", dialled([value])
-    return told if float(short) != value == float(told) else short
+    short = f"{value:.4g}"
+    if float(short) == value or not math.isfinite(value):
+        return short
+    (told,) = dialled([value])
+    return told if float(told) == value else short
