@@ -24,7 +24,7 @@ from .tables import (
     Variable,
     Window,
 )
-from .units import UnitError, converted
+from .units import UnitError, converted, unit
 
 _IF_ANY = ("define", "shared")  # younger than the stored problems, which have none of them
 
@@ -86,9 +86,9 @@ class Stated(Part):
         if wrong:
             return wrong
 
-        def meant(place: str, of: str, unit: str = "") -> Expression:
+        def meant(place: str, of: str, to: str = "") -> Expression:
             try:
-                return self._names.expression(of, unit)
+                return self._names.expression(of, to)
             except UnitError as error:
                 wrong.append(f"{place}: {error}")
                 return parse(of)
@@ -118,6 +118,8 @@ class Stated(Part):
     def _other_units(self) -> Iterator[str]:
         """Say which variables are called like a rig's setpoint, but measure something else."""
         for name, variable in self.variables.items():
+            if unit(variable.unit) is None:
+                continue  # a label, until a rig has to make something of it
             try:
                 converted(1.0, variable.unit, rigs_unit(name))
             except UnitError as error:
