@@ -240,6 +240,11 @@ class Agent(Adaptive):
                 [list(found.measurement.sd.values()) for found, _ in told],
             )
 
+    def allow(self, budget: int) -> None:
+        """Change how many experiments there are at most, those done included."""
+        if budget != self.problem.budget:
+            self.problem = Problem.load({**self.problem.to_dict(), "budget": budget})
+
     # -- where it stands ------------------------------------------------------
 
     def standing(self) -> Standing:
