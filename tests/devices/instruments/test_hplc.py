@@ -209,7 +209,8 @@ def test_a_piece_that_the_meter_no_longer_holds_fails_the_trace(ramp):
     rig = ramp()
     status = rig.detector.trigger()
     rig.clock.wait(rig.clock.timer(20.0), timeout=10)
-    rig.detector.driver.transport.send(b"\x03CONF:VOLT:DC 10\n")  # somebody at the meter's keys
+    rig.detector.driver.transport.send(b"\x03")  # it was switched off and on
+    assert rig.detector.driver._ask("*OPC?") == "1"
     with pytest.raises(NoReplyError, match="left 10 samples unanswered"):
         rig.clock.wait(status, timeout=20)
     assert np.isnan(rig.detector.trace.get()).all()
