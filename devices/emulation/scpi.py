@@ -3,6 +3,7 @@
 import re
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from .instrument import EmulatedLine
@@ -32,6 +33,22 @@ _KEEP = 20  # errors
 _SWITCHES = {"ZERO:AUTO", "INP:IMP:AUTO", "TRIG:DEL:AUTO", "DISP", "SYST:BEEP:STAT"}
 _NUMBERS = {"SAMP:COUN": (1, 50000), "TRIG:COUN": (1, 50000), "TRIG:DEL": (0, 3600)}
 
+_SHORT = (  # long forms of SCPI keywords; capitals are the short form
+    ("SYSTEM", "SYST"), ("REMOTE", "REM"), ("LOCAL", "LOC"), ("ERROR", "ERR"),
+    ("CONFIGURE", "CONF"), ("VOLTAGE", "VOLT"), ("MEASURE", "MEAS"), ("SENSE:", ""),
+    ("SENS:", ""), ("VOLT:DC:", "VOLT:"), ("FUNCTION", "FUNC"), ("TRIGGER", "TRIG"),
+    ("SOURCE", "SOUR"), ("SAMPLE", "SAMP"), ("COUNT", "COUN"), ("RANGE", "RANG"),
+    ("INITIATE", "INIT"), ("FETCH", "FETC"), ("IMMEDIATE", "IMM"), ("VERSION", "VERS"),
+)  # fmt: skip
+
+
+@lru_cache
+def _shortened(head: str) -> str:
+    """Return the short form of a command's or a query's header, in capitals."""
+    for long, short in _SHORT:
+        head = head.replace(long, short)
+    return head.lstrip(":")
+
 
 class _Burst(NamedTuple):
     """Readings that the meter takes by itself, the first of them `interval` after `start` [s].
@@ -56,13 +73,6 @@ class EmulatedVoltmeter(EmulatedLine):
     """
 
     END = b"\n"
-    _SHORT = (  # long forms of SCPI keywords; capitals are the short form
-        ("SYSTEM", "SYST"), ("REMOTE", "REM"), ("LOCAL", "LOC"), ("ERROR", "ERR"),
-        ("CONFIGURE", "CONF"), ("VOLTAGE", "VOLT"), ("MEASURE", "MEAS"), ("SENSE:", ""),
-        ("SENS:", ""), ("VOLT:DC:", "VOLT:"), ("FUNCTION", "FUNC"), ("TRIGGER", "TRIG"),
-        ("SOURCE", "SOUR"), ("SAMPLE", "SAMP"), ("COUNT", "COUN"), ("RANGE", "RANG"),
-        ("INITIATE", "INIT"), ("FETCH", "FETC"), ("IMMEDIATE", "IMM"), ("VERSION", "VERS"),
-    )  # fmt: skip
 
     def __init__(self, world: World, variant: VoltmeterVariant | None = None):
         super().__init__()
@@ -131,9 +141,7 @@ class EmulatedVoltmeter(EmulatedLine):
     def _do(self, command: str) -> str:
         """Do one command; return what it answers."""
         head, _, argument = command.upper().partition(" ")
-        for long, short in self._SHORT:
-            head = head.replace(long, short)
-        head, argument = head.lstrip(":"), argument.strip()
+        head, argument = _shortened(head), argument.strip()
         if head in ("SYST:REM", "SYST:LOC", "SYST:RWL"):
             self._remote = head != "SYST:LOC"
         elif head == "*IDN?":
