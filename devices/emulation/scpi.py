@@ -79,7 +79,7 @@ class EmulatedVoltmeter(EmulatedLine):
         variant = variant or VoltmeterVariant()
         self._model = variant.model
         self._end = "\r\n" if variant.rs232 else "\n"
-        self._world, self._memory = world, variant.memory
+        self._world, self._capacity = world, variant.memory
         self._errors: deque[int] = deque(min(variant.errors, _KEEP) * (-113,))
         self._remote = not variant.rs232
         self._reset()
@@ -91,8 +91,9 @@ class EmulatedVoltmeter(EmulatedLine):
         self._settings = dict.fromkeys(_SWITCHES, "1")
         self._numbers = {name: float(least) for name, (least, _) in _NUMBERS.items()}
         self._burst: _Burst | None = None  # under way, or the last one
-        self._taken: list[str] = []  # of it, once somebody has wanted to know
-        self._commands: deque[str] = deque()  # of the line that is being done
+        self._stored: _Burst | None = None  # what the memory is for: not READ?
+        self._memory: list[str] = []  # of that, once somebody has wanted to know
+        self._commands: deque[str | None] = deque()  # of the present line; None: send what is read
 
     def receive(self, data: bytes) -> bytes:
         """See `EmulatedLine`."""
@@ -101,7 +102,7 @@ class EmulatedVoltmeter(EmulatedLine):
             self._rest = b""
             self._commands.clear()
             if self._busy:
-                self._burst = None
+                self._burst = self._stored = None
         # lines up to a slow one are done at once; behind it there is only so much room
         slow = _SLOW.search(data.decode("latin-1"))
         end = 0 if self._busy or slow is None else data.find(self.END, slow.start()) + 1
@@ -138,8 +139,11 @@ class EmulatedVoltmeter(EmulatedLine):
         whole = ";".join(text for text in said if text)
         return f"{whole}{self._end}".encode() if whole else b""
 
-    def _do(self, command: str) -> str:
+    def _do(self, command: str | None) -> str:
         """Do one command; return what it answers."""
+        if command is None:
+            assert self._burst is not None
+            return ",".join(self._readings(self._burst))
         head, _, argument = command.upper().partition(" ")
         head, argument = _shortened(head), argument.strip()
         if head in ("SYST:REM", "SYST:LOC", "SYST:RWL"):
@@ -174,16 +178,16 @@ class EmulatedVoltmeter(EmulatedLine):
     def _query(self, head: str, argument: str) -> str:
         """Answer a query."""
         if head in ("READ", "MEAS:VOLT:DC", "MEAS:VOLT"):
-            if head == "READ" or self._configure(argument):  # like INIT and FETC?
-                self._begin(self._triggered())
-                self._commands.appendleft("FETC?")
+            if head == "READ" or self._configure(argument):
+                self._burst = self._triggered()
+                self._commands.appendleft(None)
         elif head == "FETC":
-            if self._burst is not None:
-                self._taken = self._taken or list(self._readings(self._burst))
-                return ",".join(self._taken)
+            if self._stored is not None:
+                self._memory = self._memory or list(self._readings(self._stored))
+                return ",".join(self._memory)
             self._error(-230)
         elif head == "DATA:POIN":
-            return f"{0 if self._burst is None else self._burst.readings:+d}"
+            return f"{0 if self._stored is None else self._stored.readings:+d}"
         elif head in self._settings:
             return self._settings[head]
         elif head in self._numbers:
@@ -223,8 +227,8 @@ class EmulatedVoltmeter(EmulatedLine):
         elif head == "TRIG:SOUR":
             self._source = argument.removesuffix("EDIATE")
         elif head == "INIT":
-            if (burst := self._triggered()).readings <= max(self._memory, 1):
-                self._begin(burst)
+            if (burst := self._triggered()).readings <= max(self._capacity, 1):
+                self._burst, self._stored, self._memory = burst, burst, []
             else:
                 self._error(531)
         elif head in _SWITCHES:
@@ -242,7 +246,7 @@ class EmulatedVoltmeter(EmulatedLine):
         except ValueError:
             self._error(-102)
             return
-        if not least <= wanted <= (most if self._memory else least):
+        if not least <= wanted <= (most if self._capacity else least):
             self._error(-222)
             return
         self._numbers[head] = wanted
@@ -256,9 +260,6 @@ class EmulatedVoltmeter(EmulatedLine):
         cycles = self._nplc * (2 if self._settings["ZERO:AUTO"] == "1" else 1)
         takes = delay + cycles / _MAINS if delay or count > 1 else 0.0
         return _Burst(self._world.now(), takes, count)
-
-    def _begin(self, burst: _Burst) -> None:
-        self._burst, self._taken = burst, []
 
     def _configure(self, argument: str) -> bool:
         """Take "range[,resolution]"; the resolution follows from the integration time."""

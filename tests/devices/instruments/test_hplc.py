@@ -140,17 +140,17 @@ def test_single_garbled_reply_is_asked_for_again(open_rig):
     assert not np.isnan(rig.detector.trace.get()).any()
 
 
-LINE = {"transports.detector": {"timeout": 0.02, "stopbits": 2}}
-
-
 @pytest.fixture
 def ramp(open_rig):
     """Open a rig before whose detector the light fades; sample k of a trace reads 1 + k / 1000."""
 
-    def build(line="pty", duration=100, **detector):
-        rig = open_rig(
-            line, LINE | {"chromatogram.duration": duration, "emulation.detector": detector}
-        )
+    def build(line="pty", duration=100, timeout=0.2, **detector):
+        changes = {
+            "transports.detector": {"timeout": timeout, "stopbits": 2},
+            "chromatogram.duration": duration,
+            "emulation.detector": detector,
+        }
+        rig = open_rig(line, changes)
         world, begin = rig.emulation.world, rig.clock.now()
         world.volts = lambda t=None: 1 + ((rig.clock.now() if t is None else t) - begin) / 1000
         return rig
@@ -199,14 +199,14 @@ def test_a_sample_is_never_invented_or_doubled(ramp, fault, when):
     status = rig.detector.trigger()
     rig.clock.wait(rig.clock.timer(when), timeout=10)
     link = rig.emulation.world.links["detector"]
-    link.delay = 0.03
+    link.delay = 0.01 if fault == "split" else 0.3
     setattr(link, fault, 2)
     rig.clock.wait(status, timeout=10)
     assert len(read_off(rig.detector.trace.get())) == 100  # got over
 
 
 def test_a_piece_that_the_meter_no_longer_holds_fails_the_trace(ramp):
-    rig = ramp()
+    rig = ramp(timeout=0.02)
     status = rig.detector.trigger()
     rig.clock.wait(rig.clock.timer(20.0), timeout=10)
     rig.detector.driver.transport.send(b"\x03")  # it was switched off and on
@@ -214,6 +214,22 @@ def test_a_piece_that_the_meter_no_longer_holds_fails_the_trace(ramp):
     with pytest.raises(NoReplyError, match="left 10 samples unanswered"):
         rig.clock.wait(status, timeout=20)
     assert np.isnan(rig.detector.trace.get()).all()
+
+
+def test_what_the_memory_still_holds_is_no_answer(ramp):
+    """A line of which the meter has not understood INIT: it keeps the readings of before."""
+    rig = ramp(timeout=0.02)
+    transport = rig.detector.driver.transport
+    send = transport.exchange
+
+    def damaged(request, *options, **more):
+        inits.append(request) if b"INIT" in request else None
+        damage = len(inits) == 2
+        return send(request.replace(b"INIT", b"INI") if damage else request, *options, **more)
+
+    inits, transport.exchange = [], damaged
+    with pytest.raises(NoReplyError, match=r"left 10 samples unanswered.* is not 26 readings"):
+        rig.clock.wait(rig.detector.trigger(), timeout=20)
 
 
 def test_a_trace_that_is_given_up_leaves_the_meter_idle(ramp, line):
