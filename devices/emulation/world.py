@@ -216,7 +216,10 @@ class World:
         """Signal of the photodiode [V], now or at a lab time [s] of the last hour."""
         with self._lock:
             t = self.now() if t is None else t
-            _, record, dark = next((s for s in reversed(self._seen) if s[0] <= t), self._seen[0])
+            since, record, dark = self._seen[-1]
+            if t < since:
+                earlier = (seen for seen in reversed(self._seen) if seen[0] <= t)
+                _, record, dark = next(earlier, self._seen[0])
             return _DARK if dark else record.at(t)
 
     @property
