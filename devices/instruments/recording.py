@@ -71,15 +71,17 @@ class Recording:
             if k:
                 yield At(due)
             ahead = 0
-            if (late := (self._clock.now() - due) / self._period) <= _LATE:
-                most = min(self._piece, len(samples) - k - 2) if late <= _PUNCTUAL else 0
-                samples[k], ahead = self._sample(most)
+            if self._late(due) <= _LATE:
+                samples[k], ahead = self._sample(due, len(samples) - k - 2)
             if ahead:
                 yield from self._fetched(due, samples[k + 1 : k + 1 + ahead])
             if k == 0:
                 self._piece = self._prepared()
-            progress(k * self._period)
+            progress((k + ahead) * self._period)
             k += 1 + ahead
+
+    def _late(self, due: float) -> float:
+        return (self._clock.now() - due) / self._period
 
     def _prepared(self) -> int:
         """Return how many readings the meter takes by itself, 0 if it cannot."""
@@ -89,12 +91,16 @@ class Recording:
             _log.warning("%s is asked for every sample: %s", self._driver.name, error)
             return 0
 
-    def _sample(self, most: int) -> tuple[float, int]:
-        """Take a sample now; also return how many the meter goes on with, at most `most`."""
-        if most > 0 and self._meter:
+    def _sample(self, due: float, room: int) -> tuple[float, int]:
+        """Take a sample now; also return how many the meter goes on with, at most `room`."""
+        count = min(self._piece, room) if self._late(due) <= _PUNCTUAL else 0
+        if count > 0 and self._meter:
             try:
-                volts, ahead = self._meter.begin(most, self._period)
-                return _finite(volts), ahead
+                volts, ahead = self._meter.begin(count, self._period)
+                if self._late(due) <= _LATE:
+                    return _finite(volts), ahead
+                self._halt()  # nobody knows when it has begun
+                return _finite(volts), 0
             except TransportError as error:
                 _log.warning("asked for this sample alone: %s", error)
                 self._halt()  # nobody knows whether it has begun

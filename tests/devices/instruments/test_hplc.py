@@ -200,7 +200,7 @@ def test_a_sample_is_never_invented_or_doubled(ramp, fault, when):
     rig.clock.wait(rig.clock.timer(when), timeout=10)
     link = rig.emulation.world.links["detector"]
     link.delay = 0.01 if fault == "split" else 0.3
-    setattr(link, fault, 2)
+    setattr(link, fault, 1 if fault == "late" else 2)
     rig.clock.wait(status, timeout=10)
     assert len(read_off(rig.detector.trace.get())) == 100  # got over
 
@@ -328,4 +328,42 @@ def test_late_samples_are_nan_in_their_own_places(walker):
     assert np.isnan(trace[3:5]).any()  # due while the meter was busy
     assert trace[9] > 3.0  # and in step again at the end
     assert detector.late_samples.get() == np.isnan(trace).sum()
+    clock.close()
+
+
+class SlowToBegin(SlowMeter):
+    """Takes readings by itself, but it is not known when it has begun for the first time."""
+
+    began = halted = 0
+
+    def connect(self): ...
+
+    def prepare(self, period):
+        return 3
+
+    def begin(self, count, period):
+        self.began += 1
+        if self.began == 1:
+            threading.Event().wait(0.75 * period)
+        return 10.0, count
+
+    def fetch(self, count):
+        assert self.began > 1
+        return [20.0] * count
+
+    def halt(self):
+        self.halted += 1
+
+    def read(self):
+        return 5.0
+
+
+def test_no_piece_is_timed_by_a_sample_that_came_late(walker):
+    clock, meter = RealClock(), SlowToBegin()
+    method = walker({"chromatogram.duration": 1.6, "chromatogram.rate": 5}).chromatogram
+    detector = Detector(name="d", driver=meter, clock=clock, interlock=Interlock(), method=method)
+    clock.wait(detector.trigger(), timeout=5)
+    assert meter.halted == 1
+    assert detector.trace.get()[:2].tolist() == [5.0, 10.0]
+    assert 20.0 in detector.trace.get()
     clock.close()
