@@ -149,9 +149,22 @@ def _checked(line: bytes, version: int) -> dict[str, Any]:
         raise DamagedLine("it has no checksum")
     if "name" in item and not isinstance(item.get("doc"), dict):
         raise DamagedLine("it holds no document")
+    if str(item.get("name")).startswith("event") and not _is_event(item["doc"]):
+        raise DamagedLine("it holds no event")
     if "crc" not in item and not {"name", "filed"} & set(item):
         raise DamagedLine("it says nothing")
     return item
+
+
+def _is_event(doc: Document) -> bool:
+    """Say whether a document has what an event, or a page of them, is read by."""
+    data, number, when = (doc.get(key) for key in ("data", "seq_num", "time"))
+    if not isinstance(data, dict):
+        return False
+    if isinstance(number, list):
+        pages = [when, *data.values()]
+        return all(isinstance(page, list) and len(page) == len(number) > 0 for page in pages)
+    return isinstance(number, int) and isinstance(when, int | float)
 
 
 def _format(lines: list[bytes], path: Path) -> tuple[int, list[Damage]]:
