@@ -51,8 +51,9 @@ class Outcomes:
     @classmethod
     def of(cls, f: Floats, F: Floats, windows: Windows) -> Self:
         """Make them of goals (M, S) and properties (M, S, m)."""
-        violation = np.sqrt((windows.violation(F) ** 2).sum(axis=-1))
-        violation = np.where(np.isfinite(violation + f), violation, 1e3)
+        outside = windows.violation(F)
+        violation = np.sqrt(np.einsum("...i,...i->...", outside, outside))
+        violation[~np.isfinite(violation + f)] = 1e3
         return cls(np.where(np.isfinite(f), f, 1e300), violation)
 
     def merit(self, scale: tuple[float, float] | None) -> Floats:
