@@ -131,7 +131,7 @@ class Surrogate:
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
         values = np.stack([model.predict(z)[0] for model in self._models], axis=-1)
-        return self._outcome(values, z)
+        return self._outcome(values, self.coordinates.to_box(z))
 
     def spread(self, z: Floats) -> Floats:
         """Give, to first order, how sure goal and properties (1 + m,) are at one place (d,)."""
@@ -148,7 +148,7 @@ class Surrogate:
     def _propagated(self, z: Floats, mean: Floats, sd: Floats) -> Floats:
         """Propagate standard deviations of what is modelled to goal and properties (1 + m,)."""
         shifts = np.vstack([mean + np.diag(sd), mean - np.diag(sd)])
-        f, F = self._outcome(shifts, np.tile(z, (len(shifts), 1)))
+        f, F = self._outcome(shifts, self.coordinates.to_box(np.tile(z, (len(shifts), 1))))
         both = np.column_stack([f, F])
         half = (both[: len(sd)] - both[len(sd) :]) / 2
         return np.asarray(np.sqrt((half**2).sum(axis=0)))
@@ -184,15 +184,16 @@ class Surrogate:
     def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
         """Compose the drawn values (M, S, k) at z (M, d)."""
         shape = values.shape[:2]
-        f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(z, shape[1], axis=0))
+        x = np.repeat(self.coordinates.to_box(z), shape[1], axis=0)
+        f, F = self._outcome(values.reshape(-1, values.shape[2]), x)
         return Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows)
 
-    def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Goal and properties of modelled values (M, k) at z (M, d)."""
+    def _outcome(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Goal and properties of modelled values (M, k) at points of the box (M, d)."""
         y = self._smooth.measured(values)
         if self._measured is None:
             return y[:, 0], y[:, 1:]
-        return self._measured.outcome(y, self.coordinates.to_box(z), len(self.windows))
+        return self._measured.outcome(y, x, len(self.windows))
 
 
 def _rows(
