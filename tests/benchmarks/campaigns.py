@@ -123,7 +123,11 @@ OURS: dict[str, dict[str, Any]] = {
     "snobfit-merit": {"optimiser": {"engine": "snobfit", "model": "merit"}, "batch": 7},
     "sqsnobfit": {"optimiser": {"engine": "sqsnobfit", "model": "merit"}, "batch": 7},
 }
-"""Engines that a problem file can name, and how. In a box the first two are the same."""
+"""Engines that a problem file can name, and how.
+
+The second waits for its batches whole, as campaigns did before they asked one by one; in a box both
+are the same.
+"""
 
 OTHERS: dict[str, Any] = {"optimiser": {"model": "merit"}, "batch": 7}
 """How all others are asked on the twin: batch by batch, when the last one is answered whole."""
@@ -221,13 +225,13 @@ RUNS = {
 BUDGET = 105
 
 
-def twin(run: str, engine: str, seed: int) -> Row:
+def twin(run: str, engine: str, seed: int, budget: int = BUDGET) -> Row:
     """Run a campaign on the twin, asked for as the problem's `batch` says, always to the end.
 
     Own engines are driven by the agent as on the rig; the others take the optimiser's place in it.
     """
     how = OURS.get(engine, OTHERS)
-    options = how | {"optimiser": {"p": 0.3} | how["optimiser"], "budget": BUDGET}
+    options = how | {"optimiser": {"p": 0.3} | how["optimiser"], "budget": budget}
     problem = stated(f"walker-{run.lower()}", **options)
     agent = Agent(problem, HPLC, seed)
     if engine not in OURS:
@@ -240,7 +244,7 @@ def twin(run: str, engine: str, seed: int) -> Row:
     watch = Watch()
     goal = worst = probability = math.nan
     start = time.process_time()
-    for hour in Lab([seed, 1]).experiments(agent):
+    for hour in Lab([seed, 1]).experiments(agent, ahead=engine != "snobfit-sevens"):
         hours.append(hour)
         best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
         assert best is not None

@@ -84,8 +84,14 @@ class Lab:
             )
         return outcomes
 
-    def experiments(self, agent: Agent) -> Iterator[float]:
+    def experiments(self, agent: Agent, ahead: bool = True) -> Iterator[float]:
         """Measure what an agent asks for, as the plan does, until it asks for nothing.
+
+        Parameters
+        ----------
+        agent : Agent
+        ahead : bool
+            Whether a batch is asked for while the last one of the batch before is under way.
 
         Yields
         ------
@@ -94,7 +100,8 @@ class Lab:
         """
         schedule = Schedule()
         while (asked := agent.ask()) is not None:
-            following = agent.ahead()
+            within = asked.number % agent.problem.batch
+            following = agent.ahead() if ahead or within else None
             agent.ingest(self.measure([{"_id": asked.number, **asked.conditions}]))
             yield schedule.measured(asked.conditions, following is not None)
 
