@@ -122,7 +122,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     suggestion = agent.ask()
     while suggestion is not None:
         yield from bps.checkpoint()
-        following = agent.ask()
+        following = agent.ahead()
         failure, disturbances = yield from _measured(agent.problem, rig, suggestion, following)
         record.note(suggestion, failure, disturbances)
         yield from _event("primary", record)  # the agent hears of it here
@@ -132,7 +132,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
         stop, reason = agent.should_stop()
         if stop:
             return str(reason)
-        suggestion = following or agent.ask()
+        suggestion = agent.ask()
     return "nothing left to ask"
 
 

@@ -198,7 +198,7 @@ def rediscovered_campaign(
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError):
         problem = replay.agent_of(run.start).problem
-        first = starting_points(catalogue, run.uid, problem.batch)
+        first = starting_points(catalogue, run.uid, problem.first_batch)
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
     config = load_rig(rig) if rig else _stored_rig(run)
