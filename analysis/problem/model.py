@@ -81,7 +81,8 @@ class Problem(Stated):
     budget : int
         Experiments after which no further batch is begun.
     batch : int
-        Points asked for at once.
+        Points asked for at once. One by one they need the fewest experiments; larger batches are
+        for who works by hand. The first is as large as the models need, if that is more.
     optimiser, stop : mapping, optional
         See `Optimiser` and `Stop`.
     shared : list of str, optional
@@ -107,7 +108,7 @@ class Problem(Stated):
     ...     limits={"V / (F_C60 + F_sult)": (3, 31)},
     ... )
     >>> problem.budget, problem.batch
-    (100, 7)
+    (100, 1)
     """
 
     @classmethod
@@ -137,6 +138,11 @@ class Problem(Stated):
             return cls(**data)
         except ProblemError as error:
             raise ProblemError(error.problems, path.name) from None
+
+    @property
+    def first_batch(self) -> int:
+        """Points asked for first: as many as the models need, or a batch, if that is more."""
+        return max(self.batch, len(self.variables) + 2)
 
     def resolved(self, kind: Kind) -> "Problem":
         """Return the problem with the kind of the measured quantities stated.

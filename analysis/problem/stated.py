@@ -43,7 +43,7 @@ class Stated(Part):
     kind: Kind | None = None
     constraints: tuple[Window, ...] = ()
     budget: int = Field(default=100, strict=True, ge=1, le=1_000_000)
-    batch: int = Field(default=7, strict=True, ge=1, le=10_000)
+    batch: int = Field(default=1, strict=True, ge=1, le=10_000)
     optimiser: Optimiser = Optimiser()
     stop: Stop = Stop()
     variables: dict[str, Variable] = Field(min_length=1)

@@ -271,12 +271,16 @@ class Catalogue:
     def __getitem__(self, key: str | int) -> Run:
         """Give a run by its uid, the beginning of it, or -1 for the newest, -2 for the one before.
 
+        ``"last"`` is the newest, too.
+
         Raises
         ------
         UnknownRun
             When no run or more than one answers.
         """
         known = self._known()
+        if key == "last":
+            key = -1
         if isinstance(key, int):
             if not -len(known) <= key < 0:
                 raise UnknownRun(
