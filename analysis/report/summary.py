@@ -9,7 +9,7 @@ from typing import Any
 
 from ..problem.model import Problem
 from .candidate import Candidate, candidate
-from .numbers import aligned, share
+from .numbers import dialled, share
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _TERMS = (
@@ -153,7 +153,7 @@ class Summary:
             rows.append((label, a, b))
 
         def condition(label: str, value: Callable[[Candidate], float]) -> None:
-            a, b = aligned((math.nan if c is None else value(c) for c in pair), 4)
+            a, b = dialled(math.nan if c is None else value(c) for c in pair)
             rows.append((f"  {label}", a, b))
 
         add("", lambda c: f"experiment {c.number}", "none")
@@ -183,7 +183,7 @@ class Summary:
     def sentence(self, candidate: Candidate) -> str:
         """Say in half a sentence what a repeat of an experiment gives, and at which conditions."""
         conditions = ", ".join(
-            f"{name} {value:.4g} {self.units[name]}".rstrip()
+            f"{name} {_as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
         return f"{candidate.sentence(self.lines[0][1], bool(self.windows))}, at {conditions}"
@@ -335,3 +335,12 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _as_set(value: float) -> str:
+    """Write a value that was set: as it was dialled, or with four digits."""
+    short = f"{value:.4g}"
+    if float(short) == value or not math.isfinite(value):
+        return short
+    (told,) = dialled([value])
+    return told if float(told) == value else short

@@ -59,6 +59,13 @@ Uses at worst: F_C60 21.5 mL, F_sult 33.2 mL."""
     )
 
 
+def test_what_has_a_name_is_said_with_its_unit(load):
+    define = '[define]\nSTY = { of = "60 * X1 / V", unit = "mM/min" }\nall = "X1 + X2"\n'
+    text = in_words(load(('minimise = "X3"', 'maximise = "STY"'), ("[fixed]", define + "[fixed]")))
+    assert "Where:\n  STY = 60 * X1 / V, in mM/min\n  all = X1 + X2\n" in text
+    assert "Maximise STY [mM/min], measuring X0, X1, X2, X3." in text
+
+
 @pytest.mark.parametrize("name", ["walker-i", "walker-ii", "walker-iv"])
 def test_in_words_of_the_paper(name):
     text = in_words(Problem.load(name))
