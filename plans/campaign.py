@@ -8,6 +8,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
+import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.analytics import to_start
@@ -224,4 +225,5 @@ def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerat
     yield from bps.checkpoint()
     yield from bps.create(stream)
     yield from bps.read(record)
-    yield from bps.save()
+    with np.printoptions(threshold=8):  # the check of the event's schema writes traces out, unread
+        yield from bps.save()

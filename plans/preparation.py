@@ -10,7 +10,6 @@ from bluesky.utils import MsgGenerator
 
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
@@ -20,9 +19,7 @@ from reactune.devices.rigfile import RigError, RigFile, load
 from .campaign import optimise
 from .compatibility import analytics_of, incompatibilities
 from .errors import UserError, told
-
-ProblemSource = Problem | Mapping[str, Any] | str | Path
-"""A problem, what it states, a problem file or the name of a built-in problem."""
+from .problems import ProblemSource, load_problem
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -68,21 +65,6 @@ class Prepared:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
         md = {**self.md, **(md or {})}
         return optimise(self.agent.problem, rig, agent=self.agent, md=md)
-
-
-def load_problem(source: ProblemSource, budget: int | None = None) -> Problem:
-    """Load a problem, with another budget if one is given.
-
-    Raises
-    ------
-    UserError
-        If it says nothing that can be tuned.
-    """
-    with told(ProblemError):
-        problem = Problem.load(source)
-        if budget is not None:
-            problem = Problem.load({**problem.to_dict(), "budget": budget})
-        return problem
 
 
 def load_rig(source: RigSource) -> RigFile:
@@ -148,7 +130,9 @@ def new_campaign(
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 
-def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = None) -> Prepared:
+def resumed_campaign(
+    catalogue: Catalogue, uid: str, rig: RigSource | None = None, budget: int | None = None
+) -> Prepared:
     """Prepare to go on with an interrupted campaign, with the asks that it would have made.
 
     Parameters
@@ -159,6 +143,8 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         If ports or what is in the syringes have changed; by default the rig as it was stored.
+    budget : int, optional
+        Experiments at most, those done included: a campaign that is finished goes on.
 
     Raises
     ------
@@ -169,6 +155,8 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
         agent = replay.resume(catalogue, run.uid)
+        if budget is not None:
+            agent.allow(budget)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
         config = load_rig(rig) if rig else _stored_rig(run)

@@ -24,16 +24,17 @@ from reactune.devices.rigfile import RigFile
 from .campaign import CampaignError
 from .errors import RigTroubleError, UserError, told
 from .guard import guarded
+from .memory import give_back_large_arrays
 from .outcome import Listener, Outcome
 from .preparation import (
     Prepared,
-    ProblemSource,
     RigSource,
     find_run,
     new_campaign,
     rediscovered_campaign,
     resumed_campaign,
 )
+from .problems import ProblemSource
 from .reagents import Precautions, reconciled
 from .session import Interrupter, Session
 from .supervisor import Supervisor
@@ -110,6 +111,7 @@ def resume(
     rig: RigSource | None = None,
     *,
     catalogue: CatalogueSource = None,
+    budget: int | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
@@ -122,6 +124,8 @@ def resume(
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         If ports or what is in the syringes have changed; by default the rig as it was stored.
+    budget : int, optional
+        Experiments at most, those done included: a campaign that is finished goes on.
     catalogue, listener, interrupters, precautions
         As in `run`.
 
@@ -136,7 +140,7 @@ def resume(
     with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:
-        prepared = resumed_campaign(writing, uid, rig)
+        prepared = resumed_campaign(writing, uid, rig, budget)
         return _carry_out(prepared, writing, listener, interrupters, precautions)
 
 
@@ -258,6 +262,7 @@ def _carry_out(
     precautions: Precautions,
 ) -> Outcome:
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
+    give_back_large_arrays()
     agent, config, fault = prepared.agent, prepared.rig, ""
     if config.emulation:
         injections = sum(1 for e in agent.evaluations if e.recorded)

@@ -6,6 +6,7 @@ stored run, continues one that was interrupted, and is told outcomes by who has 
 
 import hashlib
 import json
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,7 +24,8 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from . import stopping
 from .adaptive import Adaptive, Suggestion
-from .evaluation import Decision, Evaluation, Standing, clashes, stand
+from .evaluation import PENALTY_ALONE, Decision, Evaluation, Standing, clashes, stand
+from .leader import Leader
 
 SCHEMA = 3
 """Version of the form of `Agent.state`."""
@@ -141,12 +143,17 @@ class Agent(Adaptive):
         if n > len(points):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
-            whys += [self.optimiser.why(row) for row in x]
+            whys += [self._in_words(self.optimiser.why(row)) for row in x]
         start = len(self._asked) + len(self._queue) + 1
         return [
             Suggestion(start + i, conditions, why)
             for i, (conditions, why) in enumerate(zip(points, whys, strict=True))
         ]
+
+    def _in_words(self, why: str) -> str:
+        """Name the window that the optimiser knows by its number."""
+        texts = [window.text for window in self.problem.windows]
+        return re.sub(r"window (\d+)", lambda found: texts[int(found[1]) - 1], why)
 
     # -- listening ------------------------------------------------------------
 
@@ -198,15 +205,7 @@ class Agent(Adaptive):
         """Evaluate what was measured of a suggestion, keep it and tell it."""
         number, conditions, why = asked.number, asked.conditions, asked.why
         found = Evaluation.of(number, conditions, measurement, self.problem, why, recorded)
-        self.optimiser.tell(
-            self.space.to_box(conditions)[None, :],
-            [found.f],
-            found.F[None, :],
-            [found.f_sd],
-            found.F_sd[None, :],
-            [list(found.measurement.values.values())],
-            [list(found.measurement.sd.values())],
-        )
+        self._tell([(found, self.space.to_box(conditions))])
         self.evaluations.append(found)
         if self._ahead and not recorded:
             self._withdraw()
@@ -214,6 +213,24 @@ class Agent(Adaptive):
         if self.problem.stop.patience is not None and (best := self.leader()) is not None:
             self._improved = max(self._improved, best[0] + 1)
         return found
+
+    def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
+        """Tell the optimiser of experiments, and where in its box they were made."""
+        if told:
+            self.optimiser.tell(
+                np.array([place for _, place in told]),
+                [found.f for found, _ in told],
+                np.array([found.F for found, _ in told]).reshape(len(told), len(self.windows)),
+                [found.f_sd for found, _ in told],
+                np.array([found.F_sd for found, _ in told]).reshape(len(told), len(self.windows)),
+                [list(found.measurement.values.values()) for found, _ in told],
+                [list(found.measurement.sd.values()) for found, _ in told],
+            )
+
+    def allow(self, budget: int) -> None:
+        """Change how many experiments there are at most, those done included."""
+        if budget != self.problem.budget:
+            self.problem = Problem.load({**self.problem.to_dict(), "budget": budget})
 
     def _withdraw(self) -> None:
         """Take back what was drawn ahead of a result that will never come."""
@@ -224,26 +241,29 @@ class Agent(Adaptive):
     # -- where it stands ------------------------------------------------------
 
     def standing(self) -> Standing:
-        """Rank all experiments so far by the soft merit."""
-        return stand(self.evaluations, self.windows)
+        """Rank all experiments so far as measured, by the merit that ranks them now."""
+        return stand(self.evaluations, self.windows, self.optimiser.book.scale or PENALTY_ALONE)
 
     def decision(self) -> Decision:
         """Give what is stored of the latest evaluation: how the campaign stands after it."""
         standing, i = self.standing(), len(self.evaluations) - 1
-        best, feasible = (
-            (self.evaluations[found[0]].number, found[1].probability_feasible) if found else None
-            for found in (self.best(), self.best(feasible=True))
-        )
         return Decision(
             self.evaluations[i],
             f_soft=float(standing.f_soft[i]),
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
+            scale=self.optimiser.book.scale,
             feasibility=standing.feasibility[i],
-            best=best,
-            best_feasible=feasible,
+            best=self._told(self.best()),
+            best_feasible=self._told(self.best(feasible=True)),
             digest=self.digest(),
         )
+
+    def _told(self, found: tuple[int, Recommendation] | None) -> Leader | None:
+        """Say what `best` found in the words of the problem."""
+        if found is None:
+            return None
+        return Leader.of(self.evaluations[found[0]].number, found[1], self.problem)
 
     def should_stop(self) -> tuple[bool, str | None]:
         """Say whether the campaign is over, and why.
@@ -265,11 +285,10 @@ class Agent(Adaptive):
         # between two batches, the next of which may have been drawn ahead
         within = 0 < len(self._queue) < self.problem.batch
         waiting = within or len(self.evaluations) < len(self._asked)
-        best = self.best(feasible=True)
         return stopping.finished(
             self.problem,
             self.evaluations,
-            self.evaluations[best[0]] if best else None,
+            self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
         )

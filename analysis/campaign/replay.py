@@ -12,7 +12,7 @@ from typing import Any
 from ..analytics import from_start
 from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
-from ..storage.lineage import Lineage, lineage
+from ..storage.lineage import Lineage, budget_of, lineage
 from ..written import harmless
 from .adaptive import Suggestion
 from .agent import Agent
@@ -196,13 +196,20 @@ def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:
         Which experiment is lost; empty if none is.
     """
     agent, differences = agent_of(campaign.start), list[str]()
-    told = _differences(agent, campaign.events("primary"), campaign.events("decision"))
+    told = _differences(agent, _events(agent, campaign), campaign.events("decision"))
     try:
         for difference in told:
             differences.append(difference)
     except LostExperiment as error:
         return agent, differences, str(error)
     return agent, differences, ""
+
+
+def _events(agent: Agent, campaign: Lineage) -> Iterator[Mapping[str, Any]]:
+    """Give the facts of all experiments, and the agent what each run allowed as it comes to it."""
+    for run in campaign.runs:
+        agent.allow(budget_of(run) or agent.problem.budget)
+        yield from run.events("primary")
 
 
 def _words(conditions: Mapping[str, float]) -> str:

@@ -135,8 +135,9 @@ class Book:
 
     def surrogate(self) -> Surrogate | None:
         """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
-        if not self.composite:
-            return None
+        return self._fit() if self.composite else None
+
+    def _fit(self) -> Surrogate | None:
         if self._fitted is None or self._fitted[0] != len(self.table):
             points, fit = self.table.points(), None
             if points.measured.sum() >= self.lower.size + 2:
@@ -162,6 +163,15 @@ class Book:
         if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
             return self.judges().best
         return None
+
+    def explain(self) -> Judge | Surrogate | None:
+        """Give the model that says what a repeat of a point would give.
+
+        With model "merit" that is another one than chooses the points.
+        """
+        if self.model == "merit" and self.measured is not None:
+            return self._fit()
+        return self.judge()
 
     # -- state --------------------------------------------------------------------------------
 

@@ -1,0 +1,81 @@
+"""What to do next, from a table of what was done: the same table and seed, the same asks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..analytics import Told
+from ..campaign.adaptive import Suggestion
+from ..campaign.agent import Agent
+from ..problem.model import Problem
+from .dial import dialled, step_of
+from .results import Results
+
+ROUNDS = 4
+"""How often further points are asked for in place of those that rounding makes the same."""
+
+
+class Asking:
+    """An agent that knows what a table holds.
+
+    Parameters
+    ----------
+    problem : Problem
+    results : Results
+    seed : int
+
+    Attributes
+    ----------
+    problem : Problem
+    results : Results
+    agent : Agent
+        Its experiments have the numbers of their rows.
+    lost : list of int
+        Rows that the optimiser cannot be told of: outside today's limits, where tied streams have
+        no place.
+    """
+
+    def __init__(self, problem: Problem, results: Results, seed: int = 0) -> None:
+        self.problem, self.results = problem, results
+        entries = [(Suggestion(e.row, e.conditions, "given"), e) for e in results.entries]
+        # another stream of chance for each length of the table, or random places come again
+        (own,) = np.random.SeedSequence((seed, len(entries))).generate_state(1)
+        self.agent = Agent(_apart(problem), Told(problem.measured), seed=int(own))
+        self.lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
+        self.agent.expect([s for s, e in entries if e.measurement is None])
+
+    def ask(self, n: int) -> list[Suggestion]:
+        """Choose n experiments that can be dialled, and add them to the table.
+
+        Raises
+        ------
+        SheetError
+            If the table cannot be written.
+        """
+        taken = {_key(entry.conditions) for entry in self.results.entries}
+        chosen: list[Suggestion] = []  # their numbers are those of their rows in the end
+        for _ in range(ROUNDS):
+            left = n - len(chosen)
+            for asked in self.agent.draw(left):
+                point = dialled(self.problem, asked.conditions)
+                again = asked.why.startswith("replicate")
+                if _key(point) not in taken or again:
+                    chosen.append(replace(asked, conditions=point))
+                    taken.add(_key(point))
+            if len(chosen) == n:
+                break
+        rows = self.results.extend([asked.conditions for asked in chosen])
+        return [replace(asked, number=row) for asked, row in zip(chosen, rows, strict=True)]
+
+
+def _key(conditions: Mapping[str, float]) -> tuple[float, ...]:
+    return tuple(conditions.values())
+
+
+def _apart(problem: Problem) -> Problem:
+    """Give the problem with the steps in which each variable is set as its resolution."""
+    stated = problem.to_dict()
+    for name, variable in stated["variables"].items():
+        variable["resolution"] = step_of(problem, name)
+    return Problem.load(stated)
