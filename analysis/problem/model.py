@@ -141,8 +141,12 @@ class Problem(Stated):
 
     @property
     def first_batch(self) -> int:
-        """Points asked for first: as many as the models need, or a batch, if that is more."""
-        return max(self.batch, len(self.variables) + 2)
+        """Points asked for first: as many as the models need, or a batch, if that is more.
+
+        They need d + 2 results, and the first point after these is asked for while the last of them
+        is under way.
+        """
+        return max(self.batch, len(self.variables) + 3)
 
     def resolved(self, kind: Kind) -> "Problem":
         """Return the problem with the kind of the measured quantities stated.

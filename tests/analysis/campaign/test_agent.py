@@ -157,10 +157,10 @@ def test_what_was_asked_ahead_of_a_failure_is_asked_for_again() -> None:
 
 def test_a_model_of_the_merit_waits_for_the_whole_batch() -> None:
     agent = Agent(stated("walker-ii", optimiser={"model": "merit"}), HPLC, seed=1)
-    for number in range(1, 6):  # the first are asked for at once
+    for number in range(1, 7):  # the first are asked for at once
         assert agent.ask() is not None
-        assert (agent.ahead() is None) == (number == 5)
-    agent.ingest([outcome(number) for number in range(1, 6)])
+        assert (agent.ahead() is None) == (number == 6)
+    agent.ingest([outcome(number) for number in range(1, 7)])
     assert agent.ask() is not None
 
 
