@@ -71,7 +71,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     Recommendation or None
         None while there is no such point.
     """
-    points = book.table.points()
+    points = book.points()
     merit, scale = book.rank(points)[0], book.scale
     judge, windows = book.judge(), with_room(book.windows)
     goal, score = points.f.copy(), merit.copy()

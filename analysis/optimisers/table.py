@@ -1,5 +1,6 @@
 """What was told: every row as it came, and the distinct points with repeats averaged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ the largest value of its kind, if all are below 1."""
 
 @dataclass(frozen=True)
 class Points:
-    """The N distinct points.
+    """The N distinct points, or as many experiments.
 
     Attributes
     ----------
@@ -30,6 +31,10 @@ class Points:
         Windowed properties and their uncertainties, likewise.
     y, dy : (N, q) array
         Measured quantities and their uncertainties, likewise.
+    place : (N,) int array
+        Which distinct point each is; among `Table.rows_told` repeats have the same.
+    age : (N,) array
+        How many experiments ago it was measured, the mean of its repeats.
     exact : bool
         Whether no goal and no property has an uncertainty beyond the least there is.
     """
@@ -41,6 +46,8 @@ class Points:
     dF: Floats  # noqa: N815 - the field's symbol
     y: Floats
     dy: Floats
+    place: NDArray[np.intp]
+    age: Floats
     exact: bool
 
     @property
@@ -55,9 +62,9 @@ class Points:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Points":
         """Give some of the points."""
-        columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy)
-        x, f, df, F, dF, y, dy = (column[rows] for column in columns)
-        return Points(x, f, df, F, dF, y, dy, self.exact)
+        columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy, self.age)
+        x, f, df, F, dF, y, dy, age = (column[rows] for column in columns)
+        return Points(x, f, df, F, dF, y, dy, self.place[rows], age, self.exact)
 
 
 class Table:
@@ -164,18 +171,53 @@ class Table:
         self.values = np.vstack([self.values, values])
         self.errors = np.vstack([self.errors, errors])
 
-    def points(self) -> Points:
+    @property
+    def place(self) -> NDArray[np.intp]:
+        """The distinct point that each row is a measurement of, (rows,)."""
+        return self._point
+
+    @property
+    def failed(self) -> Bools:
+        """Say of each distinct point whether every experiment there failed."""
+        worked = self._point[np.isfinite(self.values[:, 0])]
+        return np.asarray(np.bincount(worked, minlength=len(self._places)) == 0)
+
+    def experiments(self, without: Sequence[int] = ()) -> tuple[NDArray[np.intp], Points]:
+        """Give the rows that did not fail, but for some, and each as a point of its own."""
+        good = np.isfinite(self.values[:, 0])
+        errors, least = self._errors(good)
+        good[list(without)] = False
+        rows = np.flatnonzero(good)
+        values, errors, place = self.values[rows], errors[rows], self._point[rows]
+        first = 1 + self._windows
+        exact = not (errors > least)[:, :first].any()
+        return rows, Points(
+            self._places[place],
+            values[:, 0], errors[:, 0],
+            values[:, 1:first], errors[:, 1:first],
+            values[:, first:], errors[:, first:],
+            place, np.asarray(len(self) - 1.0 - rows), exact,
+        )  # fmt: skip
+
+    def _errors(self, good: Bools) -> tuple[Floats, Floats]:
+        """Give the uncertainties of all rows, at least the least there is, and that (columns,)."""
+        largest = np.abs(self.values[good]).max(axis=0, initial=0.0)
+        largest[largest == 0.0] = 1.0
+        least = EXACT * np.clip(largest, 1 / LARGEST, 1.0)
+        return np.maximum(self.errors, least), least
+
+    def points(self, without: Sequence[int] = ()) -> Points:
         """Average the repeats of each point, weighting with the uncertainties.
+
+        Rows `without` are left out.
 
         The uncertainty of a mean follows from those of its values, or from their scatter if that is
         larger (Birge ratio), so that repeats tell the noise even where nobody stated it.
         """
         good = np.isfinite(self.values[:, 0])
-        values, errors, point = self.values[good], self.errors[good], self._point[good]
-        largest = np.abs(values).max(axis=0, initial=0.0)
-        largest[largest == 0.0] = 1.0
-        least = EXACT * np.clip(largest, 1 / LARGEST, 1.0)
-        errors = np.maximum(errors, least)
+        errors, least = self._errors(good)
+        good[list(without)] = False
+        values, errors, point = self.values[good], errors[good], self._point[good]
         weight = errors**-2.0
         total = self._sum(weight, point)
         mean = self._sum(weight / total[point] * values, point)
@@ -188,12 +230,14 @@ class Table:
         error = np.where(np.isfinite(mean), np.minimum(error, 1e150), np.nan)
         first = 1 + self._windows  # column of the first measured quantity
         exact = not (error > least)[:, :first].any()
+        ages = np.asarray(len(self) - 1.0 - np.flatnonzero(good))
+        count = np.maximum(np.bincount(point, minlength=len(mean)), 1)
         return Points(
             self._places,
             mean[:, 0], error[:, 0],
             mean[:, 1:first], error[:, 1:first],
             mean[:, first:], error[:, first:],
-            exact,
+            np.arange(len(mean)), self._sum(ages[:, None], point)[:, 0] / count, exact,
         )  # fmt: skip
 
     def _sum(self, rows: Floats, point: NDArray[np.intp]) -> Floats:
