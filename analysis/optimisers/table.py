@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from .arguments import LARGEST, numbers
+from .failure import Works
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -296,6 +297,12 @@ def _first_bad(array: Floats) -> int:
     return int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
 
 
+LATEST = 300
+"""Points that tell where experiments fail, at most."""
+
+SANE = 0.5
+"""Probability to work from which on a place is not kept away from."""
+
 SLACK = 1.0 + 1e-9  # so that rounding never brings two points within the resolution
 
 
@@ -325,11 +332,15 @@ class Known:
         """All that a new place must be away from."""
         return np.vstack([self.x, self.beside])
 
-    def sane(self, y: Floats) -> Bools:
-        """Say for each row of y (M, d) whether the point nearest to it did not fail.
+    @cached_property
+    def _works(self) -> Works:
+        tried = np.flatnonzero(np.isfinite(self.value) | self.failed)[-LATEST:]
+        return Works(self.x[tried], self.failed[tried])
 
-        So failures repel local search.
-        """
-        if not self.failed.any():
-            return np.ones(len(y), dtype=bool)
-        return np.asarray(~self.failed[cKDTree(self.x).query(y)[1]])
+    def works(self, y: Floats) -> Floats:
+        """Give the probability of each row of y (M, d) to be an experiment that does not fail."""
+        return self._works(y) if self.failed.any() else np.ones(len(y))
+
+    def sane(self, y: Floats) -> Bools:
+        """Say for each row of y (M, d) whether it is more likely to work than to fail."""
+        return np.asarray(self.works(y) >= SANE)
