@@ -14,8 +14,11 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 EXACT = float(np.sqrt(np.finfo(np.float64).eps))
-"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is; in units of
-the largest value of its kind, if all are below 1."""
+"""What numbers of size 1 are told apart by (paper: sqrt(eps))."""
+
+LEAST = 1e-3 * EXACT
+"""Uncertainty of a value told without one, and the least there is, in units of the largest of its
+kind: so that units do not matter."""
 
 
 @dataclass(frozen=True)
@@ -204,7 +207,7 @@ class Table:
         """Give the uncertainties of all rows, at least the least there is, and that (columns,)."""
         largest = np.abs(self.values[good]).max(axis=0, initial=0.0)
         largest[largest == 0.0] = 1.0
-        least = EXACT * np.clip(largest, 1 / LARGEST, 1.0)
+        least = np.maximum(LEAST * largest, 1 / LARGEST)
         return np.maximum(self.errors, least), least
 
     def points(self, without: Sequence[int] = ()) -> Points:
