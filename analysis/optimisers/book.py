@@ -44,6 +44,8 @@ class Book:
     measured : Measured or None
     model : {"composite", "merit"}
     table : Table
+    held : int or None
+        The distinct point that was handed over at the last ask.
 
     Raises
     ------
@@ -79,6 +81,7 @@ class Book:
         self._fitted: tuple[int, Surrogate | None, list[Doubt]] | None = None
         self._bench: tuple[int, Judges] | None = None  # the same of those who judge
         self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
+        self.held: int | None = None
 
     def tell(
         self,
@@ -205,6 +208,7 @@ class Book:
             "measured": int(self.measured.count) if self.measured else 0,
             "scales": list(self.coordinates.scales),
             "scale": self._scale and list(self._scale),
+            "held": self.held,
             "told": {
                 "x": self.table.x.tolist(),
                 "values": [[_plain(v) for v in row] for row in self.table.values],
@@ -239,6 +243,8 @@ class Book:
         self.table.append(x, values, errors)
         if not np.isfinite(x).all():
             raise ValueError("a point told is not finite")
+        if (held := state.get("held")) is not None:  # earlier versions held nothing
+            self.held = range(len(self.table.places)).index(held)
         return self
 
 

@@ -12,11 +12,11 @@ from ..one_thread import on_one_thread
 from .book import Book
 from .ranking import probability_feasible, within
 from .surrogate.composite import LIKELY, Surrogate
-from .surrogate.judge import TURNS, Judge, with_doubt
+from .surrogate.judge import TURNS, Judge, decided, losses
 from .surrogate.shaping import with_room
 from .surrogate.verdict import Verdict, give
 
-__all__ = ["Recommendation", "Verdict", "recommend", "verdict"]
+__all__ = ["Recommendation", "Verdict", "hold", "recommend", "verdict"]
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +56,8 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     """Choose the point that is handed over, one told from outside the box included.
 
     Where there is noise, goal, merit and windows are those that the models of the book expect, not
-    those that were measured.
+    those that were measured. Inside windows, the point that was handed over at the last ask stays
+    until another is better by more than is in doubt, or it has become unlikely to be inside.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     def learn(model: Judge | Surrogate) -> None:
         new = ~modelled[model.rows]
         rows, outcomes = model.rows[new], model.judged
-        chance[rows], goal[rows] = outcomes.inside[new], with_doubt(model)[new]
+        chance[rows], goal[rows] = outcomes.inside[new], losses(model).mean(axis=1)[new]
         score[rows] = outcomes.merit(scale)[new] if len(windows) else goal[rows]
         modelled[rows] = True
 
@@ -106,6 +107,8 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     # without windows the merit is the goal
     value = goal if feasible and len(windows) else score
     i = int(np.where(allowed, value, np.inf).argmin())
+    if feasible and judge is not None and len(windows):
+        i = _held(book, judge, i)
     return Recommendation(
         points.x[i].copy(),
         float(points.f[i]),
@@ -114,6 +117,25 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         bool(inside[i]),
         float(chance[i]),
     )
+
+
+def _held(book: Book, judge: Judge | Surrogate, best: int) -> int:
+    """Keep the point that was handed over last, unless the evidence is against it."""
+    known = judge.rows.tolist()
+    if book.held is None or book.held not in known or best not in known:
+        return best
+    held = known.index(book.held)
+    return best if decided(judge, held, known.index(best)) else book.held
+
+
+@on_one_thread
+def hold(book: Book) -> None:
+    """Let the point that is handed over now be the one that others have to beat.
+
+    For the optimiser to call before it asks, so that looking does not change the answer.
+    """
+    if book.composite and len(book.windows) and (best := recommend(book, feasible=True)):
+        book.held = int((book.table.places == best.x).all(axis=1).argmax())
 
 
 @on_one_thread

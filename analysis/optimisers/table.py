@@ -176,6 +176,11 @@ class Table:
         self.errors = np.vstack([self.errors, errors])
 
     @property
+    def places(self) -> Floats:
+        """Where the distinct points are, (N, d)."""
+        return self._places
+
+    @property
     def place(self) -> NDArray[np.intp]:
         """The distinct point that each row is a measurement of, (rows,)."""
         return self._point

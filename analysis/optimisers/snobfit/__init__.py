@@ -20,7 +20,7 @@ from ..arguments import generator, one, share, whole
 from ..book import Book, check_measured, rows_of
 from ..geometry import hit
 from ..ranking import Window
-from ..recommend import Recommendation, recommend
+from ..recommend import Recommendation, hold, recommend
 from ..surrogate.judge import Judge
 from ..surrogate.local import constrained_minima
 from ..surrogate.rivals import repeats
@@ -129,6 +129,7 @@ class Snobfit:
             the box.
         """
         n = whole(n)
+        hold(self.book)
         again = repeats(self.book, self._asked[self._pending])[:n]
         x = np.array([x for x, _ in again]).reshape(-1, self.book.lower.size)
         self._note(x, [REPLICATE] * len(again), [why for _, why in again])

@@ -33,9 +33,8 @@ OFFSET = 5.0
 NOISE = 0.02
 """Noise beyond the known one that is expected, in units of the values' standard deviation."""
 
-DRIFT = 1e-3, 0.1
-"""Change in fifty experiments that is expected, in units of the values' standard deviation, and the
-one from which the search for it starts."""
+DRIFT = 2e-3
+"""Change in fifty experiments that is expected, in units of the values' standard deviation."""
 
 AGES = 50.0
 """Experiments in which a drift is counted."""
@@ -70,12 +69,14 @@ class Prior:
     @classmethod
     def of(cls, dim: int, noise: float) -> "Prior":
         """Make the one used for everything, but for the noise; in the order of `_Sizes`."""
-        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, DRIFT[0], noise, 1.0])
+        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, DRIFT, noise, 1.0])
         sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 1.5, 2.0, TRUST])
         low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6, 1e-6, 0.1])
         high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0, 1.0, 10.0])
+        # not from the mean: a drift of next to nothing has no slope that leads to more, and what a
+        # short length would explain is soon all noise
         start = mean.copy()
-        start[-3] = np.log(DRIFT[1])  # where there is next to none, no slope leads to more
+        start[: 1 + dim], start[-3] = 0.0, np.log(0.05)
         return cls(mean, sd, low, high, start)
 
 
