@@ -44,13 +44,19 @@ class UnreadableError(ValueError):
 # ---- files ---------------------------------------------------------------------------------------
 
 
-def read_text(path: Path) -> str:
-    """Read a text file that somebody has written, with or without a mark, with any line ends.
+def read_bytes(path: Path, most: int = _MOST_BYTES) -> bytes:
+    """Read a file that somebody has written.
+
+    Parameters
+    ----------
+    path : Path
+    most : int
+        Bytes that such a file has at most.
 
     Raises
     ------
     UnreadableError
-        If it is no regular file, too large, or no UTF-8 text.
+        If it is no regular file, or too large.
     OSError
         If it cannot be opened.
     """
@@ -63,18 +69,32 @@ def read_text(path: Path) -> str:
     if not stat.S_ISREG(mode):  # a pipe would be waited for, a device never ends
         raise UnreadableError("is no file but a pipe or a device; save what it gives, name that")
     with path.open("rb") as file:
-        raw = file.read(_MOST_BYTES + 1)
-        if len(raw) > _MOST_BYTES:
+        raw = file.read(most + 1)
+        if len(raw) > most:
             raise UnreadableError(
                 f"has {max(path.stat().st_size, len(raw)) / 1e6:.1f} MB, and never needs more than "
-                f"{_MOST_BYTES / 1e6:g} MB; name the right file"
+                f"{most / 1e6:g} MB; name the right file"
             )
-    if wrong := _other_encoding(raw):
+    return raw
+
+
+def read_text(path: Path) -> str:
+    """Read a text file that somebody has written, with or without a mark, with any line ends.
+
+    Raises
+    ------
+    UnreadableError
+        If it is no regular file, too large, or no UTF-8 text.
+    OSError
+        If it cannot be opened.
+    """
+    raw = read_bytes(path)
+    if wrong := other_encoding(raw):
         raise UnreadableError(wrong)
     return re.sub("\r\n?", "\n", raw.decode("utf-8-sig"))
 
 
-def _other_encoding(raw: bytes) -> str:
+def other_encoding(raw: bytes) -> str:
     """Say which encoding a file has in place of UTF-8; empty if it is that."""
     zeros = raw.count(b"\0") / max(len(raw), 1)
     wide = next((name for mark, name in _MARKS.items() if raw.startswith(mark)), "")

@@ -10,7 +10,6 @@ from bluesky.utils import MsgGenerator
 
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
@@ -20,9 +19,7 @@ from reactune.devices.rigfile import RigError, RigFile, load
 from .campaign import optimise
 from .compatibility import analytics_of, incompatibilities
 from .errors import UserError, told
-
-ProblemSource = Problem | Mapping[str, Any] | str | Path
-"""A problem, what it states, a problem file or the name of a built-in problem."""
+from .problems import ProblemSource, load_problem
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -68,21 +65,6 @@ class Prepared:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
         md = {**self.md, **(md or {})}
         return optimise(self.agent.problem, rig, agent=self.agent, md=md)
-
-
-def load_problem(source: ProblemSource, budget: int | None = None) -> Problem:
-    """Load a problem, with another budget if one is given.
-
-    Raises
-    ------
-    UserError
-        If it says nothing that can be tuned.
-    """
-    with told(ProblemError):
-        problem = Problem.load(source)
-        if budget is not None:
-            problem = Problem.load({**problem.to_dict(), "budget": budget})
-        return problem
 
 
 def load_rig(source: RigSource) -> RigFile:

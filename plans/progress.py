@@ -8,7 +8,6 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.written import printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
@@ -25,22 +24,15 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._earlier: dict[int, float] = {}
         self._streams: dict[str, str] = {}
-        self._goals: dict[int, float] = {}
         self._began = self._lab_time = 0.0
         self._budget = 0
-
-    def recall(self, agent: Agent) -> None:
-        """Remember what the agent of the next campaign knows already, as it is resumed."""
-        self._earlier = {e.number: agent.problem.sign * e.f for e in agent.evaluations}
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""
         if name == "start":
             self._streams = {}
             if doc.get("plan_name") == "optimise":
-                self._goals, self._earlier = self._earlier, {}
                 self._budget = doc["problem"]["budget"]
                 self._began = self._lab_time = doc["lab_time"]
                 self._say(_banner(doc))
@@ -51,7 +43,6 @@ class Progress:
             if stream == "primary" and not math.isnan(data.get("lab_time", math.nan)):
                 self._lab_time = data["lab_time"]
             elif stream == "decision":
-                self._goals[int(data["number"])] = data["goal"]
                 self._say(self._line(data))
 
     def _say(self, text: Text) -> None:
@@ -60,21 +51,22 @@ class Progress:
             self._console.print(text, soft_wrap=True)
 
     def _line(self, data: Mapping[str, Any]) -> Text:
-        """Say what the latest experiment gave, and what is best so far."""
+        """Say what the latest experiment gave, and what is expected of the best so far."""
         verdict, count = data["feasibility"], f"{int(data['number'])}/{self._budget}"
         line = Text(f"{count:>10} {(self._lab_time - self._began) / 3600:6.1f}  ")
         line.append(f"{verdict:<13} ", _STYLE[verdict])
         if not data["valid"]:
             return line.append(printable(data["reason"]))
         line.append(f"{data['goal']:9.4f}   ")
-        line.append(f"{self._standing(data['best_feasible']):<15} ", "green")
-        return line.append(self._standing(data["best"]))
+        line.append(f"{_standing(data, 'best_feasible'):<15} ", "green")
+        return line.append(_standing(data, "best"))
 
-    def _standing(self, number: float) -> str:
-        """Say the goal of an experiment and its number, or that there is none."""
-        if math.isnan(number):
-            return "none yet"
-        return f"{self._goals[int(number)]:.4f} (no. {int(number)})"
+
+def _standing(data: Mapping[str, Any], role: str) -> str:
+    """Say the goal expected of an experiment and its number, or that there is none."""
+    if math.isnan(data[role]):
+        return "none yet"
+    return f"{data[f'{role}_goal']:.4f} (no. {int(data[role])})"
 
 
 def _banner(start: Mapping[str, Any]) -> Text:
@@ -89,5 +81,6 @@ def _banner(start: Mapping[str, Any]) -> Text:
             text.append(f", {verb} {start[verb][:8]}")
     text.append("\n")
     goal = problem.get("minimise") or problem.get("maximise")
+    above = f"{'measured':>41}   expected of"
     head = f"{'experiment':>10} {'lab h':>6}  {'verdict':<13} {goal[:9]:>9}"
-    return text.append(f"{head}   {'best feasible':<15} best by merit", "bold")
+    return text.append(f"{above}\n{head}   {'best feasible':<15} best by merit", "bold")

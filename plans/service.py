@@ -24,16 +24,17 @@ from reactune.devices.rigfile import RigFile
 from .campaign import CampaignError
 from .errors import RigTroubleError, UserError, told
 from .guard import guarded
+from .memory import give_back_large_arrays
 from .outcome import Listener, Outcome
 from .preparation import (
     Prepared,
-    ProblemSource,
     RigSource,
     find_run,
     new_campaign,
     rediscovered_campaign,
     resumed_campaign,
 )
+from .problems import ProblemSource
 from .reagents import Precautions, reconciled
 from .session import Interrupter, Session
 from .supervisor import Supervisor
@@ -258,6 +259,7 @@ def _carry_out(
     precautions: Precautions,
 ) -> Outcome:
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
+    give_back_large_arrays()
     agent, config, fault = prepared.agent, prepared.rig, ""
     if config.emulation:
         injections = sum(1 for e in agent.evaluations if e.recorded)

@@ -27,7 +27,7 @@ from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.devices import FlowRig, load, open_rig
 
 from .guard import guarded
-from .preparation import Prepared, new_campaign, rediscovered_campaign, resumed_campaign
+from .preparation import new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .reagents import reconciled, truth_of_session
 from .saying import say
@@ -142,7 +142,7 @@ class Workspace:
         prepared = new_campaign(
             problem, self.rig.config, seed=seed, budget=budget, first=first or ()
         )
-        return (yield from self._campaign(prepared, md))
+        return (yield from prepared.plan(self.rig, md))
 
     def resume(self, uid: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
         """Go on with an interrupted campaign on this session's rig.
@@ -155,7 +155,7 @@ class Workspace:
             Metadata for the start document.
         """
         prepared = resumed_campaign(self.cat, uid, self.rig.config)
-        return (yield from self._campaign(prepared, md))
+        return (yield from prepared.plan(self.rig, md))
 
     def rediscover(
         self,
@@ -178,10 +178,6 @@ class Workspace:
             Metadata for the start document.
         """
         prepared = rediscovered_campaign(self.cat, uid, self.rig.config, seed=seed, budget=budget)
-        return (yield from self._campaign(prepared, md))
-
-    def _campaign(self, prepared: Prepared, md: Mapping[str, Any] | None) -> MsgGenerator[str]:
-        self._progress.recall(prepared.agent)
         return (yield from prepared.plan(self.rig, md))
 
     # -- looking ----------------------------------------------------------------------------

@@ -23,7 +23,8 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from . import stopping
 from .adaptive import Adaptive, Suggestion
-from .evaluation import Decision, Evaluation, Standing, clashes, stand
+from .evaluation import PENALTY_ALONE, Decision, Evaluation, Standing, clashes, stand
+from .leader import Leader
 
 SCHEMA = 2
 """Version of the form of `Agent.state`."""
@@ -180,43 +181,85 @@ class Agent(Adaptive):
         """Evaluate what was measured of a suggestion, keep it and tell it."""
         number, conditions, why = asked.number, asked.conditions, asked.why
         found = Evaluation.of(number, conditions, measurement, self.problem, why, recorded)
-        self.optimiser.tell(
-            self.space.to_box(conditions)[None, :],
-            [found.f],
-            found.F[None, :],
-            [found.f_sd],
-            found.F_sd[None, :],
-            [list(found.measurement.values.values())],
-            [list(found.measurement.sd.values())],
-        )
+        self._tell([(found, self.space.to_box(conditions))])
         self.evaluations.append(found)
         if self.problem.stop.patience is not None and (best := self.leader()) is not None:
             self._improved = max(self._improved, best[0] + 1)
         return found
 
+    def know(self, old: Sequence[tuple[Suggestion, Measurement]]) -> list[int]:
+        """Take in what is known already, all at once; it counts as experiments of this campaign.
+
+        Parameters
+        ----------
+        old : sequence of (Suggestion, Measurement)
+            In the order they were made. They may be outside today's ranges and limits.
+
+        Returns
+        -------
+        list of int
+            Numbers of those that have no place in the optimiser's box, which does not know them.
+        """
+        told: list[tuple[Evaluation, np.ndarray]] = []
+        lost = []
+        for asked, measurement in old:
+            self._asked[asked.number] = asked
+            place = self.space.place(asked.conditions)
+            if place is None:
+                lost.append(asked.number)
+                continue
+            seen = asked.number, asked.conditions, measurement, self.problem, asked.why
+            told.append((Evaluation.of(*seen), place))
+        self.evaluations += [found for found, _ in told]
+        self._tell(told)
+        return lost
+
+    def expect(self, pending: Sequence[Suggestion]) -> None:
+        """Count experiments that somebody else has begun: nothing near them is asked for."""
+        self._asked |= {asked.number: asked for asked in pending}
+        places = [self.space.place(asked.conditions) for asked in pending]
+        if known := [place for place in places if place is not None]:
+            self.optimiser.expect(np.array(known))
+
+    def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
+        """Tell the optimiser of experiments, and where in its box they were made."""
+        if told:
+            self.optimiser.tell(
+                np.array([place for _, place in told]),
+                [found.f for found, _ in told],
+                np.array([found.F for found, _ in told]).reshape(len(told), len(self.windows)),
+                [found.f_sd for found, _ in told],
+                np.array([found.F_sd for found, _ in told]).reshape(len(told), len(self.windows)),
+                [list(found.measurement.values.values()) for found, _ in told],
+                [list(found.measurement.sd.values()) for found, _ in told],
+            )
+
     # -- where it stands ------------------------------------------------------
 
     def standing(self) -> Standing:
-        """Rank all experiments so far by the soft merit."""
-        return stand(self.evaluations, self.windows)
+        """Rank all experiments so far as measured, by the merit that ranks them now."""
+        return stand(self.evaluations, self.windows, self.optimiser.book.scale or PENALTY_ALONE)
 
     def decision(self) -> Decision:
         """Give what is stored of the latest evaluation: how the campaign stands after it."""
         standing, i = self.standing(), len(self.evaluations) - 1
-        best, feasible = (
-            (self.evaluations[found[0]].number, found[1].probability_feasible) if found else None
-            for found in (self.best(), self.best(feasible=True))
-        )
         return Decision(
             self.evaluations[i],
             f_soft=float(standing.f_soft[i]),
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
+            scale=self.optimiser.book.scale,
             feasibility=standing.feasibility[i],
-            best=best,
-            best_feasible=feasible,
+            best=self._told(self.best()),
+            best_feasible=self._told(self.best(feasible=True)),
             digest=self.digest(),
         )
+
+    def _told(self, found: tuple[int, Recommendation] | None) -> Leader | None:
+        """Say what `best` found in the words of the problem."""
+        if found is None:
+            return None
+        return Leader.of(self.evaluations[found[0]].number, found[1], self.problem)
 
     def should_stop(self) -> tuple[bool, str | None]:
         """Say whether the campaign is over, and why.
@@ -236,11 +279,10 @@ class Agent(Adaptive):
         Failed experiments are no such reason: once the rig is mended the campaign can go on.
         """
         waiting = self._queue or len(self.evaluations) < len(self._asked)
-        best = self.best(feasible=True)
         return stopping.finished(
             self.problem,
             self.evaluations,
-            self.evaluations[best[0]] if best else None,
+            self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
         )

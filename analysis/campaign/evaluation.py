@@ -5,6 +5,7 @@ This is the home of the keys of the ``decision`` stream: what `Decision.to_data`
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -14,10 +15,10 @@ import numpy as np
 from ..analytics.measurement import Measurement
 from ..problem import merit
 from ..problem.model import Problem
+from .leader import ROLES, Leader, outcome_keys
 
 NUMBERS = (
-    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "best", "best_probability",
-    "best_feasible", "best_feasible_probability",
+    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "merit_f0", "merit_delta",
 )  # fmt: skip
 """Keys of a decision that every problem has and that are numbers."""
 TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
@@ -26,14 +27,23 @@ TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
 
 def measured_keys(problem: Problem) -> list[str]:
     """Keys of a decision that depend on the problem: quantities, properties and their errors."""
-    properties = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
-    return [key for name in (*problem.measured, *properties) for key in (name, f"{name}_sd")]
+    return [key for name in outcome_keys(problem)[1:] for key in (name, f"{name}_sd")]
+
+
+def number_keys(problem: Problem) -> list[str]:
+    """Keys of all numbers of a decision."""
+    leaders = [key for role in ROLES for key in Leader.keys(role, problem)]
+    return [*NUMBERS, *measured_keys(problem), *leaders]
 
 
 def clashes(problem: Problem) -> list[str]:
     """Name the measured quantities that are called like something else in a decision."""
-    own = {*NUMBERS, *TEXTS, *(f"{name}_sd" for name in problem.measured)}
-    return [name for name in problem.measured if name in own or name.startswith("F_")]
+    count = Counter([*number_keys(problem), *TEXTS])
+
+    def twice(name: str) -> bool:
+        return any(count[key] > 1 for key in (name, *(f"{role}_{name}" for role in ROLES)))
+
+    return [name for name in problem.measured if name.startswith("F_") or twice(name)]
 
 
 @dataclass(frozen=True)
@@ -150,11 +160,12 @@ class Decision:
     evaluation : Evaluation
     f_soft, p, f_star : float
         Merit and its parts by the ``f0`` and ``Delta`` of this moment; NaN for a failed one's.
+    scale : (float, float) or None
+        These two; None while the penalty alone ranks, and in runs stored before they were told.
     feasibility : str
         ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``, as measured.
-    best, best_feasible : (int, float) or None
-        Number of the best experiment so far, and the probability that it truly is inside all
-        windows (NaN in runs stored before this was judged).
+    best, best_feasible : Leader or None
+        The best experiment so far, by merit and of those likely inside all windows.
     digest : str
         Fingerprint of the optimiser's state.
     """
@@ -163,15 +174,15 @@ class Decision:
     f_soft: float
     p: float
     f_star: float
+    scale: tuple[float, float] | None
     feasibility: str
-    best: tuple[int, float] | None
-    best_feasible: tuple[int, float] | None
+    best: Leader | None
+    best_feasible: Leader | None
     digest: str
 
     def to_data(self, problem: Problem) -> dict[str, float | str]:
         """Give the data of the event."""
-        last, nobody = self.evaluation, (math.nan, math.nan)
-        best, feasible = self.best or nobody, self.best_feasible or nobody
+        last = self.evaluation
         data: dict[str, float | str] = {
             "number": float(last.number),
             "valid": float(last.valid),
@@ -182,20 +193,20 @@ class Decision:
             "p": self.p,
             "f_star": self.f_star,
             "f_soft": self.f_soft,
+            "merit_f0": self.scale[0] if self.scale else math.nan,
+            "merit_delta": self.scale[1] if self.scale else math.nan,
             "feasibility": self.feasibility,
             "violated": problem.violated(last.F) if last.valid else "",
             "why": last.why,
             "flags": _FLAG.join(last.measurement.flags),
-            "best": float(best[0]),
-            "best_probability": best[1],
-            "best_feasible": float(feasible[0]),
-            "best_feasible_probability": feasible[1],
             "digest": self.digest,
         }
         for name, value in last.measurement.values.items():
             data |= {name: value, f"{name}_sd": last.measurement.sd[name]}
         for k, (value, sd) in enumerate(zip(last.F.tolist(), last.F_sd.tolist(), strict=True), 1):
             data |= {f"F_{k}": value, f"F_{k}_sd": sd}
+        for role, leader in zip(ROLES, (self.best, self.best_feasible), strict=True):
+            data |= Leader.to_data(role, leader, problem)
         return data
 
     @classmethod
@@ -214,10 +225,6 @@ class Decision:
 
         def number(key: str) -> float:
             return float(data.get(key, math.nan))
-
-        def leader(key: str) -> tuple[int, float] | None:
-            which = number(key)
-            return None if math.isnan(which) else (int(which), number(f"{key}_probability"))
 
         flags = str(data.get("flags", ""))
         measurement = Measurement(
@@ -239,14 +246,17 @@ class Decision:
             F_sd=np.array([number(f"{key}_sd") for key in keys]),
             why=str(data.get("why", "")),
         )
+        f0, delta = number("merit_f0"), number("merit_delta")
+        best, feasible = (Leader.from_data(role, data, problem) for role in ROLES)
         return cls(
             evaluation,
             number("f_soft"),
             number("p"),
             number("f_star"),
+            None if math.isnan(f0) else (f0, delta),
             str(data["feasibility"]),
-            leader("best"),
-            leader("best_feasible"),
+            best,
+            feasible,
             str(data.get("digest", "")),
         )
 
@@ -264,9 +274,11 @@ def describe(problem: Problem, units: Mapping[str, str]) -> dict[str, dict[str, 
         Of the measured quantities; all else is dimensionless.
     """
     common = {"source": __name__, "shape": []}
-    dimensions = dict.fromkeys((*NUMBERS, *measured_keys(problem)), "1")
+    dimensions = dict.fromkeys(number_keys(problem), "1")
     for name in problem.measured:
-        dimensions |= dict.fromkeys((name, f"{name}_sd"), units.get(name, "1"))
+        for key in (name, *(f"{role}_{name}" for role in ROLES)):
+            own = (key, f"{key}_sd", f"{key}_repeat_sd")
+            dimensions |= dict.fromkeys(dimensions.keys() & set(own), units.get(name, "1"))
     return {
         **{key: {**common, "dtype": "number", "units": unit} for key, unit in dimensions.items()},
         **{key: {**common, "dtype": "string"} for key in TEXTS},
@@ -275,7 +287,7 @@ def describe(problem: Problem, units: Mapping[str, str]) -> dict[str, dict[str, 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a campaign stands: every experiment's merit by today's ``f0`` and ``Delta``, as measured.
+    """How a campaign stands: every experiment's merit by one ``f0`` and ``Delta``, as measured.
 
     Attributes
     ----------
@@ -291,7 +303,15 @@ class Standing:
     feasibility: list[str]
 
 
-def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing:
+PENALTY_ALONE = 0.0, math.inf
+"""The ``f0`` and ``Delta`` by which goals do not count."""
+
+
+def stand(
+    evaluations: Sequence[Evaluation],
+    windows: merit.Windows,
+    scale: tuple[float, float] | None = None,
+) -> Standing:
     """Rank experiments by the soft merit (Walker et al. 2017, eqn 1).
 
     Parameters
@@ -300,6 +320,8 @@ def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing
         All experiments of a campaign, failed ones included.
     windows : merit.Windows
         The constraints.
+    scale : (f0, Delta), optional
+        By default those that follow from all experiments.
     """
     n = len(evaluations)
     f = np.array([e.f for e in evaluations])
@@ -308,7 +330,7 @@ def stand(evaluations: Sequence[Evaluation], windows: merit.Windows) -> Standing
     if not ok.any():
         nothing = np.full(n, math.nan)
         return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n)
-    f0, delta = merit.reference(f[ok], F[ok], windows)
+    f0, delta = scale or merit.reference(f[ok], F[ok], windows)
     f_soft = merit.soft_merit(f, F, windows, f0, delta)
     p = np.where(ok, windows.penalty(F), math.nan)
     f_star = np.where(ok, merit.f_star(f, f0, delta), math.nan)

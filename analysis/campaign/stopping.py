@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from ..optimisers.recommend import Verdict
 from ..problem.model import Problem
 from .evaluation import Evaluation
+from .leader import Leader
 
 FAILURES_IN_A_ROW = 3
 """A campaign ends after so many failed experiments in a row: the rig needs a look."""
@@ -24,7 +25,7 @@ def stuck(evaluations: Sequence[Evaluation]) -> str | None:
 def finished(
     problem: Problem,
     evaluations: Sequence[Evaluation],
-    feasible: Evaluation | None,
+    feasible: Leader | None,
     verdict: Callable[[], Verdict | None],
     improved: int,
 ) -> str | None:
@@ -36,8 +37,8 @@ def finished(
         Its budget and its table ``[stop]`` decide.
     evaluations : sequence of Evaluation
         All experiments so far.
-    feasible : Evaluation or None
-        The best one likely inside all windows.
+    feasible : Leader or None
+        The best one likely inside all windows; what is expected of it counts, not a lucky result.
     verdict : callable
         Gives the verdict, which costs time: only asked if all else says to go on.
     improved : int
@@ -45,10 +46,10 @@ def finished(
     """
     stop, done = problem.stop, len(evaluations)
     if stop.goal is not None and feasible is not None:
-        reached = problem.sign * feasible.f
+        reached = feasible.expected["goal"].value
         if problem.sign * (reached - stop.goal) <= 0:
             return (
-                f"goal reached: {problem.goal.text} = {reached:.4g} in experiment "
+                f"goal reached: {problem.goal.text} = {reached:.4g} is expected of experiment "
                 f"{feasible.number} (asked for {stop.goal:g})"
             )
     if stop.verdict and (found := verdict()) is not None:

@@ -34,6 +34,10 @@ class Engine(Protocol):
         """Choose exactly n points (n, d) inside the box."""
         ...
 
+    def expect(self, x: ArrayLike) -> None:
+        """Count points (n, d) that others have chosen as asked for."""
+        ...
+
     def tell(
         self,
         x: ArrayLike,
@@ -104,8 +108,8 @@ def composition(problem: Problem, space: Space) -> Measured:
     named = [name for name in problem.variables if name in mentioned]
 
     def compose(y: Floats, x: Floats) -> tuple[Floats, Floats]:
-        rows = space.to_conditions(x) if named else []
-        return problem.compose(y, {name: np.array([row[name] for row in rows]) for name in named})
+        columns = space.values(x) if named else {}
+        return problem.compose(y, {name: columns[name] for name in named})
 
     count, kind = len(problem.measured), problem.kind or "real"
     if kind == "fractions" and count == 1:

@@ -143,10 +143,11 @@ class Book:
 
     def surrogate(self) -> Surrogate | None:
         """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
-        if not self.composite:
-            return None
+        return self._fit() if self.composite else None
+
+    def _fit(self) -> Surrogate | None:
         if self._fitted is None or self._fitted[0] != len(self.table):
-            self._fitted = len(self.table), *self._fit()
+            self._fitted = len(self.table), *self._believed()
         return self._fitted[1]
 
     def doubted(self) -> list[Doubt]:
@@ -160,7 +161,7 @@ class Book:
         """Give the distinct points, by all results but those `doubted`."""
         return self.table.points([doubt.row for doubt in self.doubted()])
 
-    def _fit(self) -> tuple[Surrogate | None, list[Doubt]]:
+    def _believed(self) -> tuple[Surrogate | None, list[Doubt]]:
         """Fit the composite model to what it does not contradict."""
         doubts: list[Doubt] = []
         for _ in range(ROUNDS):
@@ -192,6 +193,15 @@ class Book:
         if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
             return self.judges().best
         return None
+
+    def explain(self) -> Judge | Surrogate | None:
+        """Give the model that says what a repeat of a point would give.
+
+        With model "merit" that is another one than chooses the points.
+        """
+        if self.model == "merit" and self.measured is not None:
+            return self._fit()
+        return self.judge()
 
     # -- state --------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 It asks a book alone, so that the points of every optimiser are judged alike.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,13 @@ from ..one_thread import on_one_thread
 from .book import Book
 from .ranking import probability_feasible, within
 from .surrogate.composite import LIKELY, Surrogate
+from .surrogate.expected import Expected
 from .surrogate.judge import TURNS, Judge, decided, losses
 from .surrogate.shaping import with_room
 from .surrogate.verdict import Verdict, give
+from .table import Points
 
-__all__ = ["Recommendation", "Verdict", "hold", "recommend", "verdict"]
+__all__ = ["Expected", "Recommendation", "Verdict", "hold", "recommend", "verdict"]
 
 Floats = NDArray[np.float64]
 
@@ -34,13 +37,15 @@ class Recommendation:
     F : (m,) array
         Windowed properties measured there.
     merit : float
-        What ranks the points now: f itself without windows; else the penalty p while no point is
-        feasible (for at most 50 experiments), then the soft merit.
+        What ranks the points now, as expected where a model judges: the goal without windows; else
+        the penalty p while no point is feasible (for at most 50 experiments), then the soft merit.
     feasible : bool
         Whether it is inside all windows: as measured, or with the composite model if that is more
         likely than not. A window without room (an equality) counts as wider by half its tolerance.
     probability_feasible : float
         Probability that it truly is inside all windows, noise apart.
+    expected : Expected
+        What a repeat would give, by all experiments.
     """
 
     x: Floats
@@ -49,6 +54,7 @@ class Recommendation:
     merit: float
     feasible: bool
     probability_feasible: float
+    expected: Expected
 
 
 @on_one_thread
@@ -78,8 +84,10 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     goal, score = points.f.copy(), merit.copy()
     chance = probability_feasible(windows, points.F, points.dF)
     modelled = np.zeros(len(goal), dtype=bool)
+    models: list[Judge | Surrogate] = []  # that were asked, in this order
 
     def learn(model: Judge | Surrogate) -> None:
+        models.append(model)
         new = ~modelled[model.rows]
         rows, outcomes = model.rows[new], model.judged
         chance[rows], goal[rows] = outcomes.inside[new], losses(model).mean(axis=1)[new]
@@ -106,16 +114,19 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         return None
     # without windows the merit is the goal
     value = goal if feasible and len(windows) else score
-    i = int(np.where(allowed, value, np.inf).argmin())
+    i = int(np.lexsort((goal, np.where(allowed, value, np.inf)))[0])
     if feasible and judge is not None and len(windows):
         i = _held(book, judge, i)
+    if not models and (explains := book.explain()) is not None:
+        models.append(explains)
     return Recommendation(
         points.x[i].copy(),
         float(points.f[i]),
         points.F[i].copy(),
-        float(merit[i]),
+        float(score[i]),
         bool(inside[i]),
         float(chance[i]),
+        _expected(points, i, models),
     )
 
 
@@ -136,6 +147,15 @@ def hold(book: Book) -> None:
     """
     if book.composite and len(book.windows) and (best := recommend(book, feasible=True)):
         book.held = int((book.table.places == best.x).all(axis=1).argmax())
+
+
+def _expected(points: Points, i: int, models: Sequence[Judge | Surrogate]) -> Expected:
+    """Say what a repeat of the i-th point would give, by the first model that knows it."""
+    for model in models:
+        if (where := np.flatnonzero(model.rows == i)).size:
+            return model.expected(int(where[0]))
+    values, errors = points.columns
+    return Expected.measured(np.r_[values[i], points.y[i]], np.r_[errors[i], points.dy[i]])
 
 
 @on_one_thread

@@ -129,6 +129,13 @@ class SQSnobFit:
         self._whys += reasons
         return np.asarray(x)
 
+    def expect(self, x: ArrayLike) -> None:
+        """Count points that others have chosen as asked for; see `Snobfit.expect`."""
+        points = numbers("x", x).reshape(-1, self.lower.size)
+        self._pending += range(len(self._whys), len(self._whys) + len(points))
+        self._asked = np.vstack([self._asked, points])
+        self._whys += ["given: not asked for by the optimiser"] * len(points)
+
     @on_one_thread
     def tell(
         self,

@@ -188,9 +188,9 @@ def f_star(f: ArrayLike, f0: float, delta: float) -> FloatArray:
     f : array_like, shape (...)
         Goals, to be minimised.
     f0, delta : float
-        From `reference`; delta must be above 0.
+        From `reference`; delta must be above 0. If it is infinite, goals do not count.
     """
-    if not (np.isfinite(f0) and 0 < delta < np.inf):
+    if not (np.isfinite(f0) and delta > 0):
         raise ValueError(f"f0 must be finite and delta above 0, not f0 = {f0}, delta = {delta}")
     goal = np.asarray(f, dtype=float)
     goal = np.where(np.isfinite(goal), goal, np.nan)

@@ -142,12 +142,50 @@ class Space:
         """
         if (reason := self._problem.outside_limits(conditions)) is not None:
             raise ValueError(reason)
+        return np.clip(self._point(conditions), self.lower, self.upper)
+
+    def place(self, conditions: Mapping[str, float]) -> FloatArray | None:
+        """Return the point of conditions that may be outside today's ranges and limits.
+
+        Parameters
+        ----------
+        conditions : mapping of str to float
+            A value for every variable.
+
+        Returns
+        -------
+        ndarray, shape (d,), or None
+            Where the optimiser can be told of them, perhaps outside its box; None where tied
+            streams have no such place.
+        """
+        if self._problem.outside_limits(conditions) is None:
+            return self.to_box(conditions)
+        with np.errstate(all="ignore"):
+            point = self._point(conditions, anywhere=True)
+            flows = [
+                group.to_flows(part[None])[0]
+                for group, part in zip(self._groups, self._parts(point), strict=True)
+            ]
+        for group, there in zip(self._groups, flows, strict=True):
+            meant = np.array([conditions[name] for name in group.streams], dtype=float)
+            if not np.allclose(there, meant, rtol=1e-6, atol=0):
+                return None
+        return point if np.isfinite(point).all() else None
+
+    def _point(self, conditions: Mapping[str, float], anywhere: bool = False) -> FloatArray:
+        """Return where conditions are in the coordinates of the box."""
         parts = [
-            group.to_box(np.array([conditions[name] for name in group.streams], dtype=float))
+            group.to_box(np.array([conditions[n] for n in group.streams], dtype=float), anywhere)
             for group in self._groups
         ]
-        parts.append(np.array([conditions[name] for name in self._free], dtype=float))
-        return np.clip(np.concatenate(parts), self.lower, self.upper)
+        return np.concatenate(
+            [*parts, np.array([conditions[name] for name in self._free], dtype=float)]
+        )
+
+    def _parts(self, point: FloatArray) -> list[FloatArray]:
+        """Part a point into those of its groups of tied streams."""
+        ends = np.cumsum([len(group.streams) for group in self._groups])
+        return np.split(point, ends)[: len(self._groups)]
 
     def _scales(self) -> tuple[str, ...]:
         """Scale of each coordinate; linear where another would reach a pole."""
@@ -183,8 +221,23 @@ class Space:
             parts += [min(streams), *(value / group.bounds[0][1] for value in streams[1:])]
         return np.array(parts + [fine[name] for name in self._free])
 
+    def values(self, x: FloatArray) -> dict[str, FloatArray]:
+        """Return the variables at points (n, d) as columns, also of points beyond the box.
+
+        For what is computed of them: rounding may put a point outside a limit.
+        """
+        beyond = ((x < self.lower) | (x > self.upper)).any(axis=1)
+        within, there = self._conditions(x), self._unclipped(x)
+        return {name: np.where(beyond, there[name], within[name]) for name in within}
+
     def _conditions(self, points: FloatArray) -> dict[str, FloatArray]:
         """Columns of conditions for points of the box, exact but for rounding."""
+        columns = self._unclipped(points)
+        for name, variable in self._problem.variables.items():
+            columns[name] = np.clip(columns[name], *variable.range)
+        return columns
+
+    def _unclipped(self, points: FloatArray) -> dict[str, FloatArray]:
         columns: dict[str, FloatArray] = {}
         start = 0
         for group in self._groups:
@@ -192,8 +245,6 @@ class Space:
             columns |= zip(group.streams, group.to_flows(points[:, start:stop]).T, strict=True)
             start = stop
         columns |= zip(self._free, points[:, start:].T, strict=True)
-        for name, variable in self._problem.variables.items():
-            columns[name] = np.clip(columns[name], *variable.range)
         return columns
 
     def _inside(self, columns: dict[str, FloatArray]) -> dict[str, FloatArray]:

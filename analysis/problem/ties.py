@@ -71,8 +71,8 @@ class TiedStreams:
         flows: FloatArray = np.column_stack([first, fractions]) * total[:, None]
         return flows
 
-    def to_box(self, flows: FloatArray) -> FloatArray:
-        """Box point of flows, both of shape (m,)."""
+    def to_box(self, flows: FloatArray, anywhere: bool = False) -> FloatArray:
+        """Box point of flows, both of shape (m,); of any flows, beyond the box where they are."""
         total = flows.sum()
         fractions = flows[None, 1:] / total
         intervals = [level.given(fractions[:, :j]) for j, level in enumerate(self._chain[:-1])]
@@ -85,7 +85,9 @@ class TiedStreams:
             out=np.full(len(low), 0.5),
             where=wide,
         )
-        point: FloatArray = self._floor + np.clip(share, 0, 1) * self._width
+        point: FloatArray = (
+            self._floor + (share if anywhere else np.clip(share, 0, 1)) * self._width
+        )
         return point
 
     def _totals(self, fractions: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -106,9 +106,9 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
 def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     """Draw the goal of the best feasible point and the best merit against the experiments done.
 
-    Best as decided after each experiment: a point found to be lucky gives way to a worse one, so
-    a line may go up. The goal belongs to the left axis, the merit (by the final ``f0`` and
-    ``Delta``) to the right one; without windows it says nothing more and is left out.
+    Best as decided after each experiment, and as was then expected of a repeat: a point found to be
+    lucky gives way to a worse one, so a line may go up. The goal belongs to the left axis, the
+    merit to the right one; without windows it says nothing more and is left out.
 
     Parameters
     ----------
@@ -127,14 +127,14 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     _number_axis(ax, run)
     _title(ax, run, "Best so far")
     if not run.problem.windows:
-        _record(ax, table["best"], table["goal"], BEST, "-")
+        _record(ax, *_held(table, "best", "goal"), BEST, "-")
         ax.set_ylabel(f"{goal}, best")
         return ax
-    _record(ax, table["best_feasible"], table["goal"], FEASIBLE, "-", half=0)
+    _record(ax, *_held(table, "best_feasible", "goal"), FEASIBLE, "-", half=0)
     ax.set_ylabel(f"{goal}, best feasible", color=FEASIBLE, y=0.25)
     right = ax.twinx()
     right.spines["right"].set_visible(True)
-    _record(right, table["best"], table["f_soft"], BEST, "--", half=1)
+    _record(right, *_held(table, "best", "merit", "f_soft"), BEST, "--", half=1)
     right.set_ylabel("merit, best", color=BEST, y=0.75)
     ax.plot([0, 1], [0.5, 0.5], transform=ax.transAxes, color="#999999", lw=0.8)
     return ax
@@ -306,6 +306,14 @@ def _marked(run: Campaign) -> list[tuple[int, str, str, str]]:
     ]
 
 
+def _held(
+    table: pd.DataFrame, role: str, key: str, measured: str = "goal"
+) -> tuple["pd.Series[float]", "pd.Series[float]"]:
+    """Give who was best after each experiment, and what was then expected of it, else measured."""
+    holders = table[role].where(table[role].isin(table.index))  # others are lost
+    return holders, table[f"{role}_{key}"].fillna(holders.map(table[measured]))
+
+
 def _record(
     ax: Axes,
     holders: "pd.Series[float]",
@@ -314,23 +322,22 @@ def _record(
     ls: str,
     half: int | None = None,
 ) -> None:
-    """Draw the value of the experiment that held a record as steps, the last one in words.
+    """Draw the value of the experiment that holds a record as steps, the last one in words.
 
     With `half`, only the lower (0) or upper (1) half of the axes is used: two records of different
     units then never seem to cross.
     """
-    holders = holders.where(holders.isin(values.index))  # others are lost
     if (first := holders.first_valid_index()) is None:
         middle = 0.5 if half is None else 0.25 + 0.5 * half
         ax.set_yticks([])
         ax.text(0.5, middle, "none yet", transform=ax.transAxes, ha="center", color=colour)
         return
     holders = holders.loc[first:]
-    held, values = holders.notna(), holders.map(values)
+    held, values = holders.notna(), values.loc[first:].where(holders.notna())
     changed = values[held & (holders != holders.shift())]
     ax.plot(values.index, values, ls, drawstyle="steps-post", color=colour, lw=1.7)
     ax.plot(changed.index, changed, "o", color=colour, ms=4.5)
-    number, value = changed.index[-1], changed.iloc[-1]
+    number, value = changed.index[-1], values.dropna().iloc[-1]
     end = "" if held.iloc[-1] else ", then none"
     right = number > 0.55 * ax.get_xlim()[1]
     ax.annotate(

@@ -2,15 +2,15 @@
 
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from .numbers import aligned, share, uncertain
+from ..problem.model import Problem
+from .candidate import Candidate, candidate
+from .numbers import aligned, share
 from .table import NOT_EVALUATED, Campaign, StoredRun
-
-_RELATIONS = "in", ">=", "<="
 
 _TERMS = (
     "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
@@ -18,68 +18,7 @@ _TERMS = (
     "is inside, and which is best, is judged from all experiments, not from one measurement."
 )
 
-CLOSE = 2.0
-"""A property so many standard deviations from its window's edge may well lie outside."""
-
 _COLUMN = 22  # characters of a value's column in the text; "0.0072 +/- 0.0010" and a gap
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One of the two experiments that a campaign hands over.
-
-    Attributes
-    ----------
-    number : int
-        Of the experiment, from 1.
-    conditions : dict of str to float
-        As asked, in the units of the problem's variables.
-    residence_time : float
-        [min]
-    measured, measured_sds : dict of str to float
-        The measured quantities and their standard deviations, in the units of the analytics.
-    properties, property_sds : dict of str to float
-        By the text of their window.
-    goal, goal_sd : float
-        As the user states it (not negated when maximised).
-    merit : float
-        By the final ``f0`` and ``Delta``.
-    feasible : bool
-        Whether it is more likely inside every window than not.
-    probability_feasible : float
-        That it truly is inside every window; NaN in runs stored before this was judged.
-    feasibility : str
-        As measured: ``feasible``, ``semi-feasible`` or ``infeasible``.
-    violated : str
-        The violated windows in words; empty if there is none.
-    close : tuple of str
-        Windows that it is inside of by less than two standard deviations, in words.
-    """
-
-    number: int
-    conditions: dict[str, float]
-    residence_time: float
-    measured: dict[str, float]
-    measured_sds: dict[str, float]
-    properties: dict[str, float]
-    property_sds: dict[str, float]
-    goal: float
-    goal_sd: float
-    merit: float
-    feasible: bool
-    probability_feasible: float
-    feasibility: str
-    violated: str
-    close: tuple[str, ...]
-
-    def condition(self, name: str) -> float:
-        """Return what was asked for of a variable."""
-        return self.conditions[name]
-
-    def measurement(self, name: str) -> tuple[float, float]:
-        """Return quantity or property, by its name or its window's text, and its sd."""
-        values, sds = self.measured | self.properties, self.measured_sds | self.property_sds
-        return values[name], sds[name]
 
 
 @dataclass(frozen=True)
@@ -106,6 +45,8 @@ class Summary:
     best, best_feasible : Candidate or None
         Best by merit; best goal among those likely inside every window. Both as the optimiser
         judged after the last experiment, from all of them: not the luckiest noise.
+    best_measured : Candidate or None
+        Best goal among those that were measured inside every window, lucky or not.
     lab_hours : float
         From the start to the end of the last recording [h], run by run if the campaign was
         resumed; NaN without experiment.
@@ -113,6 +54,8 @@ class Summary:
         Volume used by stream [mL].
     units : dict of str to str
         Of the conditions.
+    lines : tuple of (str, str)
+        What is said of a candidate: how it is called, and by which name its values are found.
     """
 
     uid: str
@@ -129,9 +72,11 @@ class Summary:
     stop_reason: str
     best: Candidate | None
     best_feasible: Candidate | None
+    best_measured: Candidate | None
     lab_hours: float
     used: dict[str, float]
     units: dict[str, str]
+    lines: tuple[tuple[str, str], ...]
 
     @property
     def n_failed(self) -> int:
@@ -205,9 +150,6 @@ class Summary:
             a, b = aligned((math.nan if c is None else value(c) for c in pair), 4)
             rows.append((f"  {label}", a, b))
 
-        def measured(label: str, value: Callable[[Candidate], tuple[float, float]]) -> None:
-            add(f"  {label}", lambda c: uncertain(*value(c), plus_minus))
-
         add("", lambda c: f"experiment {c.number}", "none")
         if self.best is None:
             return rows
@@ -215,33 +157,29 @@ class Summary:
         for key, unit in self.units.items():
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
         condition("(residence time [min])", lambda c: c.residence_time)
-        rows.append(("Measured", "", ""))
-        # a window on one quantity alone is that quantity's row, not one of its own
-        own = {text.split()[0]: text for text in self.windows if text.split()[1] in _RELATIONS}
-        for key in self.best.measured:
-            measured(own.pop(key, key), partial(Candidate.measurement, name=key))
-        for text in self.windows:
-            if text.split()[1] not in _RELATIONS or text in own.values():
-                measured(text, partial(Candidate.measurement, name=text))
-        rows.append(("Judged", "", ""))
-        measured(self.goal, lambda c: (c.goal, c.goal_sd))
-        add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
+        if self.best.expected:
+            rows.append((f"Expected of a repeat, {plus_minus} scatter", "", ""))
+            for label, name in self.lines:
+                add(f"  {label}", partial(Candidate.repeat, name=name, plus_minus=plus_minus))
+        else:
+            rows.append(("Judged", "", ""))
         if self.windows:
             add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
-            add("  as measured", lambda c: c.feasibility)
+        add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
+        rows.append((f"Measured, once, {plus_minus} its error", "", ""))
+        for label, name in self.lines:
+            add(f"  {label}", partial(Candidate.result, name=name, plus_minus=plus_minus))
+        if self.windows:
+            add("  standing", lambda c: c.feasibility)
         return rows
 
     def sentence(self, candidate: Candidate) -> str:
-        """Say in half a sentence what an experiment gave, and at which conditions."""
-        goal = uncertain(candidate.goal, candidate.goal_sd, "\u00b1")
-        if self.windows:
-            goal += f", {share(candidate.probability_feasible)} likely inside every window"
+        """Say in half a sentence what a repeat of an experiment gives, and at which conditions."""
         conditions = ", ".join(
             f"{name} {value:.4g} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
-        quantity = self.goal.split(" ", 1)[1]
-        return f"experiment {candidate.number}, {quantity} = {goal}, at {conditions}"
+        return f"{candidate.sentence(self.lines[0][1], bool(self.windows))}, at {conditions}"
 
     def cautions(self) -> list[tuple[str, str]]:
         """Return what is wrong with the two bests, each as keyword and sentence."""
@@ -253,9 +191,13 @@ class Summary:
             cautions.append(("None fits", "no experiment is likely inside every window"))
         if best is not None and best.violated:
             cautions.append(("Violated", f"by the best, experiment {best.number}: {best.violated}"))
-        if feasible is not None and (feasible.close or feasible.violated):
-            close = "; ".join(feasible.close) or f"{feasible.violated}, as measured"
-            cautions.append(("Close", f"{close}; repeat experiment {feasible.number} to be sure"))
+        if feasible is not None:
+            close = "; ".join(feasible.close) or feasible.violated
+            if not close and self.windows and feasible.feasibility != "feasible":
+                close = f"it was measured {feasible.feasibility}"
+            if close:
+                told = f"{close}; repeat experiment {feasible.number} to be sure"
+                cautions.append(("Close", told))
         return cautions
 
     def remarks(self) -> list[tuple[str, str]]:
@@ -266,6 +208,13 @@ class Summary:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
+        lucky = self.best_measured
+        if lucky is not None and lucky != self.best_feasible:
+            told = (
+                f"experiment {lucky.number}: {self.lines[0][1]} = {lucky.result(self.lines[0][1])}"
+            )
+            inside = " inside every window" if self.windows else ""
+            remarks.append(("Measured", f"best{inside}, lucky or not: {told}"))
         remarks.append(("Stopped", self.stop_reason))
         counts = f"{self.n} experiment{'s' * (self.n != 1)} (budget {self.budget})"
         if self.windows:
@@ -314,12 +263,32 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
         disturbed=campaign.disturbed,
         stop_reason=_stop_reason(campaign.run),
-        best=_candidate(campaign, campaign.best),
-        best_feasible=_candidate(campaign, campaign.best_feasible),
+        best=candidate(campaign, campaign.best),
+        best_feasible=candidate(campaign, campaign.best_feasible),
+        best_measured=candidate(campaign, _best_measured(campaign)),
         lab_hours=_lab_hours(campaign),
         used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
         units={name: variable.unit for name, variable in problem.variables.items()},
+        lines=tuple(_lines(problem)),
     )
+
+
+def _lines(problem: Problem) -> Iterator[tuple[str, str]]:
+    """Say what is told of a candidate: the goal, then quantities and windows."""
+    yield f"{problem.verb} {problem.goal.text}", problem.goal.text
+    windows = [(window.text, window.of) for window in problem.windows]
+    for name in problem.measured:
+        # a window on one quantity alone is that quantity's line
+        own = [line for line in windows if line[1] == name]
+        yield from own or ([(name, name)] if name != problem.goal.text else [])
+    yield from (line for line in windows if line[1] not in problem.measured)
+
+
+def _best_measured(campaign: Campaign) -> int | None:
+    """Find the experiment of best goal that was measured inside every window."""
+    goals = campaign.table["goal"][campaign.table["feasibility"] == "feasible"]
+    goals = (campaign.problem.sign * goals).dropna()
+    return None if goals.empty else int(str(goals.idxmin()))
 
 
 def _stop_reason(run: StoredRun) -> str:
@@ -346,41 +315,6 @@ def _lab_hours(campaign: Campaign) -> float:
     # each run has a clock of its own, and what passed between two runs was no lab time
     runs = facts.groupby("run")
     return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
-
-
-def _candidate(campaign: Campaign, number: int | None) -> Candidate | None:
-    """Everything about one experiment."""
-    if number is None:
-        return None
-    row: dict[Any, Any] = campaign.table.loc[number].to_dict()
-    problem = campaign.problem
-    keys = {window.text: f"F_{k}" for k, window in enumerate(problem.windows, start=1)}
-    likely = campaign.probabilities.get(number, math.nan)
-    properties = {text: float(row[key]) for text, key in keys.items()}
-    sds = {text: float(row[f"{key}_sd"]) for text, key in keys.items()}
-    return Candidate(
-        number=number,
-        conditions={name: float(row[f"asked_{name}"]) for name in problem.variables},
-        residence_time=float(row["residence_time"]),
-        measured={name: float(row[name]) for name in problem.measured},
-        measured_sds={name: float(row[f"{name}_sd"]) for name in problem.measured},
-        properties=properties,
-        property_sds=sds,
-        goal=float(row["goal"]),
-        goal_sd=float(row["goal_sd"]),
-        merit=float(row["f_soft"]),
-        feasible=number == campaign.best_feasible or likely >= 0.5,
-        probability_feasible=likely,
-        feasibility=str(row["feasibility"]),
-        violated=str(row["violated"]),
-        close=tuple(
-            f"{window.of} = {uncertain(properties[window.text], sds[window.text])} is within "
-            f"{CLOSE:g} sd of its edge {edge:g}"
-            for window in problem.windows
-            for edge in (window.lower, window.upper)
-            if abs(properties[window.text] - edge) < CLOSE * sds[window.text]
-        ),
-    )
 
 
 def _jsonable(value: Any) -> Any:

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..analytics import Analytics, from_start
-from ..campaign.evaluation import NUMBERS, TEXTS, Decision, measured_keys, stand
+from ..campaign.evaluation import PENALTY_ALONE, TEXTS, Decision, number_keys, stand
+from ..campaign.leader import Leader
 from ..problem.merit import Windows
 from ..problem.model import Problem
 from ..written import harmless
@@ -45,7 +46,7 @@ NOT_EVALUATED = "not evaluated"
 class Campaign:
     """A stored run read once: what every figure and the report draw from.
 
-    Merits are computed anew by the final ``f0`` and ``Delta``: those in the stored decisions are
+    Merits are computed anew by the ``f0`` and ``Delta`` of the last decision: the stored ones are
     each by the scale of their own moment, and cannot be compared with one another. Which
     experiments are best was decided while it ran, by all that was known; the last decision stands,
     unless its experiment is lost whole, by damaged lines: then the last one before.
@@ -62,8 +63,8 @@ class Campaign:
         one, that of ``decision``), with ``f_soft``, ``p`` and ``f_star`` by the final scale.
     best, best_feasible : int or None
         Experiment numbers.
-    probabilities : dict of int to float
-        That these two truly are inside all windows.
+    leaders : dict of int to Leader
+        What is expected of these two.
     """
 
     run: StoredRun
@@ -72,7 +73,7 @@ class Campaign:
     table: pd.DataFrame
     best: int | None
     best_feasible: int | None
-    probabilities: dict[int, float]
+    leaders: dict[int, Leader]
 
     @classmethod
     def of(cls, run: "StoredRun | Campaign") -> "Campaign":
@@ -107,6 +108,7 @@ class Campaign:
         standing = stand(
             [decision.evaluation for decision in decisions],
             Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows]),
+            _scale(decisions) if "merit_f0" in decided else None,
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
@@ -117,9 +119,9 @@ class Campaign:
             problem,
             analytics,
             table,
-            best[0] if best else None,
-            feasible[0] if feasible else None,
-            dict(found for found in (best, feasible) if found),
+            best.number if best else None,
+            feasible.number if feasible else None,
+            {found.number: found for found in (best, feasible) if found},
         )
 
     @property
@@ -160,11 +162,14 @@ class Campaign:
         return [(name, number) for name, number in pair if number is not None]
 
 
-def _latest(
-    leaders: list[tuple[int, float] | None], table: pd.DataFrame
-) -> tuple[int, float] | None:
+def _scale(decisions: list[Decision]) -> tuple[float, float]:
+    """Give the f0 and delta that ranked the experiments last."""
+    return (decisions[-1].scale if decisions else None) or PENALTY_ALONE
+
+
+def _latest(leaders: list[Leader | None], table: pd.DataFrame) -> Leader | None:
     """Give what was decided last, of experiments that are not lost whole."""
-    known = (found for found in reversed(leaders) if found is None or found[0] in table.index)
+    known = (found for found in reversed(leaders) if found is None or found.number in table.index)
     return next(known, None)
 
 
@@ -174,7 +179,7 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     decided = decided.drop(columns=["run", "began"], errors="ignore")
     facts = facts.drop(columns=decided.columns, errors="ignore")
     table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
-    numbers = [key for key in NUMBERS if key != "number"] + measured_keys(problem)
+    numbers = [key for key in number_keys(problem) if key != "number"]
     numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
     texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))

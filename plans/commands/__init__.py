@@ -8,6 +8,7 @@ import argparse
 from typing import Protocol
 
 from . import (
+    ask,
     catalogue,
     check,
     demo,
@@ -45,6 +46,7 @@ class Command(Protocol):
 COMMANDS: tuple[Command, ...] = (
     demo,
     check,
+    ask,
     optimise,
     runs,
     show,

@@ -57,7 +57,8 @@ def _check(source: str, rig: "RigFile") -> None:
 
     from ..compatibility import forecast, incompatibilities
     from ..errors import UserError, told
-    from ..preparation import load_problem, new_campaign
+    from ..preparation import new_campaign
+    from ..problems import load_problem
 
     problem = load_problem(source)
     with told(ValueError):  # limits that no space can map

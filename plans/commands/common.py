@@ -66,3 +66,10 @@ def seed(text: str) -> int:
             f"a seed has {_SEED_DIGITS} digits at most, and {text[:20]}... has {len(text)}"
         )
     return int(text)
+
+
+def count(text: str) -> int:
+    """Read a number of experiments."""
+    if not text.isdecimal() or not 1 <= int(text[:9]) <= 10_000:
+        raise argparse.ArgumentTypeError(f"a number of experiments is from 1 to 10000, not {text}")
+    return int(text)

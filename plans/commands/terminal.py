@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 
-from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.written import printable
@@ -36,10 +35,6 @@ class Terminal(Listener):
         """Say why nothing is heard for some seconds."""
         if sys.stderr.isatty():
             say("Opening the catalogue ...", to=sys.stderr)
-
-    def prepared(self, agent: Agent) -> None:
-        """Remember what is known already."""
-        self._progress.recall(agent)
 
     def document(self, name: str, doc: Mapping[str, Any]) -> None:
         """Say a line an experiment."""

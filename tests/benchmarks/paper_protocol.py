@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.evaluation import stand
 
 from .lab import HPLC, Lab, Trial, stated
 
@@ -87,7 +88,7 @@ def best_true(trial: Trial) -> float:
 
 def best_merit(trial: Trial) -> float:
     """Give the lowest merit, by the scale of the whole campaign."""
-    return float(np.nanmin(trial.agent.standing().f_soft))
+    return float(np.nanmin(stand(trial.agent.evaluations, trial.agent.windows).f_soft))
 
 
 def least_penalty(trial: Trial) -> float:

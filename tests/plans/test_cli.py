@@ -184,10 +184,15 @@ def test_json_is_all_there_is_on_stdout(stored):
     for key in ("best", "best_feasible"):
         if result[key] is not None:
             assert set(result[key]["conditions"]) == {"temperature", "flow_c60", "flow_sultine"}
-            assert set(result[key]["measured"]) == {"X0", "X1", "X2", "X3"}
+            names = {"X0", "X1", "X2", "X3", "X1 + X2", "X1 / X2"}
+            for told in ("expected", "expected_sd", "repeat_sd", "measured"):
+                assert set(result[key][told]) == names
+            assert result[key]["feasible"] == (result[key]["probability_feasible"] >= 0.5)
             assert isinstance(result[key]["merit"], float)
             assert isinstance(result[key]["feasible"], bool)
     assert result["best"] is not None
+    if result["best_feasible"] is not None:
+        assert result["best"]["merit"] <= result["best_feasible"]["merit"]
 
 
 def test_progress_says_simulated_and_how_it_stands(stored):

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...one_thread import on_one_thread
-from ..arguments import generator, one, share, whole
+from ..arguments import generator, numbers, one, share, whole
 from ..book import Book, check_measured, rows_of
 from ..geometry import hit
 from ..ranking import Window
@@ -33,12 +33,16 @@ __all__ = ["Measured", "Snobfit", "Window"]
 
 Floats = NDArray[np.float64]
 
+GIVEN = -1
+"""Class of a point that the optimiser has not chosen."""
+
 WHY = {
     MODEL: "class 1: minimum of the quadratic model around the best point",
     LOCAL: "class 2: minimum of the linear model around a local best point",
     OTHER: "class 3: minimum of the linear model around another point",
     EXPLORE: "class 4: explores a large box",
     FILL: "class 5: fills a gap between the points",
+    GIVEN: "given: not asked for by the optimiser",
     REPLICATE: "replicate: no further place was found in the box at this resolution",
 }
 
@@ -164,6 +168,17 @@ class Snobfit:
         self._kinds += kinds
         self._notes += whys
 
+    def expect(self, x: ArrayLike) -> None:
+        """Count points (n, d) that others have chosen as asked for: their results are outstanding.
+
+        Nothing near them is asked for, and what is known of them already is allowed for.
+        """
+        points = numbers("x", x).reshape(-1, self.book.lower.size)
+        self._pending += range(len(self._kinds), len(self._kinds) + len(points))
+        self._asked = np.vstack([self._asked, points])
+        self._kinds += [GIVEN] * len(points)
+        self._notes += [""] * len(points)
+
     @on_one_thread
     def tell(
         self,
@@ -213,7 +228,7 @@ class Snobfit:
         gap = np.abs(self._asked - position)
         asked = np.flatnonzero((gap < self.book.resolution).all(axis=1))
         if not asked.size:
-            return "given: not asked for by the optimiser"
+            return WHY[GIVEN]
         return self._notes[asked[-1]] or WHY[self._kinds[asked[-1]]]
 
     # -- state ----------------------------------------------------------------

@@ -18,6 +18,7 @@ from ...problem.merit import Windows, f_star
 from ..geometry import nearest
 from ..table import Points
 from .doubt import contradicted
+from .expected import Expected
 from .gp import NOISE, GaussianProcess
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
@@ -30,6 +31,9 @@ MOST = 120
 
 JUDGES = 768
 """Functions drawn to judge the points already measured."""
+
+SLAB = 8192
+"""Values composed at once: large intermediate arrays cost memory that is not always given back."""
 
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
@@ -145,9 +149,29 @@ class Surrogate:
 
         The draws are the same each time, so that asking does not change the answer.
         """
+        return self._outcomes(self._drawn, self.z)
+
+    @cached_property
+    def _drawn(self) -> Floats:
+        """What is modelled, at its own points, in functions drawn (K, S, k)."""
         rng = np.random.default_rng(0)
         drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
-        return self._outcomes(np.stack(drawn, axis=-1), self.z)
+        return np.stack(drawn, axis=-1)
+
+    def expected(self, k: int) -> Expected:
+        """Give what a repeat of its k-th point is expected to give."""
+        drawn = self._drawn[k]
+        noise = np.array([model.noise[k] for model in self._models])
+        repeats = drawn + noise * np.random.default_rng(0).standard_normal(drawn.shape)
+        z = np.tile(self.z[k], (len(drawn), 1))
+
+        def everything(values: Floats) -> Floats:
+            both = np.column_stack(self._outcome(values, z))
+            return (
+                both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
+            )
+
+        return Expected.of(everything(drawn), everything(repeats))
 
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
@@ -203,10 +227,18 @@ class Surrogate:
         return outcomes
 
     def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
-        """Compose the drawn values (M, S, k) at z (M, d)."""
-        shape = values.shape[:2]
-        f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(z, shape[1], axis=0))
-        return Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows)
+        """Compose the drawn values (M, S, k) at z (M, d), a slab of points at a time."""
+        count, draws = values.shape[:2]
+        slab = max(1, SLAB // draws)
+        parts = []
+        for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
+            some = values[rows]
+            f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(z[rows], draws, axis=0))
+            shape = some.shape[:2]
+            parts.append(Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows))
+        return Outcomes(
+            np.vstack([part.f for part in parts]), np.vstack([part.violation for part in parts])
+        )
 
     def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
         """Goal and properties of modelled values (M, k) at z (M, d)."""

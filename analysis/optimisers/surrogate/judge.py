@@ -12,6 +12,7 @@ from ...problem.merit import Windows
 from ..ranking import within
 from ..table import Points
 from .composite import JUDGES, LIKELY, MOST, Outcomes, Surrogate, likelier
+from .expected import Expected
 from .gp import GaussianProcess
 from .nearness import Neighbourhood
 from .scales import Coordinates
@@ -75,10 +76,20 @@ class Judge:
 
         The draws are the same each time, so that asking does not change the answer.
         """
+        return Outcomes.of(self._drawn[..., 0], self._drawn[..., 1:], self.windows)
+
+    @cached_property
+    def _drawn(self) -> Floats:
+        """Goal and properties of its points (K, S, 1 + m) in functions drawn."""
         rng = np.random.default_rng(0)
         drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
-        values = np.stack(drawn, axis=-1)
-        return Outcomes.of(values[..., 0], values[..., 1:], self.windows)
+        return np.stack(drawn, axis=-1)
+
+    def expected(self, k: int) -> Expected:
+        """Give what a repeat of its k-th point is expected to give in goal and properties."""
+        drawn = self._drawn[k]
+        noise = self.scatter(k) * np.random.default_rng(0).standard_normal(drawn.shape)
+        return Expected.of(drawn, drawn + noise)
 
     def scatter(self, k: int) -> Floats:
         """Give how far repeats of its k-th point scatter in goal and properties, (1 + m,)."""

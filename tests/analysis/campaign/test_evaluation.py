@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.evaluation import Decision, Evaluation, describe
+from reactune.analysis.campaign.leader import ROLES, Estimate, Leader, outcome_keys
 from reactune.analysis.problem.model import Problem
 from tests.benchmarks.lab import stated
 
@@ -23,7 +24,15 @@ PROBLEMS = [
 ]
 
 numbers = st.floats(allow_infinity=False) | st.sampled_from([0.0, -0.0, 0.5])
-leaders = st.none() | st.tuples(st.integers(1, 999), st.floats(0, 1) | st.just(math.nan))
+estimates = st.builds(Estimate, st.floats(allow_nan=False, allow_infinity=False), numbers, numbers)
+
+
+def leaders(problem: Problem) -> st.SearchStrategy[Leader | None]:
+    """Nobody, or an experiment of which something or nothing is expected."""
+    keys = outcome_keys(problem)
+    expected = st.just({}) | st.fixed_dictionaries(dict.fromkeys(keys, estimates))
+    likely = st.floats(0, 1) | st.just(math.nan)
+    return st.none() | st.builds(Leader, st.integers(1, 999), likely, numbers, expected)
 
 
 @st.composite
@@ -45,8 +54,10 @@ def decisions(draw: st.DrawFn) -> tuple[Problem, Decision]:
         )  # fmt: skip
     merits = [draw(st.floats(allow_infinity=False)) for _ in range(3)]
     feasibility = draw(st.sampled_from(["feasible", "semi-feasible", "infeasible", "failed"]))
+    best, best_feasible = draw(leaders(problem)), draw(leaders(problem))
+    scale = draw(st.none() | st.tuples(st.floats(-1, 1), st.floats(0.1, 1)))
     decided = Decision(
-        evaluation, *merits, feasibility, draw(leaders), draw(leaders), draw(st.text())
+        evaluation, *merits, scale, feasibility, best, best_feasible, draw(st.text())
     )
     return problem, decided
 
@@ -59,7 +70,8 @@ def fact_of(evaluation: Evaluation) -> dict[str, Any]:
 
 def plain(decision: Decision) -> str:
     """Everything in it, to the last bit."""
-    return json.dumps(vars(replace(decision)) | {"evaluation": decision.evaluation.to_dict()})
+    told = asdict(decision) | {"evaluation": decision.evaluation.to_dict()}
+    return json.dumps(told, sort_keys=True)
 
 
 @given(decisions())
@@ -91,10 +103,9 @@ def test_an_evaluation_goes_through_json(pair: tuple[Problem, Decision]) -> None
 def test_units_are_those_of_the_analytics() -> None:
     problem = stated("walker-i", measured=["X3", "rise"])
     keys = describe(problem, {"X3": "1", "rise": "K"})
-    assert {key for key, described in keys.items() if described.get("units") == "K"} == {
-        "rise",
-        "rise_sd",
-    }
+    kelvin = {key for key, described in keys.items() if described.get("units") == "K"}
+    expected = {f"{role}_rise{end}" for role in ROLES for end in ("", "_sd", "_repeat_sd")}
+    assert kelvin == {"rise", "rise_sd"} | expected
 
 
 def test_decisions_of_before_probabilities_were_judged_are_read() -> None:
@@ -103,17 +114,20 @@ def test_decisions_of_before_probabilities_were_judged_are_read() -> None:
     measurement = Measurement(values, dict.fromkeys(values, 0.01))
     conditions = {"temperature": 120.0, "flow_c60": 40.0, "flow_sultine": 40.0}
     evaluation = Evaluation.of(4, conditions, measurement, problem)
-    decision = Decision(evaluation, 0.1, 0.2, -0.1, "infeasible", (3, 0.4), (2, 0.9), "c0ffee")
+    best, feasible = Leader(3, 0.4, 0.1), Leader(2, 0.9, 0.2)
+    decision = Decision(evaluation, 0.1, 0.2, -0.1, None, "infeasible", best, feasible, "c0ffee")
     data = decision.to_data(problem)
-    old = {k: v for k, v in data.items() if not k.endswith("_probability") and k != "digest"}
+    later = {key for role in ROLES for key in Leader.keys(role, problem)[1:]}
+    old = {k: v for k, v in data.items() if k not in later and k != "digest"}
     found = Decision.from_data(old, fact_of(evaluation), problem)
     assert found.best is not None
     assert found.best_feasible is not None
-    assert (found.best[0], found.best_feasible[0], found.digest) == (3, 2, "")
-    assert math.isnan(found.best[1])
+    assert (found.best.number, found.best_feasible.number, found.digest) == (3, 2, "")
+    assert math.isnan(found.best.probability)
+    assert found.best.expected == {}
 
 
-@pytest.mark.parametrize("name", ["valid", "why", "F_1", "X1_sd"])
+@pytest.mark.parametrize("name", ["valid", "why", "F_1", "X1_sd", "feasible", "X1_repeat_sd"])
 def test_a_quantity_called_like_another_key_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=f"measured: {name} is a name that decisions use"):
         Agent(stated("walker-i", measured=["X1", "X3", name]))

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reactune.analysis.optimisers.recommend import Recommendation
 from reactune.analysis.optimisers.snobfit import Snobfit
 from reactune.analysis.problem.merit import Windows, reference, soft_merit
 from tests.analysis.optimisers.asking import bowl, run, values
@@ -177,7 +176,12 @@ def test_a_repeat_after_a_failure_counts() -> None:
     o.tell([[0.5]], [math.nan])
     assert o.best() is None
     o.tell([[0.5]], [2.0])
-    assert o.best() == Recommendation(pytest.approx([0.5]), 2.0, pytest.approx([]), 2.0, True, 1.0)
+    best = o.best()
+    assert best is not None
+    assert (best.x, best.f, best.merit, best.feasible, best.probability_feasible) == (
+        pytest.approx([0.5]), 2.0, 2.0, True, 1.0,
+    )  # fmt: skip
+    assert best.expected.value == pytest.approx([2.0])
 
 
 @pytest.mark.parametrize("size", [1e-300, 1e-9, 1e9, 1e300])
@@ -328,7 +332,7 @@ def test_penalty_first_then_the_soft_merit() -> None:
     merit = soft_merit(everything.sum(axis=1), everything[:, :1], w, f0, delta)
     best = o.best()
     assert best is not None
-    assert best.merit == pytest.approx(merit.min())
+    assert best.merit == pytest.approx(merit.min(), abs=1e-7)  # sqrt(eps) is in doubt
 
 
 def test_without_a_feasible_point_the_goal_counts_after_fifty() -> None:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.evaluation import Decision, Evaluation, stand
-from reactune.analysis.problem.merit import Windows
+from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
+from reactune.analysis.problem.merit import Windows, reference
 from reactune.analysis.problem.model import Problem
 
 RUN_II = {
@@ -57,6 +58,9 @@ class FakeRun:
     def table(self, stream: str) -> pd.DataFrame:
         return self.tables[stream]
 
+
+LUCK = 0.002
+"""By how much what is expected of the bests is above what was measured."""
 
 BEGAN = 1.79e9
 """Lab time at which the run began [s]."""
@@ -159,8 +163,8 @@ def _measure(
 
 def _decide(evaluations: list[Evaluation], problem: Problem) -> dict[str, Any]:
     """The decision event after the last evaluation."""
-    windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
-    standing = stand(evaluations, Windows.of(windows))
+    windows = Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows])
+    standing = stand(evaluations, windows)
     valid = np.array([e.valid for e in evaluations])
     goals = np.array([e.f for e in evaluations])
     best = _lowest(standing.f_soft, valid)
@@ -170,12 +174,28 @@ def _decide(evaluations: list[Evaluation], problem: Problem) -> dict[str, Any]:
         f_soft=standing.f_soft[-1],
         p=standing.p[-1],
         f_star=standing.f_star[-1],
+        scale=reference(goals[valid], np.array([e.F for e in evaluations])[valid], windows)
+        if valid.any()
+        else None,
         feasibility=standing.feasibility[-1],
-        best=None if best is None else (best, 0.4),
-        best_feasible=None if feasible is None else (feasible, 0.9),
+        best=_leader(best, 0.4, evaluations, problem),
+        best_feasible=_leader(feasible, 0.9, evaluations, problem),
         digest="00",
     )
     return decision.to_data(problem)
+
+
+def _leader(
+    number: int | None, probability: float, evaluations: list[Evaluation], problem: Problem
+) -> Leader | None:
+    """What would be expected if all that is measured were 0.002 too good, but for merits."""
+    if number is None:
+        return None
+    found = evaluations[number - 1]
+    values = [problem.sign * found.f, *found.F, *found.measurement.values.values()]
+    keys = outcome_keys(problem)
+    expected = {k: Estimate(v + LUCK, 0.001, 0.003) for k, v in zip(keys, values, strict=True)}
+    return Leader(number, probability, expected=expected)
 
 
 def _lowest(values: np.ndarray, allowed: np.ndarray) -> int | None:

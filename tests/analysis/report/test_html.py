@@ -91,6 +91,7 @@ def test_answer_comes_first_both_bests_side_by_side(full: Page) -> None:
     a, b = summary.best_feasible, summary.best
     first = words[: words.index("What happened")]
     assert f"Best feasible experiment {a.number} Best by merit experiment {b.number}" in first
+    assert f"{a.expected['X1']:.4f} \u00b1 {a.repeat_sd['X1']:.4f}" in first
     assert f"{a.measured['X1']:.4f} \u00b1 {a.measured_sds['X1']:.4f}" in first
     assert f"{a.conditions['temperature']:.1f}" in first
     assert b.violated in first

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reactune.analysis.report.numbers import aligned, uncertain
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
-from tests.analysis.report.fake_run import FakeRun, cases, crashed, fake_run
+from tests.analysis.report.fake_run import LUCK, FakeRun, cases, crashed, fake_run
 
 CASES = cases()
 
@@ -35,7 +35,11 @@ class TestWhatItSays:
         assert found.violated == ""
         assert found.goal == found.measured["X3"] == row.X3
         assert found.measured_sds["X1"] == row.X1_sd
-        assert found.properties == {"X1 + X2 in [0.9, 1]": row.F_1}
+        assert found.measured["X1 + X2"] == row.F_1
+        assert list(found.expected) == ["X0", "X1", "X2", "X3", "X1 + X2"]
+        assert found.expected.keys() == found.measured.keys() == found.repeat_sd.keys()
+        assert found.expected["X1 + X2"] == row.F_1 + LUCK
+        assert (found.expected_sd["X3"], found.repeat_sd["X3"]) == (0.001, 0.003)
         asked = primary.set_index("number").loc[row.number]
         assert found.conditions == {
             "temperature": asked.asked_temperature,
@@ -130,7 +134,7 @@ class TestWhatItSays:
         run = fake_run(20, constraints=["X1 + X2 >= 0.5 +/- 0.3"])
         decision = run.tables["decision"]
         number = int(decision.best_feasible.iloc[-1])
-        decision.loc[decision.number == number, ["F_1", "F_1_sd"]] = (0.51, sd)
+        decision.loc[19, ["best_feasible_F_1", "best_feasible_F_1_sd"]] = (0.51, sd)
         summary = summarise(run)
         assert summary.best_feasible.number == number
         assert bool(summary.best_feasible.close) is close
@@ -175,7 +179,8 @@ class TestText:
         assert words in " ".join(text.split())
         assert "X1 + X2 = " in summary.best.violated
         assert summary.best.violated in text
-        assert text.split("as measured")[1].split()[:2] == ["feasible", "semi-feasible"]
+        assert text.split("standing")[1].split()[:2] == ["feasible", "semi-feasible"]
+        assert text.index("Expected of a repeat") < text.index("Measured, once")
         assert text.split("inside every window")[1].split()[:4] == [
             "90%",
             "likely",
@@ -187,12 +192,31 @@ class TestText:
 
     def test_a_best_feasible_that_was_measured_outside_is_to_be_repeated(self) -> None:
         summary = summarise(CASES["full"])
-        outside = "X1 + X2 = 0.85 is below 0.9"
-        best = replace(summary.best_feasible, close=(), violated=outside)
+        best = replace(summary.best_feasible, close=(), feasibility="semi-feasible")
         said = dict(replace(summary, best_feasible=best).cautions())
         assert said["Close"] == (
-            f"{outside}, as measured; repeat experiment {best.number} to be sure"
+            f"it was measured semi-feasible; repeat experiment {best.number} to be sure"
         )
+
+    def test_the_lucky_measurement_is_shown_as_such(self) -> None:
+        run = fake_run(30)
+        decision = run.tables["decision"]
+        inside = decision[decision.feasibility == "feasible"].sort_values("goal")
+        lucky, other = inside.number.astype(int)[:2]
+        decision.loc[29, "best_feasible"] = other
+        summary = summarise(run)
+        assert (summary.best_feasible.number, summary.best_measured.number) == (other, lucky)
+        assert f"lucky or not: experiment {lucky}: X3 = " in " ".join(summary.to_text().split())
+
+    def test_runs_of_before_expectations_were_told_are_shown(self) -> None:
+        run = fake_run(30)
+        decision, old = run.tables["decision"], ("best", "best_feasible")
+        new = [key for key in decision if key.startswith("best") and key not in old]
+        run.tables["decision"] = decision.drop(columns=new)
+        summary = summarise(run)
+        assert summary.best.expected == {}
+        assert "Expected" not in summary.to_text()
+        assert summary.best.merit == Campaign.of(run).table.f_soft.min()
 
     def test_real_hardware_is_said(self) -> None:
         run = fake_run(2)

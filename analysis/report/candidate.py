@@ -1,0 +1,141 @@
+"""An experiment that a campaign hands over: what is expected of it, and what was measured."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from ..campaign.leader import Leader, outcome_names
+from ..optimisers.surrogate.composite import LIKELY
+from ..problem.model import Problem
+from .numbers import share, uncertain
+from .table import Campaign
+
+CLOSE = 2.0
+"""A property so many standard deviations from its window's edge may well lie outside."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One experiment, as all of them let it be seen.
+
+    Values are mappings by the names of the measured quantities and by goal and windowed properties
+    as the problem writes them, such as ``X3`` and ``X1 + X2``.
+
+    Attributes
+    ----------
+    number : int
+        Of the experiment, from 1.
+    conditions : dict of str to float
+        As asked, in the units of the problem's variables.
+    residence_time : float
+        [min]
+    expected : dict of str to float
+        The noise-free values, by all experiments; empty in runs stored before these were told, and
+        of an experiment that is no best.
+    expected_sd : dict of str to float
+        How much they are in doubt.
+    repeat_sd : dict of str to float
+        How far a single further experiment may be from them.
+    measured, measured_sds : dict of str to float
+        The single result and its standard deviations, in the units of the analytics.
+    goal, goal_sd : float
+        As measured, as the user states it (not negated when maximised).
+    merit : float
+        What ranked it when it was chosen, as expected; as measured and by the final ``f0`` and
+        ``Delta`` where that was not told.
+    feasible : bool
+        Whether it is more likely inside every window than not.
+    probability_feasible : float
+        That it truly is inside every window; NaN where this was not judged.
+    feasibility : str
+        As measured: ``feasible``, ``semi-feasible`` or ``infeasible``.
+    violated : str
+        The windows that it is expected to violate, in words; empty if there is none.
+    close : tuple of str
+        Windows that it is inside of by less than two standard deviations, in words.
+    """
+
+    number: int
+    conditions: dict[str, float]
+    residence_time: float
+    expected: dict[str, float]
+    expected_sd: dict[str, float]
+    repeat_sd: dict[str, float]
+    measured: dict[str, float]
+    measured_sds: dict[str, float]
+    goal: float
+    goal_sd: float
+    merit: float
+    feasible: bool
+    probability_feasible: float
+    feasibility: str
+    violated: str
+    close: tuple[str, ...]
+
+    def condition(self, name: str) -> float:
+        """Return what was asked for of a variable."""
+        return self.conditions[name]
+
+    def repeat(self, name: str, plus_minus: str = "+/-") -> str:
+        """Write what a repeat is expected to give, with its scatter."""
+        if name not in self.expected:
+            return "-"
+        return uncertain(self.expected[name], self.repeat_sd[name], plus_minus)
+
+    def result(self, name: str, plus_minus: str = "+/-") -> str:
+        """Write what was measured."""
+        return uncertain(self.measured[name], self.measured_sds[name], plus_minus)
+
+    def sentence(self, goal: str, windows: bool) -> str:
+        """Say in half a sentence what it is expected to give, and what it gave."""
+        said = f"{self.result(goal)} measured"
+        if self.expected:
+            said = f"{self.repeat(goal)} expected of a repeat, {said}"
+        if windows:
+            said += f", {share(self.probability_feasible)} likely inside every window"
+        return f"experiment {self.number}: {goal} = {said}".replace("+/-", "\u00b1")
+
+
+def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
+    """Gather everything about one experiment."""
+    if number is None:
+        return None
+    row: dict[Any, Any] = campaign.table.loc[number].to_dict()
+    problem, names = campaign.problem, outcome_names(campaign.problem)
+    leader = campaign.leaders.get(number, Leader(number))
+    told = {name: leader.expected[key] for name, key in names.items() if leader.expected}
+    measured = {name: float(row[key]) for name, key in names.items()}
+    sds = {name: float(row[f"{key}_sd"]) for name, key in names.items()}
+    expected = {name: estimate.value for name, estimate in told.items()}
+    doubt = {name: estimate.sd for name, estimate in told.items()}
+    best = expected or measured
+    likely = leader.probability
+    return Candidate(
+        number=number,
+        conditions={name: float(row[f"asked_{name}"]) for name in problem.variables},
+        residence_time=float(row["residence_time"]),
+        expected=expected,
+        expected_sd=doubt,
+        repeat_sd={name: estimate.repeat_sd for name, estimate in told.items()},
+        measured=measured,
+        measured_sds=sds,
+        goal=float(row["goal"]),
+        goal_sd=float(row["goal_sd"]),
+        merit=float(row["f_soft"]) if math.isnan(leader.merit) else leader.merit,
+        feasible=number == campaign.best_feasible if math.isnan(likely) else likely >= LIKELY,
+        probability_feasible=likely,
+        feasibility=str(row["feasibility"]),
+        violated=problem.violated([best[window.of] for window in problem.windows]),
+        close=tuple(_close(problem, best, doubt or sds)),
+    )
+
+
+def _close(problem: Problem, values: dict[str, float], sds: dict[str, float]) -> list[str]:
+    """Name the edges that a point may well be on the other side of."""
+    return [
+        f"{window.of} = {uncertain(values[window.of], sds[window.of])} is within "
+        f"{CLOSE:g} sd of its edge {edge:g}"
+        for window in problem.windows
+        for edge in (window.lower, window.upper)
+        if abs(values[window.of] - edge) < CLOSE * sds[window.of]
+    ]

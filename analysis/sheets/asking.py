@@ -1,0 +1,83 @@
+"""What to do next, from a table of what was done: the same table and seed, the same asks."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from ..campaign.adaptive import Suggestion
+from ..campaign.agent import Agent
+from ..problem.model import Problem
+from .dial import dialled, step_of
+from .results import Results
+
+ROUNDS = 4
+"""How often further points are asked for in place of those that rounding makes the same."""
+
+
+class Asking:
+    """An agent that knows what a table holds.
+
+    Parameters
+    ----------
+    problem : Problem
+    results : Results
+    seed : int
+
+    Attributes
+    ----------
+    agent : Agent
+        Its experiments have the numbers of the table's entries, from 1.
+    lost : list of int
+        Rows that the optimiser cannot be told of: outside today's limits, where tied streams have
+        no place.
+    """
+
+    def __init__(self, problem: Problem, results: Results, seed: int = 0) -> None:
+        self._problem, self._results = problem, results
+        entries = [
+            (Suggestion(number, entry.conditions, "given"), entry)
+            for number, entry in enumerate(results.entries, 1)
+        ]
+        # another stream of chance for each length of the table, or random places come again
+        (own,) = np.random.SeedSequence((seed, len(entries))).generate_state(1)
+        self.agent = Agent(_apart(problem), seed=int(own))
+        lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
+        self.agent.expect([s for s, e in entries if e.measurement is None])
+        self.lost = [results.entries[number - 1].row for number in lost]
+
+    def ask(self, n: int) -> list[Suggestion]:
+        """Choose n experiments that can be dialled, and add them to the table.
+
+        Raises
+        ------
+        SheetError
+            If the table cannot be written.
+        """
+        taken = {_key(entry.conditions) for entry in self._results.entries}
+        chosen: list[Suggestion] = []
+        for _ in range(ROUNDS):
+            left = n - len(chosen)
+            for asked in self.agent.draw(left):
+                point = dialled(self._problem, asked.conditions)
+                again = asked.why.startswith("replicate")
+                if _key(point) not in taken or again:
+                    number = len(self._results.entries) + len(chosen) + 1
+                    chosen.append(replace(asked, number=number, conditions=point))
+                    taken.add(_key(point))
+            if len(chosen) == n:
+                break
+        self._results.extend([asked.conditions for asked in chosen])
+        return chosen
+
+
+def _key(conditions: Mapping[str, float]) -> tuple[float, ...]:
+    return tuple(conditions.values())
+
+
+def _apart(problem: Problem) -> Problem:
+    """Give the problem with the steps in which each variable is set as its resolution."""
+    stated = problem.to_dict()
+    for name, variable in stated["variables"].items():
+        variable["resolution"] = step_of(problem, name)
+    return Problem.load(stated)

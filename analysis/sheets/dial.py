@@ -1,0 +1,53 @@
+"""What can be dialled: conditions rounded to steps that somebody can set, inside all limits."""
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+
+from ..problem.model import Problem
+
+STEPS = 200
+"""A range has at least so many steps where the problem states no resolution."""
+
+
+def step_of(problem: Problem, name: str) -> float:
+    """Give the step that a variable is set in: its resolution, or a power of ten."""
+    variable = problem.variables[name]
+    low, high = variable.range
+    return variable.resolution or 10.0 ** math.floor(math.log10((high - low) / STEPS))
+
+
+def dialled(problem: Problem, conditions: Mapping[str, float]) -> dict[str, float]:
+    """Round conditions to steps, to the nearest point inside all ranges and limits.
+
+    Where no neighbouring point of the steps is inside, these are divided by ten, and again.
+
+    Parameters
+    ----------
+    problem : Problem
+    conditions : mapping of str to float
+        Inside all ranges and limits.
+    """
+    steps = {name: step_of(problem, name) for name in conditions}
+    for _ in range(6):
+        for point in _around(conditions, steps):
+            if problem.outside_limits(point) is None:
+                return point
+        steps = {name: step / 10 for name, step in steps.items()}
+    return dict(conditions)
+
+
+def _around(
+    conditions: Mapping[str, float], steps: Mapping[str, float]
+) -> Iterator[dict[str, float]]:
+    """Give the corners of the step that holds the conditions, the nearest first."""
+    choices = []
+    for name, value in conditions.items():
+        step = steps[name]
+        digits = max(0, -math.floor(math.log10(step))) + 2
+        below = math.floor(value / step)
+        both = [(abs(k * step - value) / step, round(k * step, digits)) for k in (below, below + 1)]
+        choices.append(both)
+    corners = sorted(itertools.product(*choices), key=lambda c: sum(gap for gap, _ in c))
+    for corner in corners:
+        yield dict(zip(conditions, (value for _, value in corner), strict=True))

@@ -1,0 +1,211 @@
+"""The rows of a table as experiments: what was set, and what came of it."""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..analytics.measurement import Measurement
+from ..problem.model import Problem
+from ..written import exact, quoted
+from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, title_of
+
+FAILED = "failed"
+"""Title of the column that says of an experiment that it failed, and why."""
+
+_NO = {"no", "n", "0", "false", "-"}
+_YES = {"yes", "y", "1", "1.0", "true", "x"}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table.
+
+    Attributes
+    ----------
+    row : int
+        Its number, as a spreadsheet counts.
+    conditions : dict of str to float
+        A value for each variable of the problem.
+    measurement : Measurement or None
+        What came of it; None while that is outstanding.
+    """
+
+    row: int
+    conditions: dict[str, float]
+    measurement: Measurement | None
+
+
+class Results:
+    """A table of experiments, read for a problem.
+
+    Attributes
+    ----------
+    sheet : Sheet
+    entries : list of Entry
+        In the order of the table; rows without any condition and result are nobody's.
+
+    Raises
+    ------
+    SheetError
+        If a column is missing, or a cell says nothing that makes sense: by its row and column.
+    """
+
+    def __init__(self, sheet: Sheet, problem: Problem) -> None:
+        self.sheet, self._problem = sheet, problem
+        self._columns = self._find()
+        self._comma = self._decimal_comma()
+        self.entries = list(self._read())
+
+    @classmethod
+    def open(cls, path: Path, problem: Problem) -> "Results":
+        """Read the table of a file; where there is none, begin one."""
+        if path.exists():
+            return cls(open_sheet(path), problem)
+        units = {name: variable.unit for name, variable in problem.variables.items()}
+        titles = [title_of(name, unit) for name, unit in units.items()]
+        return cls(create(path, [*titles, *problem.measured, FAILED]), problem)
+
+    def extend(self, conditions: Sequence[Mapping[str, float]]) -> list[int]:
+        """Add rows whose results are outstanding; give their numbers."""
+        known = {column: name for name, column in self._columns.items()}
+        titles = range(len(self.sheet.titles))
+        rows = [[point.get(known.get(i, "")) for i in titles] for point in conditions]
+        before = len(self.entries)
+        self.sheet = self.sheet.append(rows, self._comma)
+        self.entries = list(self._read())
+        return [entry.row for entry in self.entries[before:]]
+
+    # -- reading --------------------------------------------------------------------------------
+
+    def _find(self) -> dict[str, int]:
+        """Find the column of each variable and quantity, and of what else is known of these."""
+        problem, columns = self._problem, dict[str, int]()
+        optional = {FAILED, *(f"{name}_sd" for name in problem.measured)}
+        wanted = [*problem.variables, *problem.measured, *optional]
+        plain = {name.casefold(): name for name in wanted}
+        for i, title in enumerate(self.sheet.titles):
+            written, unit = parsed(title)
+            name = written if written in wanted else plain.get(written.casefold(), "")
+            if not name:
+                continue
+            if name in columns:
+                raise SheetError(f"{self.sheet.path} has two columns {name}; rename one of them")
+            self._check_unit(name, unit)
+            columns[name] = i
+        if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
+            raise SheetError(
+                f"{self.sheet.path} has no column {', '.join(missing)}; its titles are "
+                f"{', '.join(title for title in self.sheet.titles if title)}"
+            )
+        return columns
+
+    def _check_unit(self, name: str, unit: str) -> None:
+        """Refuse a variable in another unit than the problem's."""
+        if name not in self._problem.variables or not unit:
+            return
+        stated = self._problem.variables[name].unit
+        if _plain(unit) != _plain(stated):
+            raise SheetError(
+                f"{self.sheet.path} has {name} in {unit}, the problem in {stated or 'no unit'}; "
+                "bring them to one unit"
+            )
+
+    def _decimal_comma(self) -> bool | None:
+        """Say whether numbers have a decimal comma; None if none tells."""
+        marks: dict[str, str] = {}
+        for row, cells in self.sheet.rows:
+            for name, column in self._columns.items():
+                cell = cells[column] if column < len(cells) else None
+                if name != FAILED and isinstance(cell, str):
+                    for mark in ",.":
+                        if re.fullmatch(rf"[+-]?\d*\{mark}\d+([eE][+-]?\d+)?\s*%?", cell):
+                            marks.setdefault(mark, f"{quoted(cell)} in row {row}")
+        if len(marks) == 2:
+            raise SheetError(
+                f"{self.sheet.path} has decimal commas and points ({marks[',']}, {marks['.']}); "
+                "write all numbers in one way"
+            )
+        return "," in marks if marks else None
+
+    def _read(self) -> Iterator[Entry]:
+        """Read the rows."""
+        for row, cells in self.sheet.rows:
+            told = {
+                name: cells[column] if column < len(cells) else None
+                for name, column in self._columns.items()
+            }
+            set_ = {name: told[name] for name in self._problem.variables}
+            got = {name: told[name] for name in self._problem.measured}
+            if all(cell is None for cell in (*set_.values(), *got.values())):
+                continue
+            if absent := [name for name, cell in set_.items() if cell is None]:
+                raise SheetError(
+                    f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty; fill in what was "
+                    "set, or delete the row"
+                )
+            conditions = {name: self._number(row, name, cell) for name, cell in set_.items()}
+            yield Entry(row, conditions, self._result(row, told, got))
+
+    def _result(
+        self, row: int, told: Mapping[str, Cell], got: Mapping[str, Cell]
+    ) -> Measurement | None:
+        """Read what came of an experiment."""
+        names = self._problem.measured
+        if reason := _failure(told.get(FAILED), got):
+            return Measurement.failed(names, reason)
+        if all(cell is None for cell in got.values()):
+            return None
+        if absent := [name for name, cell in got.items() if cell is None]:
+            raise SheetError(
+                f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty and others are not; "
+                f"fill it in, or say in a column {FAILED} why there is none"
+            )
+        values = {name: self._number(row, name, cell) for name, cell in got.items()}
+        sd = {name: math.nan for name in names}
+        for name in names:
+            if (cell := told.get(f"{name}_sd")) is not None:
+                sd[name] = self._number(row, f"{name}_sd", cell)
+                if sd[name] < 0:
+                    raise SheetError(
+                        f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is no "
+                        "standard deviation; give a number from 0 up"
+                    )
+        return Measurement(values, sd)
+
+    def _number(self, row: int, name: str, cell: Cell) -> float:
+        """Read a number, also one with a decimal comma or a percent sign."""
+        text = str(cell).strip()
+        share = text.endswith("%")
+        bare = text.rstrip("%").rstrip()
+        try:
+            number = float(bare.replace(",", ".") if bare.count(",") == 1 else bare)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise SheetError(
+                f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which is no number; "
+                f"leave it empty while it is outstanding, or say in a column {FAILED} why there "
+                "is none"
+            )
+        return number / 100 if share else number
+
+
+def _failure(told: Cell, got: Mapping[str, Cell]) -> str:
+    """Give the reason of a failed experiment, empty if it is none."""
+    text = "" if told is None else str(told).strip()
+    if text and text.casefold() not in _NO:
+        return "failed" if text.casefold() in _YES else text
+    for cell in got.values():
+        if isinstance(cell, str) and (found := re.match(r"fail(ed|ure)?\b[:,\s]*", cell, re.I)):
+            return cell[found.end() :].strip() or "failed"
+    return ""
+
+
+_SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00b0": "deg", " ": ""})
+
+
+def _plain(unit: str) -> str:
+    """Write a unit in ASCII: of micro and degree there are several signs."""
+    return unit.translate(_SAME)
