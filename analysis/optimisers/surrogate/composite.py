@@ -56,8 +56,9 @@ class Outcomes:
     @classmethod
     def of(cls, f: Floats, F: Floats, windows: Windows) -> Self:
         """Make them of goals (M, S) and properties (M, S, m)."""
-        violation = np.sqrt((windows.violation(F) ** 2).sum(axis=-1))
-        violation = np.where(np.isfinite(violation + f), violation, 1e3)
+        outside = windows.violation(F)
+        violation = np.sqrt(np.einsum("...i,...i->...", outside, outside))
+        violation[~np.isfinite(violation + f)] = 1e3
         return cls(np.where(np.isfinite(f), f, 1e300), violation)
 
     def merit(self, scale: tuple[float, float] | None) -> Floats:
@@ -163,10 +164,10 @@ class Surrogate:
         drawn = self._drawn[k]
         noise = np.array([model.noise[k] for model in self._models])
         repeats = drawn + noise * np.random.default_rng(0).standard_normal(drawn.shape)
-        z = np.tile(self.z[k], (len(drawn), 1))
+        x = self.coordinates.to_box(np.tile(self.z[k], (len(drawn), 1)))
 
         def everything(values: Floats) -> Floats:
-            both = np.column_stack(self._outcome(values, z))
+            both = np.column_stack(self._outcome(values, x))
             return (
                 both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
             )
@@ -176,7 +177,7 @@ class Surrogate:
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
         values = np.stack([model.predict(z)[0] for model in self._models], axis=-1)
-        return self._outcome(values, z)
+        return self._outcome(values, self.coordinates.to_box(z))
 
     def spread(self, z: Floats) -> Floats:
         """Give, to first order, how sure goal and properties (1 + m,) are at one place (d,)."""
@@ -193,7 +194,7 @@ class Surrogate:
     def _propagated(self, z: Floats, mean: Floats, sd: Floats) -> Floats:
         """Propagate standard deviations of what is modelled to goal and properties (1 + m,)."""
         shifts = np.vstack([mean + np.diag(sd), mean - np.diag(sd)])
-        f, F = self._outcome(shifts, np.tile(z, (len(shifts), 1)))
+        f, F = self._outcome(shifts, self.coordinates.to_box(np.tile(z, (len(shifts), 1))))
         both = np.column_stack([f, F])
         half = (both[: len(sd)] - both[len(sd) :]) / 2
         return np.asarray(np.sqrt((half**2).sum(axis=0)))
@@ -229,23 +230,24 @@ class Surrogate:
     def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
         """Compose the drawn values (M, S, k) at z (M, d), a slab of points at a time."""
         count, draws = values.shape[:2]
+        x = self.coordinates.to_box(z)
         slab = max(1, SLAB // draws)
         parts = []
         for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
             some = values[rows]
-            f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(z[rows], draws, axis=0))
+            f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(x[rows], draws, axis=0))
             shape = some.shape[:2]
             parts.append(Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows))
         return Outcomes(
             np.vstack([part.f for part in parts]), np.vstack([part.violation for part in parts])
         )
 
-    def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Goal and properties of modelled values (M, k) at z (M, d)."""
+    def _outcome(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Goal and properties of modelled values (M, k) at points of the box (M, d)."""
         y = self._smooth.measured(values)
         if self._measured is None:
             return y[:, 0], y[:, 1:]
-        return self._measured.outcome(y, self.coordinates.to_box(z), len(self.windows))
+        return self._measured.outcome(y, x, len(self.windows))
 
 
 def _rows(
