@@ -14,11 +14,8 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 EXACT = float(np.sqrt(np.finfo(np.float64).eps))
-"""What numbers of size 1 are told apart by (paper: sqrt(eps))."""
-
-LEAST = 1e-3 * EXACT
-"""Uncertainty of a value told without one, and the least there is, in units of the largest of its
-kind: so that units do not matter."""
+"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is, in units of
+the value itself: so that its own units do not matter."""
 
 
 @dataclass(frozen=True)
@@ -194,12 +191,11 @@ class Table:
     def experiments(self, without: Sequence[int] = ()) -> tuple[NDArray[np.intp], Points]:
         """Give the rows that did not fail, but for some, and each as a point of its own."""
         good = np.isfinite(self.values[:, 0])
-        errors, least = self._errors(good)
+        errors, exact = self._errors(good)
         good[list(without)] = False
         rows = np.flatnonzero(good)
         values, errors, place = self.values[rows], errors[rows], self._point[rows]
         first = 1 + self._windows
-        exact = not (errors > least)[:, :first].any()
         return rows, Points(
             self._places[place],
             values[:, 0], errors[:, 0],
@@ -208,12 +204,15 @@ class Table:
             place, np.asarray(len(self) - 1.0 - rows), exact,
         )  # fmt: skip
 
-    def _errors(self, good: Bools) -> tuple[Floats, Floats]:
-        """Give the uncertainties of all rows, at least the least there is, and that (columns,)."""
-        largest = np.abs(self.values[good]).max(axis=0, initial=0.0)
-        largest[largest == 0.0] = 1.0
-        least = np.maximum(LEAST * largest, 1 / LARGEST)
-        return np.maximum(self.errors, least), least
+    def _errors(self, good: Bools) -> tuple[Floats, bool]:
+        """Give the uncertainties of all rows, and whether none of goal and properties is told."""
+        size = np.where(good[:, None], np.abs(self.values), 0.0)
+        smallest = np.where(size > 0.0, size, np.inf).min(axis=0, initial=np.inf)
+        # a value of 0 is as certain as the smallest of the others
+        size = np.maximum(size, np.where(np.isfinite(smallest), smallest, 1.0))
+        least = np.maximum(EXACT * size, 1 / LARGEST)
+        told = (self.errors > least)[good, : 1 + self._windows]
+        return np.maximum(self.errors, least), not told.any()
 
     def points(self, without: Sequence[int] = ()) -> Points:
         """Average the repeats of each point, weighting with the uncertainties.
@@ -224,7 +223,7 @@ class Table:
         larger (Birge ratio), so that repeats tell the noise even where nobody stated it.
         """
         good = np.isfinite(self.values[:, 0])
-        errors, least = self._errors(good)
+        errors, exact = self._errors(good)
         good[list(without)] = False
         values, errors, point = self.values[good], errors[good], self._point[good]
         weight = errors**-2.0
@@ -238,7 +237,7 @@ class Table:
         # repeats that differ beyond all numbers are worthless, not infinite
         error = np.where(np.isfinite(mean), np.minimum(error, 1e150), np.nan)
         first = 1 + self._windows  # column of the first measured quantity
-        exact = not (error > least)[:, :first].any()
+        exact = exact and not (scatter > free)[:, :first].any()
         ages = np.asarray(len(self) - 1.0 - np.flatnonzero(good))
         count = np.maximum(np.bincount(point, minlength=len(mean)), 1)
         return Points(

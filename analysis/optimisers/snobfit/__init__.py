@@ -204,7 +204,7 @@ class Snobfit:
             Windowed properties; a row with one that is not finite counts as failed.
         df, dF : (k,) and (k, m) array_like, optional
             Standard uncertainties of f and F (one number for all is enough). Where 0, NaN or not
-            given, and at least, sqrt(eps), of the largest value if all are below 1. State them
+            given, and at least, sqrt(eps) of the value. State them
             when there is noise, or the models of the merit believe every value; the composite
             model estimates what noise there is beyond them.
         y, dy : (k, q) array_like

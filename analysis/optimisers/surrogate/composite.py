@@ -277,7 +277,7 @@ def likelier(
     curbed: Floats,
     curbed_error: Floats,
     *,
-    age: Floats,
+    age: Floats | None = None,
 ) -> GaussianProcess:
     """Model a quantity as it is or compressed, as the values themselves suggest."""
     plain = GaussianProcess(z, y, error, noise, age)

@@ -8,14 +8,15 @@ from scipy.spatial import cKDTree
 
 Floats = NDArray[np.float64]
 
-BEYOND = 6.0
+BEYOND = 4.5
 """How many times as far as usual a result is from what all others tell, to be doubted."""
 
 USUAL = 0.5
 """Least that is usual, in standard deviations: outliers make the estimated noise larger."""
 
-ENOUGH = 3
-"""Experiments, for each coefficient of a linear model, below which nobody is contradicted."""
+ENOUGH, VICINITY = 5, 4
+"""Experiments, for each coefficient of a linear model, below which nobody is contradicted; and the
+nearest, which tell how wrong the models are thereabouts."""
 
 SHARE = 0.15
 """Share of the experiments that is doubted at most."""
@@ -70,8 +71,10 @@ def contradicted(z: Floats, surprise: Floats, off: Floats) -> list[tuple[int, in
     count = z.shape[1] + 1  # coefficients of a linear model
     if len(off) < ENOUGH * count:
         return []
-    near = np.asarray(cKDTree(z).query(z, k=1 + 2 * count)[1], dtype=np.intp)[:, 1:]
-    modelled, measured = _unusual(surprise, near), _unusual(off, near)
+    near = np.asarray(cKDTree(z).query(z, k=1 + VICINITY * count)[1], dtype=np.intp)[:, 1:]
+    # where nobody went back to, a model is wrong by more than near the optimum
+    vicinity = np.median(np.abs(surprise)[near], axis=1)
+    modelled, measured = _unusual(surprise, vicinity), _unusual(off, 0.0)
     size = np.minimum(modelled.max(axis=1), measured.max(axis=1))
     limit = max(BEYOND, size.max() / 2)
     found = [int(i) for i in np.argsort(-size) if size[i] >= limit]
@@ -79,11 +82,8 @@ def contradicted(z: Floats, surprise: Floats, off: Floats) -> list[tuple[int, in
     return [(i, int(measured[i].argmax()), float(size[i])) for i in found[:most]]
 
 
-def _unusual(off: Floats, near: NDArray[np.intp]) -> Floats:
-    """Give sizes as multiples of what is usual in each column, everywhere and in the vicinity.
-
-    Where nobody went back to, a model is wrong by more than near the optimum.
-    """
+def _unusual(off: Floats, vicinity: Floats | float) -> Floats:
+    """Give sizes as multiples of what is usual in each column, everywhere or in the vicinity."""
     size = np.abs(off)
-    usual = np.maximum(np.median(size, axis=0), np.median(size[near], axis=1))
+    usual = np.maximum(np.median(size, axis=0), vicinity)
     return np.asarray(size / np.maximum(1.4826 * usual, USUAL))

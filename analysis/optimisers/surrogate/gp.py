@@ -105,7 +105,7 @@ class GaussianProcess:
         self._z = z
         self._age = np.zeros(len(z)) if age is None else age / AGES
         self._shift = float(y.mean())
-        self._unit = float(y.std()) or 1.0
+        self._unit = float(y.std()) or abs(self._shift) or 1.0
         self._y = (y - self._shift) / self._unit
         self._known = (error / self._unit) ** 2 + 1e-12
         dim = z.shape[1]

@@ -102,7 +102,7 @@ def _model(z: Floats, points: Points, windows: Windows, column: int) -> Gaussian
     low, span = z.min(axis=0), np.ptp(z, axis=0)
     z = 2 * (z - low) / np.where(span > 0, span, 1.0) - 1
     plain, curbed = points.columns, tamed(points, windows, *CURBED).columns
-    return likelier(z, QUIET, *(part[:, column] for part in (*plain, *curbed)), age=points.age)
+    return likelier(z, QUIET, *(part[:, column] for part in (*plain, *curbed)))
 
 
 class Judges:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...problem.tables import Kind
-from ..table import LEAST
+from ..table import EXACT
 
 Floats = NDArray[np.float64]
 
@@ -179,7 +179,7 @@ class Smooth:
         else:
             largest = np.abs(y).max(axis=0)
             told = error.min(axis=0)
-            untold = told <= 2 * LEAST * largest
+            untold = told <= 2 * EXACT * largest
             self._floor = np.maximum(np.where(untold, UNTOLD * largest, told), 1e-300)
             values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
             errors = error / np.hypot(y, 2 * self._floor)
@@ -230,9 +230,10 @@ class Smooth:
 
 
 def _spread(values: Floats) -> Floats:
-    """Range of each column, 1 where nothing varies."""
+    """Range of each column; where nothing varies its size, or 1."""
     spread: Floats = np.ptp(values, axis=0)
-    return np.where(spread > 0, spread, 1.0)
+    size = np.abs(values).max(axis=0, initial=0.0)
+    return np.where(spread > 0, spread, np.where(size > 0, size, 1.0))
 
 
 def _chain(values: Floats, errors: Floats) -> Floats:
