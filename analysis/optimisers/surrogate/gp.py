@@ -9,9 +9,9 @@ small where the function is a quadratic. So one model is both the response surfa
 process, and the marginal likelihood chooses between them (Rasmussen & Williams, Gaussian Processes
 for Machine Learning, 2006, sections 2.7 and 5.4).
 
-On the diagonal stand the known variance of each value, times a factor near 1 (what is told of noise
-may be wrong), and further noise. What has changed since a value was measured, in proportion to its
-age, is one more term, ``e^2 age age'``: nothing for what is predicted, which is of today.
+On the diagonal stand the known variance of each value, times a factor of 1 at most (more may be
+told than there is), and further noise. What has changed since a value was measured, in proportion
+to its age, is one more term, ``e^2 age age'``: nothing for what is predicted, which is of today.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ AGES = 50.0
 """Experiments in which a drift is counted."""
 
 TRUST = 0.4
-"""How far the logarithm of the true uncertainty may be from that of the one told."""
+"""How far the logarithm of the true uncertainty may be below that of the one told."""
 
 UNSEEN = 1e-5
 """Estimated noise, in units of the values' own, below which there is none."""
@@ -71,7 +71,7 @@ class Prior:
         mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, DRIFT, noise, 1.0])
         sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 1.5, 2.0, TRUST])
         low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6, 1e-6, 0.1])
-        high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0, 1.0, 10.0])
+        high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0, 1.0, 1.0])
         # not from the mean: a drift of next to nothing has no slope that leads to more, and what a
         # short length would explain is soon all noise
         start = mean.copy()
