@@ -210,7 +210,7 @@ class Table:
         smallest = np.where(size > 0.0, size, np.inf).min(axis=0, initial=np.inf)
         # a value of 0 is as certain as the smallest of the others
         size = np.maximum(size, np.where(np.isfinite(smallest), smallest, 1.0))
-        least = np.maximum(EXACT * size, 1 / LARGEST)
+        least = np.clip(EXACT * size, 1 / LARGEST, LARGEST)
         told = (self.errors > least)[good, : 1 + self._windows]
         return np.maximum(self.errors, least), not told.any()
 

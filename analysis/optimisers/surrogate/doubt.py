@@ -74,16 +74,11 @@ def contradicted(z: Floats, surprise: Floats, off: Floats) -> list[tuple[int, in
     near = np.asarray(cKDTree(z).query(z, k=1 + VICINITY * count)[1], dtype=np.intp)[:, 1:]
     # where nobody went back to, a model is wrong by more than near the optimum
     vicinity = np.median(np.abs(surprise)[near], axis=1)
-    modelled, measured = _unusual(surprise, vicinity), _unusual(off, 0.0)
-    size = np.minimum(modelled.max(axis=1), measured.max(axis=1))
+    surprise = np.abs(surprise)
+    usual = np.maximum(np.median(surprise, axis=0), vicinity)
+    size = (surprise / np.maximum(1.4826 * usual, USUAL)).max(axis=1)
+    size[np.abs(off).max(axis=1) < BEYOND] = 0.0
     limit = max(BEYOND, size.max() / 2)
     found = [int(i) for i in np.argsort(-size) if size[i] >= limit]
     most = max(1, int(SHARE * len(size)))
-    return [(i, int(measured[i].argmax()), float(size[i])) for i in found[:most]]
-
-
-def _unusual(off: Floats, vicinity: Floats | float) -> Floats:
-    """Give sizes as multiples of what is usual in each column, everywhere or in the vicinity."""
-    size = np.abs(off)
-    usual = np.maximum(np.median(size, axis=0), vicinity)
-    return np.asarray(size / np.maximum(1.4826 * usual, USUAL))
+    return [(i, int(np.abs(off[i]).argmax()), float(size[i])) for i in found[:most]]
