@@ -8,6 +8,7 @@ from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
+import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator
 
 from reactune.analysis.analytics import to_start
@@ -121,7 +122,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     suggestion = agent.ask()
     while suggestion is not None:
         yield from bps.checkpoint()
-        following = agent.ask()
+        following = agent.ahead()
         failure, disturbances = yield from _measured(agent.problem, rig, suggestion, following)
         record.note(suggestion, failure, disturbances)
         yield from _event("primary", record)  # the agent hears of it here
@@ -131,7 +132,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
         stop, reason = agent.should_stop()
         if stop:
             return str(reason)
-        suggestion = following or agent.ask()
+        suggestion = agent.ask()
     return "nothing left to ask"
 
 
@@ -224,4 +225,5 @@ def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerat
     yield from bps.checkpoint()
     yield from bps.create(stream)
     yield from bps.read(record)
-    yield from bps.save()
+    with np.printoptions(threshold=8):  # the check of the event's schema writes traces out, unread
+        yield from bps.save()

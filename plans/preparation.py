@@ -130,7 +130,9 @@ def new_campaign(
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 
-def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = None) -> Prepared:
+def resumed_campaign(
+    catalogue: Catalogue, uid: str, rig: RigSource | None = None, budget: int | None = None
+) -> Prepared:
     """Prepare to go on with an interrupted campaign, with the asks that it would have made.
 
     Parameters
@@ -141,6 +143,8 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         If ports or what is in the syringes have changed; by default the rig as it was stored.
+    budget : int, optional
+        Experiments at most, those done included: a campaign that is finished goes on.
 
     Raises
     ------
@@ -151,6 +155,8 @@ def resumed_campaign(catalogue: Catalogue, uid: str, rig: RigSource | None = Non
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
         agent = replay.resume(catalogue, run.uid)
+        if budget is not None:
+            agent.allow(budget)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
         config = load_rig(rig) if rig else _stored_rig(run)
@@ -192,7 +198,7 @@ def rediscovered_campaign(
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError):
         problem = replay.agent_of(run.start).problem
-        first = starting_points(catalogue, run.uid, problem.batch)
+        first = starting_points(catalogue, run.uid, problem.first_batch)
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
     config = load_rig(rig) if rig else _stored_rig(run)

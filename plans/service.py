@@ -111,6 +111,7 @@ def resume(
     rig: RigSource | None = None,
     *,
     catalogue: CatalogueSource = None,
+    budget: int | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
@@ -123,6 +124,8 @@ def resume(
         Of the run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         If ports or what is in the syringes have changed; by default the rig as it was stored.
+    budget : int, optional
+        Experiments at most, those done included: a campaign that is finished goes on.
     catalogue, listener, interrupters, precautions
         As in `run`.
 
@@ -137,7 +140,7 @@ def resume(
     with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:
-        prepared = resumed_campaign(writing, uid, rig)
+        prepared = resumed_campaign(writing, uid, rig, budget)
         return _carry_out(prepared, writing, listener, interrupters, precautions)
 
 

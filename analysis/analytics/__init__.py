@@ -8,10 +8,20 @@ from typing import Any
 
 from .hplc import Hplc
 from .measurement import Analytics, Kind, Measurement, Trace
+from .told import Told
 
-__all__ = ["ANALYTICS", "Analytics", "Kind", "Measurement", "Trace", "from_start", "to_start"]
+__all__ = [
+    "ANALYTICS",
+    "Analytics",
+    "Kind",
+    "Measurement",
+    "Told",
+    "Trace",
+    "from_start",
+    "to_start",
+]
 
-ANALYTICS: dict[str, type[Analytics]] = {Hplc.key: Hplc}
+ANALYTICS: dict[str, type[Analytics]] = {Hplc.key: Hplc, Told.key: Told}
 """The analytics by the key that start documents name them by."""
 
 

@@ -11,12 +11,18 @@ from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..analytics.measurement import Measurement
+from ..optimisers import Engine
 from ..problem.model import Problem
 from ..problem.space import Space
 from .evaluation import Evaluation
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class Adaptive(ABC):
     space: Space
     file: Path | None
     evaluations: list[Evaluation]
+    optimiser: Engine
     _queue: deque[Suggestion]  # drawn, not yet given out
     _asked: dict[int, Suggestion]  # given out, by number
 
@@ -67,6 +74,10 @@ class Adaptive(ABC):
         self, asked: Suggestion, measurement: Measurement, recorded: bool = True
     ) -> Evaluation:
         """Take in what was measured of a suggestion."""
+
+    @abstractmethod
+    def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
+        """Tell the optimiser of experiments, and where in its box they were made."""
 
     @abstractmethod
     def handed_over(self) -> Evaluation | None:
@@ -108,12 +119,12 @@ class Adaptive(ABC):
             numbered.append({"_id": number, **conditions})
         return numbered
 
-    def ingest(self, points: Sequence[Mapping[str, Any]]) -> None:
+    def ingest(self, points: "Sequence[Mapping[str, Any]] | pd.DataFrame") -> None:
         """Take in outcomes, in any order.
 
         Parameters
         ----------
-        points : sequence of mapping
+        points : sequence of mapping, or DataFrame
             The measured quantities, and under ``<name>_sd`` their standard deviations where known;
             NaN for a failed experiment. With the ``_id`` of a suggestion, or with the variables.
 
@@ -123,9 +134,10 @@ class Adaptive(ABC):
             If a point is nobody's: no such ``_id`` and no conditions, or evaluated before; or if
             one of its values is missing or no number. Then none is taken in.
         """
+        told = points if isinstance(points, Sequence) else _records(points)
         done = {e.number for e in self.evaluations}
         outcomes = []
-        for point in points:
+        for point in told:
             asked = self._meant(point)
             if asked is None:
                 self._chosen(point)
@@ -139,6 +151,40 @@ class Adaptive(ABC):
                 (named,) = self.register_suggestions([point])
                 asked = self._asked[named["_id"]]
             self.take(asked, measurement)
+
+    def know(self, old: Sequence[tuple[Suggestion, Measurement]]) -> list[int]:
+        """Take in what is known already, all at once; it counts as experiments of this campaign.
+
+        Parameters
+        ----------
+        old : sequence of (Suggestion, Measurement)
+            In the order they were made. They may be outside today's ranges and limits.
+
+        Returns
+        -------
+        list of int
+            Numbers of those that have no place in the optimiser's box, which does not know them.
+        """
+        told: list[tuple[Evaluation, np.ndarray]] = []
+        lost = []
+        for asked, measurement in old:
+            self._asked[asked.number] = asked
+            place = self.space.place(asked.conditions)
+            if place is None:
+                lost.append(asked.number)
+                continue
+            seen = asked.number, asked.conditions, measurement, self.problem, asked.why
+            told.append((Evaluation.of(*seen), place))
+        self.evaluations += [found for found, _ in told]
+        self._tell(told)
+        return lost
+
+    def expect(self, pending: Sequence[Suggestion]) -> None:
+        """Count experiments that somebody else has begun: nothing near them is asked for."""
+        self._asked |= {asked.number: asked for asked in pending}
+        places = [self.space.place(asked.conditions) for asked in pending]
+        if known := [place for place in places if place is not None]:
+            self.optimiser.expect(np.array(known))
 
     def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
         """Take in that these suggestions could not be measured.
@@ -156,6 +202,10 @@ class Adaptive(ABC):
         nothing = Measurement.failed(self.problem.measured, "not acquired")
         for number in sorted(set(numbers) - {e.number for e in self.evaluations}):
             self.take(self._asked[number], nothing, recorded=False)
+
+    def best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+        """Give `get_best_points`, which is what bluesky-adaptive calls it."""
+        return self.get_best_points()
 
     def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
         """Give the best feasible experiment, or the best by merit while none is feasible.
@@ -201,6 +251,11 @@ class Adaptive(ABC):
         conditions = {v: _number(point, v) for v in self.problem.variables}
         self.space.to_box(conditions)
         return conditions
+
+
+def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
+    """Give the rows of a frame."""
+    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
 
 
 def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:

@@ -65,7 +65,7 @@ def _lines(
             title = "" if name == limit.of or name.startswith("limit_") else f"{name}: "
             yield f"  {title}{limit.of} {_within_words(limit.within)} {limit.unit}".rstrip()
         yield from _implied(problem)
-    yield _budget_words(problem.budget, problem.batch)
+    yield _budget_words(problem)
     optimiser = problem.optimiser
     yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
     if problem.stop.goal is not None:
@@ -118,7 +118,11 @@ def _window_words(
     return f"{of} {_within_words(within)}; values {' and '.join(edges)} are still acceptable"
 
 
-def _budget_words(budget: int, batch: int) -> str:
+def _budget_words(problem: Problem) -> str:
+    budget, batch = problem.budget, problem.batch
+    if batch == 1:
+        first = min(problem.first_batch, budget)
+        return f"Budget: {budget} experiments: {first} to begin with, then one by one."
     whole, rest = divmod(budget, batch)
     batches = f"{whole} x {batch}" + (f" + {rest}" if rest else "") if whole else f"one of {budget}"
     return f"Budget: {budget} experiments in batches of {batch}: {batches}."

@@ -76,7 +76,8 @@ class Problem(Part):
     budget : int
         Experiments after which no further batch is begun.
     batch : int
-        Points asked for at once.
+        Points asked for at once. One by one they need the fewest experiments; larger batches are
+        for who works by hand. The first is as large as the models need, if that is more.
     optimiser, stop : mapping, optional
         See `Optimiser` and `Stop`.
     title : str
@@ -97,7 +98,7 @@ class Problem(Part):
     ...     limits={"V / (F_C60 + F_sult)": (3, 31)},
     ... )
     >>> problem.budget, problem.batch
-    (100, 7)
+    (100, 1)
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -108,7 +109,7 @@ class Problem(Part):
     kind: Kind | None = None
     constraints: tuple[Window, ...] = ()
     budget: int = Field(default=100, strict=True, ge=1, le=1_000_000)
-    batch: int = Field(default=7, strict=True, ge=1, le=10_000)
+    batch: int = Field(default=1, strict=True, ge=1, le=10_000)
     optimiser: Optimiser = Optimiser()
     stop: Stop = Stop()
     variables: dict[str, Variable] = Field(min_length=1)
@@ -188,6 +189,11 @@ class Problem(Part):
         ``Problem.load(problem.to_dict()) == problem``.
         """
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    @property
+    def first_batch(self) -> int:
+        """Points asked for first: as many as the models need, or a batch, if that is more."""
+        return max(self.batch, len(self.variables) + 2)
 
     def resolved(self, kind: Kind) -> "Problem":
         """Return the problem with the kind of the measured quantities stated.

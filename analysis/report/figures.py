@@ -252,7 +252,7 @@ def overview(run: Campaign) -> Figure:
         size=16, weight="bold", va="top",
     )  # fmt: skip
     figure.text(
-        1 - left, 0.962, "SIMULATED" if run.simulated else "REAL HARDWARE", size=11, weight="bold",
+        1 - left, 0.962, run.mark, size=11, weight="bold",
         va="top", ha="right", color="white",
         bbox={"facecolor": MARK if run.simulated else "#222222", "lw": 0, "boxstyle": "round"},
     )  # fmt: skip

@@ -64,7 +64,7 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     summary = summarise(campaign)
     page = _TEMPLATES.get_template("report.html.j2").render(
         summary=summary,
-        mark="SIMULATED" if summary.simulated else "REAL HARDWARE",
+        mark=summary.mark,
         cautions=[(word, text.replace("+/-", "\u00b1")) for word, text in summary.cautions()],
         comparison=summary.rows("\u00b1"),
         figures=_figures(campaign),

@@ -31,6 +31,8 @@ class Summary:
     goal : str
         In words, such as ``minimise X3``.
     simulated : bool
+    mark : str
+        ``SIMULATED``, ``REAL HARDWARE`` or ``FROM A TABLE``.
     n, n_feasible, n_unjudged, budget : int
         Experiments done, those of them inside all windows, those that the run ended on before they
         were evaluated, and how many were allowed.
@@ -62,6 +64,7 @@ class Summary:
     title: str
     goal: str
     simulated: bool
+    mark: str
     n: int
     n_feasible: int
     n_unjudged: int
@@ -108,9 +111,12 @@ class Summary:
             Characters a line, at least 60; only a single longer word exceeds it.
         """
         width = max(width, 60)
-        mark = "SIMULATED" if self.simulated else "REAL HARDWARE"
-        first, *more = textwrap.wrap(self.title, width - len(mark) - 2) or [""]
-        lines = [f"{first:<{width - len(mark)}}{mark}", *more, *textwrap.wrap(self.asked, width)]
+        first, *more = textwrap.wrap(self.title, width - len(self.mark) - 2) or [""]
+        lines = [
+            f"{first:<{width - len(self.mark)}}{self.mark}",
+            *more,
+            *textwrap.wrap(self.asked, width),
+        ]
         lines += ["=" * width, *self._comparison(width), "-" * width]
         for label, sentence in (*self.cautions(), *self.remarks()):
             lines += textwrap.wrap(
@@ -156,7 +162,8 @@ class Summary:
         rows.append(("Set", "", ""))
         for key, unit in self.units.items():
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
-        condition("(residence time [min])", lambda c: c.residence_time)
+        if not math.isnan(self.best.residence_time):  # a table knows none
+            condition("(residence time [min])", lambda c: c.residence_time)
         if self.best.expected:
             rows.append((f"Expected of a repeat, {plus_minus} scatter", "", ""))
             for label, name in self.lines:
@@ -208,8 +215,8 @@ class Summary:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
-        lucky = self.best_measured
-        if lucky is not None and lucky != self.best_feasible:
+        lucky, other = self.best_measured, self.best_feasible
+        if lucky is not None and (other is None or lucky.number != other.number):
             told = (
                 f"experiment {lucky.number}: {self.lines[0][1]} = {lucky.result(self.lines[0][1])}"
             )
@@ -227,7 +234,8 @@ class Summary:
             unknown = math.isnan(self.lab_hours)
             hours = "unknown time" if unknown else f"{self.lab_hours:.1f} lab hours"
             total = f"; {used}; {self.used_total:.1f} mL in all" if self.used else ""
-            remarks.append(("Took", f"{hours}{total}"))
+            if total or not unknown:
+                remarks.append(("Took", f"{hours}{total}"))
         if self.windows:
             remarks.append(("Feasible", _TERMS))
         return [*remarks, ("Run", self.uid)]
@@ -255,6 +263,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         title=campaign.title,
         goal=campaign.goal,
         simulated=campaign.simulated,
+        mark=campaign.mark,
         n=len(table),
         n_feasible=int((table["feasibility"] == "feasible").sum()),
         n_unjudged=int((table["feasibility"] == NOT_EVALUATED).sum()),

@@ -130,6 +130,13 @@ class Campaign:
         return bool(self.run.start["simulated"])
 
     @property
+    def mark(self) -> str:
+        """What stands on everything that is said of it: where the numbers come from."""
+        if self.simulated:
+            return "SIMULATED"
+        return "FROM A TABLE" if "table" in self.run.start else "REAL HARDWARE"
+
+    @property
     def disturbed(self) -> dict[int, str]:
         """The faults that experiments got over, by number; earlier versions told none."""
         if "disturbances" not in self.table:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..analytics import Told
 from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
 from ..problem.model import Problem
@@ -26,25 +27,23 @@ class Asking:
 
     Attributes
     ----------
+    problem : Problem
+    results : Results
     agent : Agent
-        Its experiments have the numbers of the table's entries, from 1.
+        Its experiments have the numbers of their rows.
     lost : list of int
         Rows that the optimiser cannot be told of: outside today's limits, where tied streams have
         no place.
     """
 
     def __init__(self, problem: Problem, results: Results, seed: int = 0) -> None:
-        self._problem, self._results = problem, results
-        entries = [
-            (Suggestion(number, entry.conditions, "given"), entry)
-            for number, entry in enumerate(results.entries, 1)
-        ]
+        self.problem, self.results = problem, results
+        entries = [(Suggestion(e.row, e.conditions, "given"), e) for e in results.entries]
         # another stream of chance for each length of the table, or random places come again
         (own,) = np.random.SeedSequence((seed, len(entries))).generate_state(1)
-        self.agent = Agent(_apart(problem), seed=int(own))
-        lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
+        self.agent = Agent(_apart(problem), Told(problem.measured), seed=int(own))
+        self.lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
         self.agent.expect([s for s, e in entries if e.measurement is None])
-        self.lost = [results.entries[number - 1].row for number in lost]
 
     def ask(self, n: int) -> list[Suggestion]:
         """Choose n experiments that can be dialled, and add them to the table.
@@ -54,21 +53,20 @@ class Asking:
         SheetError
             If the table cannot be written.
         """
-        taken = {_key(entry.conditions) for entry in self._results.entries}
-        chosen: list[Suggestion] = []
+        taken = {_key(entry.conditions) for entry in self.results.entries}
+        chosen: list[Suggestion] = []  # their numbers are those of their rows in the end
         for _ in range(ROUNDS):
             left = n - len(chosen)
             for asked in self.agent.draw(left):
-                point = dialled(self._problem, asked.conditions)
+                point = dialled(self.problem, asked.conditions)
                 again = asked.why.startswith("replicate")
                 if _key(point) not in taken or again:
-                    number = len(self._results.entries) + len(chosen) + 1
-                    chosen.append(replace(asked, number=number, conditions=point))
+                    chosen.append(replace(asked, conditions=point))
                     taken.add(_key(point))
             if len(chosen) == n:
                 break
-        self._results.extend([asked.conditions for asked in chosen])
-        return chosen
+        rows = self.results.extend([asked.conditions for asked in chosen])
+        return [replace(asked, number=row) for asked, row in zip(chosen, rows, strict=True)]
 
 
 def _key(conditions: Mapping[str, float]) -> tuple[float, ...]:

@@ -16,7 +16,6 @@ Layout of the folder: ``journal/*.jsonl``, ``writer.lock``, and what the store k
 
 import io
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -27,14 +26,12 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakMethod
 
-import platformdirs
-
 from .encoding import Document, JournalError
 from .filing import cure, words
 from .journal import is_being_written
 from .journal_only import InMemory, JournalOnly
 from .lock import CatalogueBusy
-from .names import UnknownRun, match, order_of, path_of, uid_of
+from .names import UnknownRun, default_folder, match, order_of, path_of, uid_of
 from .recorder import Recorder
 from .run import Run, RunSummary
 from .spill import Spill
@@ -51,13 +48,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-
-def default_folder() -> Path:
-    """Where runs are stored: $REACTUNE_CATALOGUE, else reactune in the user's data folder."""
-    if chosen := os.environ.get("REACTUNE_CATALOGUE"):
-        return Path(chosen)
-    return platformdirs.user_data_path("reactune", appauthor=False)
 
 
 def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
@@ -281,12 +271,16 @@ class Catalogue:
     def __getitem__(self, key: str | int) -> Run:
         """Give a run by its uid, the beginning of it, or -1 for the newest, -2 for the one before.
 
+        ``"last"`` is the newest, too.
+
         Raises
         ------
         UnknownRun
             When no run or more than one answers.
         """
         known = self._known()
+        if key == "last":
+            key = -1
         if isinstance(key, int):
             if not -len(known) <= key < 0:
                 raise UnknownRun(

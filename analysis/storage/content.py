@@ -1,15 +1,18 @@
-"""What a journal holds and will hold, kept small: a long run stays in memory until it ends."""
+"""What a journal holds and will hold, kept small: a long run is at hand until it ends."""
 
-import zlib
+import os
+import tempfile
+import weakref
 
 BLOCK = 2**16
-"""Bytes that are packed together."""
+"""Bytes that are put into the file together."""
 
 
 class Content:
-    """Bytes that only grow; all but the last of them are compressed.
+    """Bytes that only grow; all but the last of them in a nameless file of this process.
 
-    Journal lines repeat each other's keys, so they take about a sixth of their length.
+    The file is in the system's place for temporary ones, and gone with the process whatever becomes
+    of it. What that disk does not take stays in memory.
 
     Parameters
     ----------
@@ -18,24 +21,45 @@ class Content:
     """
 
     def __init__(self, first: bytes) -> None:
-        self._packed: list[bytes] = []
-        self._packed_length = 0
+        self._fd: int | None = None
+        self._filed = 0
         self._tail = bytearray()
+        try:
+            self._fd, name = tempfile.mkstemp(prefix="reactune-")
+            weakref.finalize(self, os.close, self._fd)
+            os.unlink(name)
+        except OSError:
+            pass  # then it stays in memory
         self.append(first)
 
     def __len__(self) -> int:
-        return self._packed_length + len(self._tail)
+        return self._filed + len(self._tail)
 
     def append(self, more: bytes) -> None:
         """Add bytes at the end."""
         self._tail += more
-        if len(self._tail) >= BLOCK:
-            self._packed.append(zlib.compress(self._tail, 1))
-            self._packed_length += len(self._tail)
-            self._tail = bytearray()
+        if self._fd is not None and len(self._tail) >= BLOCK:
+            try:
+                written = os.pwrite(self._fd, self._tail, self._filed)
+            except OSError:
+                return  # with the next ones, perhaps
+            self._filed += written
+            del self._tail[:written]
 
     def since(self, start: int) -> bytes:
-        """Give the bytes from position `start` to the end."""
-        if start >= self._packed_length:
-            return bytes(self._tail[start - self._packed_length :])
-        return b"".join((*map(zlib.decompress, self._packed), self._tail))[start:]
+        """Give the bytes from position `start` to the end.
+
+        Raises
+        ------
+        OSError
+            When the disk does not give back what it has taken.
+        """
+        if start >= self._filed:
+            return bytes(self._tail[start - self._filed :])
+        parts = []
+        while self._fd is not None and start < self._filed:
+            if not (part := os.pread(self._fd, self._filed - start, start)):
+                raise OSError("a temporary file of this process has lost what was written")
+            parts.append(part)
+            start += len(part)
+        return b"".join((*parts, self._tail))

@@ -6,7 +6,6 @@ first line names the format, then comes one ``{"name": ..., "doc": ...}`` per do
 per one that never can. Each line has its checksum (`encoding`); `reading` reads them.
 """
 
-import fcntl
 import os
 import uuid
 from collections import Counter
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from .content import Content
 from .encoding import Document, dumps, seal
+from .locking import lock
 from .names import uid_of
 from .reading import FORMATS, Contents, read
 
@@ -101,7 +101,7 @@ class Journal:
             path = self.path if self.path.exists() else self._new
             fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
             with suppress(OSError):  # where locks are not to be had
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(fd)
             self._fd, saved = fd, None
         if saved is None:
             held = os.pread(fd, os.fstat(fd).st_size, 0)
@@ -133,7 +133,7 @@ def is_being_written(path: Path) -> bool:
     """Whether a living process, be it this one, has a journal locked."""
     with suppress(FileNotFoundError), path.open("rb") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            lock(file.fileno(), shared=True)
         except BlockingIOError:
             return True
     return False
@@ -146,7 +146,7 @@ def hold(path: Path) -> int | None:
     """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock(fd)
     except OSError:
         os.close(fd)
         return None

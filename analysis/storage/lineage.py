@@ -32,11 +32,15 @@ class Lineage:
     def start(self) -> Mapping[str, Any]:
         """Start document of the oldest run: it says how the campaign began.
 
-        It is marked as simulated if any run was: older versions let them be mixed.
+        Its budget is what the latest run allows. It is marked as simulated if any run was: older
+        versions let them be mixed.
         """
-        start = self.runs[0].start
-        simulated = any(run.start.get("simulated") for run in self.runs)
-        return {**start, "simulated": True} if simulated else start
+        start = dict(self.runs[0].start)
+        if "problem" in start and (budget := budget_of(self.runs[-1])):
+            start["problem"] = {**start["problem"], "budget": budget}
+        if any(run.start.get("simulated") for run in self.runs):
+            start["simulated"] = True
+        return start
 
     @property
     def stop(self) -> Mapping[str, Any] | None:
@@ -60,6 +64,12 @@ class Lineage:
             for run in self.runs
         ]
         return pd.concat(tables, ignore_index=True)
+
+
+def budget_of(run: Run) -> int | None:
+    """How many experiments a run allows in all; None if it does not say."""
+    budget = (run.start.get("problem") or {}).get("budget")
+    return budget if isinstance(budget, int) else None
 
 
 def lineage(catalogue: Catalogue, uid: str) -> Lineage:

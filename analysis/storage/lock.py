@@ -1,10 +1,11 @@
 """One process at a time files runs in the store of a folder."""
 
-import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
+
+from .locking import lock
 
 
 class CatalogueBusy(RuntimeError):  # noqa: N818 - says what is, and may be waited for
@@ -51,7 +52,7 @@ class StoreLock:
             return True
         fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock(fd)
             self.undisturbed = os.pread(fd, 100, 0) == self._mark
             os.ftruncate(fd, 0)
             os.pwrite(fd, self._mark, 0)

@@ -1,5 +1,6 @@
 """Names of runs and of their journals: they sort by the order of recording and end in the uid."""
 
+import os
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -8,12 +9,21 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+import platformdirs
+
 _STAMP = re.compile(r"\d{8}T\d{6}\.\d{6}(?=_)")
 _FORM = "%Y%m%dT%H%M%S.%f"
 
 
 class UnknownRun(LookupError):  # noqa: N818 - says what is, as KeyError does not
     """No run, or more than one, answers to a uid or prefix."""
+
+
+def default_folder() -> Path:
+    """Where runs are stored: $REACTUNE_CATALOGUE, else reactune in the user's data folder."""
+    if chosen := os.environ.get("REACTUNE_CATALOGUE"):
+        return Path(chosen)
+    return platformdirs.user_data_path("reactune", appauthor=False)
 
 
 def run_name(start: Mapping[str, Any], others: Iterable[str] = ()) -> str:

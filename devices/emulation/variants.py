@@ -105,8 +105,12 @@ class VoltmeterVariant:
         network they end with LF, and it always obeys.
     errors : int
         How many errors of before are waiting to be asked for.
+    memory : int
+        How many readings it takes and keeps by itself; 0 for one that takes a single one when it is
+        asked.
     """
 
     model: str = "34401A"
     rs232: bool = True
     errors: int = 0
+    memory: int = 512

@@ -17,6 +17,7 @@ from .physics import MINUTE, Oven, PlugFlow, Plunger, PumpState, Record, absorba
 from .reaction import Composition, Reaction
 
 _DARK = 0.002  # photodiode without light [V]
+_HOUR = 3600.0  # [s]
 _RUN = 13.0  # length of a chromatogram, to which the lamp's drift refers [min]
 
 
@@ -41,6 +42,8 @@ class World:
 
     Attributes
     ----------
+    now : callable
+        As given.
     links : dict of str to LinkFaults
         Faults of the lines to "pumps", "heater", "valve" and "detector".
     lamp_off, loop_clogged : bool
@@ -73,12 +76,12 @@ class World:
                 f"the reaction gives {len(reaction.products)} peaks "
                 f"({', '.join(reaction.products)}), the layout has {len(layout.peaks)}"
             )
-        self._now, self.layout, self.reaction = now, layout, reaction
+        self.now, self.layout, self.reaction = now, layout, reaction
         self._noise, self._seed, self.injections = noise, seed, first_injection
         self._lock = threading.RLock()
         self._time = now()
         self.links: dict[str, LinkFaults] = {}
-        self.lamp_off = self.loop_clogged = self._sensor_broken = False
+        self._lamp_off = self.loop_clogged = self._sensor_broken = False
         self._runaway = (0.0, 0.0)  # since when [s], how fast [K/s]
         self._oven = Oven(self._time)
         self.demand: float | None = None
@@ -95,7 +98,8 @@ class World:
         self._horizon = max(p.position + 6 * p.width + 20 * p.tail for p in peaks)
         ticks = int(self._horizon * MINUTE * Record.TICKS) + 1
         self._minutes = np.arange(ticks) / (Record.TICKS * MINUTE)
-        self._record = self._expose(self._time, self._rng())
+        self._seen: list[tuple[float, Record, bool]] = []  # since when, what, without light
+        self._see(self._expose(self._time, self._rng()))
 
     # -- pumps ------------------------------------------------------------------------------------
 
@@ -193,7 +197,7 @@ class World:
             self.injections += 1
             rng = self._rng()
             self._on_column.append((t, self._areas(self.last_sample, rng)))
-            self._record = self._expose(t, rng)
+            self._see(self._expose(t, rng))
 
     def sample(self) -> Sample:
         """Look into the loop: what it would put onto the column now; eluent while it injects."""
@@ -208,16 +212,32 @@ class World:
             sample.feed, sample.residence_time, sample.temperature, extent
         )
 
-    def volts(self) -> float:
-        """Signal of the photodiode [V]."""
+    def volts(self, t: float | None = None) -> float:
+        """Signal of the photodiode [V], now or at a lab time [s] of the last hour."""
         with self._lock:
-            return _DARK if self.lamp_off else self._record.at(self._now())
+            t = self.now() if t is None else t
+            since, record, dark = self._seen[-1]
+            if t < since:
+                earlier = (seen for seen in reversed(self._seen) if seen[0] <= t)
+                _, record, dark = next(earlier, self._seen[0])
+            return _DARK if dark else record.at(t)
+
+    @property
+    def lamp_off(self) -> bool:
+        """Whether there is no light."""
+        return self._lamp_off
+
+    @lamp_off.setter
+    def lamp_off(self, off: bool) -> None:
+        with self._lock:
+            self._lamp_off = off
+            self._see(self._seen[-1][1])
 
     # -- how it goes on ---------------------------------------------------------------------------
 
     def _advance(self) -> float:
         """Let plungers reach their ends at the right times; return the lab time."""
-        t = max(self._now(), self._time)
+        t = max(self.now(), self._time)
         for end in sorted(p.until for p in self._plungers if self._time < p.until <= t):
             self._feed(end)
         self._time = t
@@ -266,6 +286,12 @@ class World:
             for x, peak in zip(fractions, self.layout.peaks, strict=True)
         ]
         return products + [share * peak.response for peak in self.layout.front]
+
+    def _see(self, record: Record) -> None:
+        """Have the photodiode see this from now on; what it saw in the last hour stays known."""
+        t = self.now()
+        old = max((k for k, s in enumerate(self._seen) if s[0] < t - _HOUR), default=0)
+        self._seen = [*self._seen[old:], (t, record, self._lamp_off)]
 
     def _expose(self, t: float, rng: np.random.Generator) -> Record:
         """Tabulate what the detector will see from `t` on if nothing else is injected."""

@@ -1,23 +1,17 @@
 """The detector of the on-line HPLC, a photodiode on a voltmeter; it publishes the raw trace."""
 
-import logging
 import threading
-from math import isfinite
 
 import numpy as np
 from ophyd import Component, Device
 
-from ..clock import At, LabClock, LabStatus, Steps, Task
+from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import DetectorDriver
-from ..protocols.transport import GarbledError, InstrumentError, NoReplyError
+from ..protocols.transport import InstrumentError
 from ..rigfile import ChromatogramSpec
 from .interlock import Interlock
+from .recording import Recording
 from .signals import Kind, Reading
-
-_log = logging.getLogger(__name__)
-
-_LATE = 0.5  # of a sample period: a sample taken later than this belongs to another time
-_DEAF = 10  # missing samples in a row that make a dead detector
 
 
 class DetectorError(InstrumentError):
@@ -54,14 +48,15 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self.clear()
 
     def connect(self) -> None:
-        """Identify and configure the meter.
+        """Identify and configure the meter; not while it records, which shows that it is there.
 
         Raises
         ------
         TransportError, InstrumentError
             If it does not answer, or refuses.
         """
-        self.firmware.fill(self.driver.connect().name)
+        if not self.recording:
+            self.firmware.fill(self.driver.connect().name)
 
     @property
     def recording(self) -> bool:
@@ -102,19 +97,10 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         return self._recording.begin(self._record(begin), status, at=begin)
 
     def _record(self, begin: float) -> Steps:
-        period = 1.0 / self.method.rate
         samples = np.full(self.method.samples, np.nan)
-        self._missing = 0
+        recording = Recording(self.driver, self._clock, 1.0 / self.method.rate)
         try:
-            for k in range(len(samples)):
-                due = begin + k * period
-                if k:
-                    yield At(due)
-                if self._clock.now() - due <= _LATE * period:
-                    samples[k] = self._volts()
-                if self._missing >= _DEAF:
-                    raise NoReplyError(f"{self.driver.name} left {_DEAF} samples unanswered")
-                self._recording.progress(k * period)
+            yield from recording.steps(begin, samples, self._recording.progress)
         except Exception:
             self.clear()
             raise
@@ -122,21 +108,13 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self.late_samples.fill(float(np.count_nonzero(np.isnan(samples))))
 
     def abandon(self) -> None:
-        """Stop recording; the trace is lost, its status ends together with the next one's."""
+        """Stop recording; the trace is lost, its status ends together with the next one's.
+
+        A meter that is taking readings by itself is told to leave off.
+        """
         if self.recording:
             self._recording.give_up()
             self.clear()
-
-    def _volts(self) -> float:
-        """One sample; NaN if the meter does not answer sensibly or is overloaded."""
-        try:
-            volts = self.driver.read()
-        except (NoReplyError, GarbledError) as error:
-            _log.warning("a sample is missing: %s", error)
-            self._missing += 1
-            return float("nan")
-        self._missing = 0
-        return volts if isfinite(volts) else float("nan")
 
     def stop(self, *, success: bool = False) -> None:
         """Stop recording: the RunEngine repeats an interrupted experiment from its start."""

@@ -7,7 +7,7 @@ are those of the rig file: uL/min, uL, mm, degC, V.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from .transport import InstrumentError, Transport
 
@@ -270,6 +270,67 @@ class DetectorDriver(Protocol):
 
     def read(self) -> float:
         """Return volts; infinite for an overload."""
+        ...
+
+
+@runtime_checkable
+class SamplingDriver(DetectorDriver, Protocol):
+    """A voltmeter that can take readings by itself, a period apart by its own clock."""
+
+    def prepare(self, period: float) -> int:
+        """Get ready to record.
+
+        Parameters
+        ----------
+        period : float
+            Between readings [s].
+
+        Returns
+        -------
+        int
+            How many readings it takes by itself at most, such that they can be fetched within half
+            a period; 0 if it cannot, and has to be asked for each.
+        """
+        ...
+
+    def begin(self, count: int, period: float) -> tuple[float, int]:
+        """Take a reading now, and have the meter go on from it; not to be done twice.
+
+        Parameters
+        ----------
+        count : int
+            Readings that it is to take by itself, at most as many as `prepare` has said.
+        period : float
+            Between readings [s].
+
+        Returns
+        -------
+        volts : float
+            The reading, infinite for an overload. The others come a period apart from it on.
+        count : int
+            Readings that it does take by itself; `count`, or one less.
+
+        Raises
+        ------
+        TransportError
+            It may have begun or not: `halt` it.
+        """
+        ...
+
+    def fetch(self, count: int) -> list[float]:
+        """Return the readings [V] that it has taken by itself, infinite for an overload.
+
+        May be done again: the meter keeps them until the next `begin`.
+
+        Raises
+        ------
+        GarbledError
+            If they are not exactly `count`.
+        """
+        ...
+
+    def halt(self) -> None:
+        """Leave it idle, whatever it is doing; waits for nothing."""
         ...
 
 

@@ -75,6 +75,8 @@ class Transport:
 
     Attributes
     ----------
+    baudrate : int
+        As given.
     echo : bool or None
         Whether the line gives back what is sent; None while that is not known.
     exchanges, retried : int
@@ -109,6 +111,7 @@ class Transport:
         self.emulated = token is not None
         self.timeout = timeout
         self.retries = retries
+        self.baudrate = baudrate
         self.exchanges = self.retried = 0
         self.record: list[tuple[bytes, bytes]] | None = None
         self.echo: bool | None = None

@@ -116,7 +116,7 @@ class Sampler:
         self._task.give_up()
 
     def stop(self) -> None:
-        """Give up what is under way, trace included; sends nothing."""
+        """Give up what is under way, trace included; sends nothing but to a sampling meter."""
         with self._lock:
             self.give_up()
             if self._detector.recording:

@@ -118,7 +118,7 @@ class Watch:
         return report
 
     def give_up(self) -> None:
-        """End what is under way; sends nothing, finishes nothing."""
+        """End what is under way; finishes nothing, and sends nothing but to a sampling meter."""
         self._steady.give_up()
         self._feed.give_up()
         self._sampler.stop()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, count, seed
+from .common import EXIT_DONE, add_catalogue, count, seed
 
 if TYPE_CHECKING:
     from reactune.analysis.campaign.adaptive import Suggestion
@@ -19,6 +19,7 @@ HELP = "add the next experiments to a table of results, CSV or XLSX; no rig need
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.epilog = "Example: reactune ask snar.toml results.csv -n 5"
+    add_catalogue(parser)
     parser.add_argument("problem", metavar="PROBLEM")
     parser.add_argument(
         "table",
@@ -31,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         type=count,
         metavar="N",
-        help="how many experiments to add [the problem's batch]",
+        help="how many experiments to add [the problem's batch; to an empty table what the models "
+        "need]",
     )
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="same seed and table, same asks [0]"
@@ -41,27 +43,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
-    from reactune.analysis.sheets.asking import Asking
-    from reactune.analysis.sheets.results import Results
     from reactune.analysis.sheets.sheet import SheetError
 
     from ..errors import told
     from ..problems import load_problem
+    from ..tables import kept, open_table
 
     problem = load_problem(a.problem)
-    with told(SheetError, ValueError):
-        results = Results.open(a.table, problem)
-        asking = Asking(problem, results, a.seed)
-        asks = asking.ask(a.n or problem.batch)
-    rows = [entry.row for entry in results.entries[len(results.entries) - len(asks) :]]
+    asking = open_table(problem, a.table, a.seed)
+    results = asking.results
+    if any(entry.measurement for entry in results.entries):
+        kept(asking, a.table, a.seed, a.catalogue)
+    with told(SheetError):
+        asks = asking.ask(a.n or (problem.batch if results.entries else problem.first_batch))
     if a.json:
-        listed = [
-            {"row": row, "why": asked.why, **asked.conditions}
-            for row, asked in zip(rows, asks, strict=True)
-        ]
-        say(json.dumps(listed))
+        say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
-    say(_text(problem, asks, rows))
+    say(_text(problem, asks))
     states = [entry.measurement for entry in results.entries]
     done = sum(m is not None and m.valid for m in states)
     failed = sum(m is not None and not m.valid for m in states)
@@ -81,16 +79,13 @@ def run(a: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
-def _text(problem: "Problem", asks: "list[Suggestion]", rows: list[int]) -> str:
+def _text(problem: "Problem", asks: "list[Suggestion]") -> str:
     """Lay the asks out as a table, the reasons beside it."""
     from reactune.analysis.sheets.sheet import title_of
     from reactune.analysis.written import exact
 
     titles = ["row", *(title_of(name, v.unit) for name, v in problem.variables.items())]
-    cells = [
-        [str(row), *map(exact, asked.conditions.values())]
-        for row, asked in zip(rows, asks, strict=True)
-    ]
+    cells = [[str(asked.number), *map(exact, asked.conditions.values())] for asked in asks]
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     text = []
     for line, why in zip([titles, *cells], ["why", *(asked.why for asked in asks)], strict=True):

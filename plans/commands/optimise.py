@@ -15,15 +15,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         metavar="UID",
-        help="go on with an interrupted campaign; with --rig if ports or syringes have changed",
+        help="go on with an interrupted campaign; with --rig if ports or syringes have changed, "
+        "with --budget to go on with one that is finished, up to so many in all",
     )
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
-    if a.resume and (a.problem or a.seed is not None or a.budget is not None):
+    if a.resume and (a.problem or a.seed is not None):
         raise UserError(
-            "optimise: --resume goes on with the stored problem, seed and budget; leave them out"
+            "optimise: --resume goes on with the stored problem and seed; leave them out"
         )
     if not a.resume and not a.problem:
         raise UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
@@ -31,6 +32,6 @@ def run(a: argparse.Namespace) -> int:
     from .terminal import carry_out
 
     if a.resume:
-        return carry_out(a, service.resume, a.resume, a.rig)
+        return carry_out(a, service.resume, a.resume, a.rig, budget=a.budget)
     rig = a.rig or "walker"
     return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget)

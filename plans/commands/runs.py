@@ -26,6 +26,8 @@ def run(a: argparse.Namespace) -> int:
         for run in reversed(runs):  # the newest last, where the eye is
             when = datetime.fromtimestamp(run.time).strftime("%Y-%m-%d %H:%M")
             rig = {True: "simulated", False: "REAL", None: "unmarked"}[run.simulated]
+            if run.plan_name == "ask":
+                rig = "table"
             say(f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} experiments")
             ending = run.reason or run.exit_status
             if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):

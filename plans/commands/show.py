@@ -1,24 +1,60 @@
-"""``reactune show``: summary and page of a stored run again."""
+"""``reactune show``: summary and page again, of a stored run or of a table that is kept by hand."""
 
 import argparse
+import sys
+from pathlib import Path
 
-from .common import EXIT_DONE, add_catalogue
+from ..saying import say
+from .common import EXIT_DONE, add_catalogue, seed
 
-HELP = "show a stored run again: summary and page"
+HELP = "show a stored run, or a table of results: summary and page"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.epilog = "Examples: reactune show 5f0c2a7e; reactune show snar.toml results.csv --stop"
     add_catalogue(parser)
-    parser.add_argument("uid", metavar="UID")
+    parser.add_argument(
+        "what", metavar="UID|PROBLEM", help="a stored run, or the problem that a table belongs to"
+    )
+    parser.add_argument(
+        "table", metavar="TABLE", nargs="?", type=Path, help="the table, CSV or XLSX"
+    )
+    parser.add_argument(
+        "--stop", action="store_true", help="of a table: say whether going on is of use"
+    )
+    parser.add_argument(
+        "--seed", type=seed, default=0, metavar="S", help="of a table: as it was asked with [0]"
+    )
     parser.add_argument("--json", action="store_true", help="print the summary as JSON")
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
+    if a.table is not None:
+        return _table(a)
+    from ..errors import UserError
     from ..service import open_catalogue, stored_campaign
-    from .terminal import say_result
+    from .result import say_result
 
+    if a.stop:
+        raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
     with open_catalogue(a.catalogue) as catalogue:
-        say_result(stored_campaign(catalogue, a.uid), catalogue.folder, as_json=a.json)
+        say_result(stored_campaign(catalogue, a.what), catalogue.folder, as_json=a.json)
+    return EXIT_DONE
+
+
+def _table(a: argparse.Namespace) -> int:
+    """Show a table."""
+    from ..problems import load_problem
+    from ..tables import kept, open_table
+    from .result import say_result
+
+    asking = open_table(load_problem(a.what), a.table, a.seed, begin=False)
+    campaign, folder = kept(asking, a.table, a.seed, a.catalogue)
+    say_result(campaign, folder, as_json=a.json)
+    if a.stop:
+        stop, reason = asking.agent.should_stop()
+        told = f"Stop: {reason}." if stop else "Go on: another experiment is of use."
+        say(told, to=sys.stderr if a.json else sys.stdout)
     return EXIT_DONE

@@ -2,16 +2,12 @@
 
 import argparse
 import contextlib
-import json
 import sys
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from reactune.analysis.report.summary import summarise
-from reactune.analysis.report.table import Campaign
 from reactune.analysis.written import printable
 from reactune.devices.rig.safety import SafeReport
 
@@ -21,6 +17,7 @@ from ..saying import say
 from ..service import Listener, Outcome
 from ..signals import StopSignals
 from .common import EXIT_DONE, EXIT_FAILURE
+from .result import say_result
 
 
 class Terminal(Listener):
@@ -82,24 +79,3 @@ def carry_out(
         return EXIT_FAILURE
     say_result(outcome.campaign, outcome.folder, as_json=a.json)
     return EXIT_DONE if outcome.well else EXIT_FAILURE
-
-
-def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
-    """Print the summary, leave page and picture in the catalogue's folder."""
-    from reactune.analysis.report.html import write_html, write_png  # a campaign needs no figures
-
-    summary = summarise(campaign)
-    say(json.dumps(summary.to_json()) if as_json else summary.to_text())
-    if sys.stderr.isatty():
-        say("Drawing the page ...", to=sys.stderr)
-    reports, name = folder / "reports", campaign.run.uid[:8]
-    page, picture = reports / f"{name}.html", reports / f"{name}.png"
-    try:
-        reports.mkdir(exist_ok=True)
-        write_html(campaign, page)
-        write_png(campaign, picture)
-    except OSError as error:  # an archive that cannot be written to can still be looked at
-        say(f"No page and picture: {error}", to=sys.stderr)
-    else:
-        if not as_json:
-            say(f"Page: {page}\nPicture: {picture}")

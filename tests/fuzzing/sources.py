@@ -100,7 +100,13 @@ def _valve(driver: Any) -> list[Call]:
 
 
 def _detector(driver: Any) -> list[Call]:
-    return [lambda: driver.connect(), lambda: driver.read(), lambda: driver.read()]
+    return [
+        lambda: driver.connect(),
+        lambda: driver.prepare(1.0),
+        lambda: driver.begin(2, 1.0),
+        lambda: driver.halt(),
+        lambda: driver.read(),
+    ]
 
 
 @dataclass(frozen=True)
@@ -164,7 +170,7 @@ CODECS: Mapping[str, Codec] = {
     "scpi": Codec(
         ScpiVoltmeter,
         EmulatedVoltmeter,
-        (VoltmeterVariant(), VoltmeterVariant(rs232=False, errors=30)),
+        (VoltmeterVariant(), VoltmeterVariant(rs232=False, errors=30), VoltmeterVariant(memory=0)),
         _detector,
     ),
 }

@@ -174,7 +174,7 @@ JOURNAL = {
 class Line:
     """Stands in for a `Transport` whose replies are an emulated instrument's, some damaged."""
 
-    url, emulated = "fuzzed", True
+    url, emulated, baudrate = "fuzzed", True, 9600
 
     def __init__(self, instrument, seal, damage, others: list[bytes]):
         self._instrument, self._seal, self._others = instrument, seal, others

@@ -12,7 +12,7 @@ from bluesky import RunEngine
 from bluesky.plans import count
 from ophyd.sim import det
 
-from reactune.analysis.campaign.replay import retell
+from reactune.analysis.campaign.replay import replay, retell
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import seal
 from reactune.analysis.storage.journal import Journal
@@ -99,6 +99,24 @@ def test_an_experiment_whose_decision_was_not_stored_is_judged_when_resumed(
 
     assert main([*resume, uid]) == 2  # not a second time, beside the first
     assert f"has been resumed as run {resumed['uid'][:8]}" in capsys.readouterr().err
+
+
+def test_a_finished_campaign_is_extended(stored, tmp_path, capsys):
+    folder, uid = tmp_path / "runs", stored[1]
+    shutil.copytree(stored[0], folder)
+    where = ["--json", "--catalogue", str(folder)]
+    resume = ["optimise", "--resume", uid, *where]
+    assert main(resume) == 2
+    assert "needs no resuming: budget: 6 of 6" in capsys.readouterr().err
+    assert main([*resume, "--budget", "8"]) == 0
+    extended = json.loads(capsys.readouterr().out)
+    assert (extended["n"], extended["budget"]) == (8, 8)
+    assert extended["stop_reason"] == "budget: 8 of 8 experiments done"
+    with Catalogue(folder) as catalogue:
+        again = replay(catalogue, extended["uid"])
+    assert (again.n, again.identical) == (8, 8)
+    assert main(["show", "last", *where]) == 0
+    assert json.loads(capsys.readouterr().out)["uid"] == extended["uid"]
 
 
 def test_a_campaign_goes_on_with_another_rig_file_of_the_same_method(cut_off, tmp_path, capsys):

@@ -211,9 +211,14 @@ class Snobfit:
             Measured quantities and their uncertainties, if the optimiser was made with `measured`.
         """
         for position in self.book.tell(x, f, F, df, dF, y, dy):
-            gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
-            if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
-                del self._pending[int(nearest.argmin())]
+            self.withdraw(position)
+
+    def withdraw(self, x: ArrayLike) -> None:
+        """Take back a point asked for (d,), which nobody will measure; others are ignored."""
+        position = one(x, self.book.lower.size)
+        gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
+        if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
+            del self._pending[int(nearest.argmin())]
 
     # -- what is known --------------------------------------------------------
 

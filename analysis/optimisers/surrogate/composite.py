@@ -164,7 +164,7 @@ class Surrogate:
         drawn = self._drawn[k]
         noise = np.array([model.noise[k] for model in self._models])
         repeats = drawn + noise * np.random.default_rng(0).standard_normal(drawn.shape)
-        x = self.coordinates.to_box(np.tile(self.z[k], (len(drawn), 1)))
+        x = np.tile(self.coordinates.to_box(self.z[k : k + 1]), (len(drawn), 1))
 
         def everything(values: Floats) -> Floats:
             both = np.column_stack(self._outcome(values, x))
@@ -230,9 +230,7 @@ class Surrogate:
     def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
         """Compose the drawn values (M, S, k) at z (M, d), a slab of points at a time."""
         count, draws = values.shape[:2]
-        x = self.coordinates.to_box(z)
-        slab = max(1, SLAB // draws)
-        parts = []
+        x, slab, parts = self.coordinates.to_box(z), max(1, SLAB // draws), []
         for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
             some = values[rows]
             f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(x[rows], draws, axis=0))

@@ -100,7 +100,7 @@ def test_resolved_form_spells_out_defaults():
     assert p.to_dict() == {
         "schema": 1, "title": "", "maximise": "Y", "measured": ["Y"],
         "constraints": [{"of": "Y", "within": [None, 0.5], "tolerance": [0.1, 0.1]}],
-        "budget": 100, "batch": 7,
+        "budget": 100, "batch": 1,
         "optimiser": {"engine": "snobfit", "model": "composite", "p": 0.5},
         "stop": {"goal": 0.9, "patience": 20, "verdict": True},
         "variables": {"T": {"range": [1.0, 2.0], "unit": ""}},
@@ -143,7 +143,7 @@ def test_the_six_problems_of_the_paper():
         expected += [ratios[number]] if number in ratios else []
         assert [(w.of, w.lower, w.upper) for w in p.windows] == expected
         assert all(w.tolerance == (0.3, 0.3) for w in p.windows)
-        assert (p.budget, p.batch, p.optimiser.p) == (100, 7, 0.3)
+        assert (p.budget, p.batch, p.optimiser.p) == (100, 1, 0.3)
         assert list(p.variables) == ["temperature", "flow_c60", "flow_sultine"]
 
 

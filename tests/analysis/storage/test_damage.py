@@ -122,3 +122,23 @@ def test_a_line_without_its_checksum_is_not_believed(tmp_path, pairs):
         write_journal(tmp_path, pairs), EVENT, lambda line: line[: line.rindex(b", ")] + b"}"
     )
     assert "Line 7 of" in reading.read(path).damages[0]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"data": True}, {"data": {"n": 1}, "seq_num": [1, 2]}, {"time": "noon"}]
+)
+def test_an_event_that_is_none_is_a_damaged_line(tmp_path, pairs, wrong):
+    """Also where its descriptor is lost, for which it would have to stand in."""
+    path = damage(old_format(write_journal(tmp_path, pairs)), PRIMARY)
+
+    def other(line):
+        item = json.loads(line)
+        item["doc"] |= wrong
+        return json.dumps(item).encode()
+
+    damage(path, EVENT, other)
+    with Catalogue(tmp_path, store="journal") as catalogue:
+        kinds = [name for name, _ in catalogue[-1].documents()]
+        problems = " ".join(catalogue.problems)
+    assert kinds.count("event") == 5
+    assert f"Line {EVENT} of the journal" in problems

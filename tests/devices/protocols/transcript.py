@@ -17,6 +17,7 @@ class Transcript:
     """
 
     url = "transcript"
+    baudrate = 9600
     emulated = True
 
     def __init__(self, exchanges: Sequence[Exchange]):

@@ -1,0 +1,31 @@
+"""What a campaign came to, on the terminal and as a page; no rig, so that it loads fast."""
+
+import json
+import sys
+from pathlib import Path
+
+from reactune.analysis.report.summary import summarise
+from reactune.analysis.report.table import Campaign
+
+from ..saying import say
+
+
+def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
+    """Print the summary, leave page and picture in the catalogue's folder."""
+    from reactune.analysis.report.html import write_html, write_png  # a campaign needs no figures
+
+    summary = summarise(campaign)
+    say(json.dumps(summary.to_json()) if as_json else summary.to_text())
+    if sys.stderr.isatty():
+        say("Drawing the page ...", to=sys.stderr)
+    reports, name = folder / "reports", campaign.run.uid[:8]
+    page, picture = reports / f"{name}.html", reports / f"{name}.png"
+    try:
+        reports.mkdir(exist_ok=True)
+        write_html(campaign, page)
+        write_png(campaign, picture)
+    except OSError as error:  # an archive that cannot be written to can still be looked at
+        say(f"No page and picture: {error}", to=sys.stderr)
+    else:
+        if not as_json:
+            say(f"Page: {page}\nPicture: {picture}")

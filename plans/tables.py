@@ -1,0 +1,69 @@
+"""Campaigns without a rig: a table of results is opened, asked, shown and kept in the catalogue."""
+
+from contextlib import closing
+from pathlib import Path
+
+from reactune.analysis.problem.model import Problem
+from reactune.analysis.report.table import Campaign
+from reactune.analysis.sheets.asking import Asking
+from reactune.analysis.sheets.documents import Pair, documents
+from reactune.analysis.sheets.results import Results
+from reactune.analysis.sheets.sheet import SheetError
+from reactune.analysis.storage.encoding import dumps
+from reactune.analysis.storage.journal import Journal
+from reactune.analysis.storage.names import default_folder, path_of, paths, run_name, uid_of
+from reactune.analysis.storage.run import Run
+
+from .errors import UserError, told
+
+
+def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -> Asking:
+    """Read a table for a problem; where there is none, begin one.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, a cell makes no sense, or there is none and none is to be begun.
+    """
+    if not begin and not path.exists():
+        raise UserError(f"there is no {path}; reactune ask begins one")
+    with told(SheetError, ValueError):
+        return Asking(problem, Results.open(path, problem), seed)
+
+
+def kept(asking: Asking, path: Path, seed: int, folder: str | Path | None) -> tuple[Campaign, Path]:
+    """Give a table as a campaign, and keep it in a catalogue as a run of its journal.
+
+    What a table holds is one run, however often it is asked or shown; with further results it is
+    another. A database of the catalogue takes it in when it is next opened for writing.
+
+    Returns
+    -------
+    campaign : Campaign
+    folder : Path
+        Of the catalogue.
+
+    Raises
+    ------
+    UserError
+        If the catalogue's folder cannot be written to.
+    """
+    pairs = documents(asking, path, seed)
+    place = default_folder() if folder is None else Path(folder).expanduser().absolute()
+    with told(OSError):
+        _journal(pairs, place)
+    return Campaign.of(Run(pairs[0][1]["uid"], lambda: pairs)), place
+
+
+def _journal(pairs: list[Pair], folder: Path) -> None:
+    """Write a run down, unless it is there."""
+    start = pairs[0][1]
+    names = [path.stem for path in paths(folder)]
+    if start["uid"] in map(uid_of, names):
+        return
+    path = path_of(folder, run_name(start, names))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with closing(Journal(path)) as journal:
+        for name, doc in pairs:
+            journal.content.append(dumps(name, doc)[0])
+        journal.save()

@@ -1,0 +1,130 @@
+"""Without a rig: the table is the state, through the command line."""
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reactune.plans.cli import main
+
+PROBLEM = """
+maximise    = "60 * product * c_sm / tau"
+measured    = ["product", "sm", "bis"]
+constraints = ["product >= 0.9 +/- 0.05", "bis <= 0.02 +/- 0.01"]
+budget      = 30
+batch       = 4
+[variables]
+tau         = { range = [0.5, 10], unit = "min" }
+equiv       = { range = [1, 5] }
+temperature = { range = [30, 120], unit = "degC" }
+[fixed]
+c_sm = 0.5
+"""
+ON_POSIX_ALONE = ("fcntl", "termios", "tty", "pty", "pwd", "grp", "resource", "ophyd")
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    Path("snar.toml").write_text(PROBLEM)
+    return tmp_path
+
+
+def fill(path: Path, rate: float = 0.02) -> None:
+    """Enter what a simple reaction gives wherever a result is outstanding."""
+    rows = list(csv.DictReader(path.read_text().splitlines()))
+    for row in rows:
+        if not row["product"]:
+            tau, equiv, temperature = (
+                float(row[k]) for k in ("tau [min]", "equiv", "temperature [degC]")
+            )
+            extent = tau * equiv * rate * 1.04 ** (temperature - 30)
+            bis = 0.002 * extent
+            sm = 1 / (1 + extent**2) * (1 - bis)
+            row |= {"product": f"{1 - sm - bis:.4f}", "sm": f"{sm:.4f}", "bis": f"{bis:.4f}"}
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def asked(capsys, *more: str) -> list[dict[str, float]]:
+    capsys.readouterr()
+    assert main(["ask", "snar.toml", "results.csv", "--json", *more]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_campaign_by_hand_from_an_empty_table_to_its_summary(place, capsys) -> None:
+    table = place / "results.csv"
+    for _ in range(4):
+        asks = asked(capsys, "-n", "5")
+        assert len(asks) == 5
+        fill(table)
+    assert main(["show", "snar.toml", "results.csv", "--json"]) == 0
+    summary = json.loads(capsys.readouterr().out)
+    best = summary["best_feasible"]
+    assert (summary["mark"], summary["n"], summary["simulated"]) == ("FROM A TABLE", 20, False)
+    assert best["probability_feasible"] >= 0.5
+    goal = "60 * product * c_sm / tau"
+    assert best["expected"][goal] > 10
+    assert best["measured"].keys() == {"product", "sm", "bis", goal}
+    assert (place / "runs" / "reports" / f"{summary['uid'][:8]}.html").exists()
+    # the run of the table is one of the catalogue's
+    assert main(["show", summary["uid"][:8], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == summary
+    assert main(["runs"]) == 0
+    assert "table" in capsys.readouterr().out
+
+
+def test_asking_twice_keeps_what_is_outstanding_and_answers_alike(place, capsys) -> None:
+    first = asked(capsys)
+    text = (place / "results.csv").read_bytes()
+    second = asked(capsys)
+    assert [ask["row"] for ask in first + second] == list(range(2, 10))
+    assert (place / "results.csv").read_bytes().startswith(text)
+    (place / "results.csv").write_bytes(text)
+    assert asked(capsys) == second
+    (place / "results.csv").unlink()
+    assert asked(capsys, "--seed", "9") != first
+
+
+def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
+    asked(capsys, "-n", "8")
+    fill(place / "results.csv")
+    assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
+    assert "Go on: another experiment is of use." in capsys.readouterr().out
+    Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 8"))
+    assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
+    assert "Stop: budget: 8 of 8 experiments done." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (["show", "snar.toml", "none.csv"], "there is no none.csv; reactune ask begins one"),
+        (["show", "0123", "--stop"], "--stop is about a table; name PROBLEM and TABLE"),
+        (["ask", "snar.toml", "."], ". is a folder; name a file in it"),
+        (["ask", "none.toml", "results.csv"], "none.toml"),
+    ],
+)
+def test_wrong_input_is_named(place, capsys, command, sentence) -> None:
+    assert main(command) == 2
+    assert sentence in capsys.readouterr().err
+
+
+def test_nothing_that_only_posix_has_is_needed(place) -> None:
+    """On Windows there is no fcntl; and no instrument is needed to answer a table."""
+    blocked = "; ".join(f"sys.modules[{name!r}] = None" for name in ON_POSIX_ALONE)
+    code = (
+        f"import sys; {blocked}; from reactune.plans.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    for command in (["ask", "snar.toml", "results.csv"], ["show", "snar.toml", "results.csv"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *command], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        fill(place / "results.csv")
