@@ -39,7 +39,7 @@ DRIFT = 2e-3
 AGES = 50.0
 """Experiments in which a drift is counted."""
 
-TRUST = 0.4
+TRUST = 0.25
 """How far the logarithm of the true uncertainty may be below that of the one told."""
 
 UNSEEN = 1e-5
