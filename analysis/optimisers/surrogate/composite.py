@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...problem.merit import Windows, f_star
 from ..geometry import nearest
 from ..table import Points
+from .doubt import contradicted
 from .expected import Expected
 from .gp import NOISE, GaussianProcess
 from .scales import Coordinates, Measured, Smooth
@@ -78,8 +79,9 @@ class Surrogate:
     Parameters
     ----------
     points : Points
+        Experiments, each by itself: repeats tell how large the noise is.
     merit : (N,) array
-        What ranks them where quantities were measured; NaN for failures.
+        What ranks them where quantities were measured.
     coordinates : Coordinates
     windows : Windows
     measured : Measured or None
@@ -88,9 +90,11 @@ class Surrogate:
     Attributes
     ----------
     rows : (K,) int array
-        The points it is made of: measured ones, the nearest to the best if there are many.
+        The distinct points it is made of: the nearest to the best if there are many.
     z : (K, d) array
         Where they are, in the cube.
+    entries : (E,) int array
+        The experiments it is made of, first one of each point.
     """
 
     def __init__(
@@ -102,25 +106,43 @@ class Surrogate:
         measured: Measured | None,
     ) -> None:
         self.coordinates, self.windows = coordinates, with_room(windows)
-        self.rows = _rows(points, merit, coordinates, self.windows, measured)
-        points = points.take(self.rows)
-        self.z: Floats = coordinates.to_cube(points.x)
+        self.entries = _rows(points, merit, coordinates, self.windows, measured)
+        points = points.take(self.entries)
+        self.rows = points.place[: len(set(points.place))]
+        self._places = places = coordinates.to_cube(points.x)
+        self.z: Floats = places[: len(self.rows)]
         self._measured = measured
         self.composed = measured is not None
         if measured is None:
             y, error = tamed(points, windows).columns
         else:
             y, error = points.y, points.dy
+        self._y, self._error = y, error
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
             self._models = [
-                likelier(self.z, NOISE, *column)
+                likelier(places, NOISE, *column, age=points.age)
                 for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
             values, errors = self._smooth.values.T, self._smooth.errors.T
-            self._models = [GaussianProcess(self.z, *c) for c in zip(values, errors, strict=True)]
+            self._models = [
+                GaussianProcess(places, *column, age=points.age)
+                for column in zip(values, errors, strict=True)
+            ]
+
+    def contradicted(self) -> list[tuple[int, int, float]]:
+        """Give the experiments that all others contradict: see `doubt.contradicted`.
+
+        Where nothing tells of noise there is nothing to doubt.
+        """
+        if not any(model.noisy for model in self._models):
+            return []
+        told, surprise = zip(*(model.left_out() for model in self._models), strict=True)
+        off = (self._y - self._smooth.measured(np.column_stack(told))) / self._error
+        found = contradicted(self._places, np.column_stack(surprise), off)
+        return [(int(self.entries[i]), k, size) for i, k, size in found]
 
     @cached_property
     def judged(self) -> Outcomes:
@@ -134,7 +156,8 @@ class Surrogate:
     def _drawn(self) -> Floats:
         """What is modelled, at its own points, in functions drawn (K, S, k)."""
         rng = np.random.default_rng(0)
-        return np.stack([model.sample_here(JUDGES, rng) for model in self._models], axis=-1)
+        drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
+        return np.stack(drawn, axis=-1)
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give."""
@@ -232,24 +255,33 @@ def _rows(
     windows: Windows,
     measured: Measured | None,
 ) -> NDArray[np.intp]:
-    """Choose the points that a surrogate is made of."""
-    rows = np.flatnonzero(points.measured)
-    if len(rows) <= MOST:
-        return rows
-    # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
-    rank = merit[rows] if measured else order(points.take(rows), windows)
-    near = nearest(coordinates.to_cube(points.x[rows]), int(rank.argmin()))
-    return np.sort(rows[near[:MOST]])
+    """Choose the experiments that a surrogate is made of, first one of each point."""
+    rows = np.arange(len(points.f))
+    if len(rows) > MOST:
+        # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
+        rank = merit if measured else order(points, windows)
+        near = nearest(coordinates.to_cube(points.x), int(rank.argmin()))
+        rows = np.sort(near[:MOST])
+    firsts = np.zeros(len(rows), dtype=bool)
+    firsts[np.unique(points.place[rows], return_index=True)[1]] = True
+    return np.concatenate([rows[firsts], rows[~firsts]])
 
 
 def likelier(
-    z: Floats, noise: float, y: Floats, error: Floats, curbed: Floats, curbed_error: Floats
+    z: Floats,
+    noise: float,
+    y: Floats,
+    error: Floats,
+    curbed: Floats,
+    curbed_error: Floats,
+    *,
+    age: Floats | None = None,
 ) -> GaussianProcess:
     """Model a quantity as it is or compressed, as the values themselves suggest."""
-    plain = GaussianProcess(z, y, error, noise)
+    plain = GaussianProcess(z, y, error, noise, age)
     if (curbed == y).all():
         return plain
-    bent = GaussianProcess(z, curbed, curbed_error, noise)
+    bent = GaussianProcess(z, curbed, curbed_error, noise, age)
     # densities of the same values: the slope of one scale in the other belongs to them
     slope = float(np.log(curbed_error / error).sum())
     return bent if bent.evidence + slope > plain.evidence else plain

@@ -12,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...problem.tables import Kind
+from ..table import EXACT
 
 Floats = NDArray[np.float64]
 
 KELVIN = 273.15
+
+UNTOLD = 1e-3
+"""Least uncertainty of a quantity whose uncertainty nobody tells, in units of its largest value."""
 
 INCOMPLETE = 0.005
 """Fractions whose sum differs from 1 by more, and by four of its errors, are not all there are."""
@@ -173,7 +177,10 @@ class Smooth:
         if kind == "real":
             values, errors = y, error
         else:
-            self._floor = np.maximum(error.min(axis=0), 1e-9 * np.abs(y).max(axis=0) + 1e-300)
+            largest = np.abs(y).max(axis=0)
+            told = error.min(axis=0)
+            untold = told <= 2 * EXACT * largest
+            self._floor = np.maximum(np.where(untold, UNTOLD * largest, told), 1e-300)
             values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
             errors = error / np.hypot(y, 2 * self._floor)
             missing = np.abs(y.sum(axis=1) - 1) - 4 * np.linalg.norm(error, axis=1)
@@ -223,9 +230,10 @@ class Smooth:
 
 
 def _spread(values: Floats) -> Floats:
-    """Range of each column, 1 where nothing varies."""
+    """Range of each column; where nothing varies its size, or 1."""
     spread: Floats = np.ptp(values, axis=0)
-    return np.where(spread > 0, spread, 1.0)
+    size = np.abs(values).max(axis=0, initial=0.0)
+    return np.where(spread > 0, spread, np.where(size > 0, size, 1.0))
 
 
 def _chain(values: Floats, errors: Floats) -> Floats:
