@@ -6,7 +6,6 @@ stored run, continues one that was interrupted, and is told outcomes by who has 
 
 import hashlib
 import json
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,7 +23,16 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from . import stopping
 from .adaptive import Adaptive, Suggestion
-from .evaluation import PENALTY_ALONE, Decision, Evaluation, Standing, clashes, stand
+from .evaluation import (
+    PENALTY_ALONE,
+    Decision,
+    Evaluation,
+    Standing,
+    check_measured,
+    clashes,
+    in_words,
+    stand,
+)
 from .leader import Leader
 
 SCHEMA = 3
@@ -72,7 +80,7 @@ class Agent(Adaptive):
 
     def __post_init__(self) -> None:
         if self.analytics is not None:
-            _check_measured(self.problem, self.analytics)
+            check_measured(self.problem, self.analytics)
             self.problem = self.problem.resolved(self.analytics.kind)
         if clash := clashes(self.problem):
             raise ValueError(
@@ -143,17 +151,12 @@ class Agent(Adaptive):
         if n > len(points):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
-            whys += [self._in_words(self.optimiser.why(row)) for row in x]
+            whys += [in_words(self.optimiser.why(row), self.problem, self.evaluations) for row in x]
         start = len(self._asked) + len(self._queue) + 1
         return [
             Suggestion(start + i, conditions, why)
             for i, (conditions, why) in enumerate(zip(points, whys, strict=True))
         ]
-
-    def _in_words(self, why: str) -> str:
-        """Name the window that the optimiser knows by its number."""
-        texts = [window.text for window in self.problem.windows]
-        return re.sub(r"window (\d+)", lambda found: texts[int(found[1]) - 1], why)
 
     # -- listening ------------------------------------------------------------
 
@@ -256,6 +259,7 @@ class Agent(Adaptive):
             feasibility=standing.feasibility[i],
             best=self._told(self.best()),
             best_feasible=self._told(self.best(feasible=True)),
+            doubted=self.doubted(),
             digest=self.digest(),
         )
 
@@ -296,6 +300,13 @@ class Agent(Adaptive):
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""
         return verdict(self.optimiser.book)
+
+    def doubted(self) -> dict[int, str]:
+        """Give the experiments whose results all others contradict, and why, by number."""
+        return {
+            self.evaluations[doubt.row].number: doubt.sentence(self.problem.measured)
+            for doubt in self.optimiser.book.doubted()
+        }
 
     def leader(self) -> tuple[int, Recommendation] | None:
         """Give the best feasible experiment, or the best by merit while none is feasible."""
@@ -381,12 +392,3 @@ class Agent(Adaptive):
         self._improved = state["improved"]
         self.optimiser = restored(self.problem, state["optimiser"])
         return self
-
-
-def _check_measured(problem: Problem, analytics: Analytics) -> None:
-    """Refuse a problem that names what is not measured."""
-    if missing := [name for name in problem.measured if name not in analytics.names]:
-        raise ValueError(
-            f"measured: {', '.join(missing)} is not measured by {analytics.key}, which has "
-            f"{', '.join(analytics.names)}; add it there or leave it out"
-        )

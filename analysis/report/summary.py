@@ -42,6 +42,8 @@ class Summary:
         Why experiments failed, by number.
     disturbed : dict of int to str
         The faults that experiments got over, by number.
+    doubted : dict of int to str
+        Results that all others contradict, by number: they count for nothing until repeated.
     stop_reason : str
         A sentence; also for a run that has no stop document.
     best, best_feasible : Candidate or None
@@ -72,6 +74,7 @@ class Summary:
     windows: tuple[str, ...]
     failed: dict[int, str]
     disturbed: dict[int, str]
+    doubted: dict[int, str]
     stop_reason: str
     best: Candidate | None
     best_feasible: Candidate | None
@@ -210,7 +213,8 @@ class Summary:
     def remarks(self) -> list[tuple[str, str]]:
         """Return how the campaign went, each as keyword and sentence."""
         remarks = []
-        for label, reasons in (("Failed", self.failed), ("Got over", self.disturbed)):
+        known = ("Failed", self.failed), ("Got over", self.disturbed), ("Doubted", self.doubted)
+        for label, reasons in known:
             if reasons:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
@@ -271,6 +275,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         windows=tuple(window.text for window in problem.windows),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
         disturbed=campaign.disturbed,
+        doubted=campaign.doubted,
         stop_reason=_stop_reason(campaign.run),
         best=candidate(campaign, campaign.best),
         best_feasible=candidate(campaign, campaign.best_feasible),
