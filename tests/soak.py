@@ -10,6 +10,7 @@ guard stands beside it as beside hardware: a false alarm would end the process.
 """
 
 import argparse
+import gc
 import os
 import sys
 import tempfile
@@ -58,7 +59,8 @@ class Meter(Listener):
 
 
 def open_now() -> set[str]:
-    """Name all files and threads that the process has open."""
+    """Name all files and threads that the process has open, and somebody still refers to."""
+    gc.collect()
     files = set()
     for number in os.listdir("/proc/self/fd"):
         try:
