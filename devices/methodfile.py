@@ -22,11 +22,16 @@ class MethodError(SpecError):
 
 
 class Shape(Table):
-    """A peak's shape, an exponentially modified Gaussian.
+    """A peak's shape: an exponentially modified Gaussian.
 
-    `time` is the centre of its Gaussian [min], `width` the SD of this [min] (0.42 of the width at
-    half height), `tail` the time constant of its exponential [min]: for a symmetric peak a tenth of
-    the width.
+    Attributes
+    ----------
+    time : float
+        Centre of the Gaussian [min]; the apex lies up to one `tail` later.
+    width : float
+        SD of the Gaussian [min]: 0.42 of the peak's width at half height.
+    tail : float
+        Time constant of the exponential [min]; for a symmetric peak a tenth of the width.
     """
 
     time: Positive
@@ -35,16 +40,29 @@ class Shape(Table):
 
 
 class Front(Shape):
-    """A peak of the solvent; `area` [AU min] is for the emulator."""
+    """A peak of the solvent; its tail is fitted along where it reaches under a peak.
+
+    Attributes
+    ----------
+    area : float
+        For the emulator [AU min].
+    """
 
     area: Positive
 
 
 class OtherPeak(Shape):
-    """A peak that is no quantity, such as an impurity: fitted along where it overlaps one.
+    """A peak that is not measured, such as an impurity: fitted along where it overlaps one.
 
-    `window` is where its signal lives, [start, end] in min; `components` are further peaks of the
-    same species, such as regioisomers, which shift and broaden together with the first.
+    Attributes
+    ----------
+    name : str
+        The species.
+    window : (float, float)
+        Where its signal lives, start and end [min].
+    components : list of tables
+        Further peaks of the same species, such as isomers: `time`, `width`, `tail` of each. They
+        shift and broaden together with the first. The emulator draws the first only.
     """
 
     name: Text
@@ -61,12 +79,21 @@ class OtherPeak(Shape):
 
 
 class PeakSpec(OtherPeak):
-    """A peak that is measured, and how its area answers to the amount.
+    """A peak that is measured: area = intercept + response x amount + curvature x amount^2.
 
-    ``area = intercept + response * amount + curvature * amount**2``; for mole fractions only the
-    ratios of the responses count. `response_sd` is the standard uncertainty of `response`,
-    `curve_sd` that of a curve as a whole, in areas. `reactune calibrate` finds them. The emulator
-    takes `response` as AU min per mM, and draws one peak.
+    Attributes
+    ----------
+    response : float
+        Area [AU min] per amount; for mole fractions only the ratios of the responses count. The
+        emulator takes it per mM.
+    response_sd : float
+        Its standard uncertainty, in the same unit.
+    intercept : float
+        Area at no amount [AU min].
+    curvature : float
+        Area [AU min] per squared amount.
+    curve_sd : float
+        Standard uncertainty of a curve as a whole, in areas [AU min].
     """
 
     response: Positive
@@ -77,22 +104,56 @@ class PeakSpec(OtherPeak):
 
 
 class Standard(Table):
-    """The internal standard: which of the peaks it is, and how much of it is in every sample."""
+    """The internal standard; areas are taken relative to its own.
+
+    Attributes
+    ----------
+    peak : str
+        Name of its peak.
+    amount : float
+        How much of it is in every sample, in the unit of the amounts.
+    """
 
     peak: Text
     amount: Positive = 1.0
 
 
 class MethodFile(Table):
-    """The HPLC method.
+    """The HPLC method: a file, or the table ``[chromatogram]`` of a rig file.
 
-    `unit` is the signal's. In V or mV it is the light that passes, which falls under a peak, and
-    `lamp` what comes through pure eluent; with `per_au`, so many of the unit are one absorbance
-    unit, and it rises. `rate` [Hz] holds where a trace has no times of its own. Nothing before
-    `start` [min] is evaluated, by default nothing before the end of the solvent front. Peaks may
-    elute up to `max_shift` [min] off; a fit may miss `tolerance` of the tallest peak; above
-    `max_absorbance` [AU] a detector is saturated. With `amounts`, a unit such as ``"mM"``, the
-    quantities are amounts, else mole fractions. `standard` is the internal standard.
+    Attributes
+    ----------
+    title : str
+        What it is called.
+    unit : str
+        Of the signal: ``V``, ``mV``, ``AU``, ``mAU`` or ``counts``. In V and mV it is the light that
+        passes, which falls under a peak; `per_au` says otherwise.
+    per_au : float
+        How many of the unit are one absorbance unit, for a signal that rises with the absorbance.
+    duration : float
+        Length of a chromatogram that a rig records [s].
+    rate : float
+        Samples per second [Hz] where a trace has no times of its own; at most 10 for a rig.
+    lamp : float
+        Signal through pure eluent, where it is light, in the unit of the signal.
+    start : float
+        Nothing before is evaluated [min]; by default the end of the solvent front.
+    solvent_front : list of tables
+        Peaks of the injection disturbance.
+    peaks : list of tables
+        What is measured.
+    others : list of tables
+        Peaks that are not.
+    max_shift : float
+        How far off a peak may elute [min]; half of it is flagged.
+    tolerance : float
+        How much a fit may miss, relative to the tallest point; beyond, windows are integrated.
+    max_absorbance : float
+        Above it a sample counts as saturated [AU].
+    amounts : str
+        Unit of the amounts that areas are turned into, such as ``mM``; without, mole fractions.
+    standard : table
+        The internal standard.
     """
 
     title: Text = ""

@@ -283,8 +283,8 @@ def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
         )
         found = part.integral
         parts.append(part)
-        doubts[which] = part.doubt
-        loose[which] = [p.sd / 2 if part.shaky else 0.0 for p in part.peaks]
+        doubts[which] = part.doubts
+        loose[which] = np.where(part.shaky, [p.sd / 2 for p in part.peaks], 0.0)
         area[which], shift[which], cov[np.ix_(which, which)] = found.area, found.shift, found.cov
         base[within] = found.base[within]
         curve += found.curve
