@@ -126,8 +126,8 @@ class MethodFile(Table):
     title : str
         What it is called.
     unit : str
-        Of the signal: ``V``, ``mV``, ``AU``, ``mAU`` or ``counts``. In V and mV it is the light that
-        passes, which falls under a peak; `per_au` says otherwise.
+        Of the signal: ``V``, ``mV``, ``AU``, ``mAU`` or ``counts``. In V and mV it is the light
+        that passes, which falls under a peak; `per_au` says otherwise.
     per_au : float
         How many of the unit are one absorbance unit, for a signal that rises with the absorbance.
     duration : float

@@ -18,7 +18,6 @@ from reactune.devices.methodfile import (
     MethodFile,
     OtherPeak,
     PeakSpec,
-    Shape,
     Standard,
     load_method,
 )
@@ -93,11 +92,11 @@ TABLES = [
 HEAD = f"""\
 # The method file
 
-The HPLC method as a TOML file, `method.toml`; the table `[chromatogram]` of a rig file has the same
-keys, and may take them from a file: `method = "method.toml"` there, and beside it only what the file
-does not say (a rig needs `duration` and `lamp`, and reads V). Times are minutes; `duration` alone is
-seconds. Unknown keys are refused. The page is written by `python docs/method_file.py` from the model
-that reads the file; the bad values are those of the method
+The HPLC method as a TOML file, `method.toml`. The table `[chromatogram]` of a rig file has the same
+keys, and may take them from a file: `method = "method.toml"` there, and beside it only what that
+does not say (a rig needs `duration` and `lamp`, and reads V). Times are minutes; `duration` alone
+is seconds. Unknown keys are refused. The page is written by `python docs/method_file.py` from the
+model that reads the file; the bad values are those of the method
 
 ```toml
 {BASE}```
@@ -107,7 +106,7 @@ How to come by one: [your HPLC](../how-to/your-hplc.md).
 
 
 def meanings(model: type) -> dict[str, str]:
-    """What each key means, by the docstrings of a model and those that it is made of."""
+    """Read what each key means, by the docstrings of a model and those that it is made of."""
     found: dict[str, str] = {}
     for one in reversed(model.__mro__):
         text = one.__doc__ or ""
@@ -119,7 +118,7 @@ def meanings(model: type) -> dict[str, str]:
 
 
 def told(place: str, key: str, bad: str) -> str:
-    """What a bad value is told."""
+    """Give what a bad value is told."""
     data = tomllib.loads(BASE)
     extra = {"others": _OTHER, "solvent_front": _FRONT, "standard": _STANDARD}
     table: dict = data
@@ -139,7 +138,7 @@ def told(place: str, key: str, bad: str) -> str:
 
 
 def page() -> str:
-    """The whole page."""
+    """Write the whole page."""
     parts = [HEAD]
     for title, model, place, keys in TABLES:
         what = meanings(model)

@@ -125,7 +125,8 @@ def integrate(
     misfit = np.sqrt(np.mean(rest[use & np.any(windows, axis=0)] ** 2))
     if misfit <= math.hypot(method.tolerance * fitted.curve[use].max(), SCATTER * noise):
         # described, but not to within the noise: something else may be there, too
-        own = np.array([np.sqrt(np.mean(rest[use & w] ** 2)) for w in windows]) / noise
+        squares = [rest[use & w] @ rest[use & w] / max((use & w).sum(), 1) for w in windows]
+        own = np.sqrt(squares) / noise
         return Part(peaks, fitted, np.where(own > SHAKY, 3 * own, 1.0), none, none)
     plain = trapezoids(t, y, use, peaks, noise)
     per_minute = 60 * method.rate
