@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 _MOST_BYTES = 100_000_000  # of a text or netCDF file; an hour at 100 Hz has a tenth
 _FEWEST = 10  # rows of numbers that make a trace
 _UNEVEN = 0.02  # of an interval, by which samples may be off and still count as evenly spaced
+_SPARSE = 10  # times as many samples as there are that would fill a trace with holes
 _VENDOR = {".ch", ".uv", ".d", ".dx", ".raw"}
 _SIGNAL_UNITS = {"v": "V", "mv": "mV", "au": "AU", "mau": "mAU", "counts": "counts"}
 _TIME = re.compile(r"time|zeit|temps|minutes|seconds|r\.?\s*t", re.IGNORECASE)
@@ -79,6 +80,8 @@ class FileTrace(NamedTuple):
         """
         if self.minutes is None:
             return self.signal, rate
+        if not np.isfinite(self.minutes).all():
+            raise TraceError("has times that are no numbers; export it anew")
         steps = np.diff(self.minutes)
         if not (steps > 0).all():
             row = int(np.argmin(steps > 0)) + 2
@@ -86,6 +89,11 @@ class FileTrace(NamedTuple):
         step = float(np.median(steps))
         rate = 1 / (60 * step)
         place = self.minutes / step
+        if place[-1] - place[0] > _SPARSE * len(place):
+            raise TraceError(
+                f"has {len(place)} samples over {self.minutes[-1]:.4g} min, {60 * step:.2g} s apart "
+                "where there are any; export it anew"
+            )
         first = max(math.ceil(place[0] - _UNEVEN), 0)
         grid = np.arange(first, math.floor(place[-1] + _UNEVEN) + 1)
         if len(grid) < _FEWEST:
@@ -244,7 +252,7 @@ def _andi(path: Path) -> FileTrace:
     from scipy.io import netcdf_file
 
     try:
-        with netcdf_file(path, "r", mmap=False) as file:
+        with np.errstate(all="ignore"), netcdf_file(path, "r", mmap=False) as file:
             if "ordinate_values" not in file.variables:
                 raise TraceError("is netCDF, but no ANDI/AIA chromatogram: no ordinate_values")
             signal = np.array(file.variables["ordinate_values"][:], float)
