@@ -54,7 +54,7 @@ class Reading:
             row[name] = values.get(name)
             row[f"{name}_sd"] = sd[name] if name in values else None
         flags = self.found.flags if self.found is not None else ()
-        return row | {"valid": self.valid, "flags": " ".join(flags), "reason": self.reason}
+        return row | {"valid": self.valid, "flags": "; ".join(flags), "reason": self.reason}
 
 
 def open_method(method: str | Path) -> MethodFile:

@@ -4,6 +4,8 @@ import csv
 import json
 import struct
 import sys
+from dataclasses import replace
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -11,8 +13,11 @@ import tomli_w
 from scipy.io import netcdf_file
 from scipy.stats import exponnorm
 
+from reactune.devices import load
 from reactune.devices.methodfile import load_method
 from reactune.plans.cli import main
+from reactune.plans.hplc_method import method_of
+from reactune.plans.integration import calibrated_text
 
 RATE = 2.0  # Hz
 MINUTES = np.arange(1200) / 60 / RATE
@@ -114,8 +119,8 @@ def test_every_kind_of_file_gives_the_same(tmp_path, method, capsys):
     )
     andi(tmp_path / "x.cdf", signal())
     chemstation(tmp_path / "x.D" / "DAD1A.ch", signal())
-    files = [*TEXTS, "windows.txt", "german.txt", "x.cdf", "x.D", "x.D/DAD1A.ch"]
-    rows = integrated(capsys, *(tmp_path / f for f in files), "--method", method())
+    names = [*TEXTS, "windows.txt", "german.txt", "x.cdf", "x.D", "x.D/DAD1A.ch"]
+    rows = integrated(capsys, *(tmp_path / n for n in names), "--method", method())
     for row in rows:
         assert row["valid"], row
         assert row["A"] == pytest.approx(0.25, abs=3 * row["A_sd"] + 1e-3), row
@@ -147,10 +152,10 @@ def test_one_that_cannot_be_read_costs_its_row(tmp_path, method, capsys):
     (tmp_path / "bad.ch").write_bytes(b"\x03130" + b"\xff" * 9000)
     (tmp_path / "flat.txt").write_text(table("", "\t", 0 * MINUTES))
     names = ["good", "words", "two", "back", "volts", "none", "flat"]
-    files = [tmp_path / f"{n}.txt" if n != "two" else tmp_path / "two.csv" for n in names]
+    paths = [tmp_path / f"{n}.txt" if n != "two" else tmp_path / "two.csv" for n in names]
     out = tmp_path / "out.csv"
-    files += [tmp_path / "bad.cdf", tmp_path / "bad.ch"]
-    assert main(["integrate", *map(str, files), "--method", method(), "--csv", str(out)]) == 2
+    paths += [tmp_path / "bad.cdf", tmp_path / "bad.ch"]
+    assert main(["integrate", *map(str, paths), "--method", method(), "--csv", str(out)]) == 2
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert list(rows[0]) == ["file", "A", "A_sd", "B", "B_sd", "valid", "flags", "reason"]
     assert [row["valid"] for row in rows] == ["true"] + 8 * ["false"]
@@ -244,3 +249,21 @@ def test_what_cannot_be_calibrated_is_said(tmp_path, method, capsys):
     assert "a curve needs amounts" in capsys.readouterr().err
     assert main([*told, method(amounts="mM", peaks=[peak("A")])]) == 2
     assert "A has 1 standards" in capsys.readouterr().err
+
+
+def test_the_copy_of_a_rig_file_is_a_rig_file(tmp_path):
+    rig = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    (tmp_path / "rig.toml").write_text(rig)
+    before = load(tmp_path / "rig.toml")
+    method = method_of(before.chromatogram)
+    peaks = tuple(replace(p, response=2 * p.response, response_sd=1e-5) for p in method.peaks)
+    text = calibrated_text(tmp_path / "rig.toml", replace(method, peaks=peaks))
+    (tmp_path / "new.toml").write_text(text)
+    after = load(tmp_path / "new.toml")
+    for old, new in zip(before.chromatogram.peaks, after.chromatogram.peaks, strict=True):
+        assert new.response == pytest.approx(2 * old.response)
+        assert new.response_sd == 1e-5
+    assert after.model_copy(update={"chromatogram": before.chromatogram}) == before
+    assert [line for line in rig.splitlines() if line.startswith("#")] == [
+        line for line in text.splitlines() if line.startswith("#")
+    ]

@@ -91,8 +91,8 @@ class FileTrace(NamedTuple):
         place = self.minutes / step
         if place[-1] - place[0] > _SPARSE * len(place):
             raise TraceError(
-                f"has {len(place)} samples over {self.minutes[-1]:.4g} min, {60 * step:.2g} s apart "
-                "where there are any; export it anew"
+                f"has {len(place)} samples over {self.minutes[-1]:.4g} min, {60 * step:.2g} s "
+                "apart where there are any; export it anew"
             )
         first = max(math.ceil(place[0] - _UNEVEN), 0)
         grid = np.arange(first, math.floor(place[-1] + _UNEVEN) + 1)
