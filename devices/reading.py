@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from .specs import Table
 from .written import UnreadableError, parse_toml, quoted, read_text
 
-Model = TypeVar("Model", bound=Table)
+_Model = TypeVar("_Model", bound=Table)
 
 
 class SpecError(ValueError):
@@ -64,12 +64,12 @@ def table(text: str, origin: str, error: type[SpecError]) -> dict[str, Any]:
 
 
 def validated(
-    model: type[Model],
+    model: type[_Model],
     data: dict[str, Any],
     kind: str,
     error: type[SpecError],
     whose: Callable[[str], str],
-) -> Model:
+) -> _Model:
     """Check what a file says; `whose` puts its name before the sentence on a key."""
     try:
         return model.model_validate(data)
