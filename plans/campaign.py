@@ -17,7 +17,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 
-from .compatibility import analytics_of, incompatibilities, with_fixed
+from .compatibility import analytics_of, bounds, fitted, incompatibilities, settings
 from .records import DecisionRecord, ExperimentRecord
 from .stubs import act, lab_sleep, sample
 
@@ -83,11 +83,19 @@ def optimise(
         )
     if agent is None:
         problem = Problem.load(problem)
+        if wrong := incompatibilities(problem, rig.config):
+            raise ValueError("\n".join(wrong))
+        problem = fitted(problem, rig.config)
         agent = Agent(problem, analytics_of(rig.config), seed=seed, first=first)
     if agent.analytics is None:
         raise ValueError("the agent cannot read events: give it an analytics of this rig")
     if wrong := incompatibilities(agent.problem, rig.config):
         raise ValueError("\n".join(wrong))
+    if fitted(agent.problem, rig.config) != agent.problem:
+        raise ValueError(
+            "the agent does not know which flows follow from its variables: make it of "
+            "compatibility.fitted(problem, rig)"
+        )
     metadata = {
         "plan_name": "optimise",
         "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
@@ -122,7 +130,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     suggestion = agent.ask()
     while suggestion is not None:
         yield from bps.checkpoint()
-        following = agent.ask()
+        following = agent.ahead()
         failure, disturbances = yield from _measured(agent.problem, rig, suggestion, following)
         record.note(suggestion, failure, disturbances)
         yield from _event("primary", record)  # the agent hears of it here
@@ -132,7 +140,7 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
         stop, reason = agent.should_stop()
         if stop:
             return str(reason)
-        suggestion = following or agent.ask()
+        suggestion = agent.ask()
     return "nothing left to ask"
 
 
@@ -208,16 +216,13 @@ def _made_safe(rig: FlowRig) -> MsgGenerator[None]:
 
 
 def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:
-    """Return all conditions, rounded to what can be set, never outside a bound of the problem."""
-    conditions = with_fixed(suggestion.conditions, problem, rig.config)
-    for name, (low, high, _) in rig.limits().items():
-        if name in problem.variables:
-            least, most = problem.variables[name].range
+    """Return the rig's setpoints, rounded to what can be set, never outside a bound."""
+    values = settings(suggestion.conditions, problem, rig.config)
+    for name in rig.limits():
+        if name not in problem.fixed:
             device = rig.heater if name == "temperature" else rig.pumps[name.removeprefix("flow_")]
-            conditions[name] = device.achievable(
-                conditions[name], (max(low, least), min(high, most))
-            )
-    return conditions
+            values[name] = device.achievable(values[name], bounds(name, problem, rig.config))
+    return values
 
 
 def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerator[None]:

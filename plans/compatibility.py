@@ -2,14 +2,16 @@
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from reactune.analysis.analytics.hplc import Hplc
-from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
+from reactune.analysis.problem.tables import RigFacts, StreamFacts, Variable
+from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.written import exact
 from reactune.devices.opening import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
@@ -54,7 +56,6 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
         or cannot take so far, a property it does not measure, syringes too small for an experiment,
         reagents that cannot last for the budget.
     """
-    allowed = limits(rig)
     measured = analytics_of(rig).names
     wrong = obstacles(rig)
     wrong += [
@@ -62,32 +63,7 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
         for name in problem.measured
         if name not in measured
     ]
-    for name, variable in problem.variables.items():
-        if name not in allowed:
-            wrong.append(
-                f"variables.{name}: the rig has no such variable; it has {', '.join(allowed)}"
-            )
-            continue
-        low, high, unit = allowed[name]
-        if variable.unit not in ("", unit):
-            wrong.append(
-                f"variables.{name}.unit: the rig takes {name} in {unit}, not in {variable.unit}"
-            )
-        elif variable.range[0] < low or variable.range[1] > high:
-            wrong.append(
-                f"variables.{name}.range: [{', '.join(map(exact, variable.range))}] goes "
-                f"beyond what the rig allows, [{exact(low)}, {exact(high)}] {unit}"
-            )
-    for name, (low, high, unit) in allowed.items():
-        if name in problem.fixed and not low <= problem.fixed[name] <= high:
-            wrong.append(
-                f"fixed.{name}: {exact(problem.fixed[name])} is beyond what the rig allows, "
-                f"[{exact(low)}, {exact(high)}] {unit}"
-            )
-        elif name not in problem.variables and name not in problem.fixed:
-            wrong.append(
-                f"variables: the rig also needs {name}; give it a range, or a value under [fixed]"
-            )
+    wrong += _settable(problem, rig)
     volume = problem.fixed.get("volume", rig.reactor.heated_volume)
     if not math.isclose(volume, rig.reactor.heated_volume, rel_tol=1e-3):
         wrong.append(
@@ -95,13 +71,129 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
             f"{exact(rig.reactor.heated_volume)} uL (reactor.heated_volume); residence times "
             "follow from it, so make them agree"
         )
-    return wrong or list(_thirst(problem, rig))
+    return wrong or list(_thirst(fitted(problem, rig), rig))
 
 
-def with_fixed(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
-    """Return the conditions together with those that the problem holds fixed on this rig."""
-    held = {name: problem.fixed[name] for name in limits(rig) if name in problem.fixed}
-    return {**held, **conditions}
+def fitted(problem: Problem, rig: RigFile) -> Problem:
+    """Return the problem with what of the rig decides which flows follow from its variables.
+
+    Raises
+    ------
+    ProblemError
+        If none do, or more than one would; the message names the variables.
+    """
+    return problem if problem.rig is not None else problem.on_rig(_facts(rig))
+
+
+def _facts(rig: RigFile) -> RigFacts:
+    streams = {
+        name: StreamFacts(limits=stream.limits, stock=stream.stock)
+        for name, stream in rig.streams.items()
+    }
+    return RigFacts(volume=rig.reactor.heated_volume, streams=streams)
+
+
+def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
+    """Say which pumps are not those that a problem's variables were fitted to."""
+    streams = _facts(rig).streams
+    for name in sorted({*known.streams, *streams}):
+        was, now = known.streams.get(name), streams.get(name)
+        if was is None or now is None:
+            yield f"streams.{name}: not both in the campaign so far and on this rig"
+        elif was.limits != now.limits:
+            before, after = (", ".join(map(exact, s.limits)) for s in (was, now))
+            yield (
+                f"streams.{name}.limits: [{after}] uL/min, but the campaign so far was with "
+                f"[{before}]: make them agree, or begin a new campaign"
+            )
+
+
+def _settable(problem: Problem, rig: RigFile) -> list[str]:
+    """Say which variables the rig cannot set."""
+    allowed = limits(rig)
+    try:
+        follows = fitted(problem, rig).rig is not None
+    except ProblemError as error:
+        return error.problems
+    wrong = list(_other_pumps(problem.rig, rig)) if problem.rig is not None else []
+    for name, variable in problem.variables.items():
+        if name in allowed:
+            wrong += _beyond(name, variable, *allowed[name])
+        elif not follows:
+            wrong.append(
+                f"variables.{name}: the rig has no such variable; it has {', '.join(allowed)}, "
+                f"residence_time and total_flow. Say what {name} is in these: {name} = "
+                '{ range = ..., of = "..." }'
+            )
+    for name, (low, high, unit) in allowed.items():
+        if name in problem.fixed and not low <= problem.fixed[name] <= high:
+            wrong.append(
+                f"fixed.{name}: {exact(problem.fixed[name])} is beyond what the rig allows, "
+                f"[{exact(low)}, {exact(high)}] {unit}"
+            )
+        elif name in problem.variables or name in problem.fixed:
+            continue
+        elif name == "temperature" or not follows:
+            wrong.append(
+                f"variables: the rig also needs {name}; give it a range, or a value under [fixed]"
+            )
+    return wrong
+
+
+def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -> Iterator[str]:
+    """Say where a variable that is a setpoint has another kind of unit, or goes too far."""
+    try:
+        least, most = (converted(value, variable.unit, unit) for value in variable.range)
+    except UnitError as error:
+        yield f"variables.{name}.unit: {error}"
+        return
+    slack = 1e-9 * max(abs(low), abs(high))  # of converting
+    if low - slack <= least and most <= high + slack:
+        return
+    if variable.unit in ("", unit):
+        stated = ", ".join(map(exact, variable.range))
+        yield (
+            f"variables.{name}.range: [{stated}] goes beyond what the rig allows, "
+            f"[{exact(low)}, {exact(high)}] {unit}"
+        )
+        return
+    value, here = next(
+        (value, here)
+        for value, here in zip(variable.range, (least, most), strict=True)
+        if not low - slack <= here <= high + slack
+    )
+    yield (
+        f"variables.{name}.range: {exact(value)} {variable.unit} is {here:.3g} {unit}, outside "
+        f"what the rig allows, {exact(low)} to {exact(high)} {unit}"
+    )
+
+
+def settings(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
+    """Return what the rig is set to: temperature [degC] and flows [uL/min].
+
+    Parameters
+    ----------
+    conditions : mapping of str to float
+        The problem's variables.
+    problem : Problem
+        One that is `fitted`; what it holds fixed on this rig is in it.
+    rig : RigFile
+    """
+    values = {**problem.fixed, **problem.settings(conditions)}
+    heat = problem.variables.get("temperature")
+    if heat is not None:
+        values["temperature"] = converted(values["temperature"], heat.unit, "degC")
+    return {name: values[name] for name in limits(rig)}
+
+
+def bounds(name: str, problem: Problem, rig: RigFile) -> tuple[float, float]:
+    """Return between which values one of the rig's setpoints stays, in the rig's unit."""
+    low, high, unit = limits(rig)[name]
+    if name in problem.variables:
+        variable = problem.variables[name]
+        least, most = (converted(value, variable.unit, unit) for value in variable.range)
+        return max(low, least), min(high, most)
+    return low, high
 
 
 def _thirst(problem: Problem, rig: RigFile) -> list[str]:
@@ -136,9 +228,10 @@ def forecast(problem: Problem, rig: RigFile) -> Forecast:
         One that fits the rig (`incompatibilities`).
     rig : RigFile
     """
+    problem = fitted(problem, rig)
     space = Space.of(problem)
     corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
-    points = [setpoints_of(with_fixed(c, problem, rig), rig) for c in space.to_conditions(corners)]
+    points = [setpoints_of(settings(c, problem, rig), rig) for c in space.to_conditions(corners)]
     seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.chromatogram.duration
     volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
     return Forecast(

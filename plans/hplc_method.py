@@ -35,7 +35,7 @@ def method_of(stated: MethodFile, full_scale: float | None = None) -> Method:
         rate=stated.rate,
         peaks=tuple(_measured(p) for p in stated.peaks),
         solvent_front=(
-            max(min((f.time - 7 * f.width for f in fronts), default=0.0), 0.0),
+            min(max(min((f.time - 7 * f.width for f in fronts), default=0.0), 0.0), end),
             end,
         ),
         others=(*tails, *(_other(p) for p in stated.others)),

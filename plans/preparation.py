@@ -17,7 +17,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 
 from .campaign import optimise
-from .compatibility import analytics_of, incompatibilities
+from .compatibility import analytics_of, fitted, incompatibilities
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
 
@@ -123,10 +123,13 @@ def new_campaign(
         If the rig cannot do what the problem asks, or one of them cannot be read.
     """
     problem, rig = load_problem(problem, budget), load_rig(rig)
+    if problem.rig is not None:  # that of an earlier campaign
+        problem = load_problem({**problem.to_dict(), "rig": None})
     seed = secrets.randbelow(2**31) if seed is None else seed
     with told(ValueError):
         if wrong := incompatibilities(problem, rig):
             raise UserError("\n".join(wrong))
+        problem = fitted(problem, rig)
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 
@@ -198,7 +201,7 @@ def rediscovered_campaign(
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError):
         problem = replay.agent_of(run.start).problem
-        first = starting_points(catalogue, run.uid, problem.batch)
+        first = starting_points(catalogue, run.uid, problem.first_batch)
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
     config = load_rig(rig) if rig else _stored_rig(run)

@@ -81,6 +81,8 @@ def _banner(start: Mapping[str, Any]) -> Text:
             text.append(f", {verb} {start[verb][:8]}")
     text.append("\n")
     goal = problem.get("minimise") or problem.get("maximise")
+    if isinstance(goal, Mapping):
+        goal = goal.get("name") or goal["of"]
     above = f"{'measured':>41}   expected of"
     head = f"{'experiment':>10} {'lab h':>6}  {'verdict':<13} {goal[:9]:>9}"
     return text.append(f"{above}\n{head}   {'best feasible':<15} best by merit", "bold")

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..analytics.measurement import Measurement
+from ..optimisers import Engine
 from ..problem.model import Problem
 from ..problem.space import Space
 from .evaluation import Evaluation
@@ -58,6 +61,7 @@ class Adaptive(ABC):
     space: Space
     file: Path | None
     evaluations: list[Evaluation]
+    optimiser: Engine
     _queue: deque[Suggestion]  # drawn, not yet given out
     _asked: dict[int, Suggestion]  # given out, by number
 
@@ -70,6 +74,10 @@ class Adaptive(ABC):
         self, asked: Suggestion, measurement: Measurement, recorded: bool = True
     ) -> Evaluation:
         """Take in what was measured of a suggestion."""
+
+    @abstractmethod
+    def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
+        """Tell the optimiser of experiments, and where in its box they were made."""
 
     @abstractmethod
     def handed_over(self) -> Evaluation | None:
@@ -143,6 +151,40 @@ class Adaptive(ABC):
                 (named,) = self.register_suggestions([point])
                 asked = self._asked[named["_id"]]
             self.take(asked, measurement)
+
+    def know(self, old: Sequence[tuple[Suggestion, Measurement]]) -> list[int]:
+        """Take in what is known already, all at once; it counts as experiments of this campaign.
+
+        Parameters
+        ----------
+        old : sequence of (Suggestion, Measurement)
+            In the order they were made. They may be outside today's ranges and limits.
+
+        Returns
+        -------
+        list of int
+            Numbers of those that have no place in the optimiser's box, which does not know them.
+        """
+        told: list[tuple[Evaluation, np.ndarray]] = []
+        lost = []
+        for asked, measurement in old:
+            self._asked[asked.number] = asked
+            place = self.space.place(asked.conditions)
+            if place is None:
+                lost.append(asked.number)
+                continue
+            seen = asked.number, asked.conditions, measurement, self.problem, asked.why
+            told.append((Evaluation.of(*seen), place))
+        self.evaluations += [found for found, _ in told]
+        self._tell(told)
+        return lost
+
+    def expect(self, pending: Sequence[Suggestion]) -> None:
+        """Count experiments that somebody else has begun: nothing near them is asked for."""
+        self._asked |= {asked.number: asked for asked in pending}
+        places = [self.space.place(asked.conditions) for asked in pending]
+        if known := [place for place in places if place is not None]:
+            self.optimiser.expect(np.array(known))
 
     def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
         """Take in that these suggestions could not be measured.

@@ -6,7 +6,6 @@ stored run, continues one that was interrupted, and is told outcomes by who has 
 
 import hashlib
 import json
-import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -24,10 +23,19 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from . import stopping
 from .adaptive import Adaptive, Suggestion
-from .evaluation import PENALTY_ALONE, Decision, Evaluation, Standing, clashes, stand
+from .evaluation import (
+    PENALTY_ALONE,
+    Decision,
+    Evaluation,
+    Standing,
+    check_measured,
+    clashes,
+    in_words,
+    stand,
+)
 from .leader import Leader
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the form of `Agent.state`."""
 
 
@@ -72,7 +80,7 @@ class Agent(Adaptive):
 
     def __post_init__(self) -> None:
         if self.analytics is not None:
-            _check_measured(self.problem, self.analytics)
+            check_measured(self.problem, self.analytics)
             self.problem = self.problem.resolved(self.analytics.kind)
         if clash := clashes(self.problem):
             raise ValueError(
@@ -90,6 +98,7 @@ class Agent(Adaptive):
         self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
+        self._ahead = False  # whether the queue was drawn while an experiment was outstanding
         self._primary: str | None = None
         self._improved = 0  # evaluations until the last one that was the best so far
 
@@ -101,22 +110,39 @@ class Agent(Adaptive):
         A batch is asked for at once; while its last results are outstanding the
         answer is None, and so it is once the budget is spent.
         """
-        if not self._queue:
-            self._fill_queue()
+        self._fill_queue()
         if not self._queue:
             return None
         suggestion = self._queue.popleft()
         self._asked[suggestion.number] = suggestion
         return suggestion
 
-    def _fill_queue(self) -> None:
-        """Ask the optimiser for a batch, if the last one has been answered whole."""
-        done = len(self.evaluations)
-        if done < len(self._asked):
+    def ahead(self) -> Suggestion | None:
+        """Say what `ask` will give next, while the experiment before it is being measured.
+
+        The composite model imagines that one's result, so that a batch is asked for one experiment
+        before the last one has been answered whole. If that one then cannot be made at all, nothing
+        is under way to what comes next, and it is asked for again. A model of the merit waits.
+
+        Returns
+        -------
+        Suggestion or None
+            None while there is nothing to say; it is not given out.
+        """
+        if self.problem.optimiser.model == "composite":
+            self._fill_queue(outstanding=1)
+        return self._queue[0] if self._queue else None
+
+    def _fill_queue(self, outstanding: int = 0) -> None:
+        """Ask the optimiser for a batch, if no more than so many results are outstanding."""
+        asked, done = len(self._asked), len(self.evaluations)
+        if self._queue or done + outstanding < asked:
             return
-        n = len(self._first) or min(self.problem.batch, self.problem.budget - done)
+        size = self.problem.batch if asked else self.problem.first_batch
+        n = len(self._first) or min(size, self.problem.budget - asked)
         if n > 0:
             self._queue.extend(self.draw(n))
+            self._ahead = done < asked
 
     def draw(self, n: int) -> list[Suggestion]:
         """Draw the next n points: what is left of the first ones, then the optimiser's."""
@@ -125,17 +151,12 @@ class Agent(Adaptive):
         if n > len(points):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
-            whys += [self._in_words(self.optimiser.why(row)) for row in x]
+            whys += [in_words(self.optimiser.why(row), self.problem, self.evaluations) for row in x]
         start = len(self._asked) + len(self._queue) + 1
         return [
             Suggestion(start + i, conditions, why)
             for i, (conditions, why) in enumerate(zip(points, whys, strict=True))
         ]
-
-    def _in_words(self, why: str) -> str:
-        """Name the window that the optimiser knows by its number."""
-        texts = [window.text for window in self.problem.windows]
-        return re.sub(r"window (\d+)", lambda found: texts[int(found[1]) - 1], why)
 
     # -- listening ------------------------------------------------------------
 
@@ -189,43 +210,12 @@ class Agent(Adaptive):
         found = Evaluation.of(number, conditions, measurement, self.problem, why, recorded)
         self._tell([(found, self.space.to_box(conditions))])
         self.evaluations.append(found)
+        if self._ahead and not recorded:
+            self._withdraw()
+        self._ahead = False
         if self.problem.stop.patience is not None and (best := self.leader()) is not None:
             self._improved = max(self._improved, best[0] + 1)
         return found
-
-    def know(self, old: Sequence[tuple[Suggestion, Measurement]]) -> list[int]:
-        """Take in what is known already, all at once; it counts as experiments of this campaign.
-
-        Parameters
-        ----------
-        old : sequence of (Suggestion, Measurement)
-            In the order they were made. They may be outside today's ranges and limits.
-
-        Returns
-        -------
-        list of int
-            Numbers of those that have no place in the optimiser's box, which does not know them.
-        """
-        told: list[tuple[Evaluation, np.ndarray]] = []
-        lost = []
-        for asked, measurement in old:
-            self._asked[asked.number] = asked
-            place = self.space.place(asked.conditions)
-            if place is None:
-                lost.append(asked.number)
-                continue
-            seen = asked.number, asked.conditions, measurement, self.problem, asked.why
-            told.append((Evaluation.of(*seen), place))
-        self.evaluations += [found for found, _ in told]
-        self._tell(told)
-        return lost
-
-    def expect(self, pending: Sequence[Suggestion]) -> None:
-        """Count experiments that somebody else has begun: nothing near them is asked for."""
-        self._asked |= {asked.number: asked for asked in pending}
-        places = [self.space.place(asked.conditions) for asked in pending]
-        if known := [place for place in places if place is not None]:
-            self.optimiser.expect(np.array(known))
 
     def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
         """Tell the optimiser of experiments, and where in its box they were made."""
@@ -245,6 +235,12 @@ class Agent(Adaptive):
         if budget != self.problem.budget:
             self.problem = Problem.load({**self.problem.to_dict(), "budget": budget})
 
+    def _withdraw(self) -> None:
+        """Take back what was drawn ahead of a result that will never come."""
+        for waiting in self._queue:
+            self.optimiser.withdraw(self.space.to_box(waiting.conditions))
+        self._queue.clear()
+
     # -- where it stands ------------------------------------------------------
 
     def standing(self) -> Standing:
@@ -263,6 +259,7 @@ class Agent(Adaptive):
             feasibility=standing.feasibility[i],
             best=self._told(self.best()),
             best_feasible=self._told(self.best(feasible=True)),
+            doubted=self.doubted(),
             digest=self.digest(),
         )
 
@@ -289,7 +286,9 @@ class Agent(Adaptive):
 
         Failed experiments are no such reason: once the rig is mended the campaign can go on.
         """
-        waiting = self._queue or len(self.evaluations) < len(self._asked)
+        # between two batches, the next of which may have been drawn ahead
+        within = 0 < len(self._queue) < self.problem.batch
+        waiting = within or len(self.evaluations) < len(self._asked)
         return stopping.finished(
             self.problem,
             self.evaluations,
@@ -301,6 +300,13 @@ class Agent(Adaptive):
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""
         return verdict(self.optimiser.book)
+
+    def doubted(self) -> dict[int, str]:
+        """Give the experiments whose results all others contradict, and why, by number."""
+        return {
+            self.evaluations[doubt.row].number: doubt.sentence(self.problem.measured)
+            for doubt in self.optimiser.book.doubted()
+        }
 
     def leader(self) -> tuple[int, Recommendation] | None:
         """Give the best feasible experiment, or the best by merit while none is feasible."""
@@ -349,6 +355,7 @@ class Agent(Adaptive):
             "seed": int(self.seed),
             "first": [dict(c) for c in self.first],
             "left": list(self._first),
+            "ahead": self._ahead,
             "queue": [asdict(s) for s in self._queue],
             "asked": [asdict(s) for s in self._asked.values()],
             "evaluations": [e.to_dict() for e in self.evaluations],
@@ -378,18 +385,10 @@ class Agent(Adaptive):
             file,
         )
         self._first = deque(state["left"])
+        self._ahead = bool(state["ahead"])
         self._queue = deque(Suggestion(**s) for s in state["queue"])
         self._asked = {s["number"]: Suggestion(**s) for s in state["asked"]}
         self.evaluations += [Evaluation.from_dict(e) for e in state["evaluations"]]
         self._improved = state["improved"]
         self.optimiser = restored(self.problem, state["optimiser"])
         return self
-
-
-def _check_measured(problem: Problem, analytics: Analytics) -> None:
-    """Refuse a problem that names what is not measured."""
-    if missing := [name for name in problem.measured if name not in analytics.names]:
-        raise ValueError(
-            f"measured: {', '.join(missing)} is not measured by {analytics.key}, which has "
-            f"{', '.join(analytics.names)}; add it there or leave it out"
-        )

@@ -4,15 +4,17 @@ This is the home of the keys of the ``decision`` stream: what `Decision.to_data`
 `Decision.from_data` reads, and `describe` describes.
 """
 
+import json
 import math
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
-from ..analytics.measurement import Measurement
+from ..analytics.measurement import Analytics, Measurement
 from ..problem import merit
 from ..problem.model import Problem
 from .leader import ROLES, Leader, outcome_keys
@@ -21,7 +23,7 @@ NUMBERS = (
     "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "merit_f0", "merit_delta",
 )  # fmt: skip
 """Keys of a decision that every problem has and that are numbers."""
-TEXTS = ("digest", "feasibility", "flags", "reason", "violated", "why")
+TEXTS = ("digest", "doubted", "feasibility", "flags", "reason", "violated", "why")
 """Those that are texts."""
 
 
@@ -44,6 +46,15 @@ def clashes(problem: Problem) -> list[str]:
         return any(count[key] > 1 for key in (name, *(f"{role}_{name}" for role in ROLES)))
 
     return [name for name in problem.measured if name.startswith("F_") or twice(name)]
+
+
+def check_measured(problem: Problem, analytics: Analytics) -> None:
+    """Refuse a problem that names what is not measured."""
+    if missing := [name for name in problem.measured if name not in analytics.names]:
+        raise ValueError(
+            f"measured: {', '.join(missing)} is not measured by {analytics.key}, which has "
+            f"{', '.join(analytics.names)}; add it there or leave it out"
+        )
 
 
 @dataclass(frozen=True)
@@ -168,6 +179,8 @@ class Decision:
         The best experiment so far, by merit and of those likely inside all windows.
     digest : str
         Fingerprint of the optimiser's state.
+    doubted : dict of int to str
+        Experiments whose results all others contradict, by number, and why.
     """
 
     evaluation: Evaluation
@@ -179,6 +192,7 @@ class Decision:
     best: Leader | None
     best_feasible: Leader | None
     digest: str
+    doubted: dict[int, str] = field(default_factory=dict)
 
     def to_data(self, problem: Problem) -> dict[str, float | str]:
         """Give the data of the event."""
@@ -200,6 +214,7 @@ class Decision:
             "why": last.why,
             "flags": _FLAG.join(last.measurement.flags),
             "digest": self.digest,
+            "doubted": json.dumps(self.doubted) if self.doubted else "",
         }
         for name, value in last.measurement.values.items():
             data |= {name: value, f"{name}_sd": last.measurement.sd[name]}
@@ -258,6 +273,7 @@ class Decision:
             best,
             feasible,
             str(data.get("digest", "")),
+            {int(n): str(why) for n, why in json.loads(data.get("doubted") or "{}").items()},
         )
 
 
@@ -301,6 +317,16 @@ class Standing:
     p: np.ndarray
     f_star: np.ndarray
     feasibility: list[str]
+
+
+def in_words(why: str, problem: Problem, evaluations: Sequence[Evaluation]) -> str:
+    """Name what an optimiser knows by numbers: windows, quantities, experiments."""
+    names = {
+        "window": [window.text for window in problem.windows],
+        "quantity": problem.measured,
+        "experiment": [f"experiment {e.number}" for e in evaluations],
+    }
+    return re.sub(rf"({'|'.join(names)}) (\d+)", lambda f: names[f[1]][int(f[2]) - 1], why)
 
 
 PENALTY_ALONE = 0.0, math.inf

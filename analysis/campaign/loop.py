@@ -47,16 +47,14 @@ def minimise(
     """
     agent = Agent(Problem.load(problem), seed=seed)
     names = agent.problem.measured
-    while not agent.should_stop()[0]:
-        left = agent.problem.budget - len(agent.evaluations)
-        for point in agent.suggest(min(agent.problem.batch, left)):
-            given = function({name: point[name] for name in agent.problem.variables})
-            if not isinstance(given, Mapping):
-                if len(names) > 1:
-                    raise ValueError(
-                        f"the function gives {given!r}; the problem measures {', '.join(names)}: "
-                        "give a value for each by name"
-                    )
-                given = {names[0]: given}
-            agent.ingest([{"_id": point["_id"], **given}])
+    while not agent.should_stop()[0] and (asked := agent.ask()) is not None:
+        given = function(dict(asked.conditions))
+        if not isinstance(given, Mapping):
+            if len(names) > 1:
+                raise ValueError(
+                    f"the function gives {given!r}; the problem measures {', '.join(names)}: "
+                    "give a value for each by name"
+                )
+            given = {names[0]: given}
+        agent.ingest([{"_id": asked.number, **given}])
     return agent

@@ -14,6 +14,7 @@ from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, budget_of, lineage
 from ..written import harmless
+from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Decision
 
@@ -115,7 +116,7 @@ def _differences(
             continue  # recorded again: a resumed pause goes on from its checkpoint
         while len(agent.evaluations) + 1 < data["number"]:
             _restore(agent, concluded)
-        suggestion = agent.ask()
+        suggestion = _asked(agent)
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
             now = _words(suggestion.conditions) if suggestion else "nothing"
@@ -125,10 +126,18 @@ def _differences(
         _restore(agent, concluded)
 
 
+def _asked(agent: Agent) -> Suggestion | None:
+    """Ask for the next experiment, and for what comes after it, as the plan did."""
+    suggestion = agent.ask()
+    if suggestion is not None:
+        agent.ahead()
+    return suggestion
+
+
 def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
     """Tell an agent its next experiment by what was decided of it."""
     number = len(agent.evaluations) + 1
-    data, suggestion = decisions.get(number), agent.ask()
+    data, suggestion = decisions.get(number), _asked(agent)
     if data is None or suggestion is None:
         raise LostExperiment(f"experiment {number} is lost, and what was decided of it, too")
     asked = {f"asked_{name}": value for name, value in suggestion.conditions.items()}

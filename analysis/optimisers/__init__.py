@@ -54,6 +54,10 @@ class Engine(Protocol):
         """
         ...
 
+    def withdraw(self, x: ArrayLike) -> None:
+        """Take back a point asked for (d,), which nobody will measure."""
+        ...
+
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far, None while there is none."""
         ...

@@ -15,11 +15,15 @@ from ..problem.merit import reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .surrogate.composite import Surrogate
+from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
 from .surrogate.scales import Coordinates, Measured
 from .table import Points, Table
 
 Floats = NDArray[np.float64]
+
+ROUNDS = 4
+"""How often at most a model is fitted to what the one before did not contradict."""
 
 
 class Book:
@@ -40,6 +44,8 @@ class Book:
     measured : Measured or None
     model : {"composite", "merit"}
     table : Table
+    held : int or None
+        The distinct point that was handed over at the last ask.
 
     Raises
     ------
@@ -71,9 +77,11 @@ class Book:
         self.table = Table(
             self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
         )
-        self._fitted: tuple[int, Surrogate | None] | None = None  # rows it was made of, the model
+        # rows they were made of, the model, those that it leaves out
+        self._fitted: tuple[int, Surrogate | None, list[Doubt]] | None = None
         self._bench: tuple[int, Judges] | None = None  # the same of those who judge
         self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
+        self.held: int | None = None
 
     def tell(
         self,
@@ -112,14 +120,14 @@ class Book:
     @property
     def scale(self) -> tuple[float, float] | None:
         """f0 and delta of the merit now; None while the penalty alone ranks."""
-        return current_scale(self.table.points(), self.windows, self._scale, len(self.table))
+        return current_scale(self.points(), self.windows, self._scale, len(self.table))
 
     def fix_scale(self) -> None:
         """Fix f0 and delta, once, as soon as a feasible point and more than 2 d in all are known.
 
         For the optimiser to call before it asks (Walker et al. 2017).
         """
-        points = self.table.points()
+        points = self.points()
         enough = points.measured.sum() > 2 * self.lower.size
         inside = within(self.windows, points.F)
         if self._scale is None and len(self.windows) and enough and inside.any():
@@ -139,17 +147,39 @@ class Book:
 
     def _fit(self) -> Surrogate | None:
         if self._fitted is None or self._fitted[0] != len(self.table):
-            points, fit = self.table.points(), None
-            if points.measured.sum() >= self.lower.size + 2:
-                merit = self.rank(points)[0]
-                fit = Surrogate(points, merit, self.coordinates, self.windows, self.measured)
-            self._fitted = len(self.table), fit
+            self._fitted = len(self.table), *self._believed()
         return self._fitted[1]
+
+    def doubted(self) -> list[Doubt]:
+        """Give the results that all others contradict, and that no repeat has confirmed.
+
+        They are left out of models and judgement until one has.
+        """
+        return self._fitted[2] if self.surrogate() is not None and self._fitted else []
+
+    def points(self) -> Points:
+        """Give the distinct points, by all results but those `doubted`."""
+        return self.table.points([doubt.row for doubt in self.doubted()])
+
+    def _believed(self) -> tuple[Surrogate | None, list[Doubt]]:
+        """Fit the composite model to what it does not contradict."""
+        doubts: list[Doubt] = []
+        for _ in range(ROUNDS):
+            rows, points = self.table.experiments([doubt.row for doubt in doubts])
+            if len(set(points.place)) < self.lower.size + 2:
+                return None, []
+            merit = self.rank(points)[0]
+            fit = Surrogate(points, merit, self.coordinates, self.windows, self.measured)
+            found = [Doubt(int(rows[i]), k, size) for i, k, size in fit.contradicted()]
+            if not found:
+                break
+            doubts += found
+        return fit, doubts
 
     def judges(self) -> Judges:
         """Give those who know the neighbourhoods of points."""
         if self._bench is None or self._bench[0] != len(self.table):
-            judges = Judges(self.table.points(), self.coordinates, self.windows)
+            judges = Judges(self.points(), self.coordinates, self.windows)
             self._bench = len(self.table), judges
         return self._bench[1]
 
@@ -157,7 +187,7 @@ class Book:
         """Give the model that judges the points: of what was measured, or local."""
         if self.model == "merit" or self.measured is not None:
             return self.surrogate()
-        points = self.table.points()
+        points = self.points()
         f = points.f[points.measured]
         noisy = not points.exact and np.abs(f).max(initial=0.0) < LARGEST
         if (len(self.windows) or noisy) and len(f) >= self.lower.size + 2:
@@ -188,6 +218,7 @@ class Book:
             "measured": int(self.measured.count) if self.measured else 0,
             "scales": list(self.coordinates.scales),
             "scale": self._scale and list(self._scale),
+            "held": self.held,
             "told": {
                 "x": self.table.x.tolist(),
                 "values": [[_plain(v) for v in row] for row in self.table.values],
@@ -222,6 +253,8 @@ class Book:
         self.table.append(x, values, errors)
         if not np.isfinite(x).all():
             raise ValueError("a point told is not finite")
+        if (held := state.get("held")) is not None:  # earlier versions held nothing
+            self.held = range(len(self.table.places)).index(held)
         return self
 
 

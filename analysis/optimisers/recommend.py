@@ -14,12 +14,12 @@ from .book import Book
 from .ranking import probability_feasible, within
 from .surrogate.composite import LIKELY, Surrogate
 from .surrogate.expected import Expected
-from .surrogate.judge import TURNS, Judge, with_doubt
+from .surrogate.judge import TURNS, Judge, decided, losses
 from .surrogate.shaping import with_room
 from .surrogate.verdict import Verdict, give
 from .table import Points
 
-__all__ = ["Expected", "Recommendation", "Verdict", "recommend", "verdict"]
+__all__ = ["Expected", "Recommendation", "Verdict", "hold", "recommend", "verdict"]
 
 Floats = NDArray[np.float64]
 
@@ -62,7 +62,8 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     """Choose the point that is handed over, one told from outside the box included.
 
     Where there is noise, goal, merit and windows are those that the models of the book expect, not
-    those that were measured.
+    those that were measured. Inside windows, the point that was handed over at the last ask stays
+    until another is better by more than is in doubt, or it has become unlikely to be inside.
 
     Parameters
     ----------
@@ -77,7 +78,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     Recommendation or None
         None while there is no such point.
     """
-    points = book.table.points()
+    points = book.points()
     merit, scale = book.rank(points)[0], book.scale
     judge, windows = book.judge(), with_room(book.windows)
     goal, score = points.f.copy(), merit.copy()
@@ -89,7 +90,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         models.append(model)
         new = ~modelled[model.rows]
         rows, outcomes = model.rows[new], model.judged
-        chance[rows], goal[rows] = outcomes.inside[new], with_doubt(model)[new]
+        chance[rows], goal[rows] = outcomes.inside[new], losses(model).mean(axis=1)[new]
         score[rows] = outcomes.merit(scale)[new] if len(windows) else goal[rows]
         modelled[rows] = True
 
@@ -114,6 +115,8 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     # without windows the merit is the goal
     value = goal if feasible and len(windows) else score
     i = int(np.lexsort((goal, np.where(allowed, value, np.inf)))[0])
+    if feasible and judge is not None and len(windows):
+        i = _held(book, judge, i)
     if not models and (explains := book.explain()) is not None:
         models.append(explains)
     return Recommendation(
@@ -125,6 +128,25 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         float(chance[i]),
         _expected(points, i, models),
     )
+
+
+def _held(book: Book, judge: Judge | Surrogate, best: int) -> int:
+    """Keep the point that was handed over last, unless the evidence is against it."""
+    known = judge.rows.tolist()
+    if book.held is None or book.held not in known or best not in known:
+        return best
+    held = known.index(book.held)
+    return best if decided(judge, held, known.index(best)) else book.held
+
+
+@on_one_thread
+def hold(book: Book) -> None:
+    """Let the point that is handed over now be the one that others have to beat.
+
+    For the optimiser to call before it asks, so that looking does not change the answer.
+    """
+    if book.composite and len(book.windows) and (best := recommend(book, feasible=True)):
+        book.held = int((book.table.places == best.x).all(axis=1).argmax())
 
 
 def _expected(points: Points, i: int, models: Sequence[Judge | Surrogate]) -> Expected:

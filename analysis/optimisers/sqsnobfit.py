@@ -158,9 +158,14 @@ class SQSnobFit:
         values[~np.isfinite(np.delete(values, 1, axis=1)).all(axis=1)] = np.nan
         self._append((points - self.lower) / self._span, values)
         for position in points:
-            gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
-            if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
-                del self._pending[int(nearest.argmin())]
+            self.withdraw(position)
+
+    def withdraw(self, x: ArrayLike) -> None:
+        """Take back a point asked for (d,), which nobody will measure; others are ignored."""
+        position = one(x, self.lower.size)
+        gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
+        if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
+            del self._pending[int(nearest.argmin())]
 
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""

@@ -1,24 +1,26 @@
 """What was told: every row as it came, and the distinct points with repeats averaged."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
 from .arguments import LARGEST, numbers
+from .failure import Works
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 EXACT = float(np.sqrt(np.finfo(np.float64).eps))
-"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is; in units of
-the largest value of its kind, if all are below 1."""
+"""Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is, in units of
+the value itself: so that its own units do not matter."""
 
 
 @dataclass(frozen=True)
 class Points:
-    """The N distinct points.
+    """The N distinct points, or as many experiments.
 
     Attributes
     ----------
@@ -30,6 +32,10 @@ class Points:
         Windowed properties and their uncertainties, likewise.
     y, dy : (N, q) array
         Measured quantities and their uncertainties, likewise.
+    place : (N,) int array
+        Which distinct point each is; among `Table.rows_told` repeats have the same.
+    age : (N,) array
+        How many experiments ago it was measured, the mean of its repeats.
     exact : bool
         Whether no goal and no property has an uncertainty beyond the least there is.
     """
@@ -41,6 +47,8 @@ class Points:
     dF: Floats  # noqa: N815 - the field's symbol
     y: Floats
     dy: Floats
+    place: NDArray[np.intp]
+    age: Floats
     exact: bool
 
     @property
@@ -55,9 +63,9 @@ class Points:
 
     def take(self, rows: NDArray[np.intp] | NDArray[np.bool_]) -> "Points":
         """Give some of the points."""
-        columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy)
-        x, f, df, F, dF, y, dy = (column[rows] for column in columns)
-        return Points(x, f, df, F, dF, y, dy, self.exact)
+        columns = (self.x, self.f, self.df, self.F, self.dF, self.y, self.dy, self.age)
+        x, f, df, F, dF, y, dy, age = (column[rows] for column in columns)
+        return Points(x, f, df, F, dF, y, dy, self.place[rows], age, self.exact)
 
 
 class Table:
@@ -164,18 +172,60 @@ class Table:
         self.values = np.vstack([self.values, values])
         self.errors = np.vstack([self.errors, errors])
 
-    def points(self) -> Points:
+    @property
+    def places(self) -> Floats:
+        """Where the distinct points are, (N, d)."""
+        return self._places
+
+    @property
+    def place(self) -> NDArray[np.intp]:
+        """The distinct point that each row is a measurement of, (rows,)."""
+        return self._point
+
+    @property
+    def failed(self) -> Bools:
+        """Say of each distinct point whether every experiment there failed."""
+        worked = self._point[np.isfinite(self.values[:, 0])]
+        return np.asarray(np.bincount(worked, minlength=len(self._places)) == 0)
+
+    def experiments(self, without: Sequence[int] = ()) -> tuple[NDArray[np.intp], Points]:
+        """Give the rows that did not fail, but for some, and each as a point of its own."""
+        good = np.isfinite(self.values[:, 0])
+        errors, exact = self._errors(good)
+        good[list(without)] = False
+        rows = np.flatnonzero(good)
+        values, errors, place = self.values[rows], errors[rows], self._point[rows]
+        first = 1 + self._windows
+        return rows, Points(
+            self._places[place],
+            values[:, 0], errors[:, 0],
+            values[:, 1:first], errors[:, 1:first],
+            values[:, first:], errors[:, first:],
+            place, np.asarray(len(self) - 1.0 - rows), exact,
+        )  # fmt: skip
+
+    def _errors(self, good: Bools) -> tuple[Floats, bool]:
+        """Give the uncertainties of all rows, and whether none of goal and properties is told."""
+        size = np.where(good[:, None], np.abs(self.values), 0.0)
+        smallest = np.where(size > 0.0, size, np.inf).min(axis=0, initial=np.inf)
+        # a value of 0 is as certain as the smallest of the others
+        size = np.maximum(size, np.where(np.isfinite(smallest), smallest, 1.0))
+        least = np.clip(EXACT * size, 1 / LARGEST, LARGEST)
+        told = (self.errors > least)[good, : 1 + self._windows]
+        return np.maximum(self.errors, least), not told.any()
+
+    def points(self, without: Sequence[int] = ()) -> Points:
         """Average the repeats of each point, weighting with the uncertainties.
+
+        Rows `without` are left out.
 
         The uncertainty of a mean follows from those of its values, or from their scatter if that is
         larger (Birge ratio), so that repeats tell the noise even where nobody stated it.
         """
         good = np.isfinite(self.values[:, 0])
-        values, errors, point = self.values[good], self.errors[good], self._point[good]
-        largest = np.abs(values).max(axis=0, initial=0.0)
-        largest[largest == 0.0] = 1.0
-        least = EXACT * np.clip(largest, 1 / LARGEST, 1.0)
-        errors = np.maximum(errors, least)
+        errors, exact = self._errors(good)
+        good[list(without)] = False
+        values, errors, point = self.values[good], errors[good], self._point[good]
         weight = errors**-2.0
         total = self._sum(weight, point)
         mean = self._sum(weight / total[point] * values, point)
@@ -187,13 +237,15 @@ class Table:
         # repeats that differ beyond all numbers are worthless, not infinite
         error = np.where(np.isfinite(mean), np.minimum(error, 1e150), np.nan)
         first = 1 + self._windows  # column of the first measured quantity
-        exact = not (error > least)[:, :first].any()
+        exact = exact and not (scatter > free)[:, :first].any()
+        ages = np.asarray(len(self) - 1.0 - np.flatnonzero(good))
+        count = np.maximum(np.bincount(point, minlength=len(mean)), 1)
         return Points(
             self._places,
             mean[:, 0], error[:, 0],
             mean[:, 1:first], error[:, 1:first],
             mean[:, first:], error[:, first:],
-            exact,
+            np.arange(len(mean)), self._sum(ages[:, None], point)[:, 0] / count, exact,
         )  # fmt: skip
 
     def _sum(self, rows: Floats, point: NDArray[np.intp]) -> Floats:
@@ -252,6 +304,12 @@ def _first_bad(array: Floats) -> int:
     return int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
 
 
+LATEST = 300
+"""Points that tell where experiments fail, at most."""
+
+SANE = 0.5
+"""Probability to work from which on a place is not kept away from."""
+
 SLACK = 1.0 + 1e-9  # so that rounding never brings two points within the resolution
 
 
@@ -281,11 +339,15 @@ class Known:
         """All that a new place must be away from."""
         return np.vstack([self.x, self.beside])
 
-    def sane(self, y: Floats) -> Bools:
-        """Say for each row of y (M, d) whether the point nearest to it did not fail.
+    @cached_property
+    def _works(self) -> Works:
+        tried = np.flatnonzero(np.isfinite(self.value) | self.failed)[-LATEST:]
+        return Works(self.x[tried], self.failed[tried])
 
-        So failures repel local search.
-        """
-        if not self.failed.any():
-            return np.ones(len(y), dtype=bool)
-        return np.asarray(~self.failed[cKDTree(self.x).query(y)[1]])
+    def works(self, y: Floats) -> Floats:
+        """Give the probability of each row of y (M, d) to be an experiment that does not fail."""
+        return self._works(y) if self.failed.any() else np.ones(len(y))
+
+    def sane(self, y: Floats) -> Bools:
+        """Say for each row of y (M, d) whether it is more likely to work than to fail."""
+        return np.asarray(self.works(y) >= SANE)

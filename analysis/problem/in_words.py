@@ -7,7 +7,7 @@ from ..written import exact
 from .messages import show
 from .model import Problem
 from .space import Space
-from .tables import Kind
+from .tables import Kind, Variable
 
 _KINDS: dict[Kind, str] = {
     "fractions": "fractions of a whole",
@@ -49,12 +49,18 @@ def _lines(
     yield "Vary:"
     width = max(map(len, problem.variables))
     for name, variable in problem.variables.items():
-        lower, upper = variable.range
-        yield f"  {name:<{width}}  {exact(lower)} to {exact(upper)} {variable.unit}".rstrip()
+        yield f"  {name:<{width}}  {_values(variable)}" + (
+            f" = {variable.of}" if variable.of else ""
+        )
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
+    if problem.define:
+        yield "Where:"
+        for name, part in problem.define.items():
+            yield f"  {name} = {part.of}" + (f", in {part.unit}" if part.unit else "")
     measured = ", ".join(problem.measured) + (f" ({_KINDS[problem.kind]})" if problem.kind else "")
-    yield f"{problem.verb.capitalize()} {problem.goal.text}, measuring {measured}."
+    goal = problem.goal.text + (f" [{problem.goal_unit}]" if problem.goal_unit else "")
+    yield f"{problem.verb.capitalize()} {goal}, measuring {measured}."
     if problem.windows:
         yield "Keep, as far as possible (soft constraints):"
         for window in problem.windows:
@@ -65,7 +71,12 @@ def _lines(
             title = "" if name == limit.of or name.startswith("limit_") else f"{name}: "
             yield f"  {title}{limit.of} {_within_words(limit.within)} {limit.unit}".rstrip()
         yield from _implied(problem)
-    yield _budget_words(problem.budget, problem.batch)
+    if problem.rig is not None:
+        yield "So the rig is set to:"
+        for name, (lower, upper) in Space.of(problem).spans().items():
+            if name != "temperature":
+                yield f"  {name} from {show(lower)} to {show(upper)} uL/min"
+    yield _budget_words(problem)
     optimiser = problem.optimiser
     yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
     if problem.stop.goal is not None:
@@ -86,6 +97,17 @@ def _lines(
         yield f"Uses at worst: {used}."
 
 
+def _values(variable: Variable) -> str:
+    """Say what a variable can be set to."""
+    if variable.choices:
+        return ", ".join(variable.choices[:-1]) + f" or {variable.choices[-1]}"
+    lower, upper = map(exact, variable.range)
+    told = ", ".join(map(exact, variable.values)) if variable.values else f"{lower} to {upper}"
+    told = f"{told} {variable.unit}".rstrip()
+    step = variable.step or variable.resolution
+    return f"{told}, in steps of {exact(step)}" if step else told
+
+
 def _implied(problem: Problem) -> Iterator[str]:
     """Say what the hard limits together leave for totals and shares."""
     space = Space.of(problem)
@@ -103,6 +125,8 @@ def _within_words(within: tuple[float | None, float | None]) -> str:
         return f"at most {exact(upper)}"
     if upper is None:
         return f"at least {exact(lower)}"
+    if lower == upper:
+        return f"equal to {exact(lower)}"
     return f"from {exact(lower)} to {exact(upper)}"
 
 
@@ -118,7 +142,11 @@ def _window_words(
     return f"{of} {_within_words(within)}; values {' and '.join(edges)} are still acceptable"
 
 
-def _budget_words(budget: int, batch: int) -> str:
+def _budget_words(problem: Problem) -> str:
+    budget, batch = problem.budget, problem.batch
+    if batch == 1:
+        first = min(problem.first_batch, budget)
+        return f"Budget: {budget} experiments: {first} to begin with, then one by one."
     whole, rest = divmod(budget, batch)
     batches = f"{whole} x {batch}" + (f" + {rest}" if rest else "") if whole else f"one of {budget}"
     return f"Budget: {budget} experiments in batches of {batch}: {batches}."

@@ -99,11 +99,16 @@ class Windows:
         values = np.zeros(0) if F is None else np.asarray(F, dtype=float)
         if values.shape[-1:] != (len(self),):
             raise ValueError(f"F must have shape (..., {len(self)}), not {values.shape}")
-        values = np.where(np.isfinite(values), values, np.nan)
-        with np.errstate(over="ignore"):
-            under = (self.lower - values) / self.below
-            over = (values - self.upper) / self.above
-        worst: FloatArray = np.maximum(np.maximum(under, over), 0.0)
+        worst: FloatArray = np.zeros_like(values)
+        edges = zip(self.lower, self.upper, self.below, self.above, strict=True)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for i, (lower, upper, below, above) in enumerate(edges):
+                value, beyond = values[..., i], worst[..., i]
+                if lower > -np.inf:
+                    np.maximum(beyond, (lower - value) / below, out=beyond)
+                if upper < np.inf:
+                    np.maximum(beyond, (value - upper) / above, out=beyond)
+        worst[~np.isfinite(values)] = np.nan
         return worst
 
     def penalty(self, F: ArrayLike | None) -> FloatArray:

@@ -15,13 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from ..written import LARGEST, UnreadableError, exact, parse_toml, printable, quoted, read_text
-from .expression import ExpressionError, is_name, parse
+from .grammar import is_name
 
 _SPELLINGS = {"minimize": "minimise", "maximize": "maximise", "optimizer": "optimiser"}
 _LONGEST_LINE = 200  # characters of a line that is quoted
-_TOLERANCE = re.compile(r"\s*(?:\+/-|±)\s*")
-_INSIDE = re.compile(r"(?P<of>.+?)\s+in\s+\[(?P<lower>[^,\]]+),(?P<upper>[^,\]]+)\]")
-_ONE_SIDED = re.compile(r"(?P<of>[^<>=]+?)\s*(?P<side>>=|<=)\s*(?P<edge>[^<>=]+)")
 
 
 class ProblemError(ValueError):
@@ -84,6 +81,8 @@ def canonical(stated: Mapping[str, Any]) -> dict[str, Any]:
     limits = data.get("limits")
     if isinstance(limits, dict):
         data["limits"] = dict(_named_limits(limits))
+    if isinstance(define := data.get("define"), dict):
+        data["define"] = {k: {"of": v} if isinstance(v, str) else v for k, v in define.items()}
     return data
 
 
@@ -104,36 +103,6 @@ def _named_limits(limits: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield key, value
         else:
             yield (key if is_name(key) else next(free)), {"of": key, "within": value}
-
-
-def read_window(text: str) -> dict[str, Any]:
-    """Read ``expr in [lo, hi] +/- tol``, ``expr >= lo +/- tol`` or ``expr <= hi +/- tol``."""
-    body, *tolerance = _TOLERANCE.split(text.strip())
-    if not tolerance:
-        raise ValueError(
-            f"{text!r} has no tolerance; write '{text} +/- 0.3' "
-            "(how far outside is still acceptable?)"
-        )
-    within: list[float | str | None] = []
-    if found := _INSIDE.fullmatch(body):
-        within = [_read_number(found["lower"]), _read_number(found["upper"])]
-    elif found := _ONE_SIDED.fullmatch(body):
-        edge = _read_number(found["edge"])
-        within = [edge, None] if found["side"] == ">=" else [None, edge]
-    if found is None or len(tolerance) > 1:
-        raise ValueError(
-            f"{text!r} is not understood; write 'X1 in [0.9, 1.0] +/- 0.3', "
-            "'X1 >= 0.9 +/- 0.3' or 'X1 <= 0.9 +/- 0.3'"
-        )
-    return {"of": found["of"], "within": within, "tolerance": _read_number(tolerance[0])}
-
-
-def _read_number(text: str) -> float | str:
-    """Return the number, or the text itself for the model to complain about."""
-    try:
-        return float(text)
-    except ValueError:
-        return text.strip()
 
 
 # ---- numbers -------------------------------------------------------------------------------------
@@ -213,9 +182,12 @@ def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> 
     allowed : mapping of str to sequence of str
         The settings that each table knows; ``""`` is the file itself.
     """
-    place = [str(part + 1) if isinstance(part, int) else part for part in error["loc"]]
+    loc = error["loc"]
+    if loc[:1] in (("minimise",), ("maximise",)):  # the second says in which of two forms
+        loc = (loc[0], *loc[2:])
+    place = [str(part + 1) if isinstance(part, int) else part for part in loc]
     where = ".".join(place)
-    if len(error["loc"]) == 2 and isinstance(error["loc"][1], int):
+    if len(loc) == 2 and isinstance(loc[1], int):
         where = f"{place[0]}[{place[1]}]"
     message = str(error["msg"]).removeprefix("Input ")
     match error["type"]:
@@ -244,101 +216,3 @@ def did_you_mean(word: str, known: Sequence[str]) -> str:
     if not close or len(set(likeness)) < len(close):
         return ""
     return f" did you mean {close[0]!r}?"
-
-
-def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
-    """Say what is wrong with goal, names and expressions, as far as the data can be read at all.
-
-    Works on the data as stated, so that one bad number elsewhere does not hide a bad name.
-    """
-    goals = [key for key in ("minimise", "maximise") if data.get(key) is not None]
-    spellings = {"minimise", "maximise"}
-    # a misspelt goal is told as an unknown setting, not as a missing goal too
-    misspelt = any(get_close_matches(key, spellings, n=1) for key in data)
-    if len(goals) > 1 or not (goals or misspelt):
-        trade = (
-            " — to trade two properties off, keep one as the goal and put the other under "
-            "constraints"
-        )
-        yield "give exactly one of 'minimise' and 'maximise'" + (trade if goals else "")
-    measured = [name for name in _items(data.get("measured")) if isinstance(name, str)]
-    variables, fixed = _keys(data.get("variables")), _keys(data.get("fixed"))
-    yield from _bad_names(
-        [("measured", measured), ("variables", variables), ("fixed", fixed)],
-        _keys(data.get("limits")),
-    )
-    # what is missing is told once, not again for each place that uses it
-    known = [*measured, *variables, *fixed] if measured and variables else None
-    settable = [*variables, *fixed] if variables else None
-    for key in goals:
-        yield from _expression_problems("goal", data[key], known, measured)
-    for number, window in enumerate(_items(data.get("constraints")), start=1):
-        yield from _expression_problems(f"constraints[{number}]", _of(window), known, measured)
-    for name, limit in _tables(data.get("limits")):
-        yield from _expression_problems(f"limits.{name}", _of(limit), settable)
-
-
-def _expression_problems(
-    place: str, text: object, known: Sequence[str] | None, measured: Sequence[str] | None = None
-) -> Iterator[str]:
-    """Say what is wrong with one expression; with `measured`, it must use one of these.
-
-    `known` is None where the names cannot be told.
-    """
-    if not isinstance(text, str):
-        return  # the model complains about that
-    try:
-        names = parse(text).names
-    except ExpressionError as error:
-        # a whitelist refusal quotes the whole expression and needs no place
-        yield str(error) if "not allowed" in str(error) else f"{place}: {error}"
-        return
-    if known is None:
-        return
-    unknown = [name for name in names if name not in known]
-    for name in unknown:
-        within = "" if name == text.strip() else f" in {text!r}"
-        yield (
-            f"{place}: {name!r}{within} is not known here;{did_you_mean(name, known)} "
-            f"Known: {', '.join(known)}"
-        )
-    if measured is not None and not unknown and not set(names) & set(measured):
-        cure = "" if place == "goal" else "; a bound on what is set goes under limits"
-        yield f"{place}: {text!r} uses nothing that is measured{cure}. Known: {', '.join(measured)}"
-
-
-def _bad_names(
-    sections: Sequence[tuple[str, Sequence[str]]], limits: Sequence[str]
-) -> Iterator[str]:
-    """Say which names cannot be used in expressions, or stand for two things."""
-    owner: dict[str, str] = {}
-    for section, names in [*sections, ("limits", limits)]:
-        for name in names:
-            if not is_name(name):
-                yield f"{section}: {name!r} is not a name; use ASCII letters, digits and _"
-            elif section != "limits" and name in owner:
-                yield f"{section}: {name!r} is already a name under {owner[name]}"
-            elif section != "limits":
-                owner[name] = section
-
-
-def _of(part: object) -> object:
-    """Return the expression of a constraint or limit as stated, if it can be read."""
-    if isinstance(part, str):
-        try:
-            return read_window(part)["of"]
-        except ValueError:
-            return None
-    return part.get("of") if isinstance(part, dict) else getattr(part, "of", None)
-
-
-def _items(value: object) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _tables(value: object) -> list[tuple[str, Any]]:
-    return list(value.items()) if isinstance(value, dict) else []
-
-
-def _keys(value: object) -> list[str]:
-    return [name for name, _ in _tables(value)]

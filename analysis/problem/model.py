@@ -5,22 +5,24 @@ into the start document of every campaign, so that a stored run can be understoo
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationError, field_validator
 
 from ..written import exact
 from . import messages
-from .expression import Expression, parse
+from .follow import is_plain
 from .messages import ProblemError
-from .tables import Kind, Limit, Optimiser, Part, Stop, Text, Variable, Window
+from .stated import Stated
+from .tables import Kind, RigFacts, Variable, Window
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
+
+FloatArray = NDArray[np.float64]
 
 _BUILT_IN = Path(__file__).parent / "built_in"
 _SLACK = 1e-9  # relative; a point computed to lie on the edge of a limit is not outside it
@@ -49,13 +51,14 @@ class Properties:
     failure: str | None
 
 
-class Problem(Part):
+class Problem(Stated):
     """What a campaign is to achieve.
 
     Parameters
     ----------
-    minimise, maximise : str
-        The goal, an expression in measured quantities; exactly one of the two.
+    minimise, maximise : str or mapping
+        The goal, an expression in measured quantities, or ``{"of": ..., "name": ..., "unit":
+        ...}``; exactly one of the two.
     measured : list of str
         What each experiment yields, for example mole fractions.
     kind : {"fractions", "positive", "real"}, optional
@@ -63,10 +66,12 @@ class Problem(Part):
         quantities; or any numbers. Default: what the analytics says that measures them; without one
         nothing is assumed of them ("real").
     variables : mapping
-        Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ..., "resolution":
-        ...}``.
+        Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ...}`` and the like:
+        see `Variable`.
     fixed : mapping of str to float, optional
         Named constants.
+    define : mapping, optional
+        Names for expressions, which may use each other: ``{"of": ..., "unit": ...}``.
     constraints : list, optional
         Soft windows: ``"X1 / X2 >= 4 +/- 0.3"``, ``"X1 + X2 in [0.9, 1.0] +/- 0.3"``, or
         ``{"of": ..., "within": (lower, upper), "tolerance": t or (below, above)}``.
@@ -76,10 +81,16 @@ class Problem(Part):
     budget : int
         Experiments after which no further batch is begun.
     batch : int
-        Points asked for at once.
+        Points asked for at once. One by one they need the fewest experiments; larger batches are
+        for who works by hand. The first is as large as the models need, if that is more.
     optimiser, stop : mapping, optional
         See `Optimiser` and `Stop`.
+    shared : list of str, optional
+        Variables that have one value for all of a batch, as in one oven.
+    rig : mapping, optional
+        What of a rig decides which flows follow from the variables; see `on_rig`.
     title : str
+        What it is called in lists, on pages and in figures.
     schema : int
         Version of this form: 1.
 
@@ -97,61 +108,8 @@ class Problem(Part):
     ...     limits={"V / (F_C60 + F_sult)": (3, 31)},
     ... )
     >>> problem.budget, problem.batch
-    (100, 7)
+    (100, 1)
     """
-
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    title: Text = ""
-    minimise: str | None = None
-    maximise: str | None = None
-    measured: tuple[str, ...] = Field(min_length=1)
-    kind: Kind | None = None
-    constraints: tuple[Window, ...] = ()
-    budget: int = Field(default=100, strict=True, ge=1, le=1_000_000)
-    batch: int = Field(default=7, strict=True, ge=1, le=10_000)
-    optimiser: Optimiser = Optimiser()
-    stop: Stop = Stop()
-    variables: dict[str, Variable] = Field(min_length=1)
-    fixed: dict[str, float] = Field(default_factory=dict)
-    limits: dict[str, Limit] = Field(default_factory=dict)
-
-    def __init__(self, **stated: Any) -> None:
-        data = messages.canonical(stated)
-        problems: list[str] = []
-        try:
-            super().__init__(**data)
-        except ValidationError as error:
-            problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
-        problems += messages.name_problems(data)
-        if problems or (problems := list(self._empty_limits())):
-            raise ProblemError(list(dict.fromkeys(problems)))
-
-    @field_validator("fixed", mode="before")
-    @classmethod
-    def _check_fixed(cls, value: Any) -> Any:
-        for name, number in value.items() if isinstance(value, Mapping) else ():
-            if not messages.is_usable(number):
-                raise ValueError(f"{name} must be a finite number; {messages.what(number)}")
-        return value
-
-    def _empty_limits(self) -> Iterator[str]:
-        """One sentence for each limit that no point within the ranges can satisfy."""
-        for name, limit in self.limits.items():
-            lowest, highest = limit.expression.bounds(self.ranges)
-            if lowest <= limit.upper and limit.lower <= highest:
-                continue
-            span = messages.show_span(lowest, highest)
-            unit = f" {limit.unit}" if limit.unit else ""
-            if limit.within[0] is None:
-                asked = f"at most {limit.upper}"
-            elif limit.within[1] is None:
-                asked = f"at least {limit.lower}"
-            else:
-                asked = f"[{limit.lower}, {limit.upper}]"
-            yield (
-                f"limits.{name}: nothing can satisfy it: with the ranges given, {limit.of} "
-                f"{span}{unit}, but you ask for {asked}"
-            )
 
     @classmethod
     def load(cls, source: "str | Path | Mapping[str, Any] | Problem") -> "Problem":
@@ -181,13 +139,14 @@ class Problem(Part):
         except ProblemError as error:
             raise ProblemError(error.problems, path.name) from None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the resolved problem as plain JSON-able data.
+    @property
+    def first_batch(self) -> int:
+        """Points asked for first: as many as the models need, or a batch, if that is more.
 
-        Defaults are spelt out, an open side is None, keys hold no dot, and
-        ``Problem.load(problem.to_dict()) == problem``.
+        They need d + 2 results, and the first point after these is asked for while the last of them
+        is under way.
         """
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return max(self.batch, len(self.variables) + 3)
 
     def resolved(self, kind: Kind) -> "Problem":
         """Return the problem with the kind of the measured quantities stated.
@@ -199,31 +158,45 @@ class Problem(Part):
         """
         return self if self.kind else self.model_copy(update={"kind": kind})
 
-    @property
-    def goal(self) -> Expression:
-        """The lead property, as the user states it."""
-        return parse(self.minimise or self.maximise or "")
+    def on_rig(self, rig: RigFacts) -> "Problem":
+        """Return it with the rig that its setpoints follow on.
 
-    @property
-    def verb(self) -> str:
-        """What is done to the goal: ``minimise`` or ``maximise``."""
-        return "minimise" if self.minimise is not None else "maximise"
+        A problem whose variables are setpoints already, or words of no rig, stays as it is.
 
-    @property
-    def sign(self) -> int:
-        """+1 if the goal is minimised, -1 if it is maximised; the optimiser's f is sign * goal."""
-        return 1 if self.minimise is not None else -1
+        Raises
+        ------
+        ProblemError
+            If the variables do not determine the flows, contradict each other, or are unknown.
+        """
+        if is_plain(self.variables):
+            return self
+        return Problem(**{**self.to_dict(), "rig": rig.model_dump(mode="json")})
 
-    @property
-    def windows(self) -> tuple[Window, ...]:
-        """The soft windows; another name for `constraints`."""
-        return self.constraints
+    def settings(self, conditions: Mapping[str, float]) -> dict[str, float]:
+        """Return the conditions as those of `region`: on a rig the flows that follow.
 
-    @property
-    def ranges(self) -> dict[str, tuple[float, float]]:
-        """What each variable and each fixed quantity can be, for `Expression.bounds`."""
-        fixed = {name: (number, number) for name, number in self.fixed.items()}
-        return {name: variable.range for name, variable in self.variables.items()} | fixed
+        Parameters
+        ----------
+        conditions : mapping of str to float
+            A value for every variable.
+        """
+        if self._following is None:
+            return dict(conditions)
+        heat = {name: value for name, value in conditions.items() if name == "temperature"}
+        return heat | self._following.of_conditions(conditions)
+
+    def in_variables(self, flows: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Return the variables for flows and temperature, those of `region`; both as columns."""
+        if self._following is None:
+            return dict(flows)
+        n = len(next(iter(flows.values())))
+        constants = self._following.constants
+        values = {**{name: np.asarray(v) for name, v in constants.items()}, **flows}
+        own = self._following.stated
+        return {
+            name: np.broadcast_to(own[name](values), n) if name in own else flows[name]
+            for name in self.variables
+        }
 
     def properties(
         self,
@@ -330,7 +303,22 @@ class Problem(Part):
                     f"{name}: {limit.of} = {value} is outside the limits "
                     f"[{exact(limit.lower)}, {exact(limit.upper)}]"
                 )
-        return None
+        return self._following.outside(conditions) if self._following else None
+
+    def allowed(self, columns: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
+        """Whether conditions may be tried, as columns (n,) of all variables; see `outside_limits`.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+        """
+        values = {**{name: np.asarray(v) for name, v in self.fixed.items()}, **columns}
+        ok = np.ones(len(next(iter(columns.values()))), dtype=bool)
+        for name, variable in self.variables.items():
+            ok &= _inside(columns[name], *variable.range)
+        for limit in self.limits.values():
+            ok &= _inside(limit.expression(values), limit.lower, limit.upper)
+        return ok & self._following.allowed(columns) if self._following else ok
 
     def violated(self, F: Sequence[float] | NDArray[np.float64]) -> str:
         """Name the windows that these properties are outside of; "" if they are in all.
@@ -363,17 +351,7 @@ def _apart(number: float, edge: float, least: int = 3) -> str:
     return next((text for text in texts if float(text) != edge), repr(number))
 
 
-_ALLOWED = {
-    "": [field.alias or name for name, field in Problem.model_fields.items()],
-    "variables": list(Variable.model_fields),
-    "constraints": list(Window.model_fields),
-    "limits": list(Limit.model_fields),
-    "optimiser": list(Optimiser.model_fields),
-    "stop": list(Stop.model_fields),
-}
-
-
-def _inside(number: float, lower: float, upper: float) -> bool:
-    """Whether a number is in a closed interval, but for rounding; nan is outside."""
+def _inside(number: Any, lower: float, upper: float) -> Any:
+    """Whether numbers are in a closed interval, but for rounding; nan is outside."""
     slack = _SLACK * max(abs(edge) for edge in (lower, upper, 0.0) if math.isfinite(edge))
-    return math.isfinite(number) and lower - slack <= number <= upper + slack
+    return np.isfinite(number) & (lower - slack <= number) & (number <= upper + slack)

@@ -1,5 +1,7 @@
 """The user's variables with their hard limits <-> the box that an optimiser searches.
 
+Where variables are not the rig's setpoints, the box is that of the flows that follow from them.
+
 Limits that are ratios of linear expressions, such as a flow ratio ``b / a`` or a residence time
 ``volume / (a + b)``, tie streams together.  In the coordinates *total* ``Q = a + b + ...`` and
 *fractions* ``w_i = F_i / Q`` such limits are linear in ``(w, 1/Q)``, so the allowed region is a
@@ -21,8 +23,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .model import Problem
+from .model import Problem, ProblemError
+from .snap import Snap
 from .ties import ROOM, free_bounds, groups_of, refusal, ties_of
+from .units import same
 
 FloatArray = NDArray[np.float64]
 
@@ -54,26 +58,31 @@ class Space:
     """
 
     def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        ties = ties_of(problem)
-        self._groups = groups_of(problem, ties)
+        _check_searchable(problem)
+        self._problem, self._region = problem, problem.region
+        ties = ties_of(self._region)
+        self._groups = groups_of(self._region, ties)
         grouped = {name for group in self._groups for name in group.streams}
-        self._free = [name for name in problem.variables if name not in grouped]
+        self._free = [name for name in self._region.variables if name not in grouped]
         self._limited = sorted({name for tie in ties for name in tie.names})
         bounds = [bound for group in self._groups for bound in group.bounds]
-        bounds += [free_bounds(name, problem, ties) for name in self._free]
-        self.lower, self.upper = np.array(bounds, dtype=float).T
-        self.names = (*(name for group in self._groups for name in group.names), *self._free)
-        self.units = (
-            *(unit for group in self._groups for unit in group.units(problem)),
-            *(problem.variables[name].unit for name in self._free),
-        )
-        for name, low, high in zip(self.names, self.lower, self.upper, strict=True):
-            if high - low <= ROOM * max(abs(low), abs(high)):
-                raise refusal(f"they leave no room: {name} can only be {low:.6g}")
+        bounds += [free_bounds(name, self._region, ties) for name in self._free]
+        lower, upper = np.array(bounds, dtype=float).T
+        names = [*(name for group in self._groups for name in group.names), *self._free]
+        units = [unit for group in self._groups for unit in group.units(self._region)]
+        units += [self._region.variables[name].unit for name in self._free]
+        room = upper - lower > ROOM * np.maximum(abs(lower), abs(upper))
+        for i in np.flatnonzero(~room):
+            if not self._region.held:
+                raise refusal(f"they leave no room: {names[i]} can only be {lower[i]:.6g}")
+        self._searched, self._constant = np.flatnonzero(room), lower
+        self.lower, self.upper = lower[room], upper[room]
+        self.names = tuple(names[i] for i in self._searched)
+        self.units = tuple(units[i] for i in self._searched)
         self.scales = self._scales()
         self.resolution = self._resolution()
         self._middle = self._conditions((self.lower[None] + self.upper[None]) / 2)
+        self._snap = Snap.of(problem, self._exact, self.lower, self.upper)
 
     @classmethod
     def of(cls, problem: Problem) -> "Space":
@@ -91,6 +100,13 @@ class Space:
     def dim(self) -> int:
         """Number of coordinates; equal to the number of variables."""
         return len(self.names)
+
+    def spans(self) -> dict[str, tuple[float, float]]:
+        """Return the lowest and highest value of each variable of the problem's `region`."""
+        spans = {name: span for group in self._groups for name, span in group.spans().items()}
+        bounds = dict(zip(self.names, zip(self.lower, self.upper, strict=True), strict=True))
+        spans |= {name: bounds[name] for name in self._free if name in bounds}
+        return {name: spans[name] for name in self._region.variables if name in spans}
 
     def to_conditions(self, x: ArrayLike) -> list[dict[str, float]]:
         """Return the conditions that points of the box stand for.
@@ -117,7 +133,9 @@ class Space:
         for row in points:
             if not np.all((row >= self.lower - slack) & (row <= self.upper + slack)):
                 raise ValueError(f"{row.tolist()} is outside the box of {', '.join(self.names)}")
-        columns = self._inside(self._conditions(np.clip(points, self.lower, self.upper)))
+        columns = self._exact(np.clip(points, self.lower, self.upper))
+        if self._snap is not None:
+            columns = self._snap.nearest(columns)
         return [
             {name: float(columns[name][i]) for name in self._problem.variables}
             for i in range(len(points))
@@ -142,7 +160,8 @@ class Space:
         """
         if (reason := self._problem.outside_limits(conditions)) is not None:
             raise ValueError(reason)
-        return np.clip(self._point(conditions), self.lower, self.upper)
+        point = self._point(self._problem.settings(conditions))
+        return np.clip(point[self._searched], self.lower, self.upper)
 
     def place(self, conditions: Mapping[str, float]) -> FloatArray | None:
         """Return the point of conditions that may be outside today's ranges and limits.
@@ -160,6 +179,7 @@ class Space:
         """
         if self._problem.outside_limits(conditions) is None:
             return self.to_box(conditions)
+        conditions = self._problem.settings(conditions)
         with np.errstate(all="ignore"):
             point = self._point(conditions, anywhere=True)
             flows = [
@@ -170,10 +190,10 @@ class Space:
             meant = np.array([conditions[name] for name in group.streams], dtype=float)
             if not np.allclose(there, meant, rtol=1e-6, atol=0):
                 return None
-        return point if np.isfinite(point).all() else None
+        return point[self._searched] if np.isfinite(point).all() else None
 
     def _point(self, conditions: Mapping[str, float], anywhere: bool = False) -> FloatArray:
-        """Return where conditions are in the coordinates of the box."""
+        """Return where conditions of the region are in all of its coordinates."""
         parts = [
             group.to_box(np.array([conditions[n] for n in group.streams], dtype=float), anywhere)
             for group in self._groups
@@ -189,12 +209,14 @@ class Space:
 
     def _scales(self) -> tuple[str, ...]:
         """Scale of each coordinate; linear where another would reach a pole."""
-        streams: list[str] = []
+        scales: list[str] = []
         for group in self._groups:
-            streams += ["log", *["logit"] * (len(group.streams) - 1)]
-        wanted = streams + [
-            _SCALES.get(self._problem.variables[name].unit, "linear") for name in self._free
-        ]
+            scales += ["log", *["logit"] * (len(group.streams) - 1)]
+        for name in self._free:
+            stated = self._region.variables[name].unit
+            known = (scale for unit, scale in _SCALES.items() if stated and same(stated, unit))
+            scales.append(next(known, "linear"))
+        wanted = [scales[i] for i in self._searched]
         regular = {
             "linear": np.isfinite(self.lower),
             "log": self.lower > 0,
@@ -206,20 +228,24 @@ class Space:
 
     def _resolution(self) -> FloatArray | None:
         """Resolutions of the variables in the box's coordinates."""
-        stated = {name: v.resolution for name, v in self._problem.variables.items()}
+        stated = {name: v.spacing for name, v in self._region.variables.items()}
         if all(value is None for value in stated.values()):
             return None
         fine = {
             # without one, SNOBFIT's usual share of the range
             name: stated[name] or 1e-5 * (variable.range[1] - variable.range[0])
-            for name, variable in self._problem.variables.items()
+            for name, variable in self._region.variables.items()
         }
         parts: list[float] = []
         for group in self._groups:
             streams = [fine[name] for name in group.streams]
             # at the largest total, where a change of fraction moves a stream most
             parts += [min(streams), *(value / group.bounds[0][1] for value in streams[1:])]
-        return np.array(parts + [fine[name] for name in self._free])
+        return np.array(parts + [fine[name] for name in self._free])[self._searched]
+
+    def _exact(self, points: FloatArray) -> dict[str, FloatArray]:
+        """Columns of the problem's variables for points of the box, inside to the last bit."""
+        return self._problem.in_variables(self._inside(self._conditions(points)))
 
     def values(self, x: FloatArray) -> dict[str, FloatArray]:
         """Return the variables at points (n, d) as columns, also of points beyond the box.
@@ -228,16 +254,19 @@ class Space:
         """
         beyond = ((x < self.lower) | (x > self.upper)).any(axis=1)
         within, there = self._conditions(x), self._unclipped(x)
-        return {name: np.where(beyond, there[name], within[name]) for name in within}
+        columns = {name: np.where(beyond, there[name], within[name]) for name in within}
+        return self._problem.in_variables(columns)
 
     def _conditions(self, points: FloatArray) -> dict[str, FloatArray]:
         """Columns of conditions for points of the box, exact but for rounding."""
         columns = self._unclipped(points)
-        for name, variable in self._problem.variables.items():
+        for name, variable in self._region.variables.items():
             columns[name] = np.clip(columns[name], *variable.range)
         return columns
 
     def _unclipped(self, points: FloatArray) -> dict[str, FloatArray]:
+        searched, points = points, np.tile(self._constant, (len(points), 1))
+        points[:, self._searched] = searched
         columns: dict[str, FloatArray] = {}
         start = 0
         for group in self._groups:
@@ -263,9 +292,31 @@ class Space:
 
     def _outside(self, columns: Mapping[str, FloatArray]) -> NDArray[np.bool_]:
         """Which points any limit excludes, to the last bit."""
-        fixed = {name: np.asarray(value) for name, value in self._problem.fixed.items()}
+        fixed = {name: np.asarray(value) for name, value in self._region.fixed.items()}
         outside = np.zeros(len(next(iter(columns.values()))), dtype=bool)
-        for limit in self._problem.limits.values():
+        for limit in self._region.limits.values():
             value = limit.expression({**fixed, **columns})
             outside |= np.logical_not((limit.lower <= value) & (value <= limit.upper))
         return outside
+
+
+def _check_searchable(problem: Problem) -> None:
+    """Refuse what can be stated, but not be searched so far."""
+    wrong = [
+        f"variables.{name}: the optimiser cannot choose among words yet; give each of "
+        f"{', '.join(variable.choices)} a campaign of its own"
+        for name, variable in problem.variables.items()
+        if variable.choices
+    ]
+    if problem.shared:
+        wrong.append(
+            f"shared: the optimiser cannot hold {', '.join(problem.shared)} for a batch yet; "
+            "leave it out, or give a value under [fixed]"
+        )
+    wrong += [
+        f"{name!r} is a word of the rig's, which follows from the variables on a rig alone: name "
+        "the rig, or say what it is under [define]"
+        for name in problem.unmet
+    ]
+    if wrong:
+        raise ProblemError(wrong)

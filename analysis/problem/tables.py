@@ -1,13 +1,26 @@
 """The tables of a problem file: variables, limits, windows, optimiser and stop."""
 
 import math
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    Tag,
+    field_validator,
+    model_validator,
+)
 
 from ..written import check_text, exact
 from . import messages
 from .expression import Expression, parse
+from .grid import Grid
+from .windows import read_window
 
 Text = Annotated[str, AfterValidator(check_text)]
 """What goes to terminals and into pages."""
@@ -23,25 +36,62 @@ class Part(BaseModel):
 
 
 class Variable(Part):
-    """One quantity that the optimiser may set.
+    """One quantity that the optimiser may set: a range, or the values or choices there are.
 
     Attributes
     ----------
     range : (float, float)
-        Lowest and highest value [`unit`].
+        Lowest and highest value [`unit`]; of values the first and the last, of choices their
+        numbers.
     unit : str
+        The unit that all its numbers are in.
+    of : str, optional
+        What it is, in setpoints of the rig, as in ``"flow_sultine / flow_c60"``. Without a rig it
+        is a word and nothing more.
+    step : float, optional
+        Only the lower end of the range and what lies whole steps above it is set [`unit`].
     resolution : float, optional
-        Two settings closer than this are one and the same [`unit`].
+        Only whole multiples of it are set: what can be dialled [`unit`].
+    values : tuple of float, optional
+        Only these are set [`unit`].
+    choices : tuple of str, optional
+        What there is to choose from, in place of numbers.
+    descriptors : str, optional
+        The file with numbers that describe the choices, one row a choice.
     """
 
     range: tuple[float, float]
     unit: Text = ""
+    of: str | None = None
+    step: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
     resolution: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
+    values: tuple[float, ...] | None = None
+    choices: tuple[Text, ...] | None = None
+    descriptors: Text | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _from_pair(cls, value: Any) -> Any:
-        return {"range": value} if isinstance(value, list | tuple) else value
+    def _from_what_there_is(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return {"range": value}
+        if not isinstance(value, Mapping):
+            return value
+        span: tuple[float, float] | None = None
+        if (values := value.get("values")) is not None:
+            value = {**value, "values": _listed(values)}
+            span = value["values"][0], value["values"][-1]
+        if (choices := value.get("choices")) is not None:
+            if value.keys() - {"choices", "descriptors", "range", "unit"} or value.get("unit"):
+                raise ValueError("choices are words: give nothing but descriptors with them")
+            span = 0.0, _last_choice(choices)
+        elif value.get("descriptors") is not None:
+            raise ValueError("descriptors describe choices: give these, too")
+        if span is None:
+            return value
+        stated = value.get("range", span)
+        if stated not in (span, list(span)) or None not in (values, choices):
+            raise ValueError("give one of range, values and choices")
+        return {**value, "range": span}
 
     @field_validator("range", mode="before")
     @classmethod
@@ -57,12 +107,110 @@ class Variable(Part):
             )
         return lower, upper
 
+    @model_validator(mode="after")
+    def _two_at_least(self) -> Self:
+        stated = [key for key in ("step", "resolution", "values") if getattr(self, key) is not None]
+        if len(stated) > 1:
+            raise ValueError(f"give one of {' and '.join(stated)}: each says what can be set")
+        if self.grid is not None and len(self.grid) < 2:
+            raise ValueError(
+                f"{stated[0]} = {exact(getattr(self, stated[0]))} leaves "
+                f"{'one value' if len(self.grid) else 'no value'} within "
+                f"[{exact(self.range[0])}, {exact(self.range[1])}]; make it smaller"
+            )
+        return self
+
+    @property
+    def spacing(self) -> float | None:
+        """How far what it can be set to lies apart, at least."""
+        if self.values is not None:
+            return min(b - a for a, b in zip(self.values, self.values[1:], strict=False))
+        return self.step or self.resolution
+
+    @property
+    def grid(self) -> Grid | None:
+        """What it can be set to, if that is not all of its range."""
+        if self.values is not None:
+            return Grid.of_values(self.values)
+        if self.step is not None:
+            return Grid.of_step(*self.range, self.step, self.range[0])
+        if self.resolution is not None:
+            return Grid.of_step(*self.range, self.resolution, 0.0)
+        return None
+
+
+def _listed(values: Any) -> tuple[float, ...]:
+    """Check values, and put them in order."""
+    if not isinstance(values, list | tuple) or len(values) < 2:
+        raise ValueError("values must be two numbers or more; put a constant under [fixed] instead")
+    for number in values:
+        if not messages.is_usable(number):
+            raise ValueError(f"values must be numbers; {messages.what(number)}")
+    found = tuple(sorted(float(number) for number in values))
+    if len(set(found)) < len(found):
+        raise ValueError("values has the same number twice")
+    return found
+
+
+def _last_choice(choices: Any) -> float:
+    """Check choices, and give the number of the last."""
+    if not isinstance(choices, list | tuple) or len(choices) < 2:
+        raise ValueError('choices must be two names or more, as in ["THF", "MeCN"]')
+    for choice in choices:
+        if not isinstance(choice, str) or not choice.strip():
+            raise ValueError(f"choices must be names in quotes; {choice!r} is none")
+    if len(set(choices)) < len(choices):
+        raise ValueError("choices has the same name twice")
+    return len(choices) - 1.0
+
+
+class Definition(Part):
+    """A quantity that follows from others.
+
+    Attributes
+    ----------
+    of : str
+        An expression in variables, fixed and measured quantities, and other definitions.
+    unit : str
+        The unit that it comes out in.
+    """
+
+    of: str
+    unit: Text = ""
+
+
+class Goal(Definition):
+    """What is to be tuned.
+
+    Attributes
+    ----------
+    of : str
+        An expression in what is measured, and possibly in other quantities.
+    name : str, optional
+        What it is called in figures and tables.
+    unit : str
+        The unit that it comes out in.
+    """
+
+    name: Text | None = None
+
+
+def _form_of_goal(value: Any) -> str:
+    return "table" if isinstance(value, Mapping | Goal) else "text"
+
+
+GoalText = Annotated[
+    Annotated[str, Tag("text")] | Annotated[Goal, Tag("table")], Discriminator(_form_of_goal)
+]
+"""A goal as it is written: its expression, or a table with its name and unit."""
+
 
 class _Bounded(Part):
     """An expression and the interval it should be in."""
 
     of: str
     within: tuple[float | None, float | None]
+    _meaning: Expression | None = PrivateAttr(None)
 
     @property
     def lower(self) -> float:
@@ -76,8 +224,14 @@ class _Bounded(Part):
 
     @property
     def expression(self) -> Expression:
-        """The bounded quantity."""
-        return parse(self.of)
+        """The bounded quantity; in a problem, with what its names stand for."""
+        return self._meaning or parse(self.of)
+
+    def meaning(self, expression: Expression) -> Self:
+        """Return it with another expression behind the same text."""
+        other = self.model_copy()
+        other.__pydantic_private__ = {"_meaning": expression}
+        return other
 
 
 class Limit(_Bounded):
@@ -90,6 +244,7 @@ class Limit(_Bounded):
     within : (float or None, float or None)
         Lowest and highest allowed value [`unit`]; None on an open side.
     unit : str
+        The unit that it comes out in.
     """
 
     unit: Text = ""
@@ -121,7 +276,7 @@ class Window(_Bounded):
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, value: Any) -> Any:
-        return messages.read_window(value) if isinstance(value, str) else value
+        return read_window(value) if isinstance(value, str) else value
 
     @field_validator("within", mode="before")
     @classmethod
@@ -159,12 +314,34 @@ class Window(_Bounded):
         return f"{self.of} in [{exact(self.lower)}, {exact(self.upper)}]"
 
 
+class StreamFacts(Part):
+    """A stream of a rig: what its pump allows [uL/min], and its stock solution [mM]."""
+
+    limits: tuple[float, float]
+    stock: float
+
+
+class RigFacts(Part):
+    """What of a rig decides which flows follow from the variables of a problem.
+
+    Attributes
+    ----------
+    volume : float
+        Heated volume of the reactor [uL].
+    streams : dict of str to StreamFacts
+    """
+
+    volume: float
+    streams: dict[str, StreamFacts]
+
+
 class Optimiser(Part):
     """What chooses the points.
 
     Attributes
     ----------
     engine : {"snobfit", "sqsnobfit"}
+        Which algorithm.
     model : {"composite", "merit"}
         What is modelled: goal and windows apart, from what is measured, or the merit. Unless told
         otherwise the first; engine "sqsnobfit" has only the second.

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .expression import ExpressionError
-from .model import Problem, ProblemError
+from .follow import Region
+from .messages import ProblemError
 from .polytope import EmptyError, Polytope
+from .units import same
 
 FloatArray = NDArray[np.float64]
 
@@ -33,9 +35,10 @@ class TiedStreams:
             np.column_stack([identity, -ranges[:, 1]]),
             np.column_stack([-identity, ranges[:, 0]]),
         ]
+        self._rows = np.concatenate([*own, rows])
         # unknowns: m - 1 fractions, then scale / total, which is of order 1
         self._scale = ranges[:, 1].sum()
-        self._polytope = Polytope.of(*self._homogeneous(np.concatenate([*own, rows])))
+        self._polytope = Polytope.of(*self._homogeneous(self._rows))
         self._chain = self._polytope.chain(range(m))
         spans = [self._polytope.chain([j, *(i for i in range(m) if i != j)])[0] for j in range(m)]
         nothing = np.zeros((1, 0))
@@ -45,9 +48,20 @@ class TiedStreams:
             raise refusal(f"{total} can be 0, where there is nothing to divide: give it a limit")
         self.bounds = [(self._scale / farthest, self._scale / nearest), *fractions]
 
-    def units(self, problem: Problem) -> list[str]:
+    def units(self, region: Region) -> list[str]:
         """Give the unit of the total and of each fraction."""
-        return [problem.variables[self.streams[0]].unit, *("" for _ in self.streams[1:])]
+        return [region.variables[self.streams[0]].unit, *("" for _ in self.streams[1:])]
+
+    def spans(self) -> dict[str, tuple[float, float]]:
+        """Give the lowest and highest flow of each stream."""
+        from scipy.optimize import linprog  # few problems ask
+
+        A, b = self._rows[:, :-1], -self._rows[:, -1]
+        spans = {}
+        for name, along in zip(self.streams, np.eye(len(self.streams)), strict=True):
+            least, most = (linprog(sign * along, A, b, bounds=(None, None)) for sign in (1, -1))
+            spans[name] = (float(least.fun or 0), -float(most.fun or 0))
+        return spans
 
     def allows(self, row: FloatArray) -> bool:
         """Whether some point has ``row[:m] @ flows + row[m] <= 0``."""
@@ -60,7 +74,12 @@ class TiedStreams:
 
     def to_flows(self, points: FloatArray) -> FloatArray:
         """Flows of box points, both of shape (n, m)."""
-        shares = (points - self._floor) / self._width
+        shares = np.divide(
+            points - self._floor,
+            self._width,
+            out=np.full(points.shape, 0.5),
+            where=self._width > 0,  # not so of a total that is held
+        )
         fractions = np.empty((len(points), 0))
         for level, share in zip(self._chain[:-1], shares[:, 1:].T, strict=True):
             low, high = level.given(fractions)
@@ -134,28 +153,33 @@ def refusal(reason: str) -> ProblemError:
     return ProblemError([f"limits: {reason}"])
 
 
-def ties_of(problem: Problem) -> list[Tie]:
+def ties_of(region: Region) -> list[Tie]:
     """Write every limit as linear rows, or refuse it."""
-    names = list(problem.variables)
+    names = list(region.variables)
     ties = []
-    for key, limit in problem.limits.items():
+    for key, limit in region.limits.items():
         try:
-            num, den = limit.expression.linear_ratio(names, problem.fixed)
+            num, den = limit.expression.linear_ratio(names, region.fixed)
         except ExpressionError as error:
             raise ProblemError([f"limits.{key}: {error}; other forms do not map exactly"]) from None
-        num, den = _positive(num, den, problem, f"limits.{key}: {limit.of!r}")
+        num, den = _positive(num, den, region, f"limits.{key}: {limit.of!r}")
         rows = [num - limit.upper * den] if limit.within[1] is not None else []
         rows += [limit.lower * den - num] if limit.within[0] is not None else []
         used = tuple(name for i, name in enumerate(names) if num[i] or den[i])
         ties.append(Tie(key, limit.of, used, np.array(rows), den))
+    for key, (expression, value) in region.held.items():
+        num, den = expression.linear_ratio(names, region.fixed)
+        row = num - value * den
+        used = tuple(name for i, name in enumerate(names) if row[i])
+        ties.append(Tie(key, expression.text, used, np.array([row, -row]), den))
     return ties
 
 
 def _positive(
-    num: FloatArray, den: FloatArray, problem: Problem, place: str
+    num: FloatArray, den: FloatArray, region: Region, place: str
 ) -> tuple[FloatArray, FloatArray]:
     """Return numerator and denominator with the denominator's sign made positive."""
-    ranges = np.array([variable.range for variable in problem.variables.values()])
+    ranges = np.array([variable.range for variable in region.variables.values()])
     ends = den[:-1, None] * ranges
     low, high = ends.min(axis=1).sum() + den[-1], ends.max(axis=1).sum() + den[-1]
     if low >= 0 < high:
@@ -165,7 +189,7 @@ def _positive(
     raise ProblemError([f"{place} divides by something that passes through 0 within the ranges"])
 
 
-def groups_of(problem: Problem, ties: Sequence[Tie]) -> list[TiedStreams]:
+def groups_of(region: Region, ties: Sequence[Tie]) -> list[TiedStreams]:
     """Gather the variables that limits tie together, directly or through others."""
     clusters: list[set[str]] = []
     for tie in ties:
@@ -173,21 +197,22 @@ def groups_of(problem: Problem, ties: Sequence[Tie]) -> list[TiedStreams]:
             touching = [cluster for cluster in clusters if cluster & set(tie.names)]
             clusters = [cluster for cluster in clusters if cluster not in touching]
             clusters.append(set(tie.names).union(*touching))
-    order = list(problem.variables)
+    order = list(region.variables)
     streams = [sorted(cluster, key=order.index) for cluster in clusters]
     return [
-        _group(problem, ties, names) for names in sorted(streams, key=lambda s: order.index(s[0]))
+        _group(region, ties, names) for names in sorted(streams, key=lambda s: order.index(s[0]))
     ]
 
 
-def _group(problem: Problem, ties: Sequence[Tie], streams: Sequence[str]) -> TiedStreams:
+def _group(region: Region, ties: Sequence[Tie], streams: Sequence[str]) -> TiedStreams:
     """Build one group of streams from the limits on it, or refuse what cannot be mapped."""
-    order = list(problem.variables)
+    order = list(region.variables)
     columns = [*(order.index(name) for name in streams), len(order)]
     mine = [tie for tie in ties if set(tie.names) & set(streams)]
     for tie in mine:
-        units = {name: problem.variables[name].unit for name in tie.names}
-        if len(set(units.values())) > 1:
+        units = {name: region.variables[name].unit for name in tie.names}
+        first = units[tie.names[0]] if tie.names else ""
+        if not all(same(first, other) for other in units.values()):
             told = " and ".join(f"{name} is in {unit or 'no unit'}" for name, unit in units.items())
             raise ProblemError(
                 [
@@ -195,7 +220,7 @@ def _group(problem: Problem, ties: Sequence[Tie], streams: Sequence[str]) -> Tie
                     f"{told}; give them in one unit"
                 ]
             )
-    ranges = np.array([problem.variables[name].range for name in streams])
+    ranges = np.array([region.variables[name].range for name in streams])
     for name, (lower, _) in zip(streams, ranges, strict=True):
         if lower < 0:
             raise refusal(f"{name} can be negative, and so cannot be part of a total or ratio")
@@ -210,10 +235,10 @@ def _group(problem: Problem, ties: Sequence[Tie], streams: Sequence[str]) -> Tie
     return group
 
 
-def free_bounds(name: str, problem: Problem, ties: Sequence[Tie]) -> tuple[float, float]:
+def free_bounds(name: str, region: Region, ties: Sequence[Tie]) -> tuple[float, float]:
     """Range of a variable that is tied to no other, cut by the limits on it alone."""
-    column = list(problem.variables).index(name)
-    lower, upper = problem.variables[name].range
+    column = list(region.variables).index(name)
+    lower, upper = region.variables[name].range
     for tie in ties:
         if tie.names != (name,):
             continue

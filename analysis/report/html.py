@@ -17,7 +17,7 @@ from matplotlib.axes import Axes
 from ..problem.in_words import in_words
 from ..written import printable
 from . import figures
-from .numbers import aligned
+from .numbers import aligned, dialled
 from .style import STYLE
 from .summary import summarise
 from .table import Campaign, StoredRun
@@ -131,7 +131,7 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     columns = [("no.", [str(number) for number in table.index])]
     for name, variable in problem.variables.items():
         unit = f" [{variable.unit}]" if variable.unit else ""
-        columns.append((name + unit, aligned(table[f"asked_{name}"], 4)))
+        columns.append((name + unit, dialled(table[f"asked_{name}"])))
     columns += [(name, aligned(table[name], 3)) for name in problem.measured]
     if problem.goal.text not in problem.measured:
         columns.append((problem.goal.text, aligned(table["goal"], 3)))

@@ -34,6 +34,24 @@ def aligned(values: Iterable[float], digits: int) -> list[str]:
     return [f"{v:.{max(decimals, 0)}f}" if math.isfinite(v) else "-" for v in values]
 
 
+def dialled(values: Iterable[float]) -> list[str]:
+    """Write values that were set: four digits, and more where few decimals tell them exactly.
+
+    Examples
+    --------
+    >>> dialled([423.15, 403.15]), dialled([51.18142, 9.32])
+    (['423.15', '403.15'], ['51.18', '9.32'])
+    """
+    values = list(values)
+    texts = aligned(values, 4)
+    for decimals in range(1, 4):
+        more = [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]
+        told = all(float(t) == v for t, v in zip(more, values, strict=True) if t != "-")
+        if told and sum(map(len, more)) > sum(map(len, texts)):
+            return more
+    return texts
+
+
 def share(probability: float) -> str:
     """Write a probability in percent, never as certain."""
     if math.isnan(probability):

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..problem.model import Problem
 from .candidate import Candidate, candidate
-from .numbers import aligned, share
+from .numbers import dialled, share
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _TERMS = (
@@ -42,6 +42,8 @@ class Summary:
         Why experiments failed, by number.
     disturbed : dict of int to str
         The faults that experiments got over, by number.
+    doubted : dict of int to str
+        Results that all others contradict, by number: they count for nothing until repeated.
     stop_reason : str
         A sentence; also for a run that has no stop document.
     best, best_feasible : Candidate or None
@@ -72,6 +74,7 @@ class Summary:
     windows: tuple[str, ...]
     failed: dict[int, str]
     disturbed: dict[int, str]
+    doubted: dict[int, str]
     stop_reason: str
     best: Candidate | None
     best_feasible: Candidate | None
@@ -153,7 +156,7 @@ class Summary:
             rows.append((label, a, b))
 
         def condition(label: str, value: Callable[[Candidate], float]) -> None:
-            a, b = aligned((math.nan if c is None else value(c) for c in pair), 4)
+            a, b = dialled(math.nan if c is None else value(c) for c in pair)
             rows.append((f"  {label}", a, b))
 
         add("", lambda c: f"experiment {c.number}", "none")
@@ -183,7 +186,7 @@ class Summary:
     def sentence(self, candidate: Candidate) -> str:
         """Say in half a sentence what a repeat of an experiment gives, and at which conditions."""
         conditions = ", ".join(
-            f"{name} {value:.4g} {self.units[name]}".rstrip()
+            f"{name} {_as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
         return f"{candidate.sentence(self.lines[0][1], bool(self.windows))}, at {conditions}"
@@ -210,7 +213,8 @@ class Summary:
     def remarks(self) -> list[tuple[str, str]]:
         """Return how the campaign went, each as keyword and sentence."""
         remarks = []
-        for label, reasons in (("Failed", self.failed), ("Got over", self.disturbed)):
+        known = ("Failed", self.failed), ("Got over", self.disturbed), ("Doubted", self.doubted)
+        for label, reasons in known:
             if reasons:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
@@ -271,6 +275,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         windows=tuple(window.text for window in problem.windows),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
         disturbed=campaign.disturbed,
+        doubted=campaign.doubted,
         stop_reason=_stop_reason(campaign.run),
         best=candidate(campaign, campaign.best),
         best_feasible=candidate(campaign, campaign.best_feasible),
@@ -335,3 +340,12 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def _as_set(value: float) -> str:
+    """Write a value that was set: as it was dialled, or with four digits."""
+    short = f"{value:.4g}"
+    if float(short) == value or not math.isfinite(value):
+        return short
+    (told,) = dialled([value])
+    return told if float(told) == value else short

@@ -1,5 +1,6 @@
 """A stored run read once: one table of experiments, ranked as a whole."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -143,6 +144,15 @@ class Campaign:
             return {}
         told = self.table["disturbances"].fillna("")
         return {int(str(number)): str(text) for number, text in told[told != ""].items()}
+
+    @property
+    def doubted(self) -> dict[int, str]:
+        """The experiments whose results all others contradict, by number, as decided last."""
+        if "doubted" not in self.table or self.table.empty:
+            return {}
+        return {
+            int(n): why for n, why in json.loads(self.table["doubted"].iloc[-1] or "{}").items()
+        }
 
     @property
     def lost(self) -> set[int]:

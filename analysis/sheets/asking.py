@@ -8,7 +8,8 @@ import numpy as np
 from ..analytics import Told
 from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
-from ..problem.model import Problem
+from ..problem.model import Problem, ProblemError
+from ..problem.space import Space
 from .dial import dialled, step_of
 from .results import Results
 
@@ -74,8 +75,17 @@ def _key(conditions: Mapping[str, float]) -> tuple[float, ...]:
 
 
 def _apart(problem: Problem) -> Problem:
-    """Give the problem with the steps in which each variable is set as its resolution."""
+    """Give the problem with the steps in which each variable is set as its resolution.
+
+    As it is where limits leave none of these.
+    """
     stated = problem.to_dict()
-    for name, variable in stated["variables"].items():
-        variable["resolution"] = step_of(problem, name)
-    return Problem.load(stated)
+    for name, variable in problem.variables.items():
+        if variable.grid is None and not variable.choices:
+            stated["variables"][name]["resolution"] = step_of(problem, name)
+    stepped = Problem.load(stated)
+    try:
+        Space.of(stepped)
+    except ProblemError:
+        return problem
+    return stepped

@@ -11,16 +11,16 @@ STEPS = 200
 
 
 def step_of(problem: Problem, name: str) -> float:
-    """Give the step that a variable is set in: its resolution, or a power of ten."""
-    variable = problem.variables[name]
-    low, high = variable.range
-    return variable.resolution or 10.0 ** math.floor(math.log10((high - low) / STEPS))
+    """Give the step that a variable is set in where the problem states none: a power of ten."""
+    low, high = problem.variables[name].range
+    return 10.0 ** math.floor(math.log10((high - low) / STEPS))
 
 
 def dialled(problem: Problem, conditions: Mapping[str, float]) -> dict[str, float]:
     """Round conditions to steps, to the nearest point inside all ranges and limits.
 
-    Where no neighbouring point of the steps is inside, these are divided by ten, and again.
+    Where no neighbouring point of the steps is inside, these are divided by ten, and again. What
+    takes stated steps or values only has one of them already.
 
     Parameters
     ----------
@@ -28,7 +28,8 @@ def dialled(problem: Problem, conditions: Mapping[str, float]) -> dict[str, floa
     conditions : mapping of str to float
         Inside all ranges and limits.
     """
-    steps = {name: step_of(problem, name) for name in conditions}
+    free = [name for name in conditions if problem.variables[name].grid is None]
+    steps = {name: step_of(problem, name) for name in free}
     for _ in range(6):
         for point in _around(conditions, steps):
             if problem.outside_limits(point) is None:
@@ -43,6 +44,9 @@ def _around(
     """Give the corners of the step that holds the conditions, the nearest first."""
     choices = []
     for name, value in conditions.items():
+        if name not in steps:
+            choices.append([(0.0, value)])
+            continue
         step = steps[name]
         digits = max(0, -math.floor(math.log10(step))) + 2
         below = math.floor(value / step)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .encoding import DamagedLine, Document, JournalError, loads
 from .names import time_of, uid_of
 
@@ -149,22 +151,50 @@ def _checked(line: bytes, version: int) -> dict[str, Any]:
         raise DamagedLine("it has no checksum")
     if "name" in item and not isinstance(item.get("doc"), dict):
         raise DamagedLine("it holds no document")
-    if str(item.get("name")).startswith("event") and not _is_event(item["doc"]):
-        raise DamagedLine("it holds no event")
+    if "name" in item and not _well_formed(item["name"], item["doc"]):
+        raise DamagedLine("its document lacks what it is read by")
     if "crc" not in item and not {"name", "filed"} & set(item):
         raise DamagedLine("it says nothing")
     return item
 
 
-def _is_event(doc: Document) -> bool:
-    """Say whether a document has what an event, or a page of them, is read by."""
-    data, number, when = (doc.get(key) for key in ("data", "seq_num", "time"))
-    if not isinstance(data, dict):
+_READ_BY: dict[str, dict[str, type | tuple[type, ...]]] = {
+    "start": {"uid": str, "time": (int, float)},
+    "descriptor": {"uid": str, "name": str},
+    "event": {"descriptor": str, "data": dict, "seq_num": int, "time": (int, float)},
+    "event_page": {
+        "descriptor": str,
+        "data": dict,
+        "seq_num": (list, np.ndarray),
+        "time": (list, np.ndarray),
+    },
+    "stop": {},
+}
+"""What each kind of document is read by; others are only handed on."""
+_OTHERWISE: dict[str, type | tuple[type, ...]] = {
+    "num_events": dict,
+    "run_start": str,
+    "uid": (str, list),
+}
+"""What some have besides, and is then of this type."""
+
+
+def _well_formed(name: object, doc: Document) -> bool:
+    """Say whether a document has what it is read by."""
+    if not isinstance(name, str):
         return False
-    if isinstance(number, list):
-        pages = [when, *data.values()]
-        return all(isinstance(page, list) and len(page) == len(number) > 0 for page in pages)
-    return isinstance(number, int) and isinstance(when, int | float)
+    wanted = _READ_BY.get(name, {})
+    if not all(isinstance(doc.get(key), kind) for key, kind in wanted.items()):
+        return False
+    if not all(isinstance(doc[key], kind) for key, kind in _OTHERWISE.items() if key in doc):
+        return False
+    if name != "event_page":
+        return True
+    pages = [doc["time"], *doc["data"].values()]
+    count = len(doc["seq_num"])
+    return count > 0 and all(
+        isinstance(page, list | np.ndarray) and len(page) == count for page in pages
+    )
 
 
 def _format(lines: list[bytes], path: Path) -> tuple[int, list[Damage]]:

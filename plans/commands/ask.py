@@ -32,7 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         type=count,
         metavar="N",
-        help="how many experiments to add [the problem's batch]",
+        help="how many experiments to add [the problem's batch; to an empty table what the models "
+        "need]",
     )
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="same seed and table, same asks [0]"
@@ -54,7 +55,7 @@ def run(a: argparse.Namespace) -> int:
     if any(entry.measurement for entry in results.entries):
         kept(asking, a.table, a.seed, a.catalogue)
     with told(SheetError):
-        asks = asking.ask(a.n or problem.batch)
+        asks = asking.ask(a.n or (problem.batch if results.entries else problem.first_batch))
     if a.json:
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE

@@ -55,7 +55,7 @@ def _check(source: str, rig: "RigFile") -> None:
     """Say what a problem asks, and what keeps the rig from it."""
     from reactune.analysis.problem.in_words import in_words
 
-    from ..compatibility import forecast, incompatibilities
+    from ..compatibility import fitted, forecast, incompatibilities
     from ..errors import UserError, told
     from ..preparation import new_campaign
     from ..problems import load_problem
@@ -64,6 +64,7 @@ def _check(source: str, rig: "RigFile") -> None:
     with told(ValueError):  # limits that no space can map
         wrong = incompatibilities(problem, rig)
         cost = None if wrong else forecast(problem, rig)
+        problem = problem if wrong else fitted(problem, rig)
         say(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))

@@ -9,6 +9,7 @@ handed                Experiments until the point handed over solves it; inf if 
                       after each batch, on the twin after each experiment, where a violation of one
                       SD of an experiment is allowed.
 lasting               The same, from which on it does so to the end.
+hours, hours_lasting  Lab time [h] of these two on the twin (`lab.Schedule`); nan in a box.
 done                  Experiments made. A campaign in a box ends when it is solved (without noise)
                       or when what it would hand over has solved the problem for three batches.
 f, violation          Of the point handed over at the end: goal; worst window, in units of its
@@ -16,8 +17,10 @@ f, violation          Of the point handed over at the end: goal; worst window, i
 probability           That it is feasible, as the optimiser itself says; nan if it does not.
 verdict, at           What the optimiser said of the problem on the way, if anything, and after how
                       many experiments it first did.
-cpu                   CPU seconds an ask and tell of a batch, mean.
-curve                 ``N:gap`` after each batch: f above the optimum; none while violating.
+cpu                   CPU seconds an ask and tell of a batch, mean; on the twin of an experiment,
+                      with the choice of what is handed over after it.
+curve                 ``N:gap`` after each batch, on the twin every seventh experiment: f above the
+                      optimum; none while violating.
 ====================  ==============================================================================
 """
 
@@ -26,7 +29,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +58,8 @@ class Row:
     solved: float
     handed: float
     lasting: float
+    hours: float
+    hours_lasting: float
     done: int
     f: float
     violation: float
@@ -101,6 +107,7 @@ def _bayesian() -> Callable[..., Engine]:
 
 ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {
     "snobfit-composite": lambda: partial(Snobfit, model="composite"),
+    "snobfit-sevens": lambda: partial(Snobfit, model="composite"),
     "snobfit-merit": lambda: partial(Snobfit, model="merit"),
     "sqsnobfit": lambda: SQSnobFit,
     "gp": _bayesian,
@@ -110,12 +117,20 @@ ENGINES: dict[str, Callable[[], Callable[..., Engine]]] = {
 }
 """Name to a function that gives the class: what it needs may not be installed."""
 
-OURS = {
-    "snobfit-composite": {"engine": "snobfit", "model": "composite"},
-    "snobfit-merit": {"engine": "snobfit", "model": "merit"},
-    "sqsnobfit": {"engine": "sqsnobfit", "model": "merit"},
+OURS: dict[str, dict[str, Any]] = {
+    "snobfit-composite": {"optimiser": {"engine": "snobfit", "model": "composite"}},
+    "snobfit-sevens": {"optimiser": {"engine": "snobfit", "model": "composite"}, "batch": 7},
+    "snobfit-merit": {"optimiser": {"engine": "snobfit", "model": "merit"}, "batch": 7},
+    "sqsnobfit": {"optimiser": {"engine": "sqsnobfit", "model": "merit"}, "batch": 7},
 }
-"""Engines that a problem file can name."""
+"""Engines that a problem file can name, and how.
+
+The second waits for its batches whole, as campaigns did before they asked one by one; in a box both
+are the same.
+"""
+
+OTHERS: dict[str, Any] = {"optimiser": {"model": "merit"}, "batch": 7}
+"""How all others are asked on the twin: batch by batch, when the last one is answered whole."""
 
 
 def available(name: str) -> str | None:
@@ -164,8 +179,8 @@ def box(task: Task, engine: str, seed: int) -> Row:
         if watch.checks and (watch.checks == 3 or not task.noise):
             break
     return Row(
-        task.name, engine, seed, solved, watch.first, watch.lasting, done, f, violation,
-        probability, "", math.nan, cpu / asks, " ".join(curve),
+        task.name, engine, seed, solved, watch.first, watch.lasting, math.nan, math.nan, done, f,
+        violation, probability, "", math.nan, cpu / asks, " ".join(curve),
     )  # fmt: skip
 
 
@@ -210,51 +225,49 @@ RUNS = {
 BUDGET = 105
 
 
-def twin(run: str, engine: str, seed: int) -> Row:
-    """Run a campaign on the twin, 7 points a batch, always to the end.
+def twin(run: str, engine: str, seed: int, budget: int = BUDGET) -> Row:
+    """Run a campaign on the twin, asked for as the problem's `batch` says, always to the end.
 
     Own engines are driven by the agent as on the rig; the others take the optimiser's place in it.
     """
-    problem = stated(f"walker-{run.lower()}", optimiser={"p": 0.3} | OURS.get(engine, {}))
+    how = OURS.get(engine, OTHERS)
+    options = how | {"optimiser": {"p": 0.3} | how["optimiser"], "budget": budget}
+    problem = stated(f"walker-{run.lower()}", **options)
     agent = Agent(problem, HPLC, seed)
     if engine not in OURS:
         windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
         agent.optimiser = ENGINES[engine]()(
             agent.space.lower, agent.space.upper, windows, seed=seed
         )
-    lab = Lab([seed, 1])
-    target = RUNS[run]
-    cpu, curve, verdicts = 0.0, [], dict[str, float]()
-    solved, watch = math.inf, Watch()
+    target, truth = RUNS[run], cache(lambda point: _truth(problem, run, dict(point)))
+    curve, verdicts, hours = list[str](), dict[str, float](), list[float]()
+    watch = Watch()
     goal = worst = probability = math.nan
-    while (before := len(agent.evaluations)) < BUDGET:
-        start = time.process_time()
-        suggestions = agent.suggest(problem.batch)
-        cpu += time.process_time() - start
-        for outcome in lab.measure(suggestions):
-            start = time.process_time()
-            agent.ingest([outcome])
-            best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
-            cpu += time.process_time() - start
-            assert best is not None
-            probability = float(getattr(best, "probability_feasible", math.nan))
-            goal, worst = _truth(problem, run, agent.space.to_conditions(best.x[None, :])[0])
-            good = worst <= 1.0 and goal <= target.best + target.within
-            watch.see(len(agent.evaluations), good)
-        visited, outside = judge(problem, run, [e.conditions for e in agent.evaluations[before:]])
-        reached = np.flatnonzero((outside == 0) & (visited <= target.best + target.within))
-        if reached.size and math.isinf(solved):
-            solved = before + float(reached[0]) + 1
-        done = len(agent.evaluations)
-        said = agent.verdict()
-        if said is not None:
-            verdicts.setdefault(said.kind, float(done))
-        if worst == 0:
-            curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
+    start = time.process_time()
+    for hour in Lab([seed, 1]).experiments(agent, ahead=engine != "snobfit-sevens"):
+        hours.append(hour)
+        best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
+        assert best is not None
+        probability = float(getattr(best, "probability_feasible", math.nan))
+        conditions = agent.space.to_conditions(best.x[None, :])[0]
+        goal, worst = truth(tuple(conditions.items()))
+        done = len(hours)
+        watch.see(done, worst <= 1.0 and goal <= target.best + target.within)
+        if done % 7 == 0:
+            if (said := agent.verdict()) is not None:
+                verdicts.setdefault(said.kind, float(done))
+            if worst == 0:
+                curve.append(f"{done}:{max(goal - target.best, 0.0):.3g}")
+    cpu = (time.process_time() - start) / len(hours)
+    visited, outside = judge(problem, run, [e.conditions for e in agent.evaluations])
+    reached = np.flatnonzero((outside == 0) & (visited <= target.best + target.within))
+    at = {number: hours[int(number) - 1] for number in (watch.first, watch.lasting)
+          if math.isfinite(number)}  # fmt: skip
     return Row(
-        f"twin-{run}", engine, seed, solved, watch.first, watch.lasting, done, goal, worst,
-        probability, ", ".join(verdicts), min(verdicts.values(), default=math.nan),
-        cpu / math.ceil(BUDGET / problem.batch), " ".join(curve),
+        f"twin-{run}", engine, seed, float(reached[0]) + 1 if reached.size else math.inf,
+        watch.first, watch.lasting, at.get(watch.first, math.inf),
+        at.get(watch.lasting, math.inf), len(hours), goal, worst, probability,
+        ", ".join(verdicts), min(verdicts.values(), default=math.nan), cpu, " ".join(curve),
     )  # fmt: skip
 
 

@@ -3,7 +3,7 @@
 A campaign of 105 experiments costs about as much as its asks, so that many seeds can be run.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -84,11 +84,73 @@ class Lab:
             )
         return outcomes
 
+    def experiments(self, agent: Agent, ahead: bool = True) -> Iterator[float]:
+        """Measure what an agent asks for, as the plan does, until it asks for nothing.
+
+        Parameters
+        ----------
+        agent : Agent
+        ahead : bool
+            Whether a batch is asked for while the last one of the batch before is under way.
+
+        Yields
+        ------
+        float
+            Lab time after each experiment [h].
+        """
+        schedule = Schedule()
+        while (asked := agent.ask()) is not None:
+            within = asked.number % agent.problem.batch
+            following = agent.ahead() if ahead or within else None
+            agent.ingest(self.measure([{"_id": asked.number, **asked.conditions}]))
+            yield schedule.measured(asked.conditions, following is not None)
+
     def campaign(self, agent: Agent, budget: int) -> "Trial":
-        """Run an agent batch by batch until its budget is spent; the last batch is completed."""
-        while len(agent.evaluations) < budget:
-            agent.ingest(self.measure(agent.suggest(agent.problem.batch)))
+        """Run an agent until it has made as many experiments, or its own budget is spent."""
+        for _ in self.experiments(agent):
+            if len(agent.evaluations) == budget:
+                break
         return Trial(agent, self.kinetics)
+
+
+class Schedule:
+    """How long the experiments of a campaign on the paper's rig take, without the rig.
+
+    The rig heats up by 15 and cools down by 8 K/min, 2.5 min more until that has settled; is steady
+    two residence times after; fills the loop and records. If the next conditions are known when it
+    injects, it heats for them at once, and starts their flows so that it is steady when the trace
+    ends (`reactune.plans.stubs.sample`).
+    """
+
+    def __init__(self) -> None:
+        self._celsius = 22.0
+        self._end = self._injection = 0.0  # of the last trace [min]
+        self._ahead = False
+
+    def measured(self, conditions: Conditions, ahead: bool) -> float:
+        """Count an experiment.
+
+        Parameters
+        ----------
+        conditions : mapping
+        ahead : bool
+            Whether the next one is known while this one's trace is being recorded.
+
+        Returns
+        -------
+        float
+            Lab time at its end [h].
+        """
+        total = conditions["flow_c60"] + conditions["flow_sultine"]
+        steady, fill, trace = 2 * 931 / total, 50 / total, RIG.chromatogram.duration / 60
+        change = conditions["temperature"] - self._celsius
+        heat = abs(change) / (15 if change > 0 else 8) + 2.5 if abs(change) > 0.5 else 0.0
+        ready = self._end + heat + steady
+        if self._ahead:
+            ready = max(self._end, self._injection + max(trace - steady, heat) + steady)
+        self._injection, self._celsius = ready + fill, conditions["temperature"]
+        self._end, self._ahead = self._injection + trace, ahead
+        return self._end / 60
 
 
 @dataclass(frozen=True, eq=False)

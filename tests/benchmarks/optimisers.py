@@ -18,12 +18,14 @@ from dataclasses import asdict, fields
 from functools import partial
 from pathlib import Path
 
-from .campaigns import ENGINES, RUNS, Row, available, box, twin
+from .campaigns import BUDGET, ENGINES, RUNS, Row, available, box, twin
 from .tasks import SETS
 
 
-def campaigns(problems: Sequence[str]) -> dict[str, Callable[[str, int], Row]]:
-    """Resolve names of sets and problems to what runs them, in order.
+def campaigns(
+    problems: Sequence[str], budget: int = BUDGET
+) -> dict[str, Callable[[str, int], Row]]:
+    """Resolve names of sets and problems to what runs them, in order; on the twin so long.
 
     Raises
     ------
@@ -34,9 +36,10 @@ def campaigns(problems: Sequence[str]) -> dict[str, Callable[[str, int], Row]]:
     chosen: dict[str, Callable[[str, int], Row]] = {}
     for name in problems:
         if name == "twin":
-            chosen |= {f"twin-{run}": partial(twin, run) for run in RUNS}
+            chosen |= {f"twin-{run}": partial(twin, run, budget=budget) for run in RUNS}
         elif name.startswith("twin-"):
-            chosen[name] = partial(twin, next(run for run in RUNS if f"twin-{run}" == name))
+            run = next(run for run in RUNS if f"twin-{run}" == name)
+            chosen[name] = partial(twin, run, budget=budget)
         elif name in SETS:
             chosen |= {task.name: partial(box, task) for task in SETS[name]}
         else:
@@ -96,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         "--problems", default="unconstrained,hock,others,twin", help=f"of {', '.join(sets)}, or one"
     )
     parser.add_argument("--engines", default=",".join(ENGINES), help=f"of {', '.join(ENGINES)}")
+    parser.add_argument("--budget", type=int, default=BUDGET, help="experiments on the twin")
     parser.add_argument("--out", type=Path, default=Path("results.csv"))
     args = parser.parse_args(argv)
     engines = args.engines.split(",")
@@ -103,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"no such engine: {', '.join(unknown)}; there are {', '.join(ENGINES)}")
     problems = args.problems.split(",")
     try:
-        chosen = campaigns(problems)
+        chosen = campaigns(problems, args.budget)
         read(args.out)
     except (KeyError, StopIteration):
         parser.error(f"no such problem in {args.problems}; the sets are {', '.join(sets)}")
@@ -117,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     for row in measure(chosen, runnable, seeds, args.out):
         print(
             f"{row.problem:18s} {row.engine:18s} seed {row.seed:<3d} solved {row.solved:<6g} "
-            f"handed over {row.handed:<6g} of {row.done:<4d} {1000 * row.cpu:.0f} ms a batch",
+            f"handed over {row.handed:<6g} of {row.done:<4d} {1000 * row.cpu:.0f} ms",
             flush=True,
         )
 

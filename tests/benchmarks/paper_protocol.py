@@ -59,6 +59,7 @@ def run(name: str, seed: int) -> Trial:
     problem = stated(
         f"walker-{name.lower()}",
         batch=7,
+        budget=BUDGET,
         optimiser={"engine": "snobfit", "model": "merit", "p": 0.3},
     )
     return Lab([seed, 2017]).campaign(Agent(problem, HPLC, seed), BUDGET)

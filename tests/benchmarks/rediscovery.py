@@ -28,7 +28,7 @@ WITHIN = 0.002
 def counts(run: str, seed: int, drift: float = 0.9, model: str = "merit") -> tuple[float, float]:
     """Give the experiments to the target from an old campaign and cold; infinite beyond 105."""
     options = {"engine": "snobfit", "model": model, "p": 0.3}
-    problem = stated(f"walker-{run.lower()}", optimiser=options)
+    problem = stated(f"walker-{run.lower()}", optimiser=options, batch=7, budget=105)
     old = Lab([seed, 2017]).campaign(Agent(problem, HPLC, seed), 105).agent
     first = promising(old.evaluations, old.space, old.windows, problem.batch)
     drifted = replace(Kinetics(), ks=drift * Kinetics().ks)

@@ -46,7 +46,7 @@ GROUPS = {"twin": [f"twin-{run}" for run in RUNS]} | {
 
 def number(value: float) -> str:
     """Write a count, and a dash for none."""
-    return "-" if not math.isfinite(value) else f"{value:g}"
+    return "-" if not math.isfinite(value) else f"{value:.4g}"
 
 
 def cell(counts: Sequence[float]) -> str:
@@ -105,7 +105,7 @@ def handed_over(rows: Sequence[Row]) -> str:
                 ]
             )
     head = ["run", "engine", "median f", "worst violation [SD]", "within one SD", "verdicts"]
-    return markdown([*head, "ms a batch"], table)
+    return markdown([*head, "ms an experiment"], table)
 
 
 def verdicts(rows: Sequence[Row]) -> str:
@@ -149,6 +149,10 @@ def report(rows: Sequence[Row]) -> str:
             parts.append(f"### {name}: experiments until it does so for good")
             parts.append(counts(mine, problems, "lasting"))
         if name == "twin":
+            parts.append("### twin: lab time until what is handed over solves it [h]")
+            parts.append(counts(mine, problems, "hours"))
+            parts.append("### twin: lab time until it does so for good [h]")
+            parts.append(counts(mine, problems, "hours_lasting"))
             parts.append("### twin: campaigns in which what is handed over solves it")
             parts.append(by(mine, "handed"))
             parts.append("### twin: what is handed over after 105 experiments")

@@ -16,8 +16,9 @@ from tests.benchmarks.tasks import HOCK, UNCONSTRAINED
 def row(**changes) -> Row:
     plain = {
         "problem": "twin-V", "engine": "sobol", "seed": 0, "solved": 40.0, "handed": 49.0,
-        "lasting": 56.0, "done": 105, "f": 0.08, "violation": 0.5, "probability": math.nan,
-        "verdict": "", "at": math.nan, "cpu": 0.01, "curve": "7:0.1 14:0.02",
+        "lasting": 56.0, "hours": 20.0, "hours_lasting": 25.0, "done": 105, "f": 0.08,
+        "violation": 0.5, "probability": math.nan, "verdict": "", "at": math.nan, "cpu": 0.01,
+        "curve": "7:0.1 14:0.02",
     }  # fmt: skip
     return Row(**plain | changes)
 
@@ -138,6 +139,7 @@ def test_the_tables_count_as_stated(tmp_path, capsys):
         in text
     )
     assert "| twin-V | 49 (2/3) |" in text
+    assert "| twin-V | 20 (3/3) |" in text
     assert "| twin-V | sobol | 0 | 0 | 0 | 2 | 3 |" in text
     paths = tables.figures(rows, tmp_path / "figures")
     assert {p.name for p in paths} == {"twin.png", "unconstrained.png", "twin-V.png"}

@@ -13,7 +13,7 @@ from tests.benchmarks.lab import HPLC, Lab, Trial, stated
 
 
 def agent_of(name: str, n: int, seed: int = 0) -> Agent:
-    agent = Agent(stated(f"walker-{name}"), HPLC, seed)
+    agent = Agent(stated(f"walker-{name}", batch=7, budget=105), HPLC, seed)
     if n:
         Lab([seed, 2017]).campaign(agent, n)
     return agent

@@ -54,9 +54,10 @@ def test_a_rig_files_table_is_a_method_and_a_rig_file_may_name_one(tmp_path):
 
 def test_limits_of_a_rig_reach_its_method():
     text = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
-    text = text.replace("lamp          =", "max_shift = 0.1\ntolerance = 0.05\nlamp =")
+    text = text.replace("lamp          =", "max_shift = 0.1\ntolerance = 0.05\nstart = 2\nlamp =")
     method = analytics_of(parse(text)).method
     assert (method.max_shift, method.tolerance) == (0.1, 0.05)
+    assert method.solvent_front == (2, 2)  # before the solvent front, even
 
 
 @pytest.mark.parametrize(

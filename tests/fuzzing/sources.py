@@ -35,6 +35,23 @@ PROBLEMS = [
     (ROOT / "analysis/problem/built_in" / f"{name}.toml").read_text("utf-8") for name in built_in()
 ]
 PROBLEM = PROBLEMS[1]
+PROBLEMS.append("""\
+maximise = { of = "STY", name = "space-time yield", unit = "mM/h" }
+measured = ["yield", "X₃", "λ"]
+constraints = ["80% <= yield <= 90% ± 5%", "total_flow < 300 +/- 10", "X₃ = 0.1 +/- 0.01"]
+[variables]
+temperature    = { range = [373.15, 423.15], step = 5, unit = "K" }
+residence_time = { range = [180, 1860], resolution = 10, unit = "s" }
+ratio          = { values = [0.5, 1, 2], of = "flow_sultine / flow_c60" }
+[fixed]
+volume = 931
+[define]
+STY  = { of = "60 * yield * c_in / slow", unit = "mM/h" }
+c_in = { of = "stock_c60 * flow_c60 / total_flow", unit = "mM" }
+both = "max(yield, λ)^2 + sqrt(abs(log(X₃)))"
+[limits]
+slow = { of = "volume / total_flow", within = [0.1, 0.4], unit = "h" }
+""")
 RIG = (ROOT / "devices/rigs/walker.toml").read_text("utf-8")
 
 

@@ -30,6 +30,7 @@ from reactune.devices.protocols.transport import (
     TransportError,
 )
 from reactune.devices.rigfile import RigError, load
+from tests.analysis.problem.test_follow import WALKER
 from tests.analysis.storage.samples import same
 from tests.devices.emulation.bench import Bench
 from tests.fuzzing import sources
@@ -78,6 +79,8 @@ def problem_file(which: int, changes, flips) -> bool:
             in_words(problem)
         except ProblemError as error:
             return _refused(error)
+        with suppress(ProblemError):
+            in_words(problem.on_rig(WALKER))
     stated = json.loads(json.dumps(problem.to_dict(), allow_nan=False))
     assert Problem.load(stated) == problem
     return True

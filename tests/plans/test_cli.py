@@ -83,8 +83,7 @@ BAD = [
     (
         'minimise    = "X3"',
         "minimise = \"__import__('os').getpid()\"",
-        "\"__import__('os').getpid()\" uses call, which is not allowed; only names, numbers "
-        "and + - * / ( )",
+        "goal: \"__import__('os').getpid()\": text in quotes is no quantity; write names, numbers",
     ),
 ]
 

@@ -34,7 +34,17 @@ flow_sultine = { range = [10, 207],  unit = "uL/min" }
             "is not a ratio of sums",
         ),
         ("[fixed]", '[optimiser]\nmodel = "cubic"\n[fixed]', "cubic"),
-        ('unit = "degC"', 'unit = "K"', "the rig takes temperature in degC, not in K"),
+        (
+            'unit = "degC"',
+            'unit = "K"',
+            "variables.temperature.range: 100 K is -173 degC, outside what the rig allows, 25 to "
+            "150 degC",
+        ),
+        (
+            '207],  unit = "uL/min" }\nflow_s',
+            '207],  unit = "mL" }\nflow_s',
+            "variables.flow_c60.unit: 'mL' is a volume, not a flow",
+        ),
         ("temperature  = {", "temperatur  = {", "the rig has no such variable"),
     ],
 )

@@ -18,10 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 from ...one_thread import on_one_thread
 from ..arguments import generator, numbers, one, share, whole
 from ..book import Book, check_measured, rows_of
+from ..geometry import hit
 from ..ranking import Window
-from ..recommend import Recommendation, recommend
+from ..recommend import Recommendation, hold, recommend
 from ..surrogate.judge import Judge
 from ..surrogate.local import constrained_minima
+from ..surrogate.rivals import repeats
 from ..surrogate.scales import Measured
 from ..surrogate.search import Search, propose
 from ..table import SLACK, Known
@@ -126,10 +128,20 @@ class Snobfit:
         -------
         (n, d) array
             Points inside the box. None is within the resolution of another, of one told, or of one
-            asked for and not told yet. Only if no further place is found in the box, the best
-            points are asked again, and `why` says so.
+            asked for and not told yet, but for repeats, of which `why` says what for: of results
+            that all others contradict, and of the best points where no further place is found in
+            the box.
         """
-        n, book = whole(n), self.book
+        n = whole(n)
+        hold(self.book)
+        again = repeats(self.book, self._asked[self._pending])[:n]
+        x = np.array([x for x, _ in again]).reshape(-1, self.book.lower.size)
+        self._note(x, [REPLICATE] * len(again), [why for _, why in again])
+        return np.vstack([x, self._fresh(n - len(again))]) if n > len(again) else x
+
+    def _fresh(self, n: int) -> Floats:
+        """Choose n places where nothing was measured."""
+        book = self.book
         known, surrogate, leads, notes = self._known(), book.surrogate(), None, dict[bytes, str]()
         apart = self._apart
         if surrogate is not None:
@@ -144,14 +156,17 @@ class Snobfit:
         places, kinds = compose(n, known, self.p, apart, self._rng, leads)
         span = book.upper - book.lower
         x: Floats = np.clip(book.lower + places * span, book.lower, book.upper)
-        self._pending += range(len(self._kinds), len(self._kinds) + n)
+        pairs = zip(places, kinds, strict=True)
+        whys = [notes.get(y.tobytes(), "") if kind == MODEL else "" for y, kind in pairs]
+        self._note(x, kinds, whys)
+        return x
+
+    def _note(self, x: Floats, kinds: list[int], whys: list[str]) -> None:
+        """Keep what is asked for, and why."""
+        self._pending += range(len(self._kinds), len(self._kinds) + len(x))
         self._asked = np.vstack([self._asked, x])
         self._kinds += kinds
-        self._notes += [
-            notes.get(y.tobytes(), "") if kind == MODEL else ""
-            for y, kind in zip(places, kinds, strict=True)
-        ]
-        return x
+        self._notes += whys
 
     def expect(self, x: ArrayLike) -> None:
         """Count points (n, d) that others have chosen as asked for: their results are outstanding.
@@ -189,16 +204,21 @@ class Snobfit:
             Windowed properties; a row with one that is not finite counts as failed.
         df, dF : (k,) and (k, m) array_like, optional
             Standard uncertainties of f and F (one number for all is enough). Where 0, NaN or not
-            given, and at least, sqrt(eps), of the largest value if all are below 1. State them
+            given, and at least, sqrt(eps) of the value. State them
             when there is noise, or the models of the merit believe every value; the composite
             model estimates what noise there is beyond them.
         y, dy : (k, q) array_like
             Measured quantities and their uncertainties, if the optimiser was made with `measured`.
         """
         for position in self.book.tell(x, f, F, df, dF, y, dy):
-            gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
-            if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
-                del self._pending[int(nearest.argmin())]
+            self.withdraw(position)
+
+    def withdraw(self, x: ArrayLike) -> None:
+        """Take back a point asked for (d,), which nobody will measure; others are ignored."""
+        position = one(x, self.book.lower.size)
+        gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
+        if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
+            del self._pending[int(nearest.argmin())]
 
     # -- what is known --------------------------------------------------------
 
@@ -285,15 +305,17 @@ class Snobfit:
         """All positions taken, in the unit box, with what is to be minimised."""
         book = self.book
         book.fix_scale()
-        points = book.table.points()
+        points = book.points()
         merit, error = book.rank(points)
         pending = self._asked[self._pending]
+        again = [hit(points.x, x, book.resolution) for x in pending]
+        pending = pending[~np.array(again, dtype=bool)]
         blank = np.full(len(pending), np.nan)
         return Known(
             book.unit(np.vstack([points.x, pending])),
             np.r_[merit, blank],
             np.r_[error, blank],
-            np.r_[~points.measured, np.zeros(len(pending), dtype=bool)],
+            np.r_[book.table.failed, np.zeros(len(pending), dtype=bool)],
             book.unit(book.table.beside),
         )
 
@@ -302,7 +324,7 @@ class Snobfit:
         book = self.book
         if not isinstance(book.judge(), Judge):
             return []
-        points, judges = book.table.points(), book.judges()
+        points, judges = book.points(), book.judges()
         centres = dict.fromkeys([judges.best.around, judges.expected.around])
         best = [int(points.measured[:row].sum()) for row in centres]  # among those measured
         points = points.take(points.measured)

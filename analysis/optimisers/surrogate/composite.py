@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ...problem.merit import Windows, f_star
 from ..geometry import nearest
 from ..table import Points
+from .doubt import contradicted
 from .expected import Expected
 from .gp import NOISE, GaussianProcess
 from .scales import Coordinates, Measured, Smooth
@@ -55,8 +56,9 @@ class Outcomes:
     @classmethod
     def of(cls, f: Floats, F: Floats, windows: Windows) -> Self:
         """Make them of goals (M, S) and properties (M, S, m)."""
-        violation = np.sqrt((windows.violation(F) ** 2).sum(axis=-1))
-        violation = np.where(np.isfinite(violation + f), violation, 1e3)
+        outside = windows.violation(F)
+        violation = np.sqrt(np.einsum("...i,...i->...", outside, outside))
+        violation[~np.isfinite(violation + f)] = 1e3
         return cls(np.where(np.isfinite(f), f, 1e300), violation)
 
     def merit(self, scale: tuple[float, float] | None) -> Floats:
@@ -77,8 +79,9 @@ class Surrogate:
     Parameters
     ----------
     points : Points
+        Experiments, each by itself: repeats tell how large the noise is.
     merit : (N,) array
-        What ranks them where quantities were measured; NaN for failures.
+        What ranks them where quantities were measured.
     coordinates : Coordinates
     windows : Windows
     measured : Measured or None
@@ -87,9 +90,11 @@ class Surrogate:
     Attributes
     ----------
     rows : (K,) int array
-        The points it is made of: measured ones, the nearest to the best if there are many.
+        The distinct points it is made of: the nearest to the best if there are many.
     z : (K, d) array
         Where they are, in the cube.
+    entries : (E,) int array
+        The experiments it is made of, first one of each point.
     """
 
     def __init__(
@@ -101,25 +106,43 @@ class Surrogate:
         measured: Measured | None,
     ) -> None:
         self.coordinates, self.windows = coordinates, with_room(windows)
-        self.rows = _rows(points, merit, coordinates, self.windows, measured)
-        points = points.take(self.rows)
-        self.z: Floats = coordinates.to_cube(points.x)
+        self.entries = _rows(points, merit, coordinates, self.windows, measured)
+        points = points.take(self.entries)
+        self.rows = points.place[: len(set(points.place))]
+        self._places = places = coordinates.to_cube(points.x)
+        self.z: Floats = places[: len(self.rows)]
         self._measured = measured
         self.composed = measured is not None
         if measured is None:
             y, error = tamed(points, windows).columns
         else:
             y, error = points.y, points.dy
+        self._y, self._error = y, error
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
             self._models = [
-                likelier(self.z, NOISE, *column)
+                likelier(places, NOISE, *column, age=points.age)
                 for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
             values, errors = self._smooth.values.T, self._smooth.errors.T
-            self._models = [GaussianProcess(self.z, *c) for c in zip(values, errors, strict=True)]
+            self._models = [
+                GaussianProcess(places, *column, age=points.age)
+                for column in zip(values, errors, strict=True)
+            ]
+
+    def contradicted(self) -> list[tuple[int, int, float]]:
+        """Give the experiments that all others contradict: see `doubt.contradicted`.
+
+        Where nothing tells of noise there is nothing to doubt.
+        """
+        if not any(model.noisy for model in self._models):
+            return []
+        told, surprise = zip(*(model.left_out() for model in self._models), strict=True)
+        off = (self._y - self._smooth.measured(np.column_stack(told))) / self._error
+        found = contradicted(self._places, np.column_stack(surprise), off)
+        return [(int(self.entries[i]), k, size) for i, k, size in found]
 
     @cached_property
     def judged(self) -> Outcomes:
@@ -133,17 +156,18 @@ class Surrogate:
     def _drawn(self) -> Floats:
         """What is modelled, at its own points, in functions drawn (K, S, k)."""
         rng = np.random.default_rng(0)
-        return np.stack([model.sample_here(JUDGES, rng) for model in self._models], axis=-1)
+        drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
+        return np.stack(drawn, axis=-1)
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give."""
         drawn = self._drawn[k]
         noise = np.array([model.noise[k] for model in self._models])
         repeats = drawn + noise * np.random.default_rng(0).standard_normal(drawn.shape)
-        z = np.tile(self.z[k], (len(drawn), 1))
+        x = np.tile(self.coordinates.to_box(self.z[k : k + 1]), (len(drawn), 1))
 
         def everything(values: Floats) -> Floats:
-            both = np.column_stack(self._outcome(values, z))
+            both = np.column_stack(self._outcome(values, x))
             return (
                 both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
             )
@@ -153,7 +177,7 @@ class Surrogate:
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
         values = np.stack([model.predict(z)[0] for model in self._models], axis=-1)
-        return self._outcome(values, z)
+        return self._outcome(values, self.coordinates.to_box(z))
 
     def spread(self, z: Floats) -> Floats:
         """Give, to first order, how sure goal and properties (1 + m,) are at one place (d,)."""
@@ -170,7 +194,7 @@ class Surrogate:
     def _propagated(self, z: Floats, mean: Floats, sd: Floats) -> Floats:
         """Propagate standard deviations of what is modelled to goal and properties (1 + m,)."""
         shifts = np.vstack([mean + np.diag(sd), mean - np.diag(sd)])
-        f, F = self._outcome(shifts, np.tile(z, (len(shifts), 1)))
+        f, F = self._outcome(shifts, self.coordinates.to_box(np.tile(z, (len(shifts), 1))))
         both = np.column_stack([f, F])
         half = (both[: len(sd)] - both[len(sd) :]) / 2
         return np.asarray(np.sqrt((half**2).sum(axis=0)))
@@ -206,23 +230,22 @@ class Surrogate:
     def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
         """Compose the drawn values (M, S, k) at z (M, d), a slab of points at a time."""
         count, draws = values.shape[:2]
-        slab = max(1, SLAB // draws)
-        parts = []
+        x, slab, parts = self.coordinates.to_box(z), max(1, SLAB // draws), []
         for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
             some = values[rows]
-            f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(z[rows], draws, axis=0))
+            f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(x[rows], draws, axis=0))
             shape = some.shape[:2]
             parts.append(Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows))
         return Outcomes(
             np.vstack([part.f for part in parts]), np.vstack([part.violation for part in parts])
         )
 
-    def _outcome(self, values: Floats, z: Floats) -> tuple[Floats, Floats]:
-        """Goal and properties of modelled values (M, k) at z (M, d)."""
+    def _outcome(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Goal and properties of modelled values (M, k) at points of the box (M, d)."""
         y = self._smooth.measured(values)
         if self._measured is None:
             return y[:, 0], y[:, 1:]
-        return self._measured.outcome(y, self.coordinates.to_box(z), len(self.windows))
+        return self._measured.outcome(y, x, len(self.windows))
 
 
 def _rows(
@@ -232,24 +255,33 @@ def _rows(
     windows: Windows,
     measured: Measured | None,
 ) -> NDArray[np.intp]:
-    """Choose the points that a surrogate is made of."""
-    rows = np.flatnonzero(points.measured)
-    if len(rows) <= MOST:
-        return rows
-    # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
-    rank = merit[rows] if measured else order(points.take(rows), windows)
-    near = nearest(coordinates.to_cube(points.x[rows]), int(rank.argmin()))
-    return np.sort(rows[near[:MOST]])
+    """Choose the experiments that a surrogate is made of, first one of each point."""
+    rows = np.arange(len(points.f))
+    if len(rows) > MOST:
+        # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
+        rank = merit if measured else order(points, windows)
+        near = nearest(coordinates.to_cube(points.x), int(rank.argmin()))
+        rows = np.sort(near[:MOST])
+    firsts = np.zeros(len(rows), dtype=bool)
+    firsts[np.unique(points.place[rows], return_index=True)[1]] = True
+    return np.concatenate([rows[firsts], rows[~firsts]])
 
 
 def likelier(
-    z: Floats, noise: float, y: Floats, error: Floats, curbed: Floats, curbed_error: Floats
+    z: Floats,
+    noise: float,
+    y: Floats,
+    error: Floats,
+    curbed: Floats,
+    curbed_error: Floats,
+    *,
+    age: Floats | None = None,
 ) -> GaussianProcess:
     """Model a quantity as it is or compressed, as the values themselves suggest."""
-    plain = GaussianProcess(z, y, error, noise)
+    plain = GaussianProcess(z, y, error, noise, age)
     if (curbed == y).all():
         return plain
-    bent = GaussianProcess(z, curbed, curbed_error, noise)
+    bent = GaussianProcess(z, curbed, curbed_error, noise, age)
     # densities of the same values: the slope of one scale in the other belongs to them
     slope = float(np.log(curbed_error / error).sum())
     return bent if bent.evidence + slope > plain.evidence else plain

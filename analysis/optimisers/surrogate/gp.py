@@ -8,14 +8,21 @@ The first three terms are Bayesian regression by a full quadratic; a, the size o
 small where the function is a quadratic. So one model is both the response surface and the Gaussian
 process, and the marginal likelihood chooses between them (Rasmussen & Williams, Gaussian Processes
 for Machine Learning, 2006, sections 2.7 and 5.4).
+
+On the diagonal stand the known variance of each value, times a factor of 1 at most (more may be
+told than there is), and further noise. What has changed since a value was measured, in proportion
+to its age, is one more term, ``e^2 age age'``: nothing for what is predicted, which is of today.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
+from scipy.linalg.blas import dsyrk
+from scipy.linalg.lapack import dtrtri
 from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
@@ -26,8 +33,23 @@ OFFSET = 5.0
 NOISE = 0.02
 """Noise beyond the known one that is expected, in units of the values' standard deviation."""
 
+DRIFT = 2e-3
+"""Change in fifty experiments that is expected, in units of the values' standard deviation."""
+
+AGES = 50.0
+"""Experiments in which a drift is counted."""
+
+TRUST = 0.25
+"""How far the logarithm of the true uncertainty may be below that of the one told."""
+
 UNSEEN = 1e-5
 """Estimated noise, in units of the values' own, below which there is none."""
+
+ENOUGH = 1e-5
+"""Relative change of the log posterior at which its maximum counts as found.
+
+What is left, a hundredth or so, no data can tell apart, and to find it takes twice as many steps.
+"""
 
 FEATURES = 256
 """Random Fourier features that stand for the smooth part of a sample (Rahimi & Recht 2007)."""
@@ -41,15 +63,20 @@ class Prior:
     sd: Floats
     low: Floats
     high: Floats
+    start: Floats
 
     @classmethod
     def of(cls, dim: int, noise: float) -> "Prior":
-        """Make the one used for everything, but for the noise: a, l (dim), b, c, noise."""
-        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, noise])
-        sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 2.0])
-        low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6])
-        high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0])
-        return cls(mean, sd, low, high)
+        """Make the one used for everything, but for the noise; in the order of `_Sizes`."""
+        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, DRIFT, noise, 1.0])
+        sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 1.5, 2.0, TRUST])
+        low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6, 1e-6, 0.1])
+        high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0, 1.0, 1.0])
+        # not from the mean: a drift of next to nothing has no slope that leads to more, and what a
+        # short length would explain is soon all noise
+        start = mean.copy()
+        start[: 1 + dim], start[-3] = 0.0, np.log(0.05)
+        return cls(mean, sd, low, high, start)
 
 
 class GaussianProcess:
@@ -61,6 +88,8 @@ class GaussianProcess:
         Points, about -1 to 1.
     y, error : (N,) array
         Values and their known standard uncertainties; noise beyond these is estimated.
+    age : (N,) array, optional
+        How many experiments ago each was measured.
     noise : float
         How much of it is expected, in units of the values' standard deviation; see `NOISE`.
 
@@ -70,20 +99,19 @@ class GaussianProcess:
         Logarithm of how likely the values are, but for a constant.
     """
 
-    def __init__(self, z: Floats, y: Floats, error: Floats, noise: float = NOISE) -> None:
+    def __init__(
+        self, z: Floats, y: Floats, error: Floats, noise: float = NOISE, age: Floats | None = None
+    ) -> None:
         self._z = z
+        self._age = np.zeros(len(z)) if age is None else age / AGES
         self._shift = float(y.mean())
-        self._unit = float(y.std()) or 1.0
+        self._unit = float(y.std()) or abs(self._shift) or 1.0
         self._y = (y - self._shift) / self._unit
         self._known = (error / self._unit) ** 2 + 1e-12
         dim = z.shape[1]
         i, j = np.triu_indices(dim)
         self._pairs = i, j
         self._weight = np.where(i == j, 1.0, 2.0) ** 0.5
-        self._gaps = (z[:, None, :] - z[None, :, :]) ** 2
-        self._linear = z @ z.T
-        quadratic = self._products(z)
-        self._quadratic = quadratic @ quadratic.T
         self._hyper = self._maximise(Prior.of(dim, noise))
         self._condition()
 
@@ -92,44 +120,25 @@ class GaussianProcess:
     def _maximise(self, prior: Prior) -> Floats:
         """Find the hyper-parameters of highest posterior density."""
         result = minimize(
-            self._loss,
-            prior.mean,
-            args=(prior,),
+            _Posterior(self._z, self._products(self._z), self._age, self._y, self._known, prior),
+            prior.start,
             jac=True,
             method="L-BFGS-B",
             bounds=list(zip(prior.low, prior.high, strict=True)),
-            options={"maxiter": 60},
+            options={"maxiter": 60, "ftol": ENOUGH},
         )
         self.evidence = -float(result.fun) - len(self._y) * float(np.log(self._unit))
         return np.asarray(result.x)
 
-    def _loss(self, hyper: Floats, prior: Prior) -> tuple[float, Floats]:
-        """Negative log posterior of the hyper-parameters, and its gradient."""
-        dim = self._z.shape[1]
-        a, length, b, c, noise = _split(hyper, dim)
-        smooth = a * np.exp(-0.5 * np.tensordot(self._gaps, 1 / length, axes=1))
-        K = OFFSET**2 + b * self._linear + c * self._quadratic + smooth
-        K[np.diag_indices_from(K)] += self._known + noise
-        factor = _factor(K)
-        alpha = cho_solve(factor, self._y, check_finite=False)
-        inverse = cho_solve(factor, np.eye(len(K)), check_finite=False)
-        pull = inverse - np.outer(alpha, alpha)
-        weighted = pull * smooth
-        slopes = np.empty_like(hyper)
-        slopes[0] = weighted.sum()  # d/d ln a of a^2 is twice; times one half
-        slopes[1 : 1 + dim] = 0.5 * np.tensordot(weighted, self._gaps, axes=2) / length
-        slopes[1 + dim] = b * (pull * self._linear).sum()
-        slopes[2 + dim] = c * (pull * self._quadratic).sum()
-        slopes[3 + dim] = noise * np.trace(pull)
-        away = (hyper - prior.mean) / prior.sd
-        loss = 0.5 * self._y @ alpha + np.log(np.diag(factor[0])).sum() + 0.5 * away @ away
-        return float(loss), slopes + away / prior.sd
-
     def _condition(self) -> None:
         """Prepare what predictions and samples need."""
-        self._noise = _split(self._hyper, self._z.shape[1])[-1]
-        K = self._kernel(self._z, self._z)
-        K[np.diag_indices_from(K)] += self._known + self._noise
+        sizes = _split(self._hyper)
+        # nothing drifts unless the values say so, rather than the prior
+        self._drift = sizes.drift if self._age.any() and sizes.drift > (2 * DRIFT) ** 2 else 0.0
+        self._noise = sizes.noise
+        self._scatter: Floats = sizes.told * self._known + sizes.noise
+        K = self._kernel(self._z, self._z) + self._drift * np.outer(self._age, self._age)
+        K[np.diag_indices_from(K)] += self._scatter
         self._factor = _factor(K)
         self._alpha = cho_solve(self._factor, self._y, check_finite=False)
 
@@ -138,14 +147,29 @@ class GaussianProcess:
     @property
     def noise(self) -> Floats:
         """Standard deviation of a repeat of each value: its known uncertainty, estimated noise."""
-        return np.asarray(self._unit * np.sqrt(self._noise + self._known))
+        return np.asarray(self._unit * np.sqrt(self._scatter))
+
+    @property
+    def noisy(self) -> bool:
+        """Whether anything tells of noise."""
+        return bool(self._scatter.max() > UNSEEN**2)
+
+    def left_out(self) -> tuple[Floats, Floats]:
+        """Give what all others tell of each value, and how far it is off in SD of that, both (N,).
+
+        Rasmussen & Williams, section 5.4.2.
+        """
+        half, _ = dtrtri(self._factor[0], lower=True)
+        precision = (np.tril(half) ** 2).sum(axis=0)
+        told = self._y - self._alpha / precision
+        return self._shift + self._unit * told, self._alpha / np.sqrt(precision)
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Give mean and standard deviation of the quantity itself, both (M,), at z (M, d)."""
         K = self._kernel(z, self._z)
         mean = K @ self._alpha
         half = solve_triangular(self._factor[0], K.T, lower=True, check_finite=False)
-        a, _, b, c, _ = _split(self._hyper, z.shape[1])
+        a, _, b, c, *_ = _split(self._hyper)
         own = OFFSET**2 + b * (z**2).sum(1) + c * (self._products(z) ** 2).sum(1) + a
         sd = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-14))
         return self._shift + self._unit * mean, self._unit * sd
@@ -157,24 +181,31 @@ class GaussianProcess:
         JMLR 2021, 22, 105).
         """
         dim = self._z.shape[1]
-        a, length, b, c, noise = _split(self._hyper, dim)
-        frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None]
-        phase = rng.uniform(0, 2 * np.pi, FEATURES)
+        a, length, b, c, *_ = _split(self._hyper)
+        # in turns, so that single precision, twenty times as fast, is good enough for the cosine
+        frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None] / (2 * np.pi)
+        phase = rng.random(FEATURES)
 
         def basis(z: Floats) -> Floats:
             """Features whose random sums have the kernel as covariance."""
-            waves = np.sqrt(2 * a / FEATURES) * np.cos(z @ frequency + phase)
+            turns = z @ frequency + phase
+            turns -= np.rint(turns)
+            waves = np.sqrt(2 * a / FEATURES) * np.cos((2 * np.pi * turns).astype(np.float32))
             trend = np.sqrt(b) * z, np.sqrt(c) * self._products(z)
             return np.hstack([np.full((len(z), 1), OFFSET), *trend, waves])
 
         at_data = basis(self._z)
         weights = rng.standard_normal((at_data.shape[1], count))
-        jitter = rng.standard_normal((len(self._y), count)) * np.sqrt(self._known + noise)[:, None]
+        jitter = rng.standard_normal((len(self._y), count)) * np.sqrt(self._scatter)[:, None]
+        if self._drift:
+            jitter += np.outer(np.sqrt(self._drift) * self._age, rng.standard_normal(count))
         update = cho_solve(self._factor, self._y[:, None] - at_data @ weights - jitter)
+        loads = self._unit * np.vstack([weights, update])
 
         def functions(z: Floats) -> Floats:
-            values = basis(z) @ weights + self._kernel(z, self._z) @ update
-            return np.asarray(self._shift + self._unit * values)
+            values = np.hstack([basis(z), self._kernel(z, self._z)]) @ loads
+            values += self._shift
+            return np.asarray(values)
 
         return functions
 
@@ -184,7 +215,7 @@ class GaussianProcess:
         Where neither noise is seen nor an uncertainty known these are the given ones, more exact
         than rounding leaves a sample.
         """
-        if self._noise > UNSEEN**2:
+        if self._noise > UNSEEN**2 or self._drift:
             return self.sample(count, rng)(self._z)
         scatter = np.sqrt(self._known)[:, None] * rng.standard_normal((len(self._y), count))
         drawn = np.asarray(self._shift + self._unit * (self._y[:, None] + scatter))
@@ -202,11 +233,76 @@ class GaussianProcess:
 
     def _kernel(self, z: Floats, other: Floats) -> Floats:
         """Prior covariance of the values at two sets of points."""
-        a, length, b, c, _ = _split(self._hyper, z.shape[1])
+        a, length, b, c, *_ = _split(self._hyper)
         u, v = z / np.sqrt(length), other / np.sqrt(length)
         gap = (u**2).sum(1)[:, None] + (v**2).sum(1)[None, :] - 2 * u @ v.T
         K: Floats = OFFSET**2 + b * z @ other.T + a * np.exp(-0.5 * np.maximum(gap, 0.0))
         return K + c * self._products(z) @ self._products(other).T
+
+
+class _Posterior:
+    """Negative log posterior of the hyper-parameters, and its gradient.
+
+    Called dozens of times a fit, so it works with what is under the diagonal of its symmetric
+    matrices, as one vector.
+
+    Parameters
+    ----------
+    z : (N, d) array
+    products : (N, k) array
+        Squares and mixed products of the coordinates.
+    age : (N,) array
+    y : (N,) array
+        Values, of unit variance.
+    known : (N,) array
+        Their known variances.
+    prior : Prior
+    """
+
+    def __init__(
+        self,
+        z: Floats,
+        products: Floats,
+        age: Floats,
+        y: Floats,
+        known: Floats,
+        prior: Prior,
+    ) -> None:
+        self._y, self._known, self._prior = y, known, prior
+        j, i = np.triu_indices(len(y), 1)
+        self._below = j * len(y) + i  # column by column, as LAPACK has them
+        self._gaps = ((z[i] - z[j]) ** 2).T
+        trends = np.stack([z @ z.T, products @ products.T, np.outer(age, age)])
+        self._trends, self._diagonals = trends[:, i, j], trends.diagonal(axis1=1, axis2=2)
+
+    def __call__(self, hyper: Floats) -> tuple[float, Floats]:
+        a, length, b, c, drift, noise, told = _split(hyper)
+        smooth = a * np.exp(-0.5 / length @ self._gaps)
+        scale, scatter = np.array([b, c, drift]), told * self._known + noise
+        count = len(self._y)
+        K = np.zeros(count * count)
+        K[self._below] = OFFSET**2 + scale @ self._trends + smooth
+        K[:: count + 1] = OFFSET**2 + scale @ self._diagonals + a + scatter
+        factor = _factor(K.reshape(count, count).T)
+        alpha = cho_solve(factor, self._y, check_finite=False)
+        half, _ = dtrtri(factor[0], lower=True)
+        both = dsyrk(
+            1.0, half, -1.0, np.outer(alpha, alpha).T, trans=True, lower=True, overwrite_c=True
+        )
+        flat = both.ravel(order="F")
+        pull, own = 2 * flat[self._below], flat[:: count + 1]  # twice: above the diagonal, too
+        weighted = pull * smooth
+        slopes = np.concatenate(
+            [
+                [weighted.sum() + a * own.sum()],  # d/d ln a of a^2 is twice; times one half
+                0.5 * (self._gaps @ weighted) / length,
+                scale * (self._trends @ pull + self._diagonals @ own),
+                [noise * own.sum(), told * (self._known @ own)],
+            ]
+        )
+        away = (hyper - self._prior.mean) / self._prior.sd
+        loss = 0.5 * self._y @ alpha + np.log(factor[0].diagonal()).sum() + 0.5 * away @ away
+        return float(loss), slopes + away / self._prior.sd
 
 
 def _factor(K: Floats) -> tuple[Floats, bool]:
@@ -222,13 +318,19 @@ def _factor(K: Floats) -> tuple[Floats, bool]:
             return factor, bool(lower)
 
 
-def _split(hyper: Floats, dim: int) -> tuple[float, Floats, float, float, float]:
-    """Give the squares of a, l, b, c and noise."""
-    squares = np.exp(2 * hyper)
-    return (
-        float(squares[0]),
-        squares[1 : 1 + dim],
-        float(squares[1 + dim]),
-        float(squares[2 + dim]),
-        float(squares[3 + dim]),
-    )
+class _Sizes(NamedTuple):
+    """The squares of the hyper-parameters."""
+
+    a: float
+    lengths: Floats
+    b: float
+    c: float
+    drift: float
+    noise: float
+    told: float
+
+
+def _split(hyper: Floats) -> _Sizes:
+    """Give the squares of hyper-parameters of which the logarithms are given."""
+    a, *lengths, b, c, drift, noise, told = np.exp(2 * hyper)
+    return _Sizes(a, np.array(lengths), b, c, drift, noise, told)

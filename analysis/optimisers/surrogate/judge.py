@@ -20,8 +20,11 @@ from .shaping import CURBED, order, tamed, with_room
 
 Floats = NDArray[np.float64]
 
-DOUBT = 0.5
+DOUBT = 1.0
 """What a point outside the windows costs when one is handed over, in scatters of a repeat."""
+
+EVIDENCE = 1.0
+"""Standard deviations by which another point has to be better than the one held, to replace it."""
 
 QUIET = 1e-3
 """Noise beyond the known one that is expected in a neighbourhood, of the spread of the values."""
@@ -162,9 +165,19 @@ class Judges:
         return self.around(min(seen, key=lambda row: seen[row]))
 
 
-def with_doubt(model: Judge | Surrogate) -> Floats:
-    """Give the expected goal of each point plus what its probability to be outside costs, (K,)."""
-    goal, inside = model.judged.f.mean(axis=1), model.judged.inside
-    best = int(np.where(inside >= LIKELY, goal, np.inf).argmin())
-    scatter = float(model.scatter(best)[0])
-    return np.asarray(goal + DOUBT * scatter * (1 - inside))
+def losses(model: Judge | Surrogate) -> Floats:
+    """Give the goal of each point, plus what it costs to be outside, in each function: (K, S)."""
+    goal, outside = model.judged.f, model.judged.violation > 0
+    inside = model.judged.inside >= LIKELY
+    best = int(np.where(inside, goal.mean(axis=1), np.inf).argmin())
+    return np.asarray(goal + DOUBT * float(model.scatter(best)[0]) * outside)
+
+
+def decided(model: Judge | Surrogate, held: int, rival: int) -> bool:
+    """Say whether one point, of a model's, is to be handed over in place of the one held.
+
+    If the latter is no longer likely to be inside the windows; or if the former is expected to be
+    better by more than is in doubt, by functions that know both.
+    """
+    gain = losses(model)[held] - losses(model)[rival]
+    return bool(model.judged.inside[held] < LIKELY or gain.mean() > EVIDENCE * gain.std())

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..geometry import hit
-from ..table import SLACK, Known
+from ..table import SANE, SLACK, Known
 from .composite import Outcomes, Surrogate
 
 Floats = NDArray[np.float64]
@@ -55,7 +55,8 @@ def propose(
     gap = resolution * SLACK
     places = to_unit(search.surrogate.coordinates.to_box(search.z))
     nearest = cKDTree(known.taken / gap).query(places / gap, p=np.inf)[0]
-    free = (nearest >= 1.0) & known.sane(places)
+    works = known.works(places)
+    free = (nearest >= 1.0) & (works >= SANE)
     chosen: list[tuple[Floats, str]] = []
 
     def offer(place: Floats, note: str) -> None:
@@ -72,7 +73,7 @@ def propose(
         offer(place, f"class 1: {search.describe(z)}, the best that is safely inside")
     most = size if search.surrogate.composed else (size + len(chosen)) // 2
     while len(chosen) < most:
-        gain = np.where(free, search.gain(), 0.0)
+        gain = np.where(free, search.gain() * works, 0.0)
         best = int(gain.argmax())
         if gain[best] <= NOTHING:
             break

@@ -12,14 +12,13 @@ from reactune.analysis.problem.model import Problem
 from tests.benchmarks.lab import HPLC, Lab, stated
 
 
-def campaign(name: str, batches: int, **changes: object) -> Agent:
+def campaign(name: str, experiments: int, **changes: object) -> Agent:
     """A campaign on the twin, without rig and documents."""
-    agent = Agent(stated(name, **changes), HPLC, seed=1)
-    return Lab(1).campaign(agent, batches * agent.problem.batch).agent
+    return Lab(1).campaign(Agent(stated(name, **changes), HPLC, seed=1), experiments).agent
 
 
 def test_windows_that_cannot_be_met_end_a_campaign_by_their_names() -> None:
-    agent = campaign("walker-iv", 6)
+    agent = campaign("walker-iv", 42)
     stop, reason = agent.should_stop()
     assert stop
     assert reason is not None
@@ -111,6 +110,60 @@ def test_an_outcome_that_is_none_changes_nothing(change: dict[str, object], text
     assert len(agent.evaluations) == 2
 
 
+def ask_ahead(agent: Agent, lab: Lab, experiments: int) -> list[dict[str, float]]:
+    """Go on as the plan does: the next is asked for before the one under way is known."""
+    asked = []
+    for _ in range(experiments):
+        suggestion = agent.ask()
+        assert suggestion is not None
+        agent.ahead()
+        asked.append(suggestion.conditions)
+        agent.ingest(lab.measure([{"_id": suggestion.number, **suggestion.conditions}]))
+    return asked
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_what_was_asked_ahead_comes_next_also_after_a_restore(batch: int) -> None:
+    agent = Agent(stated("walker-ii", batch=batch), HPLC, seed=1)
+    ask_ahead(agent, Lab(1), 8)
+    under_way = agent.ask()
+    following = agent.ahead()
+    assert under_way is not None
+    assert following is not None
+    assert following == agent.ahead()  # it is not given out
+    again = Agent.from_state(agent.state())
+    for one in (agent, again):
+        (found,) = Lab(2).measure([{"_id": under_way.number, **under_way.conditions}])
+        one.leader()  # to look does not change what is asked
+        one.ingest([found])
+        assert one.ask() == following
+        one.ahead()
+    assert again.state() == agent.state()
+
+
+def test_what_was_asked_ahead_of_a_failure_is_asked_for_again() -> None:
+    agent = Agent(stated("walker-ii"), HPLC, seed=1)
+    ask_ahead(agent, Lab(1), 8)
+    under_way, following = agent.ask(), agent.ahead()
+    assert under_way is not None
+    assert following is not None
+    agent.register_failures([{"_id": under_way.number}])
+    assert agent.optimiser.state()["asked"]["pending"] == []
+    instead = agent.ask()
+    assert instead is not None
+    assert instead.number == following.number
+    assert instead.conditions != following.conditions
+
+
+def test_a_model_of_the_merit_waits_for_the_whole_batch() -> None:
+    agent = Agent(stated("walker-ii", optimiser={"model": "merit"}), HPLC, seed=1)
+    for number in range(1, 7):  # the first are asked for at once
+        assert agent.ask() is not None
+        assert (agent.ahead() is None) == (number == 6)
+    agent.ingest([outcome(number) for number in range(1, 7)])
+    assert agent.ask() is not None
+
+
 def test_a_failure_is_taken_in_once() -> None:
     agent = Agent(stated("walker-ii"), HPLC, seed=1)
     (first,) = agent.suggest()
@@ -122,7 +175,7 @@ def test_a_failure_is_taken_in_once() -> None:
 
 
 def test_a_goal_ends_a_campaign_once_an_experiment_that_is_likely_feasible_reaches_it() -> None:
-    agent = campaign("walker-ii", 5, stop={"verdict": False, "goal": 0.02})
+    agent = campaign("walker-ii", 35, stop={"verdict": False, "goal": 0.02})
     best = agent.best(feasible=True)
     assert best is not None
     assert best[1].probability_feasible >= 0.5
@@ -136,7 +189,7 @@ def test_a_goal_ends_a_campaign_once_an_experiment_that_is_likely_feasible_reach
 
 def test_a_lucky_measurement_is_not_the_best_feasible_experiment() -> None:
     """One point outside, measured inside by luck, among many that say so."""
-    agent = campaign("walker-ii", 5)
+    agent = campaign("walker-ii", 35, batch=7)
     before = agent.best(feasible=True)
     assert before is not None
     truth = Lab(1)
@@ -211,7 +264,7 @@ def test_the_kind_is_the_problems_or_else_the_analyticss(
 
 def test_a_state_of_another_version_is_refused_with_a_way_on() -> None:
     state = Agent(stated("walker-ii"), HPLC).state() | {"schema": 1}
-    with pytest.raises(ValueError, match=r"has schema 1, this version reads 2; begin anew"):
+    with pytest.raises(ValueError, match=r"has schema 1, this version reads 3; begin anew"):
         Agent.from_state(state)
 
 

@@ -26,3 +26,8 @@ def run(optimiser: Snobfit, function: Function, batches: int, n: int) -> Floats:
         optimiser.tell(x, values(function, x))
         asked.append(x)
     return np.vstack(asked)
+
+
+def undated(x: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Places and ages of points that are all distinct and all of today."""
+    return np.arange(len(x)), np.zeros(len(x))

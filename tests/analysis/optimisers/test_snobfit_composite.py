@@ -17,6 +17,7 @@ from reactune.analysis.optimisers.table import Points
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
 from reactune.devices.emulation.reactions.walker2017 import mole_fractions
+from tests.analysis.optimisers.asking import undated
 from tests.analysis.optimisers.box import LOWER, SCALES, UPPER
 from tests.benchmarks.tasks import HOCK, OTHERS, Task
 
@@ -162,7 +163,9 @@ def test_what_is_expected_to_be_the_best_is_the_centre_not_the_luckiest() -> Non
         x = rng.random((60, 2))
         df, nothing = np.full(60, 0.3), np.zeros((60, 0))
         f = x[:, 0] + df * rng.standard_normal(60)
-        points = Points(x, f, df, x[:, 1:], np.full((60, 1), 1e-3), nothing, nothing, exact=False)
+        points = Points(
+            x, f, df, x[:, 1:], np.full((60, 1), 1e-3), nothing, nothing, *undated(x), exact=False
+        )
         lucky.append(x[f.argmin(), 0])
         settled.append(x[Judges(points, coordinates, windows).expected.around, 0])
     assert np.mean(settled) < np.mean(lucky) / 2
@@ -178,7 +181,7 @@ def test_where_two_points_prefer_each_other_their_own_judges_decide(
     F = x[:, :1] + 0.1 * rng.normal(size=(30, 1))
     windows = Windows.of([(0.3, math.inf, 0.1)])
     errors, nothing = np.full(30, 0.1), np.zeros((30, 0))
-    points = Points(x, f, errors, F, errors[:, None], nothing, nothing, exact=False)
+    points = Points(x, f, errors, F, errors[:, None], nothing, nothing, *undated(x), exact=False)
     found = []
     for turns in (7, 8):
         monkeypatch.setattr(judge, "TURNS", turns)

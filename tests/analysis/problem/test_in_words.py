@@ -49,7 +49,7 @@ Never try outside (hard limits):
   residence_time: V / (F_C60 + F_sult) from 3 to 31 min
   this leaves F_C60 + F_sult from 10.0 to 100.0 uL/min
   this leaves F_sult / (F_C60 + F_sult) from 0.333 to 0.667
-Budget: 100 experiments in batches of 7: 14 x 7 + 2.
+Budget: 100 experiments: 6 to begin with, then one by one.
 Optimiser: snobfit, model composite, p = 0.5.
 Stop at a feasible point with X3 at most 0.005.
 Ends early if the windows cannot all be met, or once no improvement beyond the
@@ -59,17 +59,30 @@ Uses at worst: F_C60 21.5 mL, F_sult 33.2 mL."""
     )
 
 
+def test_what_has_a_name_is_said_with_its_unit(load):
+    define = '[define]\nSTY = { of = "60 * X1 / V", unit = "mM/min" }\nall = "X1 + X2"\n'
+    text = in_words(load(('minimise = "X3"', 'maximise = "STY"'), ("[fixed]", define + "[fixed]")))
+    assert "Where:\n  STY = 60 * X1 / V, in mM/min\n  all = X1 + X2\n" in text
+    assert "Maximise STY [mM/min], measuring X0, X1, X2, X3." in text
+
+
 @pytest.mark.parametrize("name", ["walker-i", "walker-ii", "walker-iv"])
 def test_in_words_of_the_paper(name):
     text = in_words(Problem.load(name))
     assert "this leaves flow_c60 + flow_sultine from 30.0 to 310.3 uL/min" in text
-    assert "batches of 7: 14 x 7 + 2." in text
+    assert "6 to begin with, then one by one." in text
     assert max(map(len, text.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
     ("budget", "batch", "text"),
-    [(14, 7, "batches of 7: 2 x 7."), (5, 5, "1 x 5."), (4, 7, "one of 4.")],
+    [
+        (14, 7, "batches of 7: 2 x 7."),
+        (16, 7, "2 x 7 + 2."),
+        (4, 7, "one of 4."),
+        (100, 1, "100 experiments: 6 to begin with, then one by one."),
+        (4, 1, "4 experiments: 4 to begin with, then one by one."),
+    ],
 )
 def test_budget_in_words(budget, batch, text):
     assert text in in_words(Problem(**PYTHON_3 | {"budget": budget, "batch": batch}))

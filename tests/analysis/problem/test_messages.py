@@ -14,7 +14,7 @@ from tests.analysis.problem.stated import PYTHON_3, RUN_3, sentences
 
 SETTINGS = (
     "schema, title, minimise, maximise, measured, kind, constraints, budget, batch, optimiser, "
-    "stop, variables, fixed, limits"
+    "stop, variables, fixed, define, limits, shared"
 )
 
 
@@ -26,7 +26,7 @@ TEN = {
     "unknown name": (
         ("X1 / X2", "X1 / X_2"),
         "constraints[2]: 'X_2' in 'X1 / X_2' is not known here; did you mean 'X2'? "
-        "Known: X0, X1, X2, X3, T, F_C60, F_sult, V",
+        "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time",
     ),
     "no tolerance": (
         ("X1 / X2 >= 4 +/- 0.3", "X1 / X2 >= 4"),
@@ -64,8 +64,8 @@ TEN = {
     ),
     "code": (
         ("X1 / X2 >=", "__import__('os').getpid() >="),
-        "\"__import__('os').getpid()\" uses call, which is not allowed; only names, numbers and "
-        "+ - * / ( )",
+        "constraints[2]: \"__import__('os').getpid()\": text in quotes is no quantity; write "
+        "names, numbers, + - * / ^ ( ) and functions, as in 'X1 / (X1 + X2)'",
     ),
 }
 
@@ -94,16 +94,37 @@ def test_negative_tolerance_in_the_table_form(load):
          "goal: 'T' uses nothing that is measured. Known: X0, X1, X2, X3"),
         ('minimise = "X3"', 'minimise = "X4"',
          "goal: 'X4' is not known here; "
-         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V"),
+         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it follows "
+         "from these, say how: [define] X4 = { of = \"...\" }"),
+        ('minimise = "X3"', 'minimise = ["X3", "X1 / X2"]',
+         "minimise: several goals at once, a trade-off curve, are not possible yet — to trade two "
+         "properties off, keep one as the goal and put the other under constraints"),
+        ('minimise = "X3"', 'minimise = "flow_ratio"',
+         "goal: 'flow_ratio' uses nothing that is measured. Known: X0, X1, X2, X3"),
+        ('budget = 100', 'budget = 100\n[define]\nb = "a + X1"\na = "2 * c"\nc = "b"',
+         "define: b is made of a, a of c, c of b: one of them has to be made of something else"),
+        ("budget = 100", 'budget = 100\nshared = ["temperature"]',
+         "shared: 'temperature' is no variable; those are T, F_C60, F_sult"),
+        ('budget = 100', 'budget = 100\n[define]\nV = "X1"',
+         "define: 'V' is already a name under fixed"),
+        ('budget = 100', 'budget = 100\n[define]\nflow_ratio = "X1"',
+         "limits: 'flow_ratio' is already a name under define"),
+        ('budget = 100', 'budget = 100\n[define]\nrate = { of = "X1", per = "min" }',
+         "define.rate.per: is not a setting; Allowed: of, unit"),
         ('minimise = "X3"\n', "", "give exactly one of 'minimise' and 'maximise'"),
         ('minimise = "X3"', "minimise = 3", "minimise: should be a valid string, not 3"),
         ('measured = ["X0", "X1", "X2", "X3"]\n', "", "measured: is missing"),
-        ("X1 + X2 in [0.9, 1.0]", "T in [110, 120]",
-         "constraints[1]: 'T' uses nothing that is measured; a bound on what is set goes under "
-         "limits. Known: X0, X1, X2, X3"),
-        ("X1 / X2 >= 4", "X1 / X2 > 4",
-         "constraints[2]: 'X1 / X2 > 4 +/- 0.3' is not understood; write 'X1 in [0.9, 1.0] +/- "
+        ("X1 / X2 >= 4", "X1 / X2 >= X3",
+         "constraints.2.within: within must be two numbers; 'X3' is text"),
+        ("X1 / X2 >= 4", "X1 / X2",
+         "constraints[2]: 'X1 / X2 +/- 0.3' is not understood; write 'X1 in [0.9, 1.0] +/- "
          "0.3', 'X1 >= 0.9 +/- 0.3' or 'X1 <= 0.9 +/- 0.3'"),
+        ("X1 / X2 >= 4", "9 >= X1 / X2 <= 4",
+         "constraints[2]: '9 >= X1 / X2 <= 4 +/- 0.3' is not understood; write 'X1 in [0.9, 1.0] "
+         "+/- 0.3', 'X1 >= 0.9 +/- 0.3' or 'X1 <= 0.9 +/- 0.3'"),
+        ("X1 / X2 >= 4", "X1 / X2 >= 4 %",
+         "constraints[2]: 'X1 / X2 >= 4 % +/- 0.3' has some of its numbers in % and some not; "
+         "write all of them in one way"),
         ("[0.9, 1.0]", "[1.0, 0.9]",
          "constraints.1.within: lower 1 is above upper 0.9; did you mean [0.9, 1]?"),
         ("[0.9, 1.0]", "[-inf, inf]",
@@ -111,8 +132,8 @@ def test_negative_tolerance_in_the_table_form(load):
         ("+/- 0.3\",\n]", "+/- 0\",\n]",
          "constraints.2.tolerance: tolerance cannot be 0: the search follows the slope that it "
          "gives; for an edge that is nearly hard take a small one such as 0.01"),
-        ("+/- 0.3\",\n]", "+/- 30 %\",\n]",
-         "constraints.2.tolerance: tolerance must be a number; '30 %' is text"),
+        ("+/- 0.3\",\n]", "+/- much\",\n]",
+         "constraints.2.tolerance: tolerance must be a number; 'much' is text"),
         ("budget = 100", "budget = 0", "budget: should be greater than or equal to 1, not 0"),
         ("budget = 100", 'budget = "100"', "budget: should be a valid integer, not '100'"),
         ("budget = 100", "budget = 100\nstop.patience = -1",
@@ -142,13 +163,15 @@ def test_negative_tolerance_in_the_table_form(load):
          "variables.T.range: range must be two numbers; '100-150' is text"),
         ("{ range = [100, 150], unit", "{ rnage = [100, 150], range = [100, 150], unit",
          "variables.T.rnage: is not a setting; did you mean 'range'? "
-         "Allowed: range, unit, resolution"),
+         "Allowed: range, unit, of, step, resolution, values, choices, descriptors"),
         ('T      = { range = [100, 150], unit = "degC" }', "T = 100",
          "variables.T: should be a table, not 100"),
-        ("T      =", '"T-1" =', "variables: 'T-1' is not a name; use ASCII letters, digits and _"),
+        ("T      =", '"T-1" =',
+         "variables: 'T-1' is not a name; use Latin or Greek letters, digits and _, and no word "
+         "that means something in expressions"),
         ("V = 300", "V = 300\nX1 = 3", "fixed: 'X1' is already a name under measured"),
         ('of = "F_sult / F_C60"', 'of = "X1 / F_C60"',
-         "limits.flow_ratio: 'X1' in 'X1 / F_C60' is not known here; Known: T, F_C60, F_sult, V"),
+         "limits.flow_ratio: 'X1' in 'X1 / F_C60' is known only once an experiment is measured"),
         ("[0.5, 2.0]", "[2.0, 2.0]",
          "limits.flow_ratio.within: both bounds are 2; a limit needs room between them"),
         ("[0.5, 2.0]", "[90, inf]",
@@ -156,8 +179,8 @@ def test_negative_tolerance_in_the_table_form(load):
          "from 0.0429 to 23.3, but you ask for at least 90.0"),
         ("F_sult / F_C60\"", "F_sult / 0\"", "limits.flow_ratio: 'F_sult / 0' divides by 0"),
         ("F_sult / F_C60\"", "F_sult / 2 F_C60\"",
-         "limits.flow_ratio: 'F_sult / 2 F_C60' is not an expression (invalid syntax); write "
-         "names, numbers and + - * / ( ), as in 'X1 / (X1 + X2)'"),
+         "limits.flow_ratio: 'F_sult / 2 F_C60': between '2' and 'F_C60' an operator is missing; "
+         "write '2 * F_C60' to multiply"),
     ],
 )  # fmt: skip
 def test_bad_inputs(load, old, new, text):

@@ -11,6 +11,16 @@ from reactune.analysis.problem.expression import ExpressionError
 from reactune.analysis.problem.model import Problem, built_in
 from tests.analysis.problem.stated import PYTHON_3, sentences
 
+VALUES = PYTHON_3 | {
+    "variables": {
+        "T": {"values": [150, 100, 120]},
+        "F_C60": {"range": [3, 70], "step": 0.1},
+        "F_sult": {"range": [3, 70], "resolution": 0.25, "unit": "uL/min"},
+        "solvent": {"choices": ["THF", "MeCN"], "descriptors": "solvents.csv"},
+    },
+    "shared": ["T"],
+}
+
 # ---- what is understood --------------------------------------------------------------------------
 
 
@@ -60,6 +70,61 @@ def test_windows_and_goal():
     assert p.violated([0.6, 0.05]) == "X1 = 0.6 is above 0.5; X2 = 0.05 is below 0.1"
 
 
+@pytest.mark.parametrize(
+    ("text", "of", "within", "tolerance"),
+    [
+        ("X1 / X2 = 4 +/- 0.3", "X1 / X2", (4, 4), 0.3),
+        ("X1 / X2 == 4 ± 0.3", "X1 / X2", (4, 4), 0.3),
+        ("X1/X2 ≥ 4 +/- 0.3", "X1/X2", (4, None), 0.3),
+        ("X1 / X2 > 4 +/- 0.3", "X1 / X2", (4, None), 0.3),
+        ("X1 < 4±0.3", "X1", (None, 4), 0.3),
+        ("4 <= X1 +/- 0.3", "X1", (4, None), 0.3),
+        ("0.5 = X1 +/- 0.3", "X1", (0.5, 0.5), 0.3),
+        ("X1 >= 80% +/- 5%", "X1", (0.8, None), 0.05),
+        ("7 % ≤ X1 ≤ 80 % +/- 5 %", "X1", (0.07, 0.8), 0.05),
+        ("0.9 <= X1 + X2 <= 1 +/- 0.3", "X1 + X2", (0.9, 1), 0.3),
+        ("1 > X1 + X2 > 0.9 +/- 0.3", "X1 + X2", (0.9, 1), 0.3),
+        ("X1 in [50%, 60%] ± 1%", "X1", (0.5, 0.6), 0.01),
+        ("X1 >= 1/3 +/- 0.1", "X1", (1 / 3, None), 0.1),
+        ("X1 in [-1e-3, inf] +/- 1e-3", "X1", (-1e-3, None), 1e-3),
+        ("residence_time <= 10 +/- 1", "residence_time", (None, 10), 1),
+    ],
+)
+def test_windows_as_people_write_them(load, text, of, within, tolerance):
+    window = load(("X1 / X2 >= 4 +/- 0.3", text)).windows[1]
+    assert (window.of, window.within, window.tolerance) == (of, within, (tolerance, tolerance))
+
+
+def test_names_for_expressions():
+    p = Problem(
+        **PYTHON_3
+        | {
+            "minimise": None,
+            "maximise": {"of": "60 * X1 / tau", "name": "space-time yield", "unit": "1/h"},
+            "define": {"tau": {"of": "V / total", "unit": "min"}, "total": "F_C60 + F_sult"},
+            "limits": {"slow": {"of": "tau", "within": (3, 31)}},
+            "constraints": ["X1 / tau >= 0.1 +/- 0.1", "slow <= 10 +/- 1"],
+        }
+    )
+    conditions = {"T": 120, "F_C60": 20, "F_sult": 40}
+    x = {"X0": 0.1, "X1": 0.6, "X2": 0.2, "X3": 0.1}
+    found = p.properties(x, conditions=conditions)
+    assert (found.f, *found.F) == pytest.approx((-60 * 0.6 / 5, 0.6 / 5, 5))
+    assert (p.goal.text, p.goal_unit) == ("space-time yield", "1/h")
+    assert [window.of for window in p.windows] == ["X1 / tau", "slow"]
+    assert p.outside_limits({**conditions, "F_C60": 4, "F_sult": 4}) == (
+        "slow: tau = 37.5 is outside the limits [3, 31]"
+    )
+    assert Problem.load(json.loads(json.dumps(p.to_dict()))) == p
+    assert Problem.load(p.to_dict()).properties(x, conditions=conditions).f == found.f
+
+
+def test_a_goal_that_is_a_name_has_the_unit_of_the_name():
+    define = {"STY": {"of": "X1 * V", "unit": "mM/min"}}
+    p = Problem(**PYTHON_3 | {"minimise": "STY", "define": define})
+    assert (p.goal.text, p.goal_unit) == ("STY", "mM/min")
+
+
 def plain(value):
     """Whether JSON can carry it as it is, and document stores its keys."""
     if isinstance(value, dict):
@@ -73,7 +138,7 @@ def plain(value):
     )
 
 
-@pytest.mark.parametrize("name", ["walker-i", "walker-iii", "walker-vi", PYTHON_3])
+@pytest.mark.parametrize("name", ["walker-i", "walker-iii", "walker-vi", PYTHON_3, VALUES])
 def test_resolved_form_comes_back(name):
     p = Problem.load(name)
     resolved = p.to_dict()
@@ -100,7 +165,7 @@ def test_resolved_form_spells_out_defaults():
     assert p.to_dict() == {
         "schema": 1, "title": "", "maximise": "Y", "measured": ["Y"],
         "constraints": [{"of": "Y", "within": [None, 0.5], "tolerance": [0.1, 0.1]}],
-        "budget": 100, "batch": 7,
+        "budget": 100, "batch": 1,
         "optimiser": {"engine": "snobfit", "model": "composite", "p": 0.5},
         "stop": {"goal": 0.9, "patience": 20, "verdict": True},
         "variables": {"T": {"range": [1.0, 2.0], "unit": ""}},
@@ -143,7 +208,7 @@ def test_the_six_problems_of_the_paper():
         expected += [ratios[number]] if number in ratios else []
         assert [(w.of, w.lower, w.upper) for w in p.windows] == expected
         assert all(w.tolerance == (0.3, 0.3) for w in p.windows)
-        assert (p.budget, p.batch, p.optimiser.p) == (100, 7, 0.3)
+        assert (p.budget, p.batch, p.optimiser.p) == (100, 1, 0.3)
         assert list(p.variables) == ["temperature", "flow_c60", "flow_sultine"]
 
 

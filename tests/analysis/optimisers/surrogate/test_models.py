@@ -15,6 +15,7 @@ from reactune.analysis.optimisers.surrogate.nearness import LEAST, Neighbourhood
 from reactune.analysis.optimisers.surrogate.shaping import CURBED, tamed
 from reactune.analysis.optimisers.table import Points
 from reactune.analysis.problem.merit import Windows
+from tests.analysis.optimisers.asking import undated
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +54,7 @@ def test_local_quadratics_solve_a_quadratic_problem_in_one_step() -> None:
     error = np.full(14, 1e-8)
     f, F = (x**2).sum(axis=1), x.sum(axis=1, keepdims=True)
     nothing = np.zeros((14, 0))
-    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, *undated(x), exact=True)
     windows = Windows.of([(1.0, math.inf, 0.01)])
     place = constrained_minima(x, points, [int(f.argmin())], windows, np.full(2, 1e-5))[0]
     np.testing.assert_allclose(place, 0.5 + AIM * 0.01 / 2, atol=1e-6)
@@ -65,7 +66,9 @@ def test_with_noise_a_minimum_is_where_the_edge_is_expected() -> None:
     F = x[:, :1].copy()
     F[0] += 0.2
     error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
-    points = Points(x, x[:, 0], error, F, np.full(F.shape, 0.1), nothing, nothing, exact=False)
+    points = Points(
+        x, x[:, 0], error, F, np.full(F.shape, 0.1), nothing, nothing, *undated(x), exact=False
+    )
     windows = Windows.of([(0.5, math.inf, 0.1)])
     place = constrained_minima(x, points, [0], windows, np.full(2, 1e-5))[0]
     assert place[0] == pytest.approx(0.5, abs=0.05)
@@ -81,7 +84,7 @@ def test_a_slope_is_read_from_as_many_points_as_noise_explains() -> None:
         df, nothing = np.full(len(x), 0.1), np.zeros((len(x), 0))
         f = x[:, 0] + df * rng.standard_normal(len(x))
         F, dF = x[:, 1:], np.full((len(x), 1), 1e-3)
-        points = Points(x, f, df, F, dF, nothing, nothing, exact=False)
+        points = Points(x, f, df, F, dF, nothing, nothing, *undated(x), exact=False)
         windows = Windows.of([(0.2, math.inf, 0.01)])
         places = constrained_minima(x, points, [0], windows, np.full(2, 1e-5))
         downhill += all(place[0] < 0.5 for place in places[:3])
@@ -99,7 +102,9 @@ def test_more_points_are_taken_as_long_as_noise_explains_what_quadratics_do_not(
             values + noise * np.random.default_rng(1).standard_normal(values.shape)
             for values in (x[:, 0], np.exp(5 * x[:, 1:]))
         )
-        return Neighbourhood(x, Points(x, f, df, F, dF, nothing, nothing, exact), 0, windows)
+        return Neighbourhood(
+            x, Points(x, f, df, F, dF, nothing, nothing, *undated(x), exact), 0, windows
+        )
 
     little, much = known(0.01), known(30.0)
     assert (little.level(0), little.level(1)) == (4, 0)
@@ -114,7 +119,9 @@ def test_compression_does_not_depend_on_the_unit_of_a_property(unit: float, lowe
     x, error, nothing = np.zeros((40, 1)), np.full(40, 1e-8), np.zeros((40, 0))
 
     def compressed(unit: float) -> Floats:
-        points = Points(x, x[:, 0], error, unit * F, error[:, None], nothing, nothing, exact=True)
+        points = Points(
+            x, x[:, 0], error, unit * F, error[:, None], nothing, nothing, *undated(x), exact=True
+        )
         edges = (2 * unit, None) if lower else (None, 2 * unit)
         return tamed(points, as_windows([(*edges, 100 * unit)]), *CURBED).F / unit
 
@@ -128,7 +135,7 @@ def test_near_is_what_goal_and_properties_see(seed: int) -> None:
     x = np.random.default_rng(seed).random((40, 3))
     error, nothing = np.full(40, 1e-8), np.zeros((40, 0))
     f, F = x @ [10.0, 0.3, 0.0], x @ [[1.0], [-0.03], [0.0]]
-    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, *undated(x), exact=True)
     windows = Windows.of([(0.0, math.inf, 0.01)])
     near = Neighbourhood(x, points, 0, windows)
     np.testing.assert_allclose(near.weights, [1.0, 0.03, LEAST], rtol=1e-3)
@@ -146,7 +153,7 @@ def test_local_models_follow_a_curved_edge_from_beside_it() -> None:
     x[1:9, 1] -= 0.04
     f, F = -x[:, 0], (x[:, 1] - x[:, 0] ** 2)[:, None]
     error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
-    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, *undated(x), exact=True)
     assert F[0, 0] >= 0
     assert (F[1:] < 0).all()
     windows = Windows.of([(0.0, math.inf, 0.01)])
@@ -159,7 +166,7 @@ def test_the_place_of_a_point_outside_is_left_for_one_farther_inside() -> None:
     x = np.vstack([[0.4999, 0.4999], 0.3 + 0.5 * np.random.default_rng(2).random((13, 2))])
     f, F = (x**2).sum(axis=1), x.sum(axis=1, keepdims=True)
     error, nothing = np.full(14, 1e-8), np.zeros((14, 0))
-    points = Points(x, f, error, F, error[:, None], nothing, nothing, exact=True)
+    points = Points(x, f, error, F, error[:, None], nothing, nothing, *undated(x), exact=True)
     windows, resolution = Windows.of([(1.0, math.inf, 0.001)]), np.full(2, 1e-3)
     assert (F[0] < 1).all()
     best = int(np.where(F[:, 0] >= 1, f, np.inf).argmin())
@@ -176,7 +183,9 @@ def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     x = np.vstack([low, low + cloud, high + cloud])
     f = np.minimum(((x - low) ** 2).sum(axis=1), 0.01 + ((x - high) ** 2).sum(axis=1))
     error, nothing = np.full(len(x), 1e-8), np.zeros((len(x), 0))
-    points = Points(x, f, error, x[:, :1], error[:, None], nothing, nothing, exact=True)
+    points = Points(
+        x, f, error, x[:, :1], error[:, None], nothing, nothing, *undated(x), exact=True
+    )
     windows = Windows.of([(0.0, math.inf, 0.01)])
     places = constrained_minima(x, points, [0], windows, np.full(2, 1e-3))
     np.testing.assert_allclose(places[:3], np.tile(low, (3, 1)), atol=1e-3)

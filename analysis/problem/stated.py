@@ -1,0 +1,249 @@
+"""What the user states, and what the names in it mean; see `model`."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+from pydantic import Field, PrivateAttr, ValidationError, field_validator
+
+from . import messages
+from .expression import Expression, parse
+from .follow import Following, Region
+from .messages import ProblemError
+from .naming import TRADE, Names, name_problems, named, rigs_unit
+from .tables import (
+    Definition,
+    Goal,
+    GoalText,
+    Kind,
+    Limit,
+    Optimiser,
+    Part,
+    RigFacts,
+    Stop,
+    Text,
+    Variable,
+    Window,
+)
+from .units import UnitError, converted, unit
+
+_IF_ANY = ("define", "shared")  # younger than the stored problems, which have none of them
+
+
+class Stated(Part):
+    """The keys of a problem file, checked, and every expression with what its names stand for.
+
+    `Problem` documents them.
+    """
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    title: Text = ""
+    minimise: GoalText | None = None
+    maximise: GoalText | None = None
+    measured: tuple[str, ...] = Field(min_length=1)
+    kind: Kind | None = None
+    constraints: tuple[Window, ...] = ()
+    budget: int = Field(default=100, strict=True, ge=1, le=1_000_000)
+    batch: int = Field(default=1, strict=True, ge=1, le=10_000)
+    optimiser: Optimiser = Optimiser()
+    stop: Stop = Stop()
+    variables: dict[str, Variable] = Field(min_length=1)
+    fixed: dict[str, float] = Field(default_factory=dict)
+    define: dict[str, Definition] = Field(default_factory=dict)
+    limits: dict[str, Limit] = Field(default_factory=dict)
+    shared: tuple[str, ...] = ()
+    rig: RigFacts | None = None
+    _following: Following | None = PrivateAttr(None)
+    _region: Region | None = PrivateAttr(None)
+    _names: Names = PrivateAttr()
+    _goal: Expression = PrivateAttr()
+
+    def __init__(self, **stated: Any) -> None:
+        data = messages.canonical(stated)
+        problems: list[str] = []
+        try:
+            super().__init__(**data)
+        except ValidationError as error:
+            problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
+        problems += name_problems(data)
+        if not problems:
+            problems += self._give_meaning(data) or self._empty_limits()
+        if problems:
+            raise ProblemError(list(dict.fromkeys(problems)))
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the same is stated; what follows from that is not looked at."""
+        if not isinstance(other, Stated):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in type(self).model_fields)
+
+    __hash__ = None  # type: ignore[assignment]  # made of dicts
+
+    def _give_meaning(self, data: Mapping[str, Any]) -> list[str]:
+        """Put behind every name what it stands for; say which units do not fit."""
+        units = {name: rigs_unit(name) for name in self.fixed}
+        units |= {name: v.unit or rigs_unit(name) for name, v in self.variables.items()}
+        wrong = list(self._other_units())
+        if wrong:
+            return wrong
+
+        def meant(place: str, of: str, to: str = "") -> Expression:
+            try:
+                return self._names.expression(of, to)
+            except UnitError as error:
+                wrong.append(f"{place}: {error}")
+                return parse(of)
+
+        try:
+            self._names = Names(named(data), units)
+            if self.rig is not None:
+                given = self._follow(named(data))
+                self._names = Names(named(data), units, given)
+        except UnitError as error:
+            table = "define" if str(error).partition(".")[0] in self.define else "limits"
+            return [f"{table}.{error}"]
+        except ProblemError as error:
+            return error.problems
+        goal = self._stated_goal
+        self._goal = meant("goal.unit", goal.of, goal.unit)
+        self.__dict__["constraints"] = tuple(
+            window.meaning(meant(f"constraints[{i}]", window.of))
+            for i, window in enumerate(self.constraints, start=1)
+        )
+        self.__dict__["limits"] = {
+            name: limit.meaning(meant(f"limits.{name}.unit", limit.of, limit.unit))
+            for name, limit in self.limits.items()
+        }
+        return wrong
+
+    def _other_units(self) -> Iterator[str]:
+        """Say which variables are called like a rig's setpoint, but measure something else."""
+        for name, variable in self.variables.items():
+            if unit(variable.unit) is None:
+                continue  # a label, until a rig has to make something of it
+            try:
+                converted(1.0, variable.unit, rigs_unit(name))
+            except UnitError as error:
+                yield f"variables.{name}.unit: {error}"
+
+    def _follow(self, definitions: Mapping[str, tuple[str, str]]) -> dict[str, Expression]:
+        """Find out which flows follow on the rig; return what its words stand for."""
+        assert self.rig is not None
+        rigs = Names(definitions, {name: rigs_unit(name) for name in self.fixed})
+        self._following = Following(self.variables, self.fixed, rigs, self.rig)
+        self._region = self._following.region(self.variables, self.limits, self._names)
+        known = self._following.given
+        return {n: e for n, e in known.items() if n not in self.variables and n not in self.fixed}
+
+    @field_validator("minimise", "maximise", mode="before")
+    @classmethod
+    def _one_goal(cls, value: Any) -> Any:
+        if isinstance(value, list):
+            raise ValueError(
+                f"several goals at once, a trade-off curve, are not possible yet — {TRADE}"
+            )
+        return value
+
+    @field_validator("fixed", mode="before")
+    @classmethod
+    def _check_fixed(cls, value: Any) -> Any:
+        for name, number in value.items() if isinstance(value, Mapping) else ():
+            if not messages.is_usable(number):
+                raise ValueError(f"{name} must be a finite number; {messages.what(number)}")
+        return value
+
+    def _empty_limits(self) -> Iterator[str]:
+        """One sentence for each limit that no point within the ranges can satisfy."""
+        for name, limit in self.limits.items():
+            if any(inner not in self.ranges for inner in limit.expression.names):
+                continue  # only a rig can tell
+            lowest, highest = limit.expression.bounds(self.ranges)
+            if lowest <= limit.upper and limit.lower <= highest:
+                continue
+            span = messages.show_span(lowest, highest)
+            unit = f" {limit.unit}" if limit.unit else ""
+            if limit.within[0] is None:
+                asked = f"at most {limit.upper}"
+            elif limit.within[1] is None:
+                asked = f"at least {limit.lower}"
+            else:
+                asked = f"[{limit.lower}, {limit.upper}]"
+            yield (
+                f"limits.{name}: nothing can satisfy it: with the ranges given, {limit.of} "
+                f"{span}{unit}, but you ask for {asked}"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the resolved problem as plain JSON-able data.
+
+        Defaults are spelt out, an open side is None, keys hold no dot, and
+        ``Problem.load(problem.to_dict()) == problem``.
+        """
+        data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return {key: value for key, value in data.items() if value or key not in _IF_ANY}
+
+    @property
+    def goal(self) -> Expression:
+        """The lead property, as the user states it; its text is its name, if it has one."""
+        name = self._stated_goal.name
+        return Expression(name, self._goal.tree) if name else self._goal
+
+    @property
+    def goal_unit(self) -> str:
+        """The unit of the goal: its own, or that of what it is; "" if none is known."""
+        stated = self._stated_goal
+        known = {name: variable.unit for name, variable in self.variables.items()}
+        known |= {name: limit.unit for name, limit in self.limits.items()}
+        known |= {name: part.unit for name, part in self.define.items()}
+        return stated.unit or known.get(stated.of.strip(), "")
+
+    @property
+    def _stated_goal(self) -> Goal:
+        stated = self.minimise or self.maximise
+        return stated if isinstance(stated, Goal) else Goal(of=stated or "")
+
+    @property
+    def verb(self) -> str:
+        """What is done to the goal: ``minimise`` or ``maximise``."""
+        return "minimise" if self.minimise is not None else "maximise"
+
+    @property
+    def sign(self) -> int:
+        """+1 if the goal is minimised, -1 if it is maximised; the optimiser's f is sign * goal."""
+        return 1 if self.minimise is not None else -1
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The soft windows; another name for `constraints`."""
+        return self.constraints
+
+    @property
+    def region(self) -> Region:
+        """What may be tried: in the variables, or on a rig in the flows that follow from them."""
+        return self._region or Region(self.variables, self.limits, self.fixed)
+
+    @property
+    def unmet(self) -> list[str]:
+        """The names in goal, windows and limits that only a rig gives a meaning."""
+        parts = [self.goal, *(w.expression for w in self.windows)]
+        parts += [limit.expression for limit in self.limits.values()]
+        known = {*self.variables, *self.fixed, *self.measured}
+        return list(dict.fromkeys(n for e in parts for n in e.names if n not in known))
+
+    @property
+    def ranges(self) -> dict[str, tuple[float, float]]:
+        """What each variable and each fixed quantity can be, for `Expression.bounds`."""
+        fixed = {name: (number, number) for name, number in self.fixed.items()}
+        return {name: variable.range for name, variable in self.variables.items()} | fixed
+
+
+_ALLOWED = {
+    "": [field.alias or name for name, field in Stated.model_fields.items() if name != "rig"],
+    "variables": list(Variable.model_fields),
+    "minimise": list(Goal.model_fields),
+    "maximise": list(Goal.model_fields),
+    "define": list(Definition.model_fields),
+    "constraints": list(Window.model_fields),
+    "limits": list(Limit.model_fields),
+    "optimiser": list(Optimiser.model_fields),
+    "stop": list(Stop.model_fields),
+}

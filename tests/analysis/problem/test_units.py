@@ -1,0 +1,160 @@
+"""Units: what is converted, what is refused, and what is left alone."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reactune.analysis.problem.expression import parse
+from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.units import UnitError, converted, unit, with_units
+from tests.analysis.problem.stated import PYTHON_3, sentences
+
+properties = settings(derandomize=True, deadline=None, max_examples=100)
+
+FAMILIES = [
+    ["degC", "°C", "K", "degF"],
+    ["uL/min", "µL/min", "mL/min", "mL/h", "L/s"],
+    ["s", "min", "h", "d"],
+    ["mM", "mol/L", "umol/mL"],
+    ["uL", "mL", "ul"],
+]
+UNITS = {
+    name: unit(text)
+    for name, text in {
+        "volume": "uL", "a": "uL/min", "b": "mL/min", "T": "degC", "tau": "min", "c": "mM",
+    }.items()
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "of", "to", "expected"),
+    [
+        (100, "K", "degC", -173.15), (423.15, "K", "°C", 150), (212, "degF", "degC", 100),
+        (0.207, "mL/min", "uL/min", 207), (0.01, "mL/min", "µL/min", 10), (90, "s", "min", 1.5),
+        (2, "h", "min", 120), (1, "mol/L", "mM", 1000), (7, "uL/min", "", 7), (7, "", "K", 7),
+    ],
+)  # fmt: skip
+def test_values_are_converted(value, of, to, expected):
+    assert converted(value, of, to) == pytest.approx(expected, rel=1e-12)
+
+
+@properties
+@given(st.sampled_from(FAMILIES), st.data(), st.floats(-1e3, 1e3))
+def test_conversions_invert(family, data, value):
+    of, to = data.draw(st.tuples(st.sampled_from(family), st.sampled_from(family)))
+    assert converted(converted(value, of, to), to, of) == pytest.approx(value, rel=1e-12, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("of", "to", "text"),
+    [
+        ("mL", "uL/min", "'mL' is a volume, not a flow as 'uL/min' is"),
+        ("bar", "degC", "'bar' is length^-1 mass time^-2, not a temperature as 'degC' is"),
+        ("equiv", "min", "'equiv' is not a unit that is known"),
+    ],
+)
+def test_what_measures_something_else_is_refused(of, to, text):
+    with pytest.raises(UnitError, match=re.escape(text)):
+        converted(1, of, to)
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "value"),
+    [
+        ("volume / (a + b)", "min", 900 / (10 + 20)),
+        ("volume / (a + b)", "s", 60 * 900 / 30),
+        ("volume / (b + a)", "", 900 / 0.03),  # uL / (mL/min)
+        ("b / a", "", 2), ("b / a", "%", 2), ("100 * a / b", "mol%", 50),
+        ("max(tau, volume / b)", "h", 45 / 60), ("1 / tau", "1/h", 60 / 5),
+        ("T", "K", 393.15), ("T + 273.15", "K", 393.15), ("x / tau", "1/s", 3 / 5),
+        ("c * a", "umol/h", 0.3), ("60 * x / tau", "mM/min", 36), ("abs(a - b)", "mL/min", 0.01),
+        ("(volume / a)^2", "h^2", 1.5**2), ("sqrt(a * b)", "uL/min", 200**0.5),
+    ],
+)  # fmt: skip
+def test_expressions_come_out_in_the_unit_stated(text, to, value):
+    values = {"volume": 900, "a": 10, "b": 0.02, "T": 120, "tau": 5, "c": 0.5, "x": 3}
+    expression, _ = with_units(parse(text), UNITS, to)
+    assert expression(values) == pytest.approx(value, rel=1e-12)
+    assert expression.text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "to", "reason"),
+    [
+        ("volume / a", "uL", "'volume / a' is a time, but 'uL' is a volume"),
+        ("volume / a", "grams of love", "is a time, but 'grams of love' is no unit that is known"),
+        ("60 * volume / a", "s", "leave that number out"),
+        ("a + tau", "", "a flow and a time cannot be added or compared"),
+        ("min(a, volume)", "", "a flow and a volume cannot be added or compared"),
+    ],
+)
+def test_expressions_of_another_kind_are_refused(text, to, reason):
+    with pytest.raises(UnitError, match=reason):
+        with_units(parse(text), UNITS, to)
+
+
+# ---- in problems ---------------------------------------------------------------------------------
+
+FLOWS = {
+    "measured": ["X1", "X3"], "minimise": "X3", "fixed": {"volume": 931},
+    "variables": {
+        "temperature": {"range": (100, 150), "unit": "degC"},
+        "flow_a": {"range": (0.01, 0.207), "unit": "mL/min"},
+        "flow_b": {"range": (10, 207), "unit": "uL/min"},
+    },
+    "limits": {
+        "residence": {"of": "volume / (flow_a + flow_b)", "within": (180, 1860), "unit": "s"},
+    },
+}  # fmt: skip
+
+
+def test_limits_and_definitions_are_in_their_units():
+    p = Problem(
+        **FLOWS
+        | {
+            "define": {"rate": {"of": "X1 / residence", "unit": "1/h"}},
+            "constraints": ["residence <= 600 +/- 60", "rate >= 1 +/- 1"],
+        }
+    )
+    conditions = {"temperature": 120, "flow_a": 0.1, "flow_b": 100}
+    assert p.outside_limits(conditions) is None
+    found = p.properties({"X1": 0.6, "X3": 0.1}, conditions=conditions)
+    assert pytest.approx([279.3, 0.6 / 279.3]) == found.F  # what is measured has no unit
+    slow = p.outside_limits(conditions | {"flow_a": 0.01, "flow_b": 10})
+    assert slow == (
+        "residence: volume / (flow_a + flow_b) = 2793 s is outside the limits [180, 1860]"
+    )
+
+
+def test_names_of_setpoints_have_their_dimension():
+    stated = FLOWS["variables"] | {"flow_b": {"range": (10, 207), "unit": "mL"}}
+    assert sentences(Problem, **FLOWS | {"variables": stated}) == [
+        "variables.flow_b.unit: 'mL' is a volume, not a flow as 'uL/min' is"
+    ]
+    limits = {"residence": FLOWS["limits"]["residence"] | {"unit": "uL"}}
+    (told,) = sentences(Problem, **FLOWS | {"limits": limits})
+    assert told == (
+        "limits.residence.unit: 'volume / (flow_a + flow_b)' is a time, but 'uL' is a volume"
+    )
+
+
+def test_a_label_is_no_unit():
+    p = Problem(
+        **PYTHON_3
+        | {"variables": {**PYTHON_3["variables"], "e": {"range": (1, 5), "unit": "equiv"}}}
+    )
+    assert p.variables["e"].unit == "equiv"
+
+
+def test_a_problem_in_a_rigs_units_needs_no_library():
+    code = (
+        "import sys; from reactune.analysis.problem.model import Problem;"
+        "from reactune.analysis.problem.space import Space;"
+        "Space.of(Problem.load('walker-iii')); assert 'pint' not in sys.modules"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
