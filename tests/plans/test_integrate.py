@@ -63,6 +63,9 @@ TEXTS = {
     "spaces.txt": table("R.Time  Intensity\n", "  ", signal()),
     "au.txt": table("Time [min]\tAbsorbance [AU]\n", "\t", signal() / 1000),
     "footer.txt": "[Header]\nDate;x\n\n" + table("min\tmAU\n", "\t", signal()) + "[End]\n",
+    "few-digits.txt": "".join(
+        f"{t:.2f} {y:.3f}\n" for t, y in zip(MINUTES, signal(), strict=True) if t < 9
+    ),
     "decimal-commas.txt": table("Time\tValue\n", "\t", signal(), comma=True),
 }
 

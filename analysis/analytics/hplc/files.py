@@ -20,6 +20,7 @@ Floats = NDArray[np.float64]
 _MOST_BYTES = 100_000_000  # of a text or netCDF file; an hour at 100 Hz has a tenth
 _FEWEST = 10  # rows of numbers that make a trace
 _UNEVEN = 0.02  # of an interval, by which samples may be off and still count as evenly spaced
+_ROUNDED = 0.9  # of an interval, by which times are off that are written with few digits
 _SPARSE = 10  # times as many samples as there are that would fill a trace with holes
 _VENDOR = {".ch", ".uv", ".d", ".dx", ".raw"}
 _SIGNAL_UNITS = {"v": "V", "mv": "mV", "au": "AU", "mau": "mAU", "counts": "counts"}
@@ -82,13 +83,16 @@ class FileTrace(NamedTuple):
             return self.signal, rate
         if not np.isfinite(self.minutes).all():
             raise TraceError("has times that are no numbers; export it anew")
-        steps = np.diff(self.minutes)
-        if not (steps > 0).all():
-            row = int(np.argmin(steps > 0)) + 2
-            raise TraceError(f"has times that do not increase, at sample {row}; export it anew")
-        step = float(np.median(steps))
+        minutes = np.linspace(self.minutes[0], self.minutes[-1], len(self.minutes))
+        step = float(minutes[1] - minutes[0])
+        if not np.abs(self.minutes - minutes).max() < _ROUNDED * step:
+            minutes, steps = self.minutes, np.diff(self.minutes)
+            if not (steps > 0).all():
+                row = int(np.argmin(steps > 0)) + 2
+                raise TraceError(f"has times that do not increase, at sample {row}; export it anew")
+            step = float(np.median(steps))
         rate = 1 / (60 * step)
-        place = self.minutes / step
+        place = minutes / step
         if place[-1] - place[0] > _SPARSE * len(place):
             raise TraceError(
                 f"has {len(place)} samples over {self.minutes[-1]:.4g} min, {60 * step:.2g} s "
@@ -150,7 +154,7 @@ def _text(raw: bytes, channel: str) -> FileTrace:
     data = np.array(numbers[first:last], dtype=float)
     width = data.shape[1]
     head = next((r for r in reversed(rows[:first]) if len(r) == width and any(r)), [""] * width)
-    rising = bool((np.diff(data[:, 0]) > 0).all())
+    rising = bool((np.diff(data[:, 0]) >= 0).all()) and data[-1, 0] > data[0, 0]
     has_times = width > 1 and (rising or bool(_TIME.search(head[0])))
     column = _column(head, range(int(has_times), width), channel)
     minutes = data[:, 0] / _per_minute(head[0], data[:, 0]) if has_times else None
