@@ -4,34 +4,28 @@ One TOML file and one pydantic model. Lengths of time are seconds unless a chemi
 minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 """
 
-import tomllib
-from difflib import get_close_matches
-from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
+from .methodfile import MethodError, MethodFile, filled_in
+from .reading import SpecError, table, text_of, validated
 from .specs import (
     DetectorSpec,
     HeaterSpec,
     Name,
     Port,
     Positive,
-    Range,
     StreamSpec,
     Table,
     Text,
     ValveSpec,
 )
-from .written import UnreadableError, exact, parse_toml, quoted, read_text
+from .written import exact
 
 
-class RigError(ValueError):
+class RigError(SpecError):
     """The rig file cannot be used; the text names key, value and cure."""
 
 
@@ -53,42 +47,12 @@ class Reactor(Table):
         return self
 
 
-class Front(Table):
-    """A peak of the solvent: time, SD and exponential tail [min], area [AU min]."""
-
-    time: Positive
-    width: Positive
-    tail: Positive
-    area: Positive
-
-
-class PeakSpec(Table):
-    """A peak of the sample: times as in `Front`, response [AU min per mM]."""
-
-    name: Text
-    time: Positive
-    window: Range
-    width: Positive
-    tail: Positive
-    response: Positive
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if not self.window[0] < self.time < self.window[1]:
-            raise ValueError(
-                f"window = {list(self.window)} min does not enclose time = {exact(self.time)} min"
-            )
-        return self
-
-
-class ChromatogramSpec(Table):
-    """The HPLC method: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
+class ChromatogramSpec(MethodFile):
+    """The HPLC method of a rig: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
 
     duration: Positive
     rate: Annotated[float, Field(gt=0, le=10)] = 1.0
     lamp: Positive
-    solvent_front: tuple[Front, ...] = ()
-    peaks: Annotated[tuple[PeakSpec, ...], Field(min_length=1)]
 
     @property
     def samples(self) -> int:
@@ -99,9 +63,11 @@ class ChromatogramSpec(Table):
     def _consistent(self) -> Self:
         if self.samples < 1:
             raise ValueError(f"duration = {exact(self.duration)} s holds no sample: lengthen it")
-        names = [peak.name for peak in self.peaks]
-        if len(set(names)) < len(names):
-            raise ValueError(f"peaks have the names {names}: give each its own")
+        if self.unit != "V" or self.per_au is not None:
+            raise ValueError(
+                "unit: the meter of a rig reads the light on the photodiode in V; delete unit and "
+                "per_au, which are for traces in files"
+            )
         return self
 
 
@@ -158,12 +124,13 @@ class RigFile(Table):
             return self
         if self.emulation is None:
             raise RigError(f"{', '.join(changes)}: only for an emulated rig, this one is hardware")
-        try:
-            spec = EmulationSpec.model_validate(self.emulation.model_dump() | changes)
-        except ValidationError as error:
-            raise RigError(
-                "\n".join(f"emulation.{_sentence(e)}" for e in error.errors())
-            ) from error
+        spec = validated(
+            EmulationSpec,
+            self.emulation.model_dump() | changes,
+            "rig",
+            RigError,
+            lambda text: f"emulation.{text}",
+        )
         return self.model_copy(update={"emulation": spec})
 
     @model_validator(mode="after")
@@ -227,56 +194,15 @@ def load(rig: str | Path) -> RigFile:
     RigError
         If there is no such file, or what it says cannot be used.
     """
-    builtin = files("reactune.devices") / "rigs"
-    path = Path(rig)
-    if path.suffix != ".toml":
-        names = sorted(p.name.removesuffix(".toml") for p in builtin.iterdir())
-        if str(rig) not in names:
-            raise RigError(
-                f"there is no built-in rig {str(rig)!r}; built in: {', '.join(names)}; "
-                "a file of your own must end in .toml"
-            )
-        return parse((builtin / f"{rig}.toml").read_text("utf-8"), str(rig))
-    try:
-        text = read_text(path)
-    except OSError as error:
-        raise RigError(
-            f"rig file {path} cannot be read ({error.strerror}): check its path"
-        ) from error
-    except UnreadableError as error:
-        raise RigError(f"rig file {path} {error}") from error
-    return parse(text, str(path))
+    return parse(text_of(rig, "rig", RigError), str(rig), Path(rig).parent)
 
 
-def parse(text: str, origin: str = "rig file") -> RigFile:
-    """Read the text of a rig file; see `load`."""
-    try:
-        return RigFile.model_validate(parse_toml(text))
-    except UnreadableError as error:
-        raise RigError(f"{origin} {error}") from error
-    except ValidationError as error:
-        raise RigError("\n".join(f"{origin}: {_sentence(e)}" for e in error.errors())) from error
-    except tomllib.TOMLDecodeError as error:
-        raise RigError(f"{origin}: not valid TOML: {error}") from error
-
-
-def _sentence(error: Any) -> str:
-    """One clear sentence from one pydantic error."""
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{key} is missing: add it"
-    if error["type"] == "extra_forbidden":
-        near = get_close_matches(str(error["loc"][-1]), _known_keys(), 1)
-        cure = f"did you mean {near[0]!r}?" if near else "delete it or correct its spelling"
-        return f"{key} = {quoted(error['input'])} is no key of a rig file: {cure}"
-    if error["type"] == "value_error":  # our own validators, whole sentences already
-        return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
-    return f"{key} = {quoted(error['input'])} cannot be used: {error['msg']}"
-
-
-def _known_keys() -> set[str]:
-    """Every key any table of a rig file has."""
-    tables = [Table]
-    for table in tables:
-        tables += table.__subclasses__()
-    return {f.alias or name for table in tables for name, f in table.model_fields.items()}
+def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile:
+    """Read the text of a rig file that lies in a folder; see `load`."""
+    data = table(text, origin, RigError)
+    if isinstance(stated := data.get("chromatogram"), dict):
+        try:
+            data["chromatogram"] = filled_in(stated, folder)
+        except MethodError as error:
+            raise RigError(f"{origin}: {error}") from error
+    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}")

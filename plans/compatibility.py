@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from reactune.analysis.analytics.hplc import Hplc
-from reactune.analysis.analytics.hplc.method import Method, Peak
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
 from reactune.analysis.problem.tables import RigFacts, StreamFacts, Variable
@@ -18,33 +17,12 @@ from reactune.devices.opening import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
 from reactune.devices.rigfile import RigFile
 
+from .hplc_method import method_of
+
 
 def analytics_of(rig: RigFile) -> Hplc:
-    """Turn the HPLC method of a rig file into the analytics that reads its chromatograms.
-
-    The tail of the solvent front reaches under the first peak: it is fitted along with it.
-    """
-    recorded = rig.chromatogram
-    fronts = recorded.solvent_front
-    end = max((f.time + 4 * f.tail for f in fronts), default=0.0)
-    method = Method(
-        rate=recorded.rate,
-        peaks=tuple(
-            Peak(p.name, p.time, p.window, p.width, p.tail, p.response) for p in recorded.peaks
-        ),
-        solvent_front=(min((f.time - 7 * f.width for f in fronts), default=0.0), end),
-        others=tuple(
-            Peak(
-                f"solvent {i}", f.time, (f.time - 3 * f.width, f.time + 7 * f.tail), f.width, f.tail
-            )
-            for i, f in enumerate(fronts, 1)
-            if f.time + 7 * f.tail > end
-        ),
-        # a lamp is dead at a hundredth of what it gives: 0.1 V for the paper's 10.48 V
-        min_volts=float(f"{recorded.lamp / 100:.1g}"),
-        max_volts=rig.detector.full_scale,
-    )
-    return Hplc(method)
+    """Turn the HPLC method of a rig file into the analytics that reads its chromatograms."""
+    return Hplc(method_of(rig.chromatogram, rig.detector.full_scale))
 
 
 @dataclass(frozen=True)
@@ -78,7 +56,7 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
         or cannot take so far, a property it does not measure, syringes too small for an experiment,
         reagents that cannot last for the budget.
     """
-    measured = [peak.name for peak in rig.chromatogram.peaks]
+    measured = analytics_of(rig).names
     wrong = obstacles(rig)
     wrong += [
         f"measured: {name!r} is no peak of the rig's HPLC method, which has {', '.join(measured)}"

@@ -79,15 +79,19 @@ class Analytics(Protocol):
     ----------
     key : str
         Its row in `reactune.analysis.analytics.ANALYTICS`; stored in the start document.
-    kind : {"fractions", "positive", "real"}
-        What its quantities are, unless the problem says otherwise.
-    label : str
-        What they are called together, as on an axis.
     """
 
     key: ClassVar[str]
-    kind: ClassVar[Kind]
-    label: ClassVar[str] = "measured"
+
+    @property
+    @abstractmethod
+    def kind(self) -> Kind:
+        """What its quantities are, unless the problem says otherwise."""
+
+    @property
+    def label(self) -> str:
+        """What they are called together, as on an axis."""
+        return "measured"
 
     @property
     @abstractmethod

@@ -9,11 +9,13 @@ from typing import Protocol
 
 from . import (
     ask,
+    calibrate,
     catalogue,
     check,
     demo,
     emulate,
     guard,
+    integrate,
     optimise,
     rediscover,
     replay,
@@ -53,6 +55,8 @@ COMMANDS: tuple[Command, ...] = (
     replay,
     rediscover,
     emulate,
+    integrate,
+    calibrate,
     shell,
     safe,
     guard,

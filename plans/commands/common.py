@@ -29,6 +29,22 @@ def add_rig(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_method(parser: argparse.ArgumentParser) -> None:
+    """Declare the HPLC method, and which signal of a file is read."""
+    parser.add_argument(
+        "--method",
+        metavar="FILE",
+        required=True,
+        help="method file, rig file, or 'walker': that of the paper's traces",
+    )
+    parser.add_argument(
+        "--channel",
+        default="",
+        metavar="NAME",
+        help="which signal of files with several: a part of its title, or a wavelength",
+    )
+
+
 def add_campaign(parser: argparse.ArgumentParser) -> None:
     """Declare what every campaign takes."""
     add_catalogue(parser)

@@ -1,4 +1,4 @@
-"""HPLC with one ultraviolet trace: mole fractions of the species that have a peak."""
+"""HPLC with one ultraviolet trace: mole fractions or amounts of the species that have a peak."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,9 @@ NEAR = 0.4
 
 @dataclass(frozen=True)
 class Hplc(Analytics):
-    """The mole fractions of the method's peaks, dimensionless, from the key ``trace`` [V].
+    """The quantities of the method's peaks from the key ``trace``, the detector's signal.
+
+    They are mole fractions, dimensionless, or amounts in the unit that the method gives.
 
     Parameters
     ----------
@@ -29,13 +31,21 @@ class Hplc(Analytics):
     method: Method
 
     key: ClassVar[str] = "hplc"
-    kind: ClassVar[Kind] = "fractions"
-    label: ClassVar[str] = "mole fraction"
+
+    @property
+    def kind(self) -> Kind:
+        """Fractions sum to 1, amounts need not."""
+        return "positive" if self.method.amounts else "fractions"
+
+    @property
+    def label(self) -> str:
+        """What they are called together."""
+        return "amount" if self.method.amounts else "mole fraction"
 
     @property
     def units(self) -> dict[str, str]:
         """Every species that has a peak; fractions are pure numbers."""
-        return {peak.name: "1" for peak in self.method.peaks}
+        return dict.fromkeys(self.method.quantities, self.method.amounts or "1")
 
     def measure(self, data: Mapping[str, Any]) -> Measurement:
         """Integrate the peaks of an event's chromatogram."""

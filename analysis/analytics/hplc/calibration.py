@@ -1,7 +1,8 @@
-"""Relative responses of the peaks from samples of known composition."""
+"""Responses of the peaks from samples of known composition."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ def calibrate(
     ValueError
         Fewer than two pairs, a species that never appears, or numbers that are not finite.
     """
-    names = [p.name for p in method.peaks]
+    names = list(method.quantities)
     a = np.array([[row[k] for k in names] for row in areas], dtype=float)
     x = np.array([[row[k] for k in names] for row in fractions], dtype=float)
     if len(names) < 2:
@@ -59,7 +60,7 @@ def calibrate(
         raise ValueError(f"calibrate: {absent} never appear; add a sample that contains them")
     x = x / x.sum(axis=1, keepdims=True)
     free = np.arange(len(names)) != np.argmax(a.sum(axis=0))
-    log_response = np.log([p.response for p in method.peaks])
+    log_response = np.log([p.response for p in method.peaks if p.name in names])
 
     def misfit(guess: Floats) -> Floats:
         trial = log_response.copy()
@@ -73,8 +74,87 @@ def calibrate(
     scatter = 2 * fitted.cost / max(len(a) * (len(names) - 1) - int(free.sum()), 1)
     log_sd = np.zeros(len(names))
     log_sd[free] = np.sqrt(np.diag(np.linalg.inv(jac.T @ jac)) * scatter)
-    peaks = (
-        replace(p, response=float(np.exp(r)), response_sd=float(np.exp(r) * s))
-        for p, r, s in zip(method.peaks, log_response, log_sd, strict=True)
-    )
-    return replace(method, peaks=tuple(peaks))
+    found = {
+        name: {"response": float(np.exp(r)), "response_sd": float(np.exp(r) * s)}
+        for name, r, s in zip(names, log_response, log_sd, strict=True)
+    }
+    return _with(method, found)
+
+
+def fit_curves(
+    method: Method,
+    areas: Sequence[Mapping[str, float]],
+    amounts: Sequence[Mapping[str, float]],
+    *,
+    quadratic: bool = False,
+    intercept: bool = False,
+) -> Method:
+    """Find the calibration curve of each peak: ordinary least squares on its areas.
+
+    With an internal standard the areas are those relative to its own, times its amount.
+
+    Parameters
+    ----------
+    method : Method
+        One with `amounts`.
+    areas : sequence of n mappings
+        Peak areas by species, the standard's as well.
+    amounts : sequence of n mappings
+        The known amounts of the same samples; a species that is left out, or NaN, is not known.
+    quadratic, intercept : bool
+        Whether the curve bends, and whether it need not go through 0.
+
+    Returns
+    -------
+    Method
+        With `response`, its sd and the curve of every peak but the standard's replaced.
+
+    Raises
+    ------
+    ValueError
+        A species has fewer different amounts than its curve needs, or its area does not grow with
+        its amount all over their range.
+    """
+    found = {}
+    for name in method.quantities:
+        x = np.array([row.get(name, np.nan) for row in amounts], float)
+        y = np.array([row[name] for row in areas], float)
+        if method.standard:
+            y *= method.standard_amount / np.array([row[method.standard] for row in areas], float)
+        known = np.isfinite(x) & np.isfinite(y)
+        found[name] = _curve(name, x[known], y[known], quadratic, intercept)
+    return _with(method, found)
+
+
+def _curve(name: str, x: Floats, y: Floats, quadratic: bool, intercept: bool) -> dict[str, float]:
+    """Fit one curve; see `fit_curves`."""
+    powers = [*([0] if intercept else []), 1, *([2] if quadratic else [])]
+    different = len(np.unique(x[x > 0])) + (intercept and bool((x == 0).any()))
+    if different < len(powers) or len(x) <= len(powers):
+        raise ValueError(
+            f"calibrate: {name} has {len(x)} standards of {different} different amounts; such a "
+            f"curve needs {len(powers) + 1} of {len(powers)}"
+        )
+    columns = x[:, None] ** np.array(powers)
+    size = np.abs(columns).max(axis=0)
+    best = np.linalg.lstsq(columns / size, y)[0]
+    rest = y - columns / size @ best
+    cov = np.linalg.inv((columns / size).T @ (columns / size)) * (rest @ rest)
+    cov /= len(x) - len(powers)
+    c = dict.fromkeys((0, 1, 2), 0.0) | dict(zip(powers, (best / size).tolist(), strict=True))
+    ends = np.array([x.min() if intercept else 0.0, x.max()])
+    if not (c[1] > 0 and (c[1] + 2 * c[2] * ends > 0).all()):
+        raise ValueError(
+            f"calibrate: the area of {name} does not grow with its amount all over the standards; "
+            "look at these, or take a straight line"
+        )
+    fit = {"response": c[1], "intercept": c[0], "curvature": c[2]}
+    if powers == [1]:
+        return fit | {"response_sd": float(np.sqrt(cov[0, 0]) / size[0]), "curve_sd": 0.0}
+    variance = np.einsum("ij,jk,ik->i", columns / size, cov, columns / size)
+    return fit | {"response_sd": 0.0, "curve_sd": float(np.sqrt(variance.mean()))}
+
+
+def _with(method: Method, found: Mapping[str, Mapping[str, Any]]) -> Method:
+    """Return the method with other responses."""
+    return replace(method, peaks=tuple(replace(p, **found.get(p.name, {})) for p in method.peaks))

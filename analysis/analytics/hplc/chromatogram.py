@@ -12,12 +12,14 @@ from .clusters import Part, clusters, integrate
 from .damage import damage
 from .emg import Integral
 from .method import Method
+from .quantities import quantities
 
 __all__ = ["Chromatogram", "analyse"]
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
+SAMPLES = 2.5  # within the sd of the narrowest peak, from which on more tell nothing new
 BASELINE = 10  # fewest samples that make a baseline
 DETECTED = 3.0  # standard errors of the area from which on a peak is seen
 SIGNIFICANT = 5.0  # ... and from which on a chromatogram is more than noise
@@ -38,7 +40,7 @@ class Chromatogram:
     fractions, sd : dict of str to float
         Mole fractions and their standard uncertainties. They sum to 1; a species near its
         detection limit may come out slightly negative, since cutting at 0 would bias it.
-        All NaN when not valid.
+        All NaN when not valid. Amounts instead, where the method gives their unit.
     areas, area_sd : dict of str to float
         Peak areas and standard errors [absorbance min].
     flags : tuple of str
@@ -73,14 +75,16 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     """Turn one raw trace into mole fractions.
 
     Absorbance is -log10(V / V0) with V0 the median of the samples between the peaks, so that the
-    lamp's intensity cancels. Each cluster of neighbouring peaks is fitted on its own (see
+    lamp's intensity cancels. Samples far closer together than the narrowest peak needs are averaged
+    first. Each cluster of neighbouring peaks is fitted on its own (see
     `emg`); where the fit does not describe the samples, fixed windows above a straight base are
     integrated instead, flagged, and given an uncertainty to match.
 
     Parameters
     ----------
     volts : array_like, shape (n,)
-        Photodiode signal [V], first sample at injection; NaN marks a missing sample.
+        Photodiode signal [V], or one that rises with the absorbance (`Method.scale`); first sample
+        at injection; NaN marks a missing sample.
     method : Method
         Rate, peaks and limits.
 
@@ -97,10 +101,11 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     """
     trace = _absorbance(volts, method)
     unknown = np.full(len(method.peaks), np.nan)
+    nothing = dict.fromkeys(method.quantities, math.nan)
     blank = np.full_like(trace.time, np.nan)
     failed = Chromatogram(
-        fractions=_named(method, unknown),
-        sd=_named(method, unknown),
+        fractions=nothing,
+        sd=nothing,
         areas=_named(method, unknown),
         area_sd=_named(method, unknown),
         shifts=_named(method, unknown),
@@ -114,8 +119,9 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     )
     if trace.reason:
         return failed
-    lamp = drift(trace.absorbance, trace.off, 60 * method.rate)
-    measured = _measure(trace, method, lamp)
+    binned, coarse = _binned(trace, method)
+    lamp = drift(binned.absorbance, binned.off, 60 * coarse.rate)
+    measured = _measure(binned, coarse, lamp)
     whole, doubts = measured.whole, measured.doubts
     area_sd = np.sqrt(np.diag(whole.cov))
     found = replace(
@@ -126,15 +132,18 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
         flags=(
             *trace.flags,
             *_remarks(method, whole.area / area_sd, whole.shift),
-            *_strangers(method, trace, whole, lamp.noise),
+            *_strangers(coarse, binned, whole, lamp.noise),
         ),
-        baseline=whole.base,
-        fitted=whole.base + whole.curve,
+        baseline=np.interp(trace.time, binned.time, whole.base),
+        fitted=np.interp(trace.time, binned.time, whole.base + whole.curve),
     )
     if reason := _refusal(method, measured, lamp.unrest):
         return replace(found, reason=reason)
-    fractions, sd = _fractions(whole.area, whole.cov * np.outer(doubts, doubts), method)
-    return replace(found, fractions=_named(method, fractions), sd=_named(method, sd), valid=True)
+    result = quantities(whole.area, whole.cov * np.outer(doubts, doubts), method)
+    if isinstance(result, str):
+        return replace(found, reason=result)
+    values, sd = (dict(zip(method.quantities, map(float, each), strict=True)) for each in result)
+    return replace(found, fractions=values, sd=sd, valid=True)
 
 
 def _named(method: Method, values: Floats) -> dict[str, float]:
@@ -159,7 +168,8 @@ def _absorbance(volts: ArrayLike, method: Method) -> _Trace:
     if v.ndim != 1:
         raise ValueError(f"volts has shape {v.shape}; give one trace, shape (n,)")
     time = np.arange(len(v)) / (60 * method.rate)
-    overload = v >= method.max_volts
+    light = method.scale is None
+    overload = (v >= method.max_volts) & light
     read = np.isfinite(v) & ~overload
     wrong = damage(np.where(read, v, np.nan), time > method.solvent_front[1])
     good = read & ~wrong.any
@@ -171,18 +181,24 @@ def _absorbance(volts: ArrayLike, method: Method) -> _Trace:
     between = (time > method.solvent_front[1]) & ~np.any([*windows, *others], axis=0)
     off = good & between
     v0 = float(np.median(v[read & between])) if (read & between).any() else math.nan
-    dark = read & (v <= v0 * 10**-method.max_absorbance)
+    if method.scale is None:
+        dark = read & (v <= v0 * 10**-method.max_absorbance)
+    else:
+        dark = read & (v >= method.max_absorbance * method.scale)
     absorbance = np.full_like(v, np.nan)
     if (read & between).sum() < BASELINE:
         reason = f"only {(read & between).sum()} usable baseline samples: the trace is lost"
-    elif v0 < method.min_volts:
+    elif light and v0 < method.min_volts:
         reason = f"the lamp is dead: baseline {v0:.4g} V, at least {method.min_volts:g} V expected"
     elif np.ptp(v[read]) == 0:
-        reason = f"the detector is stuck: every sample reads {v0:.6g} V"
+        reason = f"the detector is stuck: every sample reads {v0:.6g}{' V' * light}"
     elif off.sum() < BASELINE:
         reason = f"only {off.sum()} usable baseline samples: the trace is lost"
     else:
-        absorbance[good & ~dark] = -np.log10(v[good & ~dark] / v0)
+        seen = v[good & ~dark]
+        absorbance[good & ~dark] = (
+            -np.log10(seen / v0) if method.scale is None else (seen - v0) / method.scale
+        )
         saturated = [p.name for p, w in zip(method.peaks, windows, strict=True) if dark[w].any()]
         flags += [f"saturated:{name}" for name in saturated]
         reason = _gaps(method, good)
@@ -190,6 +206,27 @@ def _absorbance(volts: ArrayLike, method: Method) -> _Trace:
             limit = f"absorbance above {method.max_absorbance:g}"
             reason = f"{', '.join(saturated)} saturated ({limit}): dilute, or look after the lamp"
     return _Trace(time, absorbance, off & ~dark, tuple(flags), reason)
+
+
+def _binned(trace: _Trace, method: Method) -> tuple[_Trace, Method]:
+    """Average samples that are closer together than peaks need; the method at their rate."""
+    narrowest = min(sd for p in (*method.peaks, *method.others) for _, sd, _ in p.shapes)
+    n = int(60 * method.rate * narrowest / SAMPLES)
+    if n < 2:
+        return trace, method
+    count = -(-len(trace.time) // n)
+    pad = (0, count * n - len(trace.time))
+    known = np.pad(np.isfinite(trace.absorbance), pad).reshape(count, n)
+    absorbance = np.pad(np.nan_to_num(trace.absorbance), pad).reshape(count, n)
+    there = known.sum(axis=1)
+    enough = 2 * there >= n
+    mean = np.where(enough, absorbance.sum(axis=1) / np.maximum(there, 1), np.nan)
+    off = np.pad(trace.off, pad).reshape(count, n)
+    time = np.arange((n - 1) / 2, count * n, n) / (60 * method.rate)
+    off_peaks = enough & (off | ~known).all(axis=1)
+    return replace(trace, time=time, absorbance=mean, off=off_peaks), replace(
+        method, rate=method.rate / n
+    )
 
 
 def _gaps(method: Method, good: Mask) -> str:
@@ -246,8 +283,8 @@ def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
         )
         found = part.integral
         parts.append(part)
-        doubts[which] = part.doubt
-        loose[which] = [p.sd / 2 if part.shaky else 0.0 for p in part.peaks]
+        doubts[which] = part.doubts
+        loose[which] = np.where(part.shaky, [p.sd / 2 for p in part.peaks], 0.0)
         area[which], shift[which], cov[np.ix_(which, which)] = found.area, found.shift, found.cov
         base[within] = found.base[within]
         curve += found.curve
@@ -259,17 +296,6 @@ def _measure(trace: _Trace, method: Method, lamp: Drift) -> _Measured:
     n = len(method.peaks)
     whole = Integral(area[:n], cov[:n, :n], shift[:n], base, curve)
     return _Measured(whole, doubts[:n], loose[:n], parts)
-
-
-def _fractions(area: Floats, cov: Floats, method: Method) -> tuple[Floats, Floats]:
-    """Mole fractions and their sd from areas, their covariance and the responses."""
-    response = np.array([p.response for p in method.peaks])
-    response_sd = np.array([p.response_sd for p in method.peaks])
-    moles = area / response
-    cov = cov / np.outer(response, response) + np.diag((moles * response_sd / response) ** 2)
-    x = moles / moles.sum()
-    slope = (np.eye(len(x)) - x[:, None]) / moles.sum()
-    return x, np.sqrt(np.diag(slope @ cov @ slope.T))
 
 
 def _remarks(method: Method, significance: Floats, shift: Floats) -> list[str]:

@@ -34,8 +34,8 @@ class Part(NamedTuple):
     ----------
     peaks : sequence of k Peak
     integral : Integral
-    doubt : float
-        How many times more uncertain its areas are than it knows.
+    doubts : ndarray, shape (k,)
+        How many times more uncertain each area is than it knows.
     missed : ndarray, shape (k,)
         Area of each peak that its shape misses [absorbance min]; 0 where the shapes were taken.
     pull : ndarray, shape (k,)
@@ -44,14 +44,14 @@ class Part(NamedTuple):
 
     peaks: Sequence[Peak]
     integral: Integral
-    doubt: float
+    doubts: Floats
     missed: Floats
     pull: Floats
 
     @property
-    def shaky(self) -> bool:
-        """Whether its shapes describe the samples, but by more than noise."""
-        return self.doubt > 1
+    def shaky(self) -> Mask:
+        """Whose shapes describe the samples, but not to within the noise, shape (k,)."""
+        return self.doubts > 1
 
     def trouble(self, method: Method, total: float) -> str:
         """One sentence on why trapezoids cannot be believed, or nothing.
@@ -124,9 +124,10 @@ def integrate(
     rest = np.where(use, y - fitted.base - fitted.curve, 0.0)
     misfit = np.sqrt(np.mean(rest[use & np.any(windows, axis=0)] ** 2))
     if misfit <= math.hypot(method.tolerance * fitted.curve[use].max(), SCATTER * noise):
-        # described, but by more than noise: something else may be there, too
-        doubt = float(3 * misfit / noise) if misfit > SHAKY * noise else 1.0
-        return Part(peaks, fitted, doubt, none, none)
+        # described, but not to within the noise: something else may be there, too
+        squares = [rest[use & w] @ rest[use & w] / max((use & w).sum(), 1) for w in windows]
+        own = np.sqrt(squares) / noise
+        return Part(peaks, fitted, np.where(own > SHAKY, 3 * own, 1.0), none, none)
     plain = trapezoids(t, y, use, peaks, noise)
     per_minute = 60 * method.rate
     missed = np.array([np.abs(rest[w]).sum() for w in windows]) / per_minute
@@ -134,7 +135,7 @@ def integrate(
     cut = _cut(t, y - plain.base, use, peaks)
     extra = (FOREIGN * missed) ** 2 + (FOREIGN * bent) ** 2 + cut**2
     plain = replace(plain, cov=plain.cov + np.diag(extra))
-    return Part(peaks, plain, 1.0, missed, fitted.shift)
+    return Part(peaks, plain, np.ones(len(peaks)), missed, fitted.shift)
 
 
 def _cut(t: Floats, height: Floats, use: Mask, peaks: Sequence[Peak]) -> Floats:

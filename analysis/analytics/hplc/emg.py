@@ -4,6 +4,7 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -158,6 +159,14 @@ def limits(peaks: Sequence[Peak]) -> Floats:
     return ends
 
 
+class _Columns(NamedTuple):
+    """Linear columns, the slopes of the EMGs among them, and an orthonormal basis."""
+
+    phi: Floats
+    slopes: Floats
+    q: Floats
+
+
 class _Model:
     """EMGs and baseline against samples, the linear part eliminated.
 
@@ -175,6 +184,7 @@ class _Model:
         self.unit = np.array([p.sd for p in peaks])
         self.bound = np.array([(max_shift / unit, *LOG_BOUND) for unit in self.unit])
         self.prior = np.tile(PRIOR, len(peaks))
+        self.last: tuple[Floats, _Columns] | None = None
 
     def shape(self, u: Floats) -> tuple[Floats, Floats]:
         """Shift / sd, ln(width) and ln(tail) of each peak, and their derivatives by u."""
@@ -206,15 +216,21 @@ class _Model:
         by_peak: Floats = (slopes * linear[: len(self.time)]) @ self.member
         return by_peak.transpose(1, 2, 0).reshape(len(self.t), -1)
 
+    def at(self, u: Floats) -> "_Columns":
+        """Columns at the samples; the Jacobian is asked for where the residual just was."""
+        if self.last is None or not np.array_equal(self.last[0], u):
+            phi, slopes = self.columns(u, self.t)
+            self.last = u.copy(), _Columns(phi, slopes, np.linalg.qr(phi)[0])
+        return self.last[1]
+
     def residual(self, u: Floats) -> Floats:
         """Misfit of the best areas and baseline in units of the noise; then the prior's pull."""
-        q = np.linalg.qr(self.columns(u, self.t)[0])[0]
+        q = self.at(u).q
         return np.concatenate([(self.y - q @ (q.T @ self.y)) / self.noise, u / self.prior])
 
     def jacobian(self, u: Floats) -> Floats:
         """Kaufman's: that part of d(model)/du which the linear columns cannot take up."""
-        phi, slopes = self.columns(u, self.t)
-        q = np.linalg.qr(phi)[0]
+        phi, slopes, q = self.at(u)
         moved = self.moved(slopes, self.linear(phi))
         return np.vstack([(q @ (q.T @ moved) - moved) / self.noise, np.diag(1 / self.prior)])
 
@@ -232,7 +248,7 @@ class _Model:
 
     def integral(self, u: Floats, t: Floats) -> Integral:
         """Areas with their covariance, and the curves at all times t."""
-        phi, slopes = self.columns(u, self.t)
+        phi, slopes, _ = self.at(u)
         linear = self.linear(phi)
         full = np.hstack([phi, self.moved(slopes, linear)])
         weight = full.T @ full / self.noise**2

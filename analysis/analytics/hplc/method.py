@@ -22,9 +22,13 @@ class Peak:
     window : tuple of float
         Where the species' signal lives, (start, end) [min].
     response : float
-        Area per unit of mole fraction, relative to the other peaks.
+        Area per amount; for mole fractions only its ratio to those of the other peaks counts.
     response_sd : float
         Standard uncertainty of `response`, in the same unit.
+    intercept, curvature : float
+        Of the calibration curve, area = intercept + response x amount + curvature x amount^2.
+    curve_sd : float
+        Standard uncertainty of such a curve as a whole, in areas.
     components : tuple of (time, sd, tail)
         Further EMGs that belong to the same species, such as regioisomers. They shift and broaden
         together with the first; each has its own area, the peak's area is their sum.
@@ -38,6 +42,9 @@ class Peak:
     response: float = 1.0
     response_sd: float = 0.0
     components: tuple[tuple[float, float, float], ...] = ()
+    intercept: float = 0.0
+    curvature: float = 0.0
+    curve_sd: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "window", tuple(map(float, self.window)))
@@ -59,6 +66,11 @@ class Peak:
                 f"{who}: response {self.response} must be positive and response_sd "
                 f"{self.response_sd} not negative; calibrate() finds both"
             )
+
+    @property
+    def straight(self) -> bool:
+        """Whether the calibration curve is a line through 0."""
+        return not (self.intercept or self.curvature)
 
     @property
     def shapes(self) -> tuple[tuple[float, float, float], ...]:
@@ -90,6 +102,15 @@ class Method:
         overload readings [V] (a 34401A on its 10 V range reads to 12 V).
     max_absorbance : float
         Above it stray light bends the response: the sample counts as saturated.
+    scale : float, optional
+        How much of the signal is one absorbance unit, where it rises with the absorbance; by
+        default it is light, and falls.
+    amounts : str
+        Unit of the amounts that areas are turned into; empty for mole fractions.
+    standard : str
+        Peak of the internal standard, to which areas are compared; empty without.
+    standard_amount : float
+        How much of it is in every sample, in the unit of the amounts.
     """
 
     rate: float
@@ -101,6 +122,10 @@ class Method:
     min_volts: float = 0.1
     max_volts: float = 12.0
     max_absorbance: float = 2.0
+    scale: float | None = None
+    amounts: str = ""
+    standard: str = ""
+    standard_amount: float = 1.0
 
     def __post_init__(self) -> None:
         for key in ("peaks", "others", "solvent_front"):
@@ -108,7 +133,8 @@ class Method:
         names = [p.name for p in (*self.peaks, *self.others)]
         if not self.peaks or len(set(names)) != len(names):
             raise ValueError(f"method: peaks {names} must be at least one, each with its own name")
-        for key in ("rate", "max_shift", "tolerance", "min_volts", "max_absorbance"):
+        positive = ("rate", "max_shift", "tolerance", "min_volts", "max_absorbance")
+        for key in (*positive, "standard_amount", *(["scale"] if self.scale is not None else [])):
             if not 0 < getattr(self, key) < math.inf:
                 raise ValueError(f"method: {key} {getattr(self, key)} must be a positive number")
         if not self.max_volts > self.min_volts:
@@ -120,11 +146,20 @@ class Method:
                 f"method: solvent_front {front} must be (start, end) in minutes and end before "
                 f"the window of {first.name!r} opens at {first.window[0]} min"
             )
+        if self.standard and self.standard not in (p.name for p in self.peaks):
+            raise ValueError(f"method: the standard {self.standard!r} is none of the peaks")
+        if not self.quantities:
+            raise ValueError("method: there is only the standard; add what is to be measured")
         if early := [p.name for p in self.others if p.window[1] <= front[1]]:
             raise ValueError(
                 f"method: {', '.join(early)} ends within the solvent front, which is not "
                 "evaluated; leave it out of others"
             )
+
+    @property
+    def quantities(self) -> tuple[str, ...]:
+        """What is measured: every peak but that of the standard."""
+        return tuple(p.name for p in self.peaks if p.name != self.standard)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the method as a JSON-able dict; `from_dict` reads it back unchanged."""

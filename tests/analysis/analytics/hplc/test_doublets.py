@@ -12,7 +12,8 @@ import pytest
 
 from reactune.analysis.analytics.hplc.calibration import calibrate
 from reactune.analysis.analytics.hplc.chromatogram import analyse
-from reactune.devices.rigfile import PeakSpec, load
+from reactune.devices.methodfile import PeakSpec
+from reactune.devices.rigfile import load
 from reactune.plans.compatibility import analytics_of
 from tests.analysis.analytics.hplc.test_published_traces import PUBLISHED
 from tests.analysis.analytics.hplc.traces import (
