@@ -26,7 +26,7 @@ class Content:
         self._tail = bytearray()
         try:
             self._fd, name = tempfile.mkstemp(prefix="reactune-")
-            weakref.finalize(self, os.close, self._fd)
+            self._end = weakref.finalize(self, os.close, self._fd)
             os.unlink(name)
         except OSError:
             pass  # then it stays in memory
@@ -34,6 +34,17 @@ class Content:
 
     def __len__(self) -> int:
         return self._filed + len(self._tail)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it can be read no more."""
+        return self._fd == -1
+
+    def close(self) -> None:
+        """Give up what is in the file; nothing can be read or added any more."""
+        if self._fd is not None:
+            self._end()
+            self._fd = -1
 
     def append(self, more: bytes) -> None:
         """Add bytes at the end."""

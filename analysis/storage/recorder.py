@@ -173,6 +173,7 @@ class Recorder:
             return {
                 run.journal.path.stem: partial(self._contents, run)
                 for run in (*self._kept.values(), *self._runs.values())
+                if not run.journal.content.closed
             }
 
     def _contents(self, run: Recording) -> Contents:
@@ -206,6 +207,7 @@ class Recorder:
         self._filer.close(timeout)
         for run in [*self._kept.values(), *self._runs.values()]:
             if run.whole:
+                run.journal.content.close()  # its file says the same
                 continue
             self._save(run, b"")
             if run.kept == "memory":
@@ -216,5 +218,7 @@ class Recorder:
                 self._report(self._whereabouts(run))
             for each in filter(None, (run.journal, run.spilled)):
                 each.close()
+            if run.kept != "memory":
+                run.journal.content.close()
         for uid in list(self._claims):
             self.release(uid)

@@ -13,6 +13,7 @@ from reactune.plans.cli import main
 PROBLEM = """
 maximise    = "60 * product * c_sm / tau"
 measured    = ["product", "sm", "bis"]
+kind        = "fractions"
 constraints = ["product >= 0.9 +/- 0.05", "bis <= 0.02 +/- 0.01"]
 budget      = 30
 batch       = 4

@@ -74,6 +74,7 @@ def campaign(calorimeter: Calorimeter) -> tuple[Agent, list[dict[str, Any]], Fak
     facts: list[dict[str, Any]] = []
     decisions = []
     while (asked := agent.ask()) is not None:
+        agent.ahead()  # as the plan does, while it measures
         number, conditions = len(facts) + 1, asked.conditions
         heat = (conditions["temperature"] - 60) / 4 * conditions["dose"] ** 0.5
         fact = {
