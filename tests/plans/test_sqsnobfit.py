@@ -18,7 +18,7 @@ INSTALLED = OLD_NUMPY and importlib.util.find_spec("SQSnobFit") is not None
 
 
 def problem(budget: int) -> Problem:
-    stated = Problem.load("walker-iii").to_dict() | {"budget": budget}
+    stated = Problem.load("walker-iii").to_dict() | {"budget": budget, "batch": 7}
     return Problem.load(stated | {"optimiser": {"engine": "sqsnobfit", "p": 0.3}})
 
 
@@ -37,6 +37,7 @@ def test_a_campaign_with_sqsnobfit(lab):
     for fact, evaluation in zip(lab.events("primary"), agent.evaluations, strict=True):
         suggestion = again.ask()
         assert suggestion is not None
+        again.ahead()  # as the plan does
         assert suggestion.conditions == evaluation.conditions
         again.evaluate(fact)
     assert again.digest() == agent.digest()
