@@ -9,8 +9,9 @@ from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
 from reactune.analysis.sheets.results import Results
 from reactune.analysis.sheets.sheet import SheetError
+from reactune.analysis.storage.content import Content
 from reactune.analysis.storage.encoding import dumps
-from reactune.analysis.storage.journal import Journal
+from reactune.analysis.storage.journal import HEADER, Journal
 from reactune.analysis.storage.names import default_folder, path_of, paths, run_name, uid_of
 from reactune.analysis.storage.run import Run
 
@@ -63,7 +64,8 @@ def _journal(pairs: list[Pair], folder: Path) -> None:
         return
     path = path_of(folder, run_name(start, names))
     path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(Journal(path)) as journal:
-        for name, doc in pairs:
-            journal.content.append(dumps(name, doc)[0])
+    content = Content(HEADER)
+    for name, doc in pairs:
+        content.append(dumps(name, doc)[0])
+    with closing(content), closing(Journal(path, content)) as journal:
         journal.save()

@@ -42,6 +42,7 @@ class Expression:
     """
 
     text: str
+    # None is only until the text is read
     tree: Node = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
     names: tuple[str, ...] = field(init=False, compare=False, repr=False)
 

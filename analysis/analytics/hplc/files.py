@@ -6,7 +6,7 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -286,8 +286,8 @@ def _andi(path: Path) -> FileTrace:
     return FileTrace(signal, minutes, _SIGNAL_UNITS.get(labels["detector_unit"], ""))
 
 
-def _scalar(variable: object) -> float:
-    return float(np.ravel(variable[...])[0]) if variable is not None else 0.0  # type: ignore[index]
+def _scalar(variable: Any) -> float:
+    return 0.0 if variable is None else float(np.ravel(variable[...])[0])
 
 
 # ---- vendors -------------------------------------------------------------------------------------
