@@ -340,12 +340,12 @@ def _record(
     number, value = changed.index[-1], values.dropna().iloc[-1]
     end = "" if held.iloc[-1] else ", then none"
     right = number > 0.55 * ax.get_xlim()[1]
-    ax.annotate(
+    low, high = values.min(), values.max()
+    ax.annotate(  # below all of the line, which may go on in any direction
         f"{value:.3g} (experiment {holders[number]:.0f}){end}".replace("-", "\u2212"),
-        (number, value), (0, -13), color=colour,
+        (number, low), (0, -13), color=colour,
         textcoords="offset points", ha="right" if right else "left",
     )  # fmt: skip
-    low, high = values.min(), values.max()
     span = (high - low) or 0.1 * abs(low) or 1.0
     low, high = low - 0.35 * span, high + 0.2 * span
     ticks = MaxNLocator(4 if half is not None else 6).tick_values(low, high)

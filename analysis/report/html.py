@@ -65,7 +65,8 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
     page = _TEMPLATES.get_template("report.html.j2").render(
         summary=summary,
         mark=summary.mark,
-        cautions=[(word, text.replace("+/-", "\u00b1")) for word, text in summary.cautions()],
+        cautions=_signed(summary.cautions()),
+        remarks=_signed(summary.remarks()),
         comparison=summary.rows("\u00b1"),
         figures=_figures(campaign),
         problem=in_words(campaign.problem),
@@ -74,6 +75,11 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
         provenance=list(_provenance(campaign)),
     )
     Path(path).write_text(page, encoding="utf-8")
+
+
+def _signed(said: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Write plus-minus as one letter, which a terminal may lack."""
+    return [(word, text.replace("+/-", "\u00b1")) for word, text in said]
 
 
 def _harmless(value: Any) -> Any:

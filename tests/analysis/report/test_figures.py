@@ -104,6 +104,15 @@ def test_a_record_that_was_lost_ends() -> None:
     assert ax.texts[0].get_text().endswith(", then none")
 
 
+def test_what_a_record_came_to_is_written_below_all_of_its_line() -> None:
+    run = fake_run(12)
+    decision = run.tables["decision"]
+    decision.loc[8, "best_feasible_goal"] = 0.0  # a lucky one, which gives way to a worse one
+    ax = figures.best_so_far(run)
+    assert ax.texts[0].xy[1] == ax.lines[0].get_ydata().min() == 0.0
+    assert ax.texts[0].get_text().startswith(f"{decision.best_feasible_goal.iloc[-1]:.3g} ")
+
+
 def test_record_of_a_maximised_goal_rises() -> None:
     run = CASES["no windows"]
     ax = figures.best_so_far(run)

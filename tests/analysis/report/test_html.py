@@ -97,6 +97,17 @@ def test_answer_comes_first_both_bests_side_by_side(full: Page) -> None:
     assert b.violated in first
 
 
+def test_plus_minus_is_one_letter(tmp_path: Path) -> None:
+    run = fake_run(30)
+    decision = run.tables["decision"]
+    inside = decision[decision.feasibility == "feasible"].sort_values("goal")
+    decision.loc[29, "best_feasible"] = inside.number.iloc[1]  # the best measured is another
+    words = page(run, tmp_path).words
+    said = words[: words.index("Figures")]
+    assert "lucky or not" in said
+    assert "+/-" not in said
+
+
 def test_order_and_provenance(full: Page) -> None:
     words = full.words
     titles = ["What to set", "What happened", "Figures", "The problem", "All experiments"]
