@@ -52,6 +52,8 @@ _LONGEST = 65536  # bytes of a reply; no instrument here says a hundredth of tha
 _GLANCE = 0.05  # s after which a wait looks up whether somebody urgent wants the line
 _ABSENCE = 3.0  # time-outs for which a port that is gone is waited for
 _LATER = 0.2  # s after which an instrument that was busy is asked again
+_WARY = 2  # exchanges after a failed one that begin on a quiet line: the first may have taken the
+# late answer for its own, which then comes itself
 
 
 class Transport:
@@ -129,7 +131,7 @@ class Transport:
         self._urgent = 0  # how many want the line at once
         self._hurry, self._counting = threading.local(), threading.Lock()
         self._hearers: list[Callable[[bytes], object]] = []
-        self._in_step = True
+        self._wary = 0  # exchanges to come that have to begin on a quiet line
         self._port.open()
 
     def exchange(
@@ -166,10 +168,10 @@ class Transport:
                     received, reply = self._once(request, framing)
                     answer = self._parsed(reply, framing, parse, 1 + tries)
                 except GaveWayError:
-                    self._in_step = False
+                    self._wary = _WARY
                     raise
                 except PortLostError as error:
-                    self._in_step = False
+                    self._wary = _WARY
                     if lost is None:
                         lost, patience = error, monotonic() + _ABSENCE * self.timeout
                     if not repeat or self._port.closed or monotonic() + _LATER > patience:
@@ -177,7 +179,7 @@ class Transport:
                     _log.warning("%s; trying to open it again", error)
                     self._linger()
                 except (NoReplyError, GarbledError, BusyError) as error:
-                    self._in_step = isinstance(error, BusyError)
+                    self._wary = max(self._wary - 1, 0) if isinstance(error, BusyError) else _WARY
                     if tries == (self.retries if repeat else 0):
                         raise type(error)(f"{self.url}: {error} (sent {request!r})") from error
                     _log.warning("%s: %s (sent %r), asking again", self.url, error, request)
@@ -188,7 +190,7 @@ class Transport:
                 else:
                     if self.echo is None:
                         self.echo = received != reply
-                    self._in_step = not tries  # what was sent before may be answered yet
+                    self._wary = max(self._wary - 1, 0)
                     return answer
 
     @staticmethod
@@ -347,7 +349,7 @@ class Transport:
 
     def _write(self, request: bytes) -> None:
         self._port.open()
-        stale = self._port.receive(0.0) if self._in_step else self._resync()
+        stale = self._resync() if self._wary else self._port.receive(0.0)
         both = min(len(stale), len(self._unheard))
         if stale[:both] == self._unheard[:both]:
             stale, self._unheard = stale[both:], self._unheard[both:]
@@ -360,7 +362,7 @@ class Transport:
 
     def _drain(self) -> None:
         """Let late answers pass: none of them must confirm what is sent to make the rig safe."""
-        if not self._in_step:
+        if self._wary:
             with suppress(PortLostError):  # it is opened again when something is sent
                 self.hear(self._resync(min(2 * self.timeout, _LATE)))
 
@@ -370,5 +372,4 @@ class Transport:
         while (chunk := self._port.receive(quiet)) and monotonic() < deadline:
             self._give_way()
             stale = (stale + chunk)[-_LONGEST:]
-        self._in_step = True
         return stale

@@ -69,6 +69,15 @@ def test_late_reply_is_never_taken_for_the_next(peer, port):
     assert ask(port) == b"mine\n"
 
 
+def test_nor_does_it_leave_a_reply_behind(peer, port):
+    """What comes after the line was quiet is taken for the next; its own is left, and comes."""
+    peer.script = [[0.2, b"late\n"], [0.02, b"own\n"], [b"mine\n"]]
+    with pytest.raises(NoReplyError):
+        ask(port, repeat=False)
+    assert ask(port) == b"late\n"
+    assert ask(port) == b"mine\n"
+
+
 def test_unsolicited_bytes_are_dropped_and_said(peer, port, caplog):
     peer.script = [[b"one\n"], [b"two\n", 0.02, b"alarm\n"], [b"three\n"]]
     assert ask(port) == b"one\n"
