@@ -16,6 +16,9 @@ ROLES = "best", "best_feasible"
 """Best by merit, and best goal among those likely inside all windows: prefixes of the keys."""
 
 
+_NUMBERS = "", "_probability", "_merit", "_regret"
+
+
 class Estimate(NamedTuple):
     """What is expected of one quantity.
 
@@ -65,12 +68,16 @@ class Leader:
         What ranked it, as expected; NaN in runs stored before this was told.
     expected : dict of str to Estimate
         By `outcome_keys`, the goal as the user states it; empty in runs stored before.
+    regret : float
+        By how much the best of the experiments made is expected to be better in the goal; NaN where
+        nobody knows, and in runs stored before.
     """
 
     number: int
     probability: float = math.nan
     merit: float = math.nan
     expected: dict[str, Estimate] = field(default_factory=dict)
+    regret: float = math.nan
 
     @classmethod
     def of(cls, number: int, found: Recommendation, problem: Problem) -> Self:
@@ -80,7 +87,7 @@ class Leader:
         expected = {k: Estimate(*map(float, e)) for k, e in zip(keys, told, strict=True)}
         goal = expected["goal"]
         expected["goal"] = goal._replace(value=problem.sign * goal.value)
-        return cls(number, found.probability_feasible, found.merit, expected)
+        return cls(number, found.probability_feasible, found.merit, expected, found.regret)
 
     @staticmethod
     def keys(role: str, problem: Problem) -> list[str]:
@@ -90,7 +97,7 @@ class Leader:
             for name in outcome_keys(problem)
             for key in (f"{role}_{name}", f"{role}_{name}_sd", f"{role}_{name}_repeat_sd")
         ]
-        return [role, f"{role}_probability", f"{role}_merit", *estimates]
+        return [*(f"{role}{end}" for end in _NUMBERS), *estimates]
 
     @classmethod
     def to_data(cls, role: str, leader: Self | None, problem: Problem) -> dict[str, float]:
@@ -98,7 +105,7 @@ class Leader:
         data = dict.fromkeys(cls.keys(role, problem), math.nan)
         if leader is None:
             return data
-        told = [leader.number, leader.probability, leader.merit]
+        told = [leader.number, leader.probability, leader.merit, leader.regret]
         for name in outcome_keys(problem):
             told += leader.expected.get(name, (math.nan,) * 3)
         return dict(zip(data, map(float, told), strict=True))
@@ -110,6 +117,7 @@ class Leader:
         if math.isnan(told[0]):
             return None
         names = outcome_keys(problem)
-        estimates = [Estimate(*told[i : i + 3]) for i in range(3, len(told), 3)]
+        first = len(_NUMBERS)
+        estimates = [Estimate(*told[i : i + 3]) for i in range(first, len(told), 3)]
         known = {n: e for n, e in zip(names, estimates, strict=True) if not math.isnan(e.value)}
-        return cls(int(told[0]), told[1], told[2], known)
+        return cls(int(told[0]), told[1], told[2], known, told[3])

@@ -3,6 +3,7 @@
 It asks a book alone, so that the points of every optimiser are judged alike.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -46,6 +47,9 @@ class Recommendation:
         Probability that it truly is inside all windows, noise apart.
     expected : Expected
         What a repeat would give, by all experiments.
+    regret : float
+        By how much the best of the experiments made is expected to be better, in the goal: what not
+        knowing which one that is costs. NaN where no model judges.
     """
 
     x: Floats
@@ -55,6 +59,7 @@ class Recommendation:
     feasible: bool
     probability_feasible: float
     expected: Expected
+    regret: float = math.nan
 
 
 @on_one_thread
@@ -127,7 +132,18 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         bool(inside[i]),
         float(chance[i]),
         _expected(points, i, models),
+        math.nan if judge is None else _regret(judge, i, allowed),
     )
+
+
+def _regret(judge: Judge | Surrogate, chosen: int, allowed: NDArray[np.bool_]) -> float:
+    """Give by how much another one allowed is better in each function, on average."""
+    rivals = allowed[judge.rows] | (judge.rows == chosen)
+    if not (judge.rows == chosen).any():
+        return math.nan
+    loss = losses(judge)
+    gain = loss[judge.rows == chosen][0] - loss[rivals].min(axis=0)
+    return float(gain.mean())
 
 
 def _held(book: Book, judge: Judge | Surrogate, best: int) -> int:

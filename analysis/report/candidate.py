@@ -51,6 +51,9 @@ class Candidate:
         As measured: ``feasible``, ``semi-feasible`` or ``infeasible``.
     violated : str
         The windows that it is expected to violate, in words; empty if there is none.
+    regret : float
+        By how much the best of the experiments made is expected to be better in the goal; NaN where
+        this was not judged.
     close : tuple of str
         Windows that it is inside of by less than two standard deviations, in words.
     """
@@ -70,6 +73,7 @@ class Candidate:
     probability_feasible: float
     feasibility: str
     violated: str
+    regret: float
     close: tuple[str, ...]
 
     def condition(self, name: str) -> float:
@@ -126,6 +130,7 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         probability_feasible=likely,
         feasibility=str(row["feasibility"]),
         violated=problem.violated([best[window.of] for window in problem.windows]),
+        regret=leader.regret,
         close=tuple(_close(problem, best, doubt or sds)),
     )
 

@@ -219,6 +219,13 @@ class Summary:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
+        chosen = self.best_feasible or self.best
+        if chosen is not None and chosen.regret > 0:
+            told = (
+                f"the truly best of these experiments is expected to be {chosen.regret:.1g} better "
+            )
+            told += f"in {self.lines[0][1]} than experiment {chosen.number}"
+            remarks.append(("In doubt", told))
         lucky, other = self.best_measured, self.best_feasible
         if lucky is not None and (other is None or lucky.number != other.number):
             told = (

@@ -139,10 +139,25 @@ class Surrogate:
         """
         if not any(model.noisy for model in self._models):
             return []
-        told, surprise = zip(*(model.left_out() for model in self._models), strict=True)
-        off = (self._y - self._smooth.measured(np.column_stack(told))) / self._error
-        found = contradicted(self._places, np.column_stack(surprise), off)
+        told, _, surprise = self._left_out
+        off = (self._y - self._smooth.measured(told)) / self._error
+        found = contradicted(self._places, surprise, off)
         return [(int(self.entries[i]), k, size) for i, k, size in found]
+
+    @cached_property
+    def _left_out(self) -> tuple[Floats, ...]:
+        """What all others tell of each experiment, its SD, how far it is off in these: (E, k)."""
+        parts = zip(*(model.left_out() for model in self._models), strict=True)
+        return tuple(np.column_stack(part) for part in parts)
+
+    def supported(self, k: int) -> float:
+        """Probability that its k-th point is inside all windows by what all others tell of it.
+
+        Of a point that was measured once.
+        """
+        told, sd, _ = (part[k] for part in self._left_out)
+        values = told + sd * np.random.default_rng(0).standard_normal((JUDGES, len(told)))
+        return float(self._outcomes(values[None], self.z[k : k + 1]).inside[0])
 
     @cached_property
     def judged(self) -> Outcomes:

@@ -154,15 +154,16 @@ class GaussianProcess:
         """Whether anything tells of noise."""
         return bool(self._scatter.max() > UNSEEN**2)
 
-    def left_out(self) -> tuple[Floats, Floats]:
-        """Give what all others tell of each value, and how far it is off in SD of that, both (N,).
+    def left_out(self) -> tuple[Floats, Floats, Floats]:
+        """Give what all others tell of each value, the SD of that, and how many SD it is off, (N,).
 
         Rasmussen & Williams, section 5.4.2.
         """
         half, _ = dtrtri(self._factor[0], lower=True)
         precision = (np.tril(half) ** 2).sum(axis=0)
         told = self._y - self._alpha / precision
-        return self._shift + self._unit * told, self._alpha / np.sqrt(precision)
+        sd = 1 / np.sqrt(precision)
+        return self._shift + self._unit * told, self._unit * sd, self._alpha * sd
 
     def predict(self, z: Floats) -> tuple[Floats, Floats]:
         """Give mean and standard deviation of the quantity itself, both (M,), at z (M, d)."""

@@ -20,10 +20,10 @@ from .shaping import CURBED, order, tamed, with_room
 
 Floats = NDArray[np.float64]
 
-DOUBT = 1.0
+DOUBT = 0.5
 """What a point outside the windows costs when one is handed over, in scatters of a repeat."""
 
-EVIDENCE = 1.0
+EVIDENCE = 0.5
 """Standard deviations by which another point has to be better than the one held, to replace it."""
 
 QUIET = 1e-3

@@ -8,11 +8,19 @@ from ..geometry import hit
 
 Floats = NDArray[np.float64]
 
+ALONE = 0.2
+"""Probability to be inside all windows, by what all others tell of it, below which the point handed
+over stands alone. (Those of ordinary campaigns have 0.35 and more, so that nothing is repeated.)"""
+
+FIRST = 3
+"""Experiments for each variable, below which every point stands alone."""
+
 
 def repeats(book: Book, pending: Floats) -> list[tuple[Floats, str]]:
     """Choose places to measure again, each with the reason in words.
 
-    A result that all others contradict is asked for once more.
+    A result that all others contradict is asked for once more, and so is the point to be handed
+    over as long as nothing but its own single result speaks for its being inside the windows.
 
     Parameters
     ----------
@@ -27,9 +35,27 @@ def repeats(book: Book, pending: Floats) -> list[tuple[Floats, str]]:
     """
     table = book.table
     often = np.bincount(table.place) if len(table) else np.zeros(0, dtype=int)
-    chosen = []
-    for doubt in book.doubted():
-        x = table.x[doubt.row]
-        if often[table.place[doubt.row]] == 1 and not hit(pending, x, book.resolution):
-            chosen.append((x, f"repeat: experiment {doubt.row + 1} is doubted, {doubt.sentence()}"))
-    return chosen
+    wanted = [
+        (doubt.row, f"experiment {doubt.row + 1} is doubted, {doubt.sentence()}")
+        for doubt in book.doubted()
+    ]
+    if (row := _alone(book)) is not None:
+        wanted.append(
+            (row, f"experiment {row + 1} is the best, but by all others it would not be inside")
+        )
+    return [
+        (table.x[row], f"repeat: {why}")
+        for row, why in wanted
+        if often[table.place[row]] == 1 and not hit(pending, table.x[row], book.resolution)
+    ]
+
+
+def _alone(book: Book) -> int | None:
+    """Give the experiment of the point to be handed over if it stands alone."""
+    surrogate = book.surrogate()
+    if surrogate is None or book.held is None or len(book.table) <= FIRST * len(book.lower):
+        return None
+    known = np.flatnonzero(surrogate.rows == book.held)
+    if not known.size or surrogate.supported(int(known[0])) >= ALONE:
+        return None
+    return int((book.table.place == book.held).argmax())

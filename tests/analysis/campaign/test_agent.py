@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.leader import Leader
 from reactune.analysis.optimisers import composition
 from reactune.analysis.problem.model import Problem
 from tests.benchmarks.lab import HPLC, Lab, stated
@@ -202,6 +203,36 @@ def test_a_lucky_measurement_is_not_the_best_feasible_experiment() -> None:
     after = agent.best(feasible=True)
     assert after is not None
     assert after[0] != len(agent.evaluations) - 1
+
+
+def test_a_point_that_stands_alone_is_repeated_before_anything_else() -> None:
+    """The same of a campaign that asks one by one, where few points are elsewhere to say so."""
+    agent = campaign("walker-ii", 35)
+    outside = {"temperature": 100.0, "flow_c60": 150.0, "flow_sultine": 75.0}
+    lucky = {"X0": 0.09, "X1": 0.905, "X2": 0.0045, "X3": 0.0005}
+    agent.ingest([{**outside, **lucky, **{f"{name}_sd": 0.005 for name in lucky}}])
+    lead = agent.best(feasible=True)
+    assert lead is not None
+    assert lead[0] == 35
+    (again,) = agent.draw(1)
+    number = agent.evaluations[35].number
+    assert again.why.startswith(f"repeat: experiment {number} is the best, but by all others")
+    assert again.conditions == pytest.approx(outside)
+    (honest,) = Lab(2).measure([{"_id": 0, **outside}])
+    agent.ingest([outside | {name: honest[name] for name in honest if name != "_id"}])
+    after = agent.best(feasible=True)
+    assert after is not None
+    assert after[0] < 35
+
+
+def test_how_sure_it_is_comes_with_the_answer() -> None:
+    """What not knowing which of the experiments is best costs: less than one of them scatters."""
+    agent = campaign("walker-ii", 40)
+    told = agent.decision().best_feasible
+    assert told is not None
+    assert 0 < told.regret < told.expected["goal"].repeat_sd
+    data = Leader.to_data("best", told, agent.problem)
+    assert Leader.from_data("best", data, agent.problem) == told
 
 
 def test_a_repeat_of_a_failed_experiment_is_handed_over_not_the_failure() -> None:

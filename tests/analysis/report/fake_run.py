@@ -195,7 +195,7 @@ def _leader(
     values = [problem.sign * found.f, *found.F, *found.measurement.values.values()]
     keys = outcome_keys(problem)
     expected = {k: Estimate(v + LUCK, 0.001, 0.003) for k, v in zip(keys, values, strict=True)}
-    return Leader(number, probability, expected=expected)
+    return Leader(number, probability, expected=expected, regret=0.0004)
 
 
 def _lowest(values: np.ndarray, allowed: np.ndarray) -> int | None:
