@@ -7,9 +7,10 @@ minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .methodfile import MethodError, MethodFile, filled_in
+from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
 from .specs import (
     DetectorSpec,
@@ -83,7 +84,7 @@ class EmulationSpec(Table):
     clock: Literal["simulated", "real"] = "simulated"
     seed: Annotated[int, Field(ge=0)] = 0
     noise: bool = True
-    reaction: str = "walker2017"
+    reaction: str | ReactionFile = "walker2017"
     kinetics: dict[str, float] = Field(default_factory=dict)
     first_injection: Annotated[int, Field(ge=0)] = 0
     pumps: dict[str, Any] = Field(default_factory=dict)
@@ -91,6 +92,11 @@ class EmulationSpec(Table):
     valve: dict[str, Any] = Field(default_factory=dict)
     detector: dict[str, Any] = Field(default_factory=dict)
     echo: tuple[str, ...] = ()
+
+    @field_validator("reaction", mode="before")
+    @classmethod
+    def _from_a_file(cls, stated: Any, info: ValidationInfo) -> Any:
+        return as_stated(stated, (info.context or {}).get("folder", Path()))
 
 
 class RigFile(Table):
@@ -126,7 +132,7 @@ class RigFile(Table):
             raise RigError(f"{', '.join(changes)}: only for an emulated rig, this one is hardware")
         spec = validated(
             EmulationSpec,
-            self.emulation.model_dump() | changes,
+            dict(self.emulation) | changes,
             "rig",
             RigError,
             lambda text: f"emulation.{text}",
@@ -205,4 +211,4 @@ def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile
             data["chromatogram"] = filled_in(stated, folder)
         except MethodError as error:
             raise RigError(f"{origin}: {error}") from error
-    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}")
+    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}", folder)
