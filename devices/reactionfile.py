@@ -368,7 +368,9 @@ def as_stated(stated: Any, folder: Path) -> Any:
         return _read(stated, str)
     if isinstance(stated, str) and (stated.endswith(".toml") or stated in built_in()):
         return load_reaction(stated, folder)
-    return stated
+    if isinstance(stated, str | ReactionFile):
+        return stated
+    raise ReactionError(f"{quoted(stated)} is no reaction: give the name of one, or a .toml file")
 
 
 def _read(data: dict[str, Any], whose: Any) -> ReactionFile:
