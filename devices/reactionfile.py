@@ -4,156 +4,22 @@ Species, steps with their rate constants, what is in which stream, which peak sh
 minutes, concentrations mM, temperatures degC, energies kJ/mol.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from .chemistry import NAME, Equation, elements, rate_unit
 from .reading import SpecError, table, text_of, validated
 from .specs import Name, Positive, Table, Text
+from .steps import Celsius, NotNegative, Species, SpeciesName, Step
 from .written import quoted
-
-NotNegative = Annotated[float, Field(ge=0)]
-Celsius = Annotated[float, Field(gt=-273.15, le=1000)]
-Energy = Annotated[float, Field(ge=-1000, le=1000)]
 
 
 class ReactionError(SpecError):
     """The reaction file cannot be used; the text names key, value and cure."""
-
-
-def _species(name: str) -> str:
-    if not NAME.fullmatch(name):
-        raise ValueError(
-            f"{quoted(name)} is no name of a species: take letters, digits and _, a letter first"
-        )
-    return name
-
-
-SpeciesName = Annotated[Text, AfterValidator(_species)]
-
-
-class Species(Table):
-    """What is known of a species; where all of a step have one, the step has to balance.
-
-    Attributes
-    ----------
-    formula : str
-        Such as ``C6H3F2NO2``.
-    weight : float
-        Molar mass [g/mol].
-    """
-
-    formula: Text | None = None
-    weight: Positive | None = None
-
-    @field_validator("formula")
-    @classmethod
-    def _counted(cls, formula: str | None) -> str | None:
-        if formula is not None:
-            elements(formula)
-        return formula
-
-
-class Rate(Table):
-    """A rate constant: k at a temperature, or A, and the activation energy.
-
-    Attributes
-    ----------
-    k : float
-        Rate constant at the temperature `at`, in `unit`.
-    A : float
-        In place of `k`: the pre-exponential factor, in `unit`.
-    unit : str
-        Such as ``1/min`` or ``L/(mol s)``, by the order of the step; M is mol/L.
-    energy : float
-        Activation energy [kJ/mol].
-    at : float
-        Temperature of `k` [degC]; by default that of the file.
-    orders : table
-        Order in each species in place of its stoichiometric number, such as 0.5 in a catalyst.
-    """
-
-    k: NotNegative | None = None
-    A: NotNegative | None = None
-    unit: Text
-    energy: Energy = 0.0
-    at: Celsius | None = None
-    orders: dict[SpeciesName, Annotated[float, Field(ge=0, le=5)]] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def _one_constant(self) -> Self:
-        if (self.k is None) == (self.A is None):
-            raise ValueError("a rate needs k, or A in its place, and not both")
-        if self.A is not None and self.at is not None:
-            raise ValueError("at is the temperature of k, and A has none: delete it")
-        return self
-
-    def order(self, consumed: Mapping[str, float]) -> dict[str, float]:
-        """Give the order in each species, for what the equation consumes.
-
-        That may be 0; the rate is then the same until none of it is left.
-        """
-        orders = {**consumed, **self.orders}
-        return {name: n for name, n in orders.items() if n or name in consumed}
-
-    def constant(self, order: float) -> float:
-        """Give k or A in mM and minutes, for an order in all.
-
-        Raises
-        ------
-        ValueError
-            If the unit is not one of such a rate constant.
-        """
-        value = self.A if self.k is None else self.k
-        assert value is not None  # by the validator
-        return value * rate_unit(self.unit, order)
-
-
-class Step(Rate):
-    """A step of the mechanism.
-
-    Attributes
-    ----------
-    equation : str
-        Such as ``A + 2 B -> P``; ``<->`` or ``=`` for a reversible one.
-    reverse : table
-        The rate of the way back, with the keys of a rate.
-    """
-
-    equation: Text
-    reverse: Rate | None = None
-
-    @property
-    def read(self) -> Equation:
-        """What the equation says."""
-        return Equation.parse(self.equation)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        equation = self.read
-        if equation.reversible and self.reverse is None:
-            raise ValueError(
-                f"{self.equation!r} is reversible: add reverse = {{ k = ..., unit = ... }}, or "
-                "write '->'"
-            )
-        if self.reverse is not None and not equation.reversible:
-            raise ValueError(f"{self.equation!r} has a reverse rate: write '<->', or delete it")
-        for rate, side in self.ways:
-            rate.constant(sum(rate.order(side).values()))
-        return self
-
-    @property
-    def ways(self) -> Iterator[tuple[Rate, Mapping[str, float]]]:
-        """The rate, and what is consumed, forwards and backwards."""
-        equation = self.read
-        yield self, equation.left
-        if self.reverse is not None:
-            yield self.reverse, equation.right
 
 
 class ReactionPeak(Table):
@@ -225,6 +91,10 @@ class ReactionFile(Table):
         By peak of the HPLC method what it shows.
     noise : table
         Of one experiment.
+    choices : table
+        By what can be chosen, such as the catalyst, what there is to choose from, and each time
+        the rate constants that deviate: ``k1`` (or ``A1``) and ``E1`` are those of the first step,
+        ``k1_reverse`` and ``E1_reverse`` of its way back.
     """
 
     title: Text = ""
@@ -235,6 +105,30 @@ class ReactionFile(Table):
     streams: Annotated[dict[Name, dict[SpeciesName, Positive]], Field(min_length=1)]
     peaks: Annotated[dict[Text, ReactionPeak], Field(min_length=1)]
     noise: ReactionNoise = ReactionNoise()
+    choices: dict[Text, Annotated[dict[Text, dict[str, float]], Field(min_length=1)]] = Field(
+        default_factory=dict
+    )
+
+    def chosen(self, choices: Mapping[str, str]) -> Self:
+        """Return it with the rate constants of what is chosen, by default the first of each.
+
+        Raises
+        ------
+        ValueError
+            If there is no such choice.
+        """
+        for name, option in choices.items():
+            if name not in self.choices:
+                there = f"it has {', '.join(self.choices)}" if self.choices else "it has none"
+                raise ValueError(f"{name} = {option!r} is no choice of this reaction: {there}")
+            if option not in self.choices[name]:
+                raise ValueError(
+                    f"{name} = {option!r} is none of {', '.join(self.choices[name])}: name one"
+                )
+        made = self
+        for name, options in self.choices.items():
+            made = made.deviating(options[choices.get(name, next(iter(options)))])
+        return made
 
     def deviating(self, kinetics: Mapping[str, float]) -> Self:
         """Return it with other rate constants, in the units of the file.
@@ -312,6 +206,16 @@ class ReactionFile(Table):
                     f"step {number}: {step.equation!r} does not balance, with {wrong}: correct the "
                     "equation or the species"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _chosen(self) -> Self:
+        for name, options in self.choices.items():
+            for option, kinetics in options.items():
+                try:
+                    self.deviating(kinetics)
+                except ValueError as error:
+                    raise ValueError(f"choices.{name}.{option}: {error}") from error
         return self
 
     @model_validator(mode="after")

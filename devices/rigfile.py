@@ -86,6 +86,7 @@ class EmulationSpec(Table):
     noise: bool = True
     reaction: str | ReactionFile = "walker2017"
     kinetics: dict[str, float] = Field(default_factory=dict)
+    choices: dict[str, str] = Field(default_factory=dict)
     first_injection: Annotated[int, Field(ge=0)] = 0
     pumps: dict[str, Any] = Field(default_factory=dict)
     heater: dict[str, Any] = Field(default_factory=dict)

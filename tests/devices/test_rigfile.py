@@ -71,7 +71,9 @@ def test_rig_file_by_name_and_path(tmp_path):
     path = tmp_path / "rig.toml"
     path.write_text(text(), "utf-8")
     assert load(path) == load("walker")
-    with pytest.raises(RigError, match="no built-in rig 'wakler'; built in: walker"):
+    with pytest.raises(
+        RigError, match="no built-in rig 'wakler'; built in: coupling, snar, walker"
+    ):
         load("wakler")
     with pytest.raises(RigError, match="cannot be read"):
         load(tmp_path / "none.toml")

@@ -198,3 +198,15 @@ def test_the_noise_of_an_experiment_is_the_files(bench):
     assert noise_of(spec) == Noise(extent=0.2)
     assert noise_of(spec.model_copy(update={"noise": False})) is None
     assert noise_of(load("walker").emulation) == Noise()
+
+
+def test_the_demo_of_a_reaction(tmp_path, capsys):
+    where = ["--catalogue", str(tmp_path), "--json"]
+    assert main(["demo", "--reaction", "snar", "--budget", "3", *where]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["n"], result["n_failed"], result["simulated"]) == (3, 0, True)
+    assert result["title"].startswith("SnAr")
+    with pytest.raises(SystemExit) as end:
+        main(["demo", "--reaction", "amide"])
+    assert end.value.code == 2
+    assert "invalid choice: 'amide'" in capsys.readouterr().err

@@ -43,8 +43,14 @@ def reaction_of(spec: EmulationSpec) -> Reaction:
         cure = f"did you mean {near[0]!r}?" if near else f"give one of {names()}, or a .toml file"
         raise RigError(f"emulation.reaction = {stated!r} is not known: {cure}")
     try:
-        if isinstance(stated, str):
-            return REACTIONS[stated](spec.kinetics)
-        return Mechanism(stated.deviating(spec.kinetics))
+        if isinstance(stated, str) and spec.choices:
+            raise ValueError("there is nothing to choose")
+        file = None if isinstance(stated, str) else stated.chosen(spec.choices)
+    except ValueError as error:
+        raise RigError(f"emulation.choices of {name_of(spec)}: {error}") from error
+    try:
+        if file is not None:
+            return Mechanism(file.deviating(spec.kinetics))
+        return REACTIONS[str(stated)](spec.kinetics)
     except ValueError as error:
         raise RigError(f"emulation.kinetics of {name_of(spec)}: {error}") from error
