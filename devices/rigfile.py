@@ -31,7 +31,19 @@ class RigError(SpecError):
 
 
 class Reactor(Table):
-    """Volumes [uL] between the pumps and the injection valve."""
+    """Volumes between the pumps and the injection valve.
+
+    Attributes
+    ----------
+    heated_volume : float
+        The heated part of the reactor [uL]; residence times are in it.
+    total_volume : float
+        From the mixer to the injection valve [uL].
+    loop_volume : float
+        Of the sampling loop [uL].
+    flush_loops : float
+        How many loop volumes go through it before an injection.
+    """
 
     heated_volume: Positive
     total_volume: Positive
@@ -75,9 +87,34 @@ class ChromatogramSpec(MethodFile):
 class EmulationSpec(Table):
     """The emulated laboratory; its presence makes the rig an emulated one.
 
-    `reaction` is what happens in its reactor, `kinetics` what deviates from that reaction's own
-    parameters. What the emulated instruments are like (model, decimals, firmware) stands in a table
-    for each role; `echo` names the transports that give back what is sent.
+    Attributes
+    ----------
+    transport : str
+        What the emulated instruments listen on: ``pty`` or ``tcp``.
+    clock : str
+        ``simulated``: lab time jumps while all wait; or ``real``.
+    seed : int
+        Of the noise.
+    noise : bool
+        Whether there is any.
+    reaction : str or table
+        What happens in the reactor: a name, or a reaction file beside the rig file.
+    kinetics : table
+        What deviates from the reaction's own parameters.
+    choices : table
+        What is in the flasks today, of what its reaction leaves to choose; by default the first.
+    first_injection : int
+        How many injections there were before.
+    pumps : table
+        What the emulated pumps are like: model, firmware, state.
+    heater : table
+        Likewise the heater.
+    valve : table
+        Likewise the valve.
+    detector : table
+        Likewise the meter.
+    echo : list of str
+        Transports that give back what is sent.
     """
 
     transport: Literal["pty", "tcp"] = "pty"
@@ -103,7 +140,32 @@ class EmulationSpec(Table):
 class RigFile(Table):
     """The whole rig; see the built-in `walker.toml` for an example with units.
 
-    A pause longer than `pause_limit` [s] leaves the rig in its safe state.
+    Attributes
+    ----------
+    schema : int
+        Version of the format.
+    title : str
+        What it is called.
+    stabilisation_residence_times : float
+        After how many residence times it counts as steady.
+    pause_limit : float
+        A longer pause leaves the rig in its safe state [s].
+    transports : table
+        Ports by name.
+    streams : table
+        Reagents by name; their flows are the variables ``flow_<name>``.
+    heater : table
+        The heater.
+    valve : table
+        The injection valve.
+    detector : table
+        The meter on the photodiode.
+    reactor : table
+        Volumes.
+    chromatogram : table
+        The HPLC method, or ``method = "method.toml"`` for one in a file.
+    emulation : table
+        The emulated laboratory; without it the rig is hardware.
     """
 
     version: Annotated[Literal[1], Field(alias="schema")]
