@@ -167,20 +167,19 @@ def rate_unit(unit: str, order: float) -> float:
     """
     import pint  # most of a second, and only who reads a reaction file needs it
 
-    try:
-        stated = _registry().parse_units(unit)
-    except (pint.UndefinedUnitError, pint.DefinitionSyntaxError, ValueError, TypeError, KeyError):
-        raise ValueError(
-            f"unit = {quoted(unit)} cannot be read: write it like 1/min, 1/(M s) or L/(mol s)"
-        ) from None
     power = exact(1 - order)
     try:
-        return float(_registry().Quantity(1.0, stated).to(f"mM**{power} / min").magnitude)
+        stated = _registry().Quantity(1.0, _registry().parse_units(unit))
+        return float(stated.to(f"mM**{power} / min").magnitude)
     except pint.DimensionalityError:
         example = "1/min" if order == 1 else f"M^{power} / s"
         raise ValueError(
             f"unit = {quoted(unit)} is none of a rate constant of order {exact(order)}: give it "
             f"in {example} or the like, or correct the orders"
+        ) from None
+    except Exception:  # noqa: BLE001 # of text that is none it raises what its parsers happen to
+        raise ValueError(
+            f"unit = {quoted(unit)} cannot be read: write it like 1/min, 1/(M s) or L/(mol s)"
         ) from None
 
 

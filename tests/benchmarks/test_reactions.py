@@ -15,10 +15,10 @@ from tests.benchmarks.reactions import Truth
         ("walker-ii", "walker", {}, 0.00871, {"temperature": 100}),
         ("snar", "snar", {}, -178.3,
          {"temperature": 109.6, "residence_time": 0.5, "equivalents": 1.99, "concentration": 100}),
-        ("coupling", "coupling", {"catalyst": "C1"}, -96.05,
+        ("catalysts", "catalysts", {"catalyst": "C1"}, -96.05,
          {"temperature": 82.4, "residence_time": 10, "equivalents": 2, "loading": 0.625}),
-        ("coupling", "coupling", {"catalyst": "C2"}, -70.83, {"temperature": 82.5}),
-        ("coupling", "coupling", {"catalyst": "C5"}, -42.18, {"temperature": 82.6}),
+        ("catalysts", "catalysts", {"catalyst": "C2"}, -70.83, {"temperature": 82.5}),
+        ("catalysts", "catalysts", {"catalyst": "C5"}, -42.18, {"temperature": 82.6}),
     ],
 )  # fmt: skip
 def test_known_optima(problem, rig, choices, goal, conditions):
@@ -30,15 +30,15 @@ def test_known_optima(problem, rig, choices, goal, conditions):
 
 
 def test_the_first_catalyst_is_the_best_and_the_last_will_not_do():
-    catalysts = load("coupling").emulation.reaction.choices["catalyst"]
+    catalysts = load("catalysts").emulation.reaction.choices["catalyst"]
     energies = [kinetics["E1"] for kinetics in catalysts.values()]
     assert energies == sorted(energies)  # the less, the faster, and nothing else differs
     with pytest.raises(ArithmeticError, match="nothing is inside all windows"):
-        Truth.of("coupling", "coupling", catalyst="C8").optimum()
+        Truth.of("catalysts", "catalysts", catalyst="C8").optimum()
 
 
 def test_what_is_in_the_flask_is_chosen():
-    rig = load("coupling")
+    rig = load("catalysts")
     for choices, told in (
         ({"catalyst": "C9"}, "catalyst = 'C9' is none of C1, C2, C3, C4, C5, C6, C7, C8: name one"),
         ({"ligand": "C1"}, "ligand = 'C1' is no choice of this reaction: it has catalyst"),

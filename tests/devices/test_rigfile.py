@@ -72,7 +72,7 @@ def test_rig_file_by_name_and_path(tmp_path):
     path.write_text(text(), "utf-8")
     assert load(path) == load("walker")
     with pytest.raises(
-        RigError, match="no built-in rig 'wakler'; built in: coupling, snar, walker"
+        RigError, match="no built-in rig 'wakler'; built in: catalysts, snar, walker"
     ):
         load("wakler")
     with pytest.raises(RigError, match="cannot be read"):

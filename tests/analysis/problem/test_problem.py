@@ -197,7 +197,7 @@ def test_a_problem_does_not_change():
 
 def test_the_six_problems_of_the_paper():
     papers = [f"walker-{number}" for number in ("i", "ii", "iii", "iv", "v", "vi")]
-    assert set(built_in()) == {"coupling", "snar", *papers}
+    assert set(built_in()) == {"catalysts", "snar", *papers}
     yields = ("X1 + X2", 0.9, 1.0)
     ratios = {
         "iii": ("X1 / X2", 4, math.inf), "iv": ("X1 / X2", 0, 0.5), "v": ("X1 / X2", 0, 1.5),
