@@ -96,7 +96,7 @@ def emulated(
         ports = rigfile.transports.items()
         return {"transports": {k: p.model_copy(update={"url": urls.get(k)}) for k, p in ports}}
 
-    settings = (rigfile.emulation or EmulationSpec()).model_dump()
+    settings = dict(rigfile.emulation or EmulationSpec())
     settings |= {"clock": "real", "transport": transport, "seed": seed}
     spec = EmulationSpec.model_validate(settings)
     emulation, clock, urls = emulate(rigfile.model_copy(update=at({}) | {"emulation": spec}))

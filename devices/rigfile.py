@@ -7,9 +7,10 @@ minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .methodfile import MethodError, MethodFile, filled_in
+from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
 from .specs import (
     DetectorSpec,
@@ -30,7 +31,19 @@ class RigError(SpecError):
 
 
 class Reactor(Table):
-    """Volumes [uL] between the pumps and the injection valve."""
+    """Volumes between the pumps and the injection valve.
+
+    Attributes
+    ----------
+    heated_volume : float
+        The heated part of the reactor [uL]; residence times are in it.
+    total_volume : float
+        From the mixer to the injection valve [uL].
+    loop_volume : float
+        Of the sampling loop [uL].
+    flush_loops : float
+        How many loop volumes go through it before an injection.
+    """
 
     heated_volume: Positive
     total_volume: Positive
@@ -74,17 +87,43 @@ class ChromatogramSpec(MethodFile):
 class EmulationSpec(Table):
     """The emulated laboratory; its presence makes the rig an emulated one.
 
-    `reaction` is what happens in its reactor, `kinetics` what deviates from that reaction's own
-    parameters. What the emulated instruments are like (model, decimals, firmware) stands in a table
-    for each role; `echo` names the transports that give back what is sent.
+    Attributes
+    ----------
+    transport : str
+        What the emulated instruments listen on: ``pty`` or ``tcp``.
+    clock : str
+        ``simulated``: lab time jumps while all wait; or ``real``.
+    seed : int
+        Of the noise.
+    noise : bool
+        Whether there is any.
+    reaction : str or table
+        What happens in the reactor: a name, or a reaction file beside the rig file.
+    kinetics : table
+        What deviates from the reaction's own parameters.
+    choices : table
+        What is in the flasks today, of what its reaction leaves to choose; by default the first.
+    first_injection : int
+        How many injections there were before.
+    pumps : table
+        What the emulated pumps are like: model, firmware, state.
+    heater : table
+        Likewise the heater.
+    valve : table
+        Likewise the valve.
+    detector : table
+        Likewise the meter.
+    echo : list of str
+        Transports that give back what is sent.
     """
 
     transport: Literal["pty", "tcp"] = "pty"
     clock: Literal["simulated", "real"] = "simulated"
     seed: Annotated[int, Field(ge=0)] = 0
     noise: bool = True
-    reaction: str = "walker2017"
+    reaction: str | ReactionFile = "walker2017"
     kinetics: dict[str, float] = Field(default_factory=dict)
+    choices: dict[str, str] = Field(default_factory=dict)
     first_injection: Annotated[int, Field(ge=0)] = 0
     pumps: dict[str, Any] = Field(default_factory=dict)
     heater: dict[str, Any] = Field(default_factory=dict)
@@ -92,11 +131,41 @@ class EmulationSpec(Table):
     detector: dict[str, Any] = Field(default_factory=dict)
     echo: tuple[str, ...] = ()
 
+    @field_validator("reaction", mode="before")
+    @classmethod
+    def _from_a_file(cls, stated: Any, info: ValidationInfo) -> Any:
+        return as_stated(stated, (info.context or {}).get("folder", Path()))
+
 
 class RigFile(Table):
     """The whole rig; see the built-in `walker.toml` for an example with units.
 
-    A pause longer than `pause_limit` [s] leaves the rig in its safe state.
+    Attributes
+    ----------
+    schema : int
+        Version of the format.
+    title : str
+        What it is called.
+    stabilisation_residence_times : float
+        After how many residence times it counts as steady.
+    pause_limit : float
+        A longer pause leaves the rig in its safe state [s].
+    transports : table
+        Ports by name.
+    streams : table
+        Reagents by name; their flows are the variables ``flow_<name>``.
+    heater : table
+        The heater.
+    valve : table
+        The injection valve.
+    detector : table
+        The meter on the photodiode.
+    reactor : table
+        Volumes.
+    chromatogram : table
+        The HPLC method, or ``method = "method.toml"`` for one in a file.
+    emulation : table
+        The emulated laboratory; without it the rig is hardware.
     """
 
     version: Annotated[Literal[1], Field(alias="schema")]
@@ -126,7 +195,7 @@ class RigFile(Table):
             raise RigError(f"{', '.join(changes)}: only for an emulated rig, this one is hardware")
         spec = validated(
             EmulationSpec,
-            self.emulation.model_dump() | changes,
+            dict(self.emulation) | changes,
             "rig",
             RigError,
             lambda text: f"emulation.{text}",
@@ -205,4 +274,4 @@ def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile
             data["chromatogram"] = filled_in(stated, folder)
         except MethodError as error:
             raise RigError(f"{origin}: {error}") from error
-    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}")
+    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}", folder)

@@ -54,7 +54,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="reactune",
         description="Tune the products of a chemical reaction in a flow reactor, unattended.",
-        epilog="A PROBLEM is a TOML file or one of the built-in walker-i ... walker-vi.",
+        epilog="A PROBLEM is a TOML file or one of the built-in snar, walker-i ... walker-vi.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=lambda a: _version() if a.version else _help(parser))

@@ -15,6 +15,7 @@ class HarvardVariant:
     Attributes
     ----------
     firmware : str
+        Its version, as the pump tells it.
     bare : bool
         Whether at address 0 it leaves its address out, as recorded.
     colon : bool
@@ -45,10 +46,17 @@ class HarvardVariant:
 class NewEraVariant:
     """The state in which the pumps are found.
 
-    `fresh` is whether they have just been switched on, `watchdog` the seconds of safe mode that
-    somebody has left them in, 0 for basic mode, and `ahead` whether the answer to ``SAF`` comes in
-    the mode that it changes to. `marked` firmware says that it is emulated; some software wants the
-    manual's form and nothing behind it.
+    Attributes
+    ----------
+    fresh : bool
+        Whether they have just been switched on.
+    watchdog : int
+        Seconds of safe mode that somebody has left them in; 0 for basic mode.
+    ahead : bool
+        Whether the answer to ``SAF`` comes in the mode that it changes to.
+    marked : bool
+        Whether the firmware says that it is emulated; some software wants the manual's form and
+        nothing behind it.
     """
 
     fresh: bool = True
@@ -64,11 +72,13 @@ class EurothermVariant:
     Attributes
     ----------
     model : {"3216", "2416"}
+        Which controller.
     decimals : int
         Of its display, and so of its registers: 0, 1 or 2.
     tells : bool
         Whether it has the registers that say so, and what it is; look-alikes do not.
     unit : {"degC", "degF", "K"}
+        What it counts temperatures in.
     alarm : bool
         Whether alarm 1 is a full-scale high alarm; as delivered it is off.
     """
@@ -84,8 +94,14 @@ class EurothermVariant:
 class ViciVariant:
     """How the actuator is set up.
 
-    `id` is the device ID it was given, `long_texts` its LG1, and `echo` whether it gives back what
-    it is told to do, as some do.
+    Attributes
+    ----------
+    id : str
+        The device ID it was given.
+    long_texts : bool
+        Its LG1.
+    echo : bool
+        Whether it gives back what it is told to do, as some do.
     """
 
     id: str = ""
@@ -100,6 +116,7 @@ class VoltmeterVariant:
     Attributes
     ----------
     model : str
+        What it calls itself.
     rs232 : bool
         Whether it is on RS-232: lines end with CR LF, and it obeys only after ``SYST:REM``. On a
         network they end with LF, and it always obeys.

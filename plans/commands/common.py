@@ -25,7 +25,9 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
 def add_rig(parser: argparse.ArgumentParser) -> None:
     """Declare the rig file."""
     parser.add_argument(
-        "--rig", metavar="FILE", help="rig file, or 'walker': the paper's rig, emulated [walker]"
+        "--rig",
+        metavar="FILE",
+        help="rig file, or an emulated one: 'walker', the paper's, or 'snar' [walker]",
     )
 
 

@@ -28,13 +28,14 @@ from reactune.devices.protocols.harvard11 import Harvard11
 from reactune.devices.protocols.ne1000 import NewEra
 from reactune.devices.protocols.scpi import ScpiVoltmeter
 from reactune.devices.protocols.vici import ViciValve
+from reactune.devices.reactionfile import built_in as reactions
 from tests.analysis.storage.samples import documents, record
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = [
     (ROOT / "analysis/problem/built_in" / f"{name}.toml").read_text("utf-8") for name in built_in()
 ]
-PROBLEM = PROBLEMS[1]
+PROBLEM = PROBLEMS[built_in().index("walker-ii")]
 PROBLEMS.append("""\
 maximise = { of = "STY", name = "space-time yield", unit = "mM/h" }
 measured = ["yield", "X₃", "λ"]
@@ -53,6 +54,9 @@ both = "max(yield, λ)^2 + sqrt(abs(log(X₃)))"
 slow = { of = "volume / total_flow", within = [0.1, 0.4], unit = "h" }
 """)
 RIG = (ROOT / "devices/rigs/walker.toml").read_text("utf-8")
+REACTIONS = [
+    (ROOT / "devices/reactions" / f"{name}.toml").read_text("utf-8") for name in reactions()
+]
 
 
 @cache

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import numpy as np
 import tomli_w
 from hypothesis import strategies as st
 
@@ -21,6 +22,7 @@ from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.storage import names, reading
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import JournalError, seal
+from reactune.devices.emulation.reactions.mechanism import Mechanism
 from reactune.devices.opening import obstacles
 from reactune.devices.protocols import harvard11
 from reactune.devices.protocols.transport import (
@@ -29,6 +31,7 @@ from reactune.devices.protocols.transport import (
     NoReplyError,
     TransportError,
 )
+from reactune.devices.reactionfile import ReactionError, load_reaction
 from reactune.devices.rigfile import RigError, load
 from tests.analysis.problem.test_follow import WALKER
 from tests.analysis.storage.samples import same
@@ -96,12 +99,30 @@ def rig_file(changes, flips) -> bool:
         return not obstacles(rig)
 
 
+def reaction_file(which: int, changes, flips) -> bool:
+    text = sources.REACTIONS[which % len(sources.REACTIONS)]
+    with tempfile.TemporaryDirectory() as folder, soon():
+        path = _file(text, changes, flips, sources.RIG, folder)
+        try:
+            reaction = load_reaction(path)
+            made = Mechanism(reaction)
+            made.composition(np.ones(len(made.reagents)), 5.0, 80.0)
+        except ReactionError as error:
+            return _refused(error)
+        except ValueError as error:
+            assert "cannot be integrated" in str(error)  # noqa: PT017 - of many tries
+    stated = json.loads(json.dumps(reaction.model_dump(mode="json"), allow_nan=False))
+    assert type(reaction).model_validate(stated) == reaction
+    return True
+
+
 RARE_FLIPS = st.one_of(st.just([]), st.just([]), FLIPS)
 
 FILES = {
     "problem file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS),
                            problem_file),
     "rig file": Target(st.tuples(CHANGES, RARE_FLIPS), rig_file),
+    "reaction file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS), reaction_file),
 }  # fmt: skip
 
 # ---- journals ------------------------------------------------------------------------------------
