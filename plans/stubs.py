@@ -93,7 +93,7 @@ def _get_ahead(rig: FlowRig, following: Conditions, trace: Status | None) -> Msg
     """Heat for the next experiment now, and start its flows so that nobody waits for them."""
     try:
         hot = rig.heat(following)
-        spare = rig.config.chromatogram.duration - rig.stabilisation(rig.setpoints(following))
+        spare = rig.config.analysis_duration - rig.stabilisation(rig.setpoints(following))
         yield from lab_sleep(rig, max(spare, 0.0))
         while not hot.done and trace is not None and not trace.done:
             yield from lab_sleep(rig, _LOOK)
