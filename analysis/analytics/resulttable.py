@@ -215,6 +215,7 @@ class _Grid:
                 what = f"has {count} columns" if count else "has no column"
                 raise UnreadableError(f"{what} {title!r}; {has}: correct it in the rig file")
         self._head = head
+        self._columns = [head.index(title) for title in wanted]
         below = rows[rows.index(head) + 1 :]
         self._rows = [row for row in below if any(cell is not None for cell in row)]
 
@@ -224,8 +225,7 @@ class _Grid:
         if q.row:
             rows, which = [r for r in self._rows if q.row in r], f"rows with {q.row!r}"
         else:
-            rows = [r for r in self._rows if len(r) > column and r[column] is not None]
-            which = f"rows with a value of {title!r}"
+            rows, which = [r for r in self._rows if self._tells(r)], "rows with results"
         if len(rows) != 1:
             raise UnreadableError(
                 f"has {len(rows) or 'no'} {which}: one is looked for; say which by row in the rig "
@@ -238,6 +238,10 @@ class _Grid:
                 "can tell which is which"
             )
         return row[column] if column < len(row) else None
+
+    def _tells(self, row: Sequence[Cell]) -> bool:
+        """Whether something stands below one of the titles."""
+        return any(row[k] is not None for k in self._columns if k < len(row))
 
 
 class _Keys:
