@@ -232,7 +232,8 @@ def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     if wrong := list(_other_facts(before, rig)):
         return "\n".join(wrong)
     if analytics_of(rig) != agent.analytics:
-        return "this rig reads its traces by another HPLC method than the campaign did so far"
+        what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
+        return f"this rig reads its {what} than the campaign did so far"
     return None
 
 

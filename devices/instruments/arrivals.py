@@ -14,6 +14,8 @@ from ..written import UnreadableError, read_bytes
 MOST_BYTES = 20_000_000
 """Of a file: it goes into the documents whole."""
 
+_NETCDF = b"CDF"
+
 Stamp = tuple[int, int]
 
 _ASIDE = (".", "~$")  # begin what a writer puts beside its file meanwhile
@@ -98,6 +100,8 @@ def lacking(name: str, raw: bytes | str, spec: AnalyticsSpec) -> str:
         except (ValueError, RecursionError):
             return "is no whole JSON"
         return ""
+    if raw.startswith(_NETCDF):
+        return "" if _is_netcdf(raw) else "is no whole netCDF file"
     if _is_binary(raw):
         return ""
     text, end = raw.replace(b"\0", b""), spec.end.encode()
@@ -106,6 +110,17 @@ def lacking(name: str, raw: bytes | str, spec: AnalyticsSpec) -> str:
     if text.endswith(end):
         return ""
     return "ends in the middle of a line" if not end.strip() else f"does not end with {spec.end!r}"
+
+
+def _is_netcdf(raw: bytes) -> bool:
+    """Whether everything is there that its head announces."""
+    from scipy.io import netcdf_file  # only those who have such files wait for it
+
+    try:
+        with netcdf_file(io.BytesIO(raw), "r", mmap=False):
+            return True
+    except (TypeError, ValueError, IndexError, KeyError, AttributeError, EOFError):
+        return False
 
 
 def _is_binary(raw: bytes) -> bool:

@@ -88,8 +88,10 @@ class TraceFile(Hplc):
             signal, rate = self._signal(data)
         except TraceError:
             return np.full(samples, np.nan)
-        wanted = np.arange(samples) / self.method.rate
-        return np.interp(wanted, np.arange(len(signal)) / rate, signal, right=np.nan)
+        place = np.arange(samples) * (rate / self.method.rate)
+        trace: Floats = np.interp(place, np.arange(len(signal)), signal)
+        trace[place > len(signal) - 0.5] = np.nan
+        return trace
 
     def to_dict(self) -> dict[str, Any]:
         """Return the method as a JSON-able dict."""
