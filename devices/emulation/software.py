@@ -17,6 +17,7 @@ from typing import Any
 from ..clock import ClockError, LabClock
 from ..resultfile import JSON, WORKBOOKS, QuantitySpec
 from ..rigfile import RigFile
+from .layout import Noise
 from .variants import SoftwareVariant
 from .world import Injection, World
 
@@ -47,7 +48,7 @@ class EmulatedSoftware:
     def __init__(self, rig: RigFile, world: World, clock: LabClock, variant: SoftwareVariant):
         assert rig.analytics is not None
         self._rig, self._spec, self._clock, self._variant = rig, rig.analytics, clock, variant
-        self._layout = world.layout
+        self._layout, self._noise = world.layout, world.noise or Noise()
         self.folder = Path(tempfile.mkdtemp(prefix="reactune-simulated-"))
         world.injected = self._analyse
         for k in range(variant.old):
@@ -126,10 +127,10 @@ class EmulatedSoftware:
         """Give what the software tells of an amount [mM], and its sd; nothing if it saw nothing."""
         if not total:
             return "", ""
-        if unit not in ("1", "%"):
-            return float(f"{amount:.6g}"), float(f"{0.001 * total + 0.005 * amount:.3g}")
-        fraction, factor = amount / total, 100.0 if unit == "%" else 1.0
-        return round(fraction * factor, 6), float(f"{(0.001 + 0.005 * fraction) * factor:.3g}")
+        factor = {"1": 1.0, "%": 100.0}.get(unit, total)
+        fraction = amount / total
+        sd = self._noise.fraction + self._noise.relative * fraction
+        return round(fraction * factor, 6), float(f"{sd * factor:.3g}")
 
     def _table(self, rows: list[list[str | float]]) -> bytes:
         """Write a table as text or workbook."""
@@ -186,9 +187,9 @@ def unwritten(rig: RigFile, products: tuple[str, ...]) -> list[str]:
     wrong = []
     if strange := [name for name in spec.quantities if name not in products]:
         wrong.append(
-            f"emulation.reaction = {rig.emulation.reaction if rig.emulation else ''!r} gives "
-            f"{', '.join(products)}, but analytics.quantities are {', '.join(spec.quantities)}: "
-            f"name {', '.join(strange)} as the reaction does, or give the reaction that makes them"
+            f"emulation.reaction gives {', '.join(products)}, but analytics.quantities are "
+            f"{', '.join(spec.quantities)}: name {', '.join(strange)} as the reaction does, or "
+            "give the reaction that makes them"
         )
     texts = ("", ".csv", ".txt", ".tsv", ".asc", ".dat", ".prn")
     known = (*texts, ".cdf") if spec.kind == "trace" else (*texts, JSON, *WORKBOOKS)

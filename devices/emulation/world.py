@@ -62,7 +62,7 @@ class World:
 
     Attributes
     ----------
-    now : callable
+    now, noise
         As given.
     links : dict of str to LinkFaults
         Faults of the lines to "pumps", "heater", "valve" and "detector".
@@ -99,7 +99,7 @@ class World:
                 f"({', '.join(reaction.products)}), the layout has {len(layout.peaks)}"
             )
         self.now, self.layout, self.reaction = now, layout, reaction
-        self._noise, self._seed, self.injections = noise, seed, first_injection
+        self.noise, self._seed, self.injections = noise, seed, first_injection
         self._lock = threading.RLock()
         self._time = now()
         self.links: dict[str, LinkFaults] = {}
@@ -300,11 +300,11 @@ class World:
     def _amounts(self, sample: Sample, rng: np.random.Generator) -> dict[str, float]:
         """Amount of each product that an analysis of an injection finds [mM]."""
         extent, *errors = rng.standard_normal(1 + len(self.reaction.products))
-        if self._noise is None:
+        if self.noise is None:
             total, fractions = self.composition(sample)
         else:
-            total, fractions = self.composition(sample, float(np.exp(self._noise.extent * extent)))
-            sd = self._noise.fraction + self._noise.relative * fractions
+            total, fractions = self.composition(sample, float(np.exp(self.noise.extent * extent)))
+            sd = self.noise.fraction + self.noise.relative * fractions
             fractions = np.maximum(fractions + sd * errors, 0.0)
         share = 0.0 if self.loop_clogged else sample.filled
         return {
@@ -333,10 +333,10 @@ class World:
         for start, areas in self._on_column:  # still eluting ones superpose
             total += absorbance(self._minutes + (t - start) / MINUTE, peaks, areas)
         noise, lamp = np.zeros_like(total), np.ones_like(total)
-        if self._noise is not None:
-            level, slope, wave = self._noise.drift * rng.standard_normal(3)
+        if self.noise is not None:
+            level, slope, wave = self.noise.drift * rng.standard_normal(3)
             phase = self._minutes / _RUN
-            lamp += level - (self._noise.drift + 0.3 * slope) * phase
+            lamp += level - (self.noise.drift + 0.3 * slope) * phase
             lamp += 0.2 * wave * np.sin(2 * pi * phase)
-            noise = self._noise.volts * rng.standard_normal(total.size)
+            noise = self.noise.volts * rng.standard_normal(total.size)
         return Record(t, self.layout.baseline * lamp * 10**-total, noise)
