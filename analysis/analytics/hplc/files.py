@@ -25,6 +25,7 @@ _FEWEST = 10  # rows of numbers that make a trace
 _UNEVEN = 0.02  # of an interval, by which samples may be off and still count as evenly spaced
 _ROUNDED = 0.9  # of an interval, by which times are off that are written with few digits
 _SPARSE = 10  # times as many samples as there are that would fill a trace with holes
+_LONGEST = 10_000_000  # samples from injection on; a day at 100 Hz has fewer
 _VENDOR = {".ch", ".uv", ".d", ".dx", ".raw"}
 _SIGNAL_UNITS = {"v": "V", "mv": "mV", "au": "AU", "mau": "mAU", "counts": "counts"}
 _TIME = re.compile(r"time|zeit|temps|minutes|seconds|r\.?\s*t", re.IGNORECASE)
@@ -100,6 +101,11 @@ class FileTrace(NamedTuple):
             raise TraceError(
                 f"has {len(place)} samples over {self.minutes[-1]:.4g} min, {60 * step:.2g} s "
                 "apart where there are any; export it anew"
+            )
+        if not place[-1] < _LONGEST:
+            raise TraceError(
+                f"goes from {self.minutes[0]:.4g} to {self.minutes[-1]:.4g} min after injection, "
+                f"with samples {60 * step:.2g} s apart; export it anew"
             )
         first = max(math.ceil(place[0] - _UNEVEN), 0)
         grid = np.arange(first, math.floor(place[-1] + _UNEVEN) + 1)
