@@ -83,7 +83,7 @@ def emulated(
     Yields
     ------
     RigFile
-        The rig as hardware, with their urls.
+        The rig as hardware, with their urls, and the folder of emulated software.
 
     Raises
     ------
@@ -100,8 +100,12 @@ def emulated(
     settings |= {"clock": "real", "transport": transport, "seed": seed}
     spec = EmulationSpec.model_validate(settings)
     emulation, clock, urls = emulate(rigfile.model_copy(update=at({}) | {"emulation": spec}))
+    served = at(urls) | {"emulation": None}
+    if rigfile.analytics is not None:
+        folder = {"folder": str(emulation.folder)}
+        served["analytics"] = rigfile.analytics.model_copy(update=folder)
     with closing(clock), emulation:
-        yield rigfile.model_copy(update=at(urls) | {"emulation": None})
+        yield rigfile.model_copy(update=served)
 
 
 def obstacles(rigfile: RigFile) -> list[str]:

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from .methodfile import MethodError, MethodFile, filled_in
 from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
+from .resultfile import AnalyticsSpec
 from .specs import (
     DetectorSpec,
     HeaterSpec,
@@ -60,12 +61,13 @@ class Reactor(Table):
         return self
 
 
+_FASTEST = 10.0  # Hz that a meter is read at
+
+
 class ChromatogramSpec(MethodFile):
     """The HPLC method of a rig: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
 
     duration: Positive
-    rate: Annotated[float, Field(gt=0, le=10)] = 1.0
-    lamp: Positive
 
     @property
     def samples(self) -> int:
@@ -76,12 +78,26 @@ class ChromatogramSpec(MethodFile):
     def _consistent(self) -> Self:
         if self.samples < 1:
             raise ValueError(f"duration = {exact(self.duration)} s holds no sample: lengthen it")
-        if self.unit != "V" or self.per_au is not None:
-            raise ValueError(
-                "unit: the meter of a rig reads the light on the photodiode in V; delete unit and "
-                "per_au, which are for traces in files"
-            )
         return self
+
+    def check_meter(self, detector: DetectorSpec) -> None:
+        """Refuse what a meter on a photodiode cannot read (`ValueError`)."""
+        if self.unit != "V" or self.per_au is not None or self.lamp is None:
+            raise ValueError(
+                "chromatogram: unit: the meter of a rig reads the light on the photodiode in V; "
+                "delete unit and per_au, which are for traces in files"
+            )
+        if self.rate > _FASTEST:
+            raise ValueError(
+                f"chromatogram.rate = {exact(self.rate)} Hz is more than a meter is read at: "
+                f"{_FASTEST:g} Hz at most"
+            )
+        if self.lamp > detector.full_scale:
+            raise ValueError(
+                f"chromatogram.lamp = {exact(self.lamp)} V is more than the meter reads on "
+                f"detector.range = {exact(detector.range)} V, which goes to "
+                f"{detector.full_scale:g} V: every sample would be an overload"
+            )
 
 
 class EmulationSpec(Table):
@@ -129,6 +145,7 @@ class EmulationSpec(Table):
     heater: dict[str, Any] = Field(default_factory=dict)
     valve: dict[str, Any] = Field(default_factory=dict)
     detector: dict[str, Any] = Field(default_factory=dict)
+    analytics: dict[str, Any] = Field(default_factory=dict)
     echo: tuple[str, ...] = ()
 
     @field_validator("reaction", mode="before")
@@ -159,11 +176,14 @@ class RigFile(Table):
     valve : table
         The injection valve.
     detector : table
-        The meter on the photodiode.
+        The meter on the photodiode; none with `analytics`.
+    analytics : table
+        Other software that analyses, instead of a detector.
     reactor : table
         Volumes.
     chromatogram : table
-        The HPLC method, or ``method = "method.toml"`` for one in a file.
+        The HPLC method, or ``method = "method.toml"`` for one in a file; none if other software's
+        files tell the results.
     emulation : table
         The emulated laboratory; without it the rig is hardware.
     """
@@ -176,9 +196,10 @@ class RigFile(Table):
     streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec
     valve: ValveSpec
-    detector: DetectorSpec
+    detector: DetectorSpec | None = None
+    analytics: AnalyticsSpec | None = None
     reactor: Reactor
-    chromatogram: ChromatogramSpec
+    chromatogram: ChromatogramSpec | None = None
     emulation: EmulationSpec | None = None
 
     def emulating(self, **changes: Any) -> Self:
@@ -202,14 +223,38 @@ class RigFile(Table):
         )
         return self.model_copy(update={"emulation": spec})
 
+    @property
+    def analysis_duration(self) -> float:
+        """How long an analysis takes, from the injection on [s]."""
+        stated = self.analytics.duration if self.analytics else None
+        if stated is None and self.chromatogram is not None:
+            return self.chromatogram.duration
+        return stated or 0.0
+
+    @model_validator(mode="after")
+    def _analysed(self) -> Self:
+        """Refuse tables of an analysis that is not this rig's, and want those that are."""
+        method, software = self.chromatogram, self.analytics
+        wanted = {
+            "detector": software is None,
+            "chromatogram": software is None or software.kind == "trace",
+        }
+        for key, needed in wanted.items():
+            if needed and getattr(self, key) is None:
+                raise ValueError(f"{key} is missing: add it")
+            if not needed and getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key}: with [analytics] other software analyses, and nobody uses this: "
+                    "delete one of the two"
+                )
+        if method is not None and self.detector is not None:
+            method.check_meter(self.detector)
+        elif method is not None and software is not None:
+            software.check_timeout(method.duration)
+        return self
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.chromatogram.lamp > self.detector.full_scale:
-            raise ValueError(
-                f"chromatogram.lamp = {exact(self.chromatogram.lamp)} V is more than the meter "
-                f"reads on detector.range = {exact(self.detector.range)} V, which goes to "
-                f"{self.detector.full_scale:g} V: every sample would be an overload"
-            )
         places: dict[tuple[str, int | None], str] = {}
         instruments: list[tuple[str, str, int | None]] = [
             (f"streams.{name}", spec.transport, spec.address) for name, spec in self.streams.items()
@@ -217,8 +262,9 @@ class RigFile(Table):
         instruments += [
             ("heater", self.heater.transport, self.heater.address),
             ("valve", self.valve.transport, None),
-            ("detector", self.detector.transport, None),
         ]
+        if self.detector is not None:
+            instruments.append(("detector", self.detector.transport, None))
         for key, transport, address in instruments:
             if transport not in self.transports:
                 raise ValueError(
@@ -274,4 +320,6 @@ def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile
             data["chromatogram"] = filled_in(stated, folder)
         except MethodError as error:
             raise RigError(f"{origin}: {error}") from error
+    if isinstance(stated := data.get("analytics"), dict) and isinstance(stated.get("folder"), str):
+        data["analytics"] = stated | {"folder": str((folder / stated["folder"]).absolute())}
     return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}", folder)

@@ -92,9 +92,10 @@ HEAD = f"""\
 
 The HPLC method as a TOML file, `method.toml`. The table `[chromatogram]` of a rig file has the same
 keys, and may take them from a file: `method = "method.toml"` there, and beside it only what that
-does not say (a rig needs `duration` and `lamp`, and reads V). Times are minutes; `duration` alone
-is seconds. Unknown keys are refused. The page is written by `python docs/method_file.py` from the
-model that reads the file; the bad values are those of the method
+does not say (a rig needs `duration`; with a meter of its own, `lamp`, and reads V). Times are
+minutes; `duration` alone is seconds. Unknown keys are refused. The page is written by
+`python docs/method_file.py` from the model that reads the file; the bad values are those of the
+method
 
 ```toml
 {BASE}```

@@ -124,7 +124,7 @@ def optimise(
 
 def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
     """Go from one experiment to the next until the agent has a reason to stop."""
-    record, decisions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
+    record, decisions = ExperimentRecord(agent.problem, rig, agent.analytics), DecisionRecord(agent)
     if agent.evaluations:  # a resumed process may have died before it had stored the last one
         yield from _event("decision", decisions)
     suggestion = agent.ask()

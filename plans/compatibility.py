@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reactune.analysis.analytics import Analytics
 from reactune.analysis.analytics.hplc import Hplc
+from reactune.analysis.analytics.hplc.tracefile import TraceFile
+from reactune.analysis.analytics.resulttable import Quantity, ResultTable
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
 from reactune.analysis.problem.tables import RigFacts, StreamFacts, Variable
 from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.written import exact
+from reactune.devices.instruments.resultfile import unreadable
 from reactune.devices.opening import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
 from reactune.devices.rigfile import RigFile
@@ -20,9 +24,18 @@ from reactune.devices.rigfile import RigFile
 from .hplc_method import method_of
 
 
-def analytics_of(rig: RigFile) -> Hplc:
-    """Turn the HPLC method of a rig file into the analytics that reads its chromatograms."""
-    return Hplc(method_of(rig.chromatogram, rig.detector.full_scale))
+def analytics_of(rig: RigFile) -> Analytics:
+    """Turn what a rig file says of its analysis into the analytics that reads its events."""
+    method, software = rig.chromatogram, rig.analytics
+    if software is None:
+        assert method is not None  # the rig file has seen to it
+        assert rig.detector is not None
+        return Hplc(method_of(method, rig.detector.full_scale))
+    if method is not None:
+        return TraceFile(method_of(method), method.unit, software.channel)
+    places = software.quantities.items()
+    quantities = tuple(Quantity(name, **place.model_dump()) for name, place in places)
+    return ResultTable(quantities, software.decimal)
 
 
 @dataclass(frozen=True)
@@ -58,8 +71,14 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
     """
     measured = analytics_of(rig).names
     wrong = obstacles(rig)
+    what = "no peak of the rig's HPLC method, which has"
+    if rig.analytics is not None:
+        if rig.emulation is None and (missing := unreadable(rig.analytics.path)):
+            wrong.append(missing)
+        if rig.analytics.kind == "table":
+            what = "not among the rig's analytics.quantities, which are"
     wrong += [
-        f"measured: {name!r} is no peak of the rig's HPLC method, which has {', '.join(measured)}"
+        f"measured: {name!r} is {what} {', '.join(measured)}"
         for name in problem.measured
         if name not in measured
     ]
@@ -232,7 +251,7 @@ def forecast(problem: Problem, rig: RigFile) -> Forecast:
     space = Space.of(problem)
     corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
     points = [setpoints_of(settings(c, problem, rig), rig) for c in space.to_conditions(corners)]
-    seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.chromatogram.duration
+    seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.analysis_duration
     volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
     return Forecast(
         hours=problem.budget * seconds / 3600,

@@ -1,7 +1,7 @@
 """A campaign before anything moves: its problem is read, its rig looked at, its agent made."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
+from reactune.devices.specs import Table
 
 from .campaign import optimise
 from .compatibility import analytics_of, fitted, incompatibilities
@@ -231,7 +232,8 @@ def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     if wrong := list(_other_facts(before, rig)):
         return "\n".join(wrong)
     if analytics_of(rig) != agent.analytics:
-        return "this rig reads its traces by another HPLC method than the campaign did so far"
+        what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
+        return f"this rig reads its {what} than the campaign did so far"
     return None
 
 
@@ -242,7 +244,8 @@ def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
         ("chromatogram", (before.chromatogram, now.chromatogram)),
         *((f"streams.{k}", (s, now.streams.get(k))) for k, s in before.streams.items()),
     ):
-        keys = ("stock",) if place.startswith("streams.") else type(pair[0]).model_fields
+        stated = [table for table in pair if table is not None]
+        keys = ("stock",) if place.startswith("streams.") else _keys(stated)
         for key in keys:
             was, is_ = (getattr(table, key, None) for table in pair)
             if was != is_:
@@ -251,3 +254,8 @@ def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
                     f"{place}.{key}{other} in the campaign so far, and results before and after "
                     "would not compare: correct it, or begin a new campaign"
                 )
+
+
+def _keys(tables: Sequence[Table]) -> Collection[str]:
+    """Name the keys that a table of a rig file may have; none if neither rig has it."""
+    return type(tables[0]).model_fields if tables else ()

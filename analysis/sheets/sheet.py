@@ -11,11 +11,10 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from ..cells import Cell as Cell
+from ..cells import workbook
 from ..written import UnreadableError, check_text, exact, other_encoding, read_bytes
-
-Cell = str | float | None
 
 MOST_BYTES = 20_000_000
 """Of a table; a thousand experiments have a hundredth of it."""
@@ -145,18 +144,9 @@ class Workbook(Sheet):
     """The first sheet of an Excel file."""
 
     def __init__(self, path: Path) -> None:
-        from openpyxl import load_workbook
-
         self.path = path
         self._raw = read_bytes(path, MOST_BYTES)
-        try:
-            # what formulas gave when it was last saved
-            sheet = load_workbook(io.BytesIO(self._raw), data_only=True).worksheets[0]
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, it is the file
-            raise UnreadableError(
-                f"is no Excel workbook ({type(error).__name__}); save it as .xlsx or .csv"
-            ) from None
-        lines = [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        lines = workbook(self._raw)
         full = [(i, row) for i, row in enumerate(lines, 1) if any(c is not None for c in row)]
         if not full:
             raise UnreadableError("is empty; its first row has to name the columns")
@@ -184,15 +174,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _cell(value: Any) -> Cell:
-    """Take a cell of a workbook for a number or a text."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value).strip()
-    return float(value)
 
 
 def _replace(path: Path, content: bytes) -> None:

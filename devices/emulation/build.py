@@ -19,10 +19,12 @@ from .ports import Emulation
 from .reaction import Reaction
 from .reactions import name_of, names, reaction_of
 from .scpi import EmulatedVoltmeter
+from .software import EmulatedSoftware, unwritten
 from .variants import (
     EurothermVariant,
     HarvardVariant,
     NewEraVariant,
+    SoftwareVariant,
     ViciVariant,
     VoltmeterVariant,
 )
@@ -33,7 +35,7 @@ from .world import World
 class Emulated(NamedTuple):
     """How an instrument is emulated: what makes it, and the variants of it that there are."""
 
-    make: Callable[..., EmulatedInstrument]
+    make: Callable[..., Any]
     variant: type
 
 
@@ -52,6 +54,7 @@ EMULATED_DETECTORS: Mapping[str, Emulated] = {
     "scpi": Emulated(EmulatedVoltmeter, VoltmeterVariant),
 }
 """By protocol: a voltmeter, made from the world."""
+_SOFTWARE = Emulated(EmulatedSoftware, SoftwareVariant)
 
 
 def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
@@ -95,6 +98,10 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
     if real is None:
         simulated.append(SimulatedClock(emulation.token))
     clock: LabClock = real or simulated[0]
+    if rig.analytics is not None:
+        emulation.software = EmulatedSoftware(
+            rig, world, clock, _variant(_SOFTWARE, spec.analytics)
+        )
     return emulation, clock, emulation.urls
 
 
@@ -117,13 +124,13 @@ def obstacles(rig: RigFile) -> list[str]:
 def _unwired(rig: RigFile) -> list[str]:
     """Say in one sentence each which instruments there are no emulated ones for."""
     assert rig.emulation is not None
-    wrong = []
+    wrong = _strange("emulation.analytics", _SOFTWARE, rig.emulation.analytics)
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),
         ("heater", rig.heater, EMULATED_HEATERS),
         ("valve", rig.valve, EMULATED_VALVES),
-        ("detector", rig.detector, EMULATED_DETECTORS),
+        *([("detector", rig.detector, EMULATED_DETECTORS)] if rig.detector else []),
     ):
         on.setdefault(spec.transport, {})[key] = spec.protocol
         if spec.protocol not in known:
@@ -182,17 +189,20 @@ def _instruments(rig: RigFile, world: World) -> dict[str, EmulatedInstrument]:
     heater, valve, detector = rig.heater, rig.valve, rig.detector
 
     def made(emulated: Emulated, stated: Mapping[str, Any], *of: Any) -> EmulatedInstrument:
-        return emulated.make(world, *of, _variant(emulated, stated))
+        made: EmulatedInstrument = emulated.make(world, *of, _variant(emulated, stated))
+        return made
 
-    return {
+    instruments = {
         **{
             on: made(EMULATED_PUMPS[protocol], spec.pumps, chain)
             for (on, protocol), chain in chains.items()
         },
         heater.transport: made(EMULATED_HEATERS[heater.protocol], spec.heater, heater.address),
         valve.transport: made(EMULATED_VALVES[valve.protocol], spec.valve, valve.load),
-        detector.transport: made(EMULATED_DETECTORS[detector.protocol], spec.detector),
     }
+    if detector is not None:
+        instruments[detector.transport] = made(EMULATED_DETECTORS[detector.protocol], spec.detector)
+    return instruments
 
 
 def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
@@ -206,7 +216,8 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
             f"{', '.join(reaction.reagents)}: name the streams so, or give the reaction that they "
             f"feed {others}"
         )
-    peaks = [peak.name for peak in rig.chromatogram.peaks]
+    method = rig.chromatogram
+    peaks = [peak.name for peak in method.peaks] if method else list(reaction.products)
     if set(reaction.products) != set(peaks):
         wrong.append(
             f"{place} gives the peaks {', '.join(reaction.products)}, but chromatogram.peaks are "
@@ -214,6 +225,7 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
         )
     if isinstance(file := rig.emulation.reaction, ReactionFile):
         wrong += _other_stocks(rig, file)
+    wrong += unwritten(rig, reaction.products)
     return wrong or _unsolved(rig, reaction)
 
 

@@ -1,11 +1,15 @@
 """Models, firmwares and states that instruments of a protocol are found in.
 
-A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]`` and
-``[emulation.detector]``; what stands below are its keys and their defaults.
+A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]``,
+``[emulation.detector]`` and ``[emulation.analytics]``; what stands below are its keys and their
+defaults.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
@@ -131,3 +135,35 @@ class VoltmeterVariant:
     rs232: bool = True
     errors: int = 0
     memory: int = 512
+
+
+Spoilt = Literal[
+    "never", "half", "late", "twice", "unreadable", "lacking", "outside", "text"
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SoftwareVariant:
+    """How software that analyses writes its files, and what goes wrong with them.
+
+    Attributes
+    ----------
+    delay : float
+        From the end of an analysis to its file [s].
+    writing : float
+        How long that is being written [s], half of it at once.
+    old : int
+        How many files of before lie there, with clocks of the future.
+    spoilt : dict of str to str
+        By number of an injection, what becomes of its file: ``never`` written; ``half`` of it;
+        ``late``, after the time-out; ``twice``, under two names; ``unreadable`` bytes; ``lacking``
+        a column or key; a value ``outside`` of 0 to 1; a ``text`` in place of one. The latter three
+        are for results, not for traces.
+    """
+
+    delay: Annotated[float, Field(ge=0)] = 2.0
+    writing: Annotated[float, Field(ge=0)] = 0.0
+    old: Annotated[int, Field(ge=0, le=100)] = 0
+    spoilt: Mapping[Annotated[str, Field(pattern=r"^[1-9]\d*$")], Spoilt] = field(
+        default_factory=dict
+    )
