@@ -10,6 +10,7 @@ from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
 from ..problem.model import Problem, ProblemError
 from ..problem.space import Space
+from ..problem.tables import Setting
 from .dial import dialled, step_of
 from .results import Results
 
@@ -70,7 +71,7 @@ class Asking:
         return [replace(asked, number=row) for asked, row in zip(chosen, rows, strict=True)]
 
 
-def _key(conditions: Mapping[str, float]) -> tuple[float, ...]:
+def _key(conditions: Mapping[str, Setting]) -> tuple[Setting, ...]:
     return tuple(conditions.values())
 
 
@@ -81,7 +82,7 @@ def _apart(problem: Problem) -> Problem:
     """
     stated = problem.to_dict()
     for name, variable in problem.variables.items():
-        if variable.grid is None and not variable.choices:
+        if variable.grid is None:
             stated["variables"][name]["resolution"] = step_of(problem, name)
     stepped = Problem.load(stated)
     try:
