@@ -187,6 +187,16 @@ class Adaptive(ABC):
         if known := [place for place in places if place is not None]:
             self.optimiser.expect(np.array(known))
 
+    def untried(self) -> float:
+        """Count the points that can be set and were never asked for; inf if they have no end."""
+        book, done = self.optimiser.book, {e.number for e in self.evaluations}
+        if book.settable is None or book.settable.every is None:
+            return math.inf
+        out = [s.conditions for s in (*self._asked.values(), *self._queue) if s.number not in done]
+        places = [place for c in out if (place := self.space.place(c)) is not None]
+        taken = np.vstack([book.table.places, *places])
+        return len(book.settable.left(taken, book.resolution))
+
     def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
         """Take in that these suggestions could not be measured.
 

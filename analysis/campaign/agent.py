@@ -29,6 +29,7 @@ from .evaluation import (
     Decision,
     Evaluation,
     Standing,
+    as_set,
     asked_of,
     check_measured,
     clashes,
@@ -96,10 +97,7 @@ class Agent(Adaptive):
         self.optimiser = engine_of(self.problem, self.space, self.seed)
         for conditions in self.first:
             self.space.to_box(conditions)
-        self.first = [
-            {name: v if isinstance(v, str) else float(v) for name, v in c.items()}
-            for c in self.first
-        ]
+        self.first = [as_set(conditions) for conditions in self.first]
         self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
@@ -144,7 +142,7 @@ class Agent(Adaptive):
         if self._queue or done + outstanding < asked:
             return
         size = self.problem.batch if asked else self.problem.first_batch
-        n = len(self._first) or min(size, self.problem.budget - asked)
+        n = len(self._first) or int(min(size, self.problem.budget - asked, self.untried()))
         if n > 0:
             self._queue.extend(self.draw(n))
             self._ahead = done < asked
@@ -300,7 +298,7 @@ class Agent(Adaptive):
             self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
-        )
+        ) or stopping.exhausted(self.optimiser.book)
 
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""

@@ -127,7 +127,7 @@ class Evaluation:
         told = asdict(self.measurement)
         return {
             "number": int(self.number),
-            "conditions": {name: _set(value) for name, value in self.conditions.items()},
+            "conditions": as_set(self.conditions),
             "recorded": bool(self.recorded),
             "measurement": told
             | {key: {n: _plain(v) for n, v in told[key].items()} for key in ("values", "sd")}
@@ -150,14 +150,14 @@ class Evaluation:
         return cls(**{**plain, **numbers, **arrays, "measurement": measurement})
 
 
-def _set(value: Any) -> Setting:
-    """Make what a variable was set to a plain word or number."""
-    return value if isinstance(value, str) else float(value)
+def as_set(conditions: Mapping[str, Any]) -> dict[str, Setting]:
+    """Give conditions as plain words and numbers."""
+    return {n: value if isinstance(value, str) else float(value) for n, value in conditions.items()}
 
 
 def asked_of(fact: Mapping[str, Any], problem: Problem) -> dict[str, Setting]:
     """Read the conditions that were asked for off the data of a ``primary`` event."""
-    return {name: _set(fact[f"asked_{name}"]) for name in problem.variables}
+    return as_set({name: fact[f"asked_{name}"] for name in problem.variables})
 
 
 def describe_asked(problem: Problem, source: str) -> dict[str, dict[str, Any]]:

@@ -90,9 +90,10 @@ class Settable:
             moved[:, i] = np.where(rng.random(len(u)) < SWITCHED, other, u[:, i])
         return self.settled(evenly.evenly(np.clip(moved, 0.0, 1.0)))
 
-    def left(self, taken: Floats, resolution: Floats) -> Floats | None:
-        """Give what of `every` is none of the points (N, d) taken."""
-        return None if self.every is None else free(self._kept(self.every), taken, resolution)
+    def left(self, taken: Floats, resolution: Floats) -> Floats:
+        """Give what of `every` is none of the points (N, d) taken; raise if that has no end."""
+        assert self.every is not None
+        return free(self._kept(self.every), taken, resolution)
 
     def _kept(self, x: Floats) -> Floats:
         """Give those of points (n, d) that have what is held."""

@@ -50,12 +50,17 @@ class Asking:
     def ask(self, n: int) -> list[Suggestion]:
         """Choose n experiments that can be dialled, and add them to the table.
 
+        Fewer where variables have few values, and fewer points are left that were never tried; of
+        none left the best are repeated, and `why` says so.
+
         Raises
         ------
         SheetError
             If the table cannot be written.
         """
         taken = {_key(entry.conditions) for entry in self.results.entries}
+        # less where less is left to try; where nothing is, repeats
+        n = int(min(n, self.agent.untried() or n))
         chosen: list[Suggestion] = []  # their numbers are those of their rows in the end
         for _ in range(ROUNDS):
             left = n - len(chosen)

@@ -67,8 +67,8 @@ def run(a: argparse.Namespace) -> int:
     lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
     if asking.lost:
         lines.append(
-            f"Row {', '.join(map(str, asking.lost))}: outside today's limits, where the streams "
-            "have no place in the models; kept, and not counted."
+            f"Row {', '.join(map(str, asking.lost))}: outside today's limits or choices, with no "
+            "place in the models; kept, and not counted."
         )
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
