@@ -22,9 +22,12 @@ _TOLD = 0.95
 _MOST = 3
 """Directions in which descriptors tell choices apart, at most: few experiments teach no more."""
 
-_APART = float(np.sqrt(2))
-"""Position of a choice along its own axis, where nothing describes it: any two are as far apart as
-the ends of a range are, halved."""
+_OWN = float(np.sqrt(2))
+"""Position of a choice along its own axis: any two are as far apart as the middle of a range and
+its end, twice."""
+
+_ALIKE = 0.7
+"""Half of what the first of the axes spans that descriptors give."""
 
 
 def check_choices(choices: Any) -> list[str]:
@@ -172,36 +175,28 @@ def positions(
 ) -> FloatArray:
     """Place choices where models see them: near each other what is described alike.
 
-    With descriptors along the principal axes of these, each in units of its own spread; the first
-    axis spans -1 to 1. Without, each choice on an axis of its own, so that all are equally far from
-    each other and each may differ from the rest in its own way.
+    Each choice has an axis of its own, so that it may differ from all others in its own way: no
+    descriptors tell everything. With descriptors there are the principal axes of these as well,
+    each in units of its own spread: along them what was learnt of some choices is known of others.
 
     Returns
     -------
     ndarray, shape (n, k)
     """
+    own: FloatArray = _OWN * np.eye(len(choices))
     if not descriptors:
-        return _APART * np.eye(len(choices))
-    columns = np.array([values for values in descriptors.values()], dtype=float).T
-    spread = np.ptp(columns, axis=0)
-    columns = columns[:, spread > 0]
+        return own
+    columns = np.array(list(descriptors.values()), dtype=float).T
+    columns = columns[:, np.ptp(columns, axis=0) > 0]
     columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
     u, size, _ = np.linalg.svd(columns, full_matrices=False)
     share = np.cumsum(size**2) / (size**2).sum()
-    keep = min(int(np.searchsorted(share, _TOLD)) + 1, _MOST, len(size))
-    while keep < len(size) and _coincide(u[:, :keep] * size[:keep]):
-        keep += 1
+    keep = min(int(np.searchsorted(share, _TOLD)) + 1, _MOST)
     placed = u[:, :keep] * size[:keep]
     # the sign of an axis is nobody's: take the one in which the first choice is not below 0
     placed *= np.where(placed[0] < 0, -1.0, 1.0)
     middle = (placed.max(axis=0) + placed.min(axis=0)) / 2
-    return np.asarray((placed - middle) / (np.ptp(placed[:, 0]) / 2))
-
-
-def _coincide(placed: FloatArray) -> bool:
-    """Whether two rows are at one place, or nearly so."""
-    gap = np.abs(placed[:, None] - placed[None]).max(axis=2)
-    return bool((gap[np.triu_indices(len(placed), 1)] < 1e-3 * np.ptp(placed)).any())
+    return np.hstack([_ALIKE * (placed - middle) / (np.ptp(placed[:, 0]) / 2), own])
 
 
 def shown(value: float | str) -> str:

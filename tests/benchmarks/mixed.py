@@ -68,7 +68,7 @@ class Task:
     maximise: str
     best: float
     constraints: tuple[str, ...] = ()
-    kind: str = "real"
+    kind: str = "positive"
 
     def stated(self, variables: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """State the problem, perhaps in other variables."""
@@ -125,7 +125,7 @@ LIGANDS = {  # (activity, stability, nature's whim)
 def ligand(c: Conditions) -> dict[str, float]:
     """A ligand without descriptors; what is active dies when it is hot."""
     activity, stability = LIGANDS[c["ligand"]]
-    a, b, _ = _series(
+    _, b, _ = _series(
         activity * _rate(c["temperature"], 80, 60),
         (0.25 - 0.2 * stability) * _rate(c["temperature"], 80, 110), 2.0,
     )  # fmt: skip
@@ -150,9 +150,10 @@ def solvent(c: Conditions) -> dict[str, float]:
     """Ten described solvents, two ranges: rate and side reaction follow the solvent."""
     polarity, donor = SOLVENTS[c["solvent"]]
     k1 = 0.2 * c["loading"] * math.exp(-(((polarity - 44) / 4) ** 2)) * (0.3 + donor / 30)
-    a, b, _ = _series(
+    _, b, _ = _series(
         k1 * _rate(c["temperature"], 80, 55),
-        0.03 * (1 + donor / 10) * (1 + (c["loading"] / 3) ** 3) * _rate(c["temperature"], 80, 95), 4.0,
+        0.03 * (1 + donor / 10) * (1 + (c["loading"] / 3) ** 3) * _rate(c["temperature"], 80, 95),
+        4.0,
     )  # fmt: skip
     return {"yield": b}
 
@@ -164,7 +165,9 @@ def snar(c: Conditions) -> dict[str, float]:
     """Four bases, steps and values: space-time yield with a window on the double product."""
     activity, greed = BASES[c["base"]]
     k1 = 0.3 * activity * c["equiv"] * _rate(c["temperature"], 60, 50)
-    a, b, twice = _series(k1, 0.006 * greed * c["equiv"] * _rate(c["temperature"], 60, 85), c["tau"])
+    a, b, twice = _series(
+        k1, 0.006 * greed * c["equiv"] * _rate(c["temperature"], 60, 85), c["tau"]
+    )
     return {"sm": a, "product": b, "bis": twice}
 
 
