@@ -93,8 +93,8 @@ TABLES: list[tuple[str, str, type[BaseModel], dict[str, Key]]] = [
         "choices": Key('solvent = { choices = ["THF", "MeCN"] }',
                        'solvent = { choices = ["THF"] }', _T),
         "descriptors": Key(
-            'solvent = { choices = ["THF", "MeCN"], descriptors = "solvents.csv" }',
-            'temperature = { range = [30, 120], descriptors = "solvents.csv" }', _T),
+            'solvent = { choices = ["THF", "MeCN"], descriptors = { polarity = [37.4, 45.6] } }',
+            'solvent = { choices = ["THF", "MeCN"], descriptors = { polarity = [37.4] } }', _T),
     }),
     ("Definitions", "define.", Definition, {
         "of": Key('[define]\nSTY = { of = "60 * P / tau" }\ntau = "volume / (flow_a + flow_b)"',

@@ -11,9 +11,10 @@ from reactune.analysis.analytics import Analytics
 from reactune.analysis.analytics.hplc import Hplc
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.analytics.resulttable import Quantity, ResultTable
+from reactune.analysis.problem.choices import told
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
-from reactune.analysis.problem.tables import RigFacts, StreamFacts, Variable
+from reactune.analysis.problem.tables import RigFacts, Setting, StreamFacts, Variable
 from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.written import exact
 from reactune.devices.instruments.resultfile import unreadable
@@ -129,6 +130,8 @@ def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
 
 def _settable(problem: Problem, rig: RigFile) -> list[str]:
     """Say which variables the rig cannot set."""
+    if wrong := list(_words(problem)):
+        return wrong
     allowed = limits(rig)
     try:
         follows = fitted(problem, rig).rig is not None
@@ -159,6 +162,17 @@ def _settable(problem: Problem, rig: RigFile) -> list[str]:
     return wrong
 
 
+def _words(problem: Problem) -> Iterator[str]:
+    """Say which variables are choices, which no rig can make so far."""
+    for name, variable in problem.variables.items():
+        if variable.choices:
+            yield (
+                f"variables.{name}: a rig sets numbers, and cannot choose "
+                f"{told(variable.choices)}; give each a campaign of its own, or do the experiments "
+                "by hand (reactune ask)"
+            )
+
+
 def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -> Iterator[str]:
     """Say where a variable that is a setpoint has another kind of unit, or goes too far."""
     try:
@@ -187,7 +201,7 @@ def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -
     )
 
 
-def settings(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
+def settings(conditions: Mapping[str, Setting], problem: Problem, rig: RigFile) -> dict[str, float]:
     """Return what the rig is set to: temperature [degC] and flows [uL/min].
 
     Parameters
@@ -198,7 +212,7 @@ def settings(conditions: Mapping[str, float], problem: Problem, rig: RigFile) ->
         One that is `fitted`; what it holds fixed on this rig is in it.
     rig : RigFile
     """
-    values = {**problem.fixed, **problem.settings(conditions)}
+    values = {**problem.fixed, **problem.settings(problem.numbers(conditions))}
     heat = problem.variables.get("temperature")
     if heat is not None:
         values["temperature"] = converted(values["temperature"], heat.unit, "degC")

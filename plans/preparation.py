@@ -10,6 +10,7 @@ from bluesky.utils import MsgGenerator
 
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
@@ -100,7 +101,7 @@ def new_campaign(
     *,
     seed: int | None = None,
     budget: int | None = None,
-    first: Sequence[Mapping[str, float]] = (),
+    first: Sequence[Mapping[str, Setting]] = (),
     **md: str,
 ) -> Prepared:
     """Prepare a campaign from nothing.

@@ -11,7 +11,7 @@ from reactune.analysis.analytics import Analytics
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.evaluation import describe
+from reactune.analysis.campaign.evaluation import describe, describe_asked
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -59,14 +59,11 @@ class ExperimentRecord:
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the event's data, with units."""
-        common = {"source": "reactune.plans.campaign", "shape": []}
-        asked = {
-            f"asked_{name}": {**common, "dtype": "number", "units": variable.unit}
-            for name, variable in self._problem.variables.items()
-        }
+        source = "reactune.plans.campaign"
+        common = {"source": source, "shape": []}
         return {
             "number": {**common, "dtype": "number", "units": "1"},
-            **asked,
+            **describe_asked(self._problem, source),
             "valid": {**common, "dtype": "number", "units": "1"},
             "reason": {**common, "dtype": "string"},
             "disturbances": {**common, "dtype": "string"},

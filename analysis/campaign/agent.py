@@ -21,6 +21,7 @@ from ..optimisers.recommend import Recommendation, Verdict, verdict
 from ..problem import merit
 from ..problem.model import Problem
 from ..problem.space import Space
+from ..problem.tables import Setting
 from . import stopping
 from .adaptive import Adaptive, Suggestion
 from .evaluation import (
@@ -28,6 +29,8 @@ from .evaluation import (
     Decision,
     Evaluation,
     Standing,
+    as_set,
+    asked_of,
     check_measured,
     clashes,
     in_words,
@@ -74,7 +77,7 @@ class Agent(Adaptive):
     problem: Problem
     analytics: Analytics | None = None
     seed: int = 0
-    first: Sequence[Mapping[str, float]] = ()
+    first: Sequence[Mapping[str, Setting]] = ()
     file: Path | None = None
     evaluations: list[Evaluation] = field(default_factory=list, init=False)
 
@@ -94,7 +97,7 @@ class Agent(Adaptive):
         self.optimiser = engine_of(self.problem, self.space, self.seed)
         for conditions in self.first:
             self.space.to_box(conditions)
-        self.first = [{name: float(value) for name, value in c.items()} for c in self.first]
+        self.first = [as_set(conditions) for conditions in self.first]
         self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
@@ -139,7 +142,7 @@ class Agent(Adaptive):
         if self._queue or done + outstanding < asked:
             return
         size = self.problem.batch if asked else self.problem.first_batch
-        n = len(self._first) or min(size, self.problem.budget - asked)
+        n = len(self._first) or int(min(size, self.problem.budget - asked, self.untried()))
         if n > 0:
             self._queue.extend(self.draw(n))
             self._ahead = done < asked
@@ -194,7 +197,7 @@ class Agent(Adaptive):
         number = int(data["number"])
         if (before := next((e for e in self.evaluations if e.number == number), None)) is not None:
             return before
-        conditions = {v: float(data[f"asked_{v}"]) for v in self.problem.variables}
+        conditions = asked_of(data, self.problem)
         asked = self._asked.get(number)
         told = Suggestion(number, conditions, asked.why if asked else "given")
         if not data["valid"]:
@@ -295,7 +298,7 @@ class Agent(Adaptive):
             self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
-        )
+        ) or stopping.exhausted(self.optimiser.book)
 
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""

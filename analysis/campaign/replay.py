@@ -11,12 +11,13 @@ from typing import Any
 
 from ..analytics import from_start
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, budget_of, lineage
 from ..written import harmless
 from .adaptive import Suggestion
 from .agent import Agent
-from .evaluation import Decision
+from .evaluation import Decision, asked_of
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def _differences(
         while len(agent.evaluations) + 1 < data["number"]:
             _restore(agent, concluded)
         suggestion = _asked(agent)
-        asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
+        asked = asked_of(data, agent.problem)
         if suggestion is None or suggestion.conditions != asked:
             now = _words(suggestion.conditions) if suggestion else "nothing"
             yield f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
@@ -212,5 +213,5 @@ def _events(agent: Agent, campaign: Lineage) -> Iterator[Mapping[str, Any]]:
         yield from run.events("primary")
 
 
-def _words(conditions: Mapping[str, float]) -> str:
+def _words(conditions: Mapping[str, Setting]) -> str:
     return ", ".join(f"{name} {value!r}" for name, value in conditions.items())

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from .candidate import Candidate, candidate
 from .numbers import dialled, share
 from .table import NOT_EVALUATED, Campaign, StoredRun
@@ -155,7 +156,7 @@ class Summary:
             a, b = (missing if c is None else cell(c) for c in pair)
             rows.append((label, a, b))
 
-        def condition(label: str, value: Callable[[Candidate], float]) -> None:
+        def condition(label: str, value: Callable[[Candidate], Setting]) -> None:
             a, b = dialled(math.nan if c is None else value(c) for c in pair)
             rows.append((f"  {label}", a, b))
 
@@ -349,8 +350,10 @@ def _jsonable(value: Any) -> Any:
     return value
 
 
-def _as_set(value: float) -> str:
-    """Write a value that was set: as it was dialled, or with four digits."""
+def _as_set(value: Setting) -> str:
+    """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
+    if isinstance(value, str):
+        return value
     short = f"{value:.4g}"
     if float(short) == value or not math.isfinite(value):
         return short

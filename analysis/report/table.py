@@ -197,9 +197,10 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     facts = facts.drop(columns=decided.columns, errors="ignore")
     table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
     numbers = [key for key in number_keys(problem) if key != "number"]
-    numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
+    asked = {f"asked_{name}": v for name, v in problem.variables.items()}
+    numbers += ["residence_time", "lab_time", *(key for key, v in asked.items() if not v.choices)]
     texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}
-    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *asked, *numbers, *texts])))
     table[numbers] = table[numbers].astype(float)
     for name, blank in texts.items():
         table[name] = table[name].astype(object).where(table[name].notna(), blank)

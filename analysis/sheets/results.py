@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..analytics.measurement import Measurement
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from ..written import exact, quoted
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, title_of
 
@@ -26,14 +27,14 @@ class Entry:
     ----------
     row : int
         Its number, as a spreadsheet counts.
-    conditions : dict of str to float
+    conditions : dict of str to float or str
         A value for each variable of the problem.
     measurement : Measurement or None
         What came of it; None while that is outstanding.
     """
 
     row: int
-    conditions: dict[str, float]
+    conditions: dict[str, Setting]
     measurement: Measurement | None
 
 
@@ -67,7 +68,7 @@ class Results:
         titles = [title_of(name, unit) for name, unit in units.items()]
         return cls(create(path, [*titles, *problem.measured, FAILED]), problem)
 
-    def extend(self, conditions: Sequence[Mapping[str, float]]) -> list[int]:
+    def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""
         known = {column: name for name, column in self._columns.items()}
         titles = range(len(self.sheet.titles))
@@ -115,10 +116,13 @@ class Results:
     def _decimal_comma(self) -> bool | None:
         """Say whether numbers have a decimal comma; None if none tells."""
         marks: dict[str, str] = {}
+        words = {FAILED, *(name for name, v in self._problem.variables.items() if v.choices)}
         for row, cells in self.sheet.rows:
             for name, column in self._columns.items():
+                if name in words:
+                    continue
                 cell = cells[column] if column < len(cells) else None
-                if name != FAILED and isinstance(cell, str):
+                if isinstance(cell, str):
                     for mark in ",.":
                         if re.fullmatch(rf"[+-]?\d*\{mark}\d+([eE][+-]?\d+)?\s*%?", cell):
                             marks.setdefault(mark, f"{quoted(cell)} in row {row}")
@@ -145,7 +149,7 @@ class Results:
                     f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty; fill in what was "
                     "set, or delete the row"
                 )
-            conditions = {name: self._number(row, name, cell) for name, cell in set_.items()}
+            conditions = {name: self._setting(row, name, cell) for name, cell in set_.items()}
             yield Entry(row, conditions, self._result(row, told, got))
 
     def _result(
@@ -173,6 +177,15 @@ class Results:
                         "standard deviation; give a number from 0 up"
                     )
         return Measurement(values, sd)
+
+    def _setting(self, row: int, name: str, cell: Cell) -> Setting:
+        """Read what a variable was set to: a number, or a choice however it is spelt."""
+        choices = self._problem.variables[name].choices
+        if choices is None:
+            return self._number(row, name, cell)
+        word = exact(cell) if isinstance(cell, float) else str(cell).strip()
+        plain = {choice.strip().casefold(): choice for choice in choices}
+        return plain.get(word.casefold(), word)
 
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""

@@ -130,8 +130,7 @@ class Csv(Sheet):
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self._end)
         for row in rows:
-            cells = ["" if c is None else c if isinstance(c, str) else exact(c) for c in row]
-            writer.writerow([c.replace(".", ",") if comma and _is_number(c) else c for c in cells])
+            writer.writerow([_text(cell, comma) for cell in row])
         whole = self._raw
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
@@ -168,12 +167,11 @@ class Workbook(Sheet):
         return Workbook(self.path)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+def _text(cell: Cell, comma: bool) -> str:
+    """Write a cell, its number with a decimal comma or point."""
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    return exact(cell).replace(".", ",") if comma else exact(cell)
 
 
 def _replace(path: Path, content: bytes) -> None:

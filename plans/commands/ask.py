@@ -67,8 +67,8 @@ def run(a: argparse.Namespace) -> int:
     lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
     if asking.lost:
         lines.append(
-            f"Row {', '.join(map(str, asking.lost))}: outside today's limits, where the streams "
-            "have no place in the models; kept, and not counted."
+            f"Row {', '.join(map(str, asking.lost))}: outside today's limits or choices, with no "
+            "place in the models; kept, and not counted."
         )
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
@@ -81,11 +81,11 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(problem: "Problem", asks: "list[Suggestion]") -> str:
     """Lay the asks out as a table, the reasons beside it."""
+    from reactune.analysis.problem.choices import shown
     from reactune.analysis.sheets.sheet import title_of
-    from reactune.analysis.written import exact
 
     titles = ["row", *(title_of(name, v.unit) for name, v in problem.variables.items())]
-    cells = [[str(asked.number), *map(exact, asked.conditions.values())] for asked in asks]
+    cells = [[str(asked.number), *map(shown, asked.conditions.values())] for asked in asks]
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
     text = []
     for line, why in zip([titles, *cells], ["why", *(asked.why for asked in asks)], strict=True):

@@ -16,7 +16,7 @@ VALUES = PYTHON_3 | {
         "T": {"values": [150, 100, 120]},
         "F_C60": {"range": [3, 70], "step": 0.1},
         "F_sult": {"range": [3, 70], "resolution": 0.25, "unit": "uL/min"},
-        "solvent": {"choices": ["THF", "MeCN"], "descriptors": "solvents.csv"},
+        "solvent": {"choices": ["THF", "MeCN"], "descriptors": {"E_T": [37.4, 45.6]}},
     },
     "shared": ["T"],
 }
