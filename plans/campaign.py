@@ -89,7 +89,7 @@ def optimise(
         agent = Agent(problem, analytics_of(rig.config), seed=seed, first=first)
     if agent.analytics is None:
         raise ValueError("the agent cannot read events: give it an analytics of this rig")
-    if wrong := incompatibilities(agent.problem, rig.config):
+    if wrong := incompatibilities(agent.problem, rig.config, len(agent.evaluations)):
         raise ValueError("\n".join(wrong))
     if fitted(agent.problem, rig.config) != agent.problem:
         raise ValueError(

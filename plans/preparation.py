@@ -8,7 +8,7 @@ from typing import Any
 
 from bluesky.utils import MsgGenerator
 
-from reactune.analysis.campaign import replay
+from reactune.analysis.campaign import known, replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.run import Run
@@ -18,6 +18,7 @@ from reactune.devices.rigfile import RigError, RigFile, load
 
 from .campaign import optimise
 from .compatibility import analytics_of, fitted, incompatibilities
+from .earlier import earlier
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
 
@@ -35,15 +36,19 @@ class Prepared:
         With what it knows so far.
     rig : RigFile
     md : mapping
-        What the start document says besides: which run it ``resumes`` or ``rediscovers``.
+        What the start document says besides: which run it ``resumes`` or ``rediscovers``, and what
+        was ``known``.
     simulated : bool or None
         What the rig has to be, since the run that it goes on from was; None if nothing was.
+    before : str
+        That run, in words.
     """
 
     agent: Agent
     rig: RigFile
     md: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool | None = None
+    before: str = "the earlier run"
 
     def check_mark(self, simulated: bool) -> None:
         """Refuse a rig that would make a campaign simulated in part, as told once it is open.
@@ -57,7 +62,7 @@ class Prepared:
                 "simulated" if mark else "on real hardware" for mark in (self.simulated, simulated)
             )
             raise UserError(
-                f"the earlier run was {was}, this rig is {now}: a campaign is one or the other; "
+                f"{self.before} was {was}, this rig is {now}: a campaign is one or the other; "
                 "begin a new one"
             )
 
@@ -131,6 +136,51 @@ def new_campaign(
             raise UserError("\n".join(wrong))
         problem = fitted(problem, rig)
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
+
+
+def informed_campaign(
+    catalogue: Catalogue | None,
+    sources: Sequence[str | Path],
+    problem: ProblemSource,
+    rig: RigSource,
+    *,
+    seed: int | None = None,
+    budget: int | None = None,
+) -> Prepared:
+    """Prepare a new campaign that knows old results from its beginning.
+
+    They are its first experiments, by number; its budget is what it makes itself.
+
+    Parameters
+    ----------
+    catalogue : Catalogue or None
+        Where stored runs are; None if only tables are named.
+    sources : sequence of str or Path
+        Uids of stored runs, and tables; see `earlier.earlier`.
+    problem, rig, seed, budget
+        As in `new_campaign`.
+
+    Raises
+    ------
+    UserError
+        If the rig cannot do what the problem asks, old results cannot be used on it, or they leave
+        nothing to be done.
+    """
+    prepared = new_campaign(problem, rig, seed=seed, budget=budget)
+    agent, config = prepared.agent, prepared.rig
+    found = earlier(sources, agent.problem, catalogue)
+    for run in found.runs:
+        if wrong := list(_other_facts(_stored_rig(run), config)):
+            raise UserError(f"run {run.uid[:8]}: " + "\n".join(wrong))
+    old = known.numbered(agent, found.experiments)
+    agent.know(old, before=True)
+    agent.allow(agent.problem.budget + len(old))
+    if reason := agent.finished():
+        raise UserError(f"nothing is left to be done: {reason}")
+    left_out = len(found.experiments) - len(old)
+    md = {"known": {**known.to_start(agent, found.sources), "left_out": left_out}}
+    prepared = replace(prepared, md=md)
+    return _going_on(prepared, found.runs[0]) if found.runs else prepared
 
 
 def resumed_campaign(
@@ -213,7 +263,8 @@ def rediscovered_campaign(
 
 def _going_on(prepared: Prepared, run: Run) -> Prepared:
     """Have a campaign be what the run was that it goes on from: simulated or real, never both."""
-    prepared = replace(prepared, simulated=bool(run.start["simulated"]))
+    mark = bool(run.start["simulated"])
+    prepared = replace(prepared, simulated=mark, before=f"run {run.uid[:8]}")
     if prepared.rig.emulation:  # of others only the open rig tells
         prepared.check_mark(simulated=True)
     return prepared
@@ -226,7 +277,7 @@ def _stored_rig(run: Run) -> RigFile:
 
 def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    if wrong := incompatibilities(agent.problem, rig):
+    if wrong := incompatibilities(agent.problem, rig, len(agent.evaluations)):
         return "\n".join(wrong)
     if wrong := list(_other_facts(before, rig)):
         return "\n".join(wrong)

@@ -22,6 +22,7 @@ from reactune.devices.rig.flow_rig import FlowRig, RigError
 from reactune.devices.rigfile import RigFile
 
 from .campaign import CampaignError
+from .earlier import is_table
 from .errors import RigTroubleError, UserError, told
 from .guard import guarded
 from .memory import give_back_large_arrays
@@ -30,6 +31,7 @@ from .preparation import (
     Prepared,
     RigSource,
     find_run,
+    informed_campaign,
     new_campaign,
     rediscovered_campaign,
     resumed_campaign,
@@ -67,6 +69,7 @@ def run(
     catalogue: CatalogueSource = None,
     seed: int | None = None,
     budget: int | None = None,
+    known: Sequence[str | Path] = (),
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
@@ -85,6 +88,8 @@ def run(
         Of the optimiser, and of the rig if it is emulated; drawn, and stored, by default.
     budget : int, optional
         Experiments at most, in place of the problem's.
+    known : sequence of str or Path
+        Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
     listener : Listener, optional
     interrupters : sequence of Interrupter
         Ways to end the campaign from outside, such as `signals.StopSignals`.
@@ -98,11 +103,17 @@ def run(
     Raises
     ------
     UserError
-        If problem, rig file or catalogue cannot be used, or do not fit each other.
+        If problem, rig file, old results or catalogue cannot be used, or do not fit each other.
     RigTroubleError
         If an instrument does not answer.
     """
-    prepared = new_campaign(problem, rig, seed=seed, budget=budget)
+    if known:
+        with contextlib.ExitStack() as stack:
+            only_tables = all(map(is_table, known))
+            stored = None if only_tables else stack.enter_context(_reading(catalogue))
+            prepared = informed_campaign(stored, known, problem, rig, seed=seed, budget=budget)
+    else:
+        prepared = new_campaign(problem, rig, seed=seed, budget=budget)
     return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
 
 

@@ -217,6 +217,24 @@ class Agent(Adaptive):
             self._improved = max(self._improved, best[0] + 1)
         return found
 
+    def know(
+        self, old: Sequence[tuple[Suggestion, Measurement]], before: bool = False
+    ) -> list[int]:
+        """Take in what is known already; see `Adaptive.know`.
+
+        Parameters
+        ----------
+        old : sequence of (Suggestion, Measurement)
+        before : bool
+            Whether it was made before this campaign, which has all its patience then.
+        """
+        lost = super().know(old)
+        if before:
+            self._improved = len(self.evaluations)
+        elif self.problem.stop.patience is not None and (best := self.leader()) is not None:
+            self._improved = best[0] + 1
+        return lost
+
     def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
         """Tell the optimiser of experiments, and where in its box they were made."""
         if told:

@@ -17,6 +17,7 @@ from ..written import harmless
 from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Decision
+from .known import from_start_document
 
 
 @dataclass(frozen=True)
@@ -63,12 +64,14 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
             f"run {start['uid'][:8]} is not a campaign: its plan is "
             f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
         )
-    return Agent(
+    agent = Agent(
         Problem.load(harmless(start["problem"])),
         from_start(start),
         seed=int(start["seed"]),
         first=start["first"],
     )
+    agent.know(from_start_document(start), before=True)
+    return agent
 
 
 class LostExperiment(ValueError):  # noqa: N818 - says what is, as KeyError does not
@@ -151,8 +154,14 @@ def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
 
 def replay(catalogue: Catalogue, uid: str) -> Replay:
     """Tell a stored campaign to its agent and compare every ask with the stored one."""
-    agent, differences, lost = relive(lineage(catalogue, uid))
-    return Replay(len(agent.evaluations), tuple(differences), lost)
+    campaign = lineage(catalogue, uid)
+    agent, differences, lost = relive(campaign)
+    return Replay(_n_asks(agent, campaign), tuple(differences), lost)
+
+
+def _n_asks(agent: Agent, campaign: Lineage) -> int:
+    """How many experiments an agent asked for itself."""
+    return len(agent.evaluations) - len(from_start_document(campaign.start))
 
 
 def resume(catalogue: Catalogue, uid: str) -> Agent:
@@ -168,7 +177,8 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
         raise ValueError(
             f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
         )
-    agent, differences, lost = relive(lineage(catalogue, uid))
+    campaign = lineage(catalogue, uid)
+    agent, differences, lost = relive(campaign)
     if lost:
         raise ValueError(
             f"run {uid} cannot be resumed: {lost}, so nobody knows what it would have asked next; "
@@ -176,7 +186,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
         )
     if differences:
         raise ValueError(
-            f"run {uid} cannot be resumed: {len(differences)} of {len(agent.evaluations)} of its "
+            f"run {uid} cannot be resumed: {len(differences)} of {_n_asks(agent, campaign)} of its "
             f"asks come out differently here ({differences[0]}); start from its points instead: "
             f"reactune rediscover {uid}"
         )

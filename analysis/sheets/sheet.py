@@ -38,9 +38,12 @@ class Sheet(ABC):
     rows : list of (int, list)
         Number of each row that is not empty, as a spreadsheet counts (the titles are row 1), and
         its cells: texts, in XLSX numbers as well; None where there is nothing.
+    raw : bytes
+        The file as it was read.
     """
 
     path: Path
+    raw: bytes
     titles: list[str]
     rows: list[tuple[int, list[Cell]]]
 
@@ -106,10 +109,10 @@ class Csv(Sheet):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._raw = read_bytes(path, MOST_BYTES)
-        if wrong := other_encoding(self._raw):
+        self.raw = read_bytes(path, MOST_BYTES)
+        if wrong := other_encoding(self.raw):
             raise UnreadableError(wrong)
-        text = self._raw.decode("utf-8-sig")
+        text = self.raw.decode("utf-8-sig")
         first = text.lstrip("\r\n").partition("\n")[0]
         bare = re.sub(r'"[^"]*"', "", first)
         self.delimiter = max(DELIMITERS, key=bare.count)
@@ -133,7 +136,7 @@ class Csv(Sheet):
         for row in rows:
             cells = ["" if c is None else c if isinstance(c, str) else exact(c) for c in row]
             writer.writerow([c.replace(".", ",") if comma and _is_number(c) else c for c in cells])
-        whole = self._raw
+        whole = self.raw
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
         whole += text.getvalue().encode()
@@ -148,10 +151,10 @@ class Workbook(Sheet):
         from openpyxl import load_workbook
 
         self.path = path
-        self._raw = read_bytes(path, MOST_BYTES)
+        self.raw = read_bytes(path, MOST_BYTES)
         try:
             # what formulas gave when it was last saved
-            sheet = load_workbook(io.BytesIO(self._raw), data_only=True).worksheets[0]
+            sheet = load_workbook(io.BytesIO(self.raw), data_only=True).worksheets[0]
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, it is the file
             raise UnreadableError(
                 f"is no Excel workbook ({type(error).__name__}); save it as .xlsx or .csv"
@@ -167,7 +170,7 @@ class Workbook(Sheet):
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
         from openpyxl import load_workbook
 
-        book = load_workbook(io.BytesIO(self._raw), keep_vba=self.path.suffix.lower() == ".xlsm")
+        book = load_workbook(io.BytesIO(self.raw), keep_vba=self.path.suffix.lower() == ".xlsm")
         sheet, last = book.worksheets[0], max([1, *(number for number, _ in self.rows)])
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):

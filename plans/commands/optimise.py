@@ -13,6 +13,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_campaign(parser)
     parser.add_argument("problem", metavar="PROBLEM", nargs="?")
     parser.add_argument(
+        "--from",
+        dest="known",
+        action="append",
+        default=[],
+        metavar="UID|TABLE",
+        help="begin with the results of a stored run, or of a table, CSV or XLSX; may be given "
+        "more than once. The budget counts new experiments only",
+    )
+    parser.add_argument(
         "--resume",
         metavar="UID",
         help="go on with an interrupted campaign; with --rig if ports or syringes have changed, "
@@ -26,6 +35,11 @@ def run(a: argparse.Namespace) -> int:
         raise UserError(
             "optimise: --resume goes on with the stored problem and seed; leave them out"
         )
+    if a.resume and a.known:
+        raise UserError(
+            "optimise: --resume goes on with what its campaign knows; for a new campaign that "
+            f"knows it, too: reactune optimise PROBLEM --from {a.resume}"
+        )
     if not a.resume and not a.problem:
         raise UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
     from .. import service
@@ -34,4 +48,4 @@ def run(a: argparse.Namespace) -> int:
     if a.resume:
         return carry_out(a, service.resume, a.resume, a.rig, budget=a.budget)
     rig = a.rig or "walker"
-    return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget)
+    return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget, known=a.known)
