@@ -184,7 +184,11 @@ def informed_campaign(
 
 
 def resumed_campaign(
-    catalogue: Catalogue, uid: str, rig: RigSource | None = None, budget: int | None = None
+    catalogue: Catalogue,
+    uid: str,
+    rig: RigSource | None = None,
+    budget: int | None = None,
+    problem: ProblemSource | None = None,
 ) -> Prepared:
     """Prepare to go on with an interrupted campaign, with the asks that it would have made.
 
@@ -198,16 +202,26 @@ def resumed_campaign(
         If ports or what is in the syringes have changed; by default the rig as it was stored.
     budget : int, optional
         Experiments at most, those done included: a campaign that is finished goes on.
+    problem : Problem, path, built-in name or mapping, optional
+        With other limits or windows from now on, which change what is asked.
 
     Raises
     ------
     UserError
         If there is no such run, it is being recorded, it cannot be resumed or needs no resuming, or
-        the rig is another.
+        the rig or the question is another.
     """
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
-        agent = replay.resume(catalogue, run.uid)
+        md: dict[str, Any] = {"resumes": run.uid}
+        if problem is None:
+            agent = replay.resume(catalogue, run.uid)
+        else:
+            there = load_rig(rig) if rig else _stored_rig(run)
+            agent = replay.revise(catalogue, run.uid, fitted(load_problem(problem), there))
+            md["known"] = known.to_start(
+                agent, [{"run": run.uid, "experiments": len(agent.evaluations)}]
+            )
         if budget is not None:
             agent.allow(budget)
         if reason := agent.finished():
@@ -220,7 +234,7 @@ def resumed_campaign(
             )
         if wrong := _changed(agent, _stored_rig(run), config):
             raise UserError(wrong)
-        return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
+        return _going_on(Prepared(agent, config, md), run)
 
 
 def rediscovered_campaign(

@@ -123,6 +123,7 @@ def resume(
     *,
     catalogue: CatalogueSource = None,
     budget: int | None = None,
+    problem: ProblemSource | None = None,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
@@ -137,13 +138,16 @@ def resume(
         If ports or what is in the syringes have changed; by default the rig as it was stored.
     budget : int, optional
         Experiments at most, those done included: a campaign that is finished goes on.
+    problem : Problem, path, built-in name or mapping, optional
+        With other limits or windows from now on; what was found so far is seen by these, too.
     catalogue, listener, interrupters, precautions
         As in `run`.
 
     Raises
     ------
     UserError
-        If there is no such run, it cannot be resumed or needs no resuming, or the rig is another.
+        If there is no such run, it cannot be resumed or needs no resuming, or the rig or
+        the question is another.
     RigTroubleError
         If an instrument does not answer.
     """
@@ -151,7 +155,7 @@ def resume(
     with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:
-        prepared = resumed_campaign(writing, uid, rig, budget)
+        prepared = resumed_campaign(writing, uid, rig, budget, problem)
         return _carry_out(prepared, writing, listener, interrupters, precautions)
 
 

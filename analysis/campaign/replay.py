@@ -17,7 +17,7 @@ from ..written import harmless
 from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Decision
-from .known import from_start_document
+from .known import experiments_of, from_start_document, numbered
 
 
 @dataclass(frozen=True)
@@ -173,11 +173,7 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
         If the run has been resumed before, an experiment is lost, or the stored asks cannot be
         repeated (another version, another processor): going on would not be the same campaign.
     """
-    if later := catalogue.runs(resumes=catalogue[uid].uid):
-        raise ValueError(
-            f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
-        )
-    campaign = lineage(catalogue, uid)
+    campaign = _latest(catalogue, uid)
     agent, differences, lost = relive(campaign)
     if lost:
         raise ValueError(
@@ -191,6 +187,58 @@ def resume(catalogue: Catalogue, uid: str) -> Agent:
             f"reactune rediscover {uid}"
         )
     return agent
+
+
+def revise(catalogue: Catalogue, uid: str, problem: Problem) -> Agent:
+    """Give an agent that goes on with a stored campaign under other limits or windows.
+
+    It knows every result so far, seen by the changed problem.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+    uid : str
+    problem : Problem
+        As changed.
+
+    Raises
+    ------
+    ValueError
+        If the run has been resumed before, or more is changed than what may be.
+    """
+    campaign = _latest(catalogue, uid)
+    start = campaign.start
+    old = experiments_of(campaign, problem)
+    if changed := list(_another_question(Problem.load(harmless(start["problem"])), problem)):
+        raise ValueError(
+            "; ".join(changed) + ": only ranges, steps, limits, windows, budget, batch and when to "
+            "stop may change in mid-campaign; for another question that knows the old results: "
+            f"reactune optimise PROBLEM --from {uid[:8]}"
+        )
+    agent = Agent(problem, from_start(start), seed=int(start["seed"]))
+    agent.know(numbered(agent, old), before=True)
+    return agent
+
+
+def _another_question(before: Problem, now: Problem) -> Iterator[str]:
+    """Say what makes one problem another question than the one before."""
+    for what, was, is_ in (
+        ("the goal", *(f"{p.verb} {p.goal.text}" for p in (before, now))),
+        ("measured", *(", ".join(p.measured) for p in (before, now))),
+        ("variables", *(", ".join(sorted(p.variables)) for p in (before, now))),
+        ("fixed", *(", ".join(sorted(p.fixed)) for p in (before, now))),
+    ):
+        if was != is_:
+            yield f"{what}: {is_ or 'none'} now, {was or 'none'} before"
+
+
+def _latest(catalogue: Catalogue, uid: str) -> Lineage:
+    """Find a campaign by its latest run."""
+    if later := catalogue.runs(resumes=catalogue[uid].uid):
+        raise ValueError(
+            f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
+        )
+    return lineage(catalogue, uid)
 
 
 def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:

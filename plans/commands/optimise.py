@@ -27,25 +27,40 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="go on with an interrupted campaign; with --rig if ports or syringes have changed, "
         "with --budget to go on with one that is finished, up to so many in all",
     )
+    parser.add_argument(
+        "--problem",
+        dest="changed",
+        metavar="NEW",
+        help="with --resume: go on under the changed limits or windows of this problem file",
+    )
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
+    _check(a)
+    from .. import service
+    from .terminal import carry_out
+
+    if a.resume:
+        how = {"budget": a.budget, "problem": a.changed}
+        return carry_out(a, service.resume, a.resume, a.rig, **how)
+    rig = a.rig or "walker"
+    return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget, known=a.known)
+
+
+def _check(a: argparse.Namespace) -> None:
+    """Refuse arguments that do not go together."""
     if a.resume and (a.problem or a.seed is not None):
         raise UserError(
-            "optimise: --resume goes on with the stored problem and seed; leave them out"
+            "optimise: --resume goes on with the stored problem and seed; leave them out, or give "
+            "changed limits or windows as --problem NEW"
         )
     if a.resume and a.known:
         raise UserError(
             "optimise: --resume goes on with what its campaign knows; for a new campaign that "
             f"knows it, too: reactune optimise PROBLEM --from {a.resume}"
         )
+    if a.changed and not a.resume:
+        raise UserError("optimise: --problem changes a campaign: --resume UID; else name PROBLEM")
     if not a.resume and not a.problem:
         raise UserError("optimise: name a PROBLEM, or an interrupted campaign: --resume UID")
-    from .. import service
-    from .terminal import carry_out
-
-    if a.resume:
-        return carry_out(a, service.resume, a.resume, a.rig, budget=a.budget)
-    rig = a.rig or "walker"
-    return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget, known=a.known)

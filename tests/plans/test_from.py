@@ -200,3 +200,56 @@ def test_another_rig_is_refused_by_what_differs(place):
 def test_resuming_takes_nothing_from_elsewhere(place, capsys):
     assert main(["optimise", "--resume", "last", "--from", "old.csv"]) == 2
     assert "reactune optimise PROBLEM --from last" in capsys.readouterr().err
+
+
+def test_windows_and_limits_change_in_mid_campaign(place):
+    with Catalogue(place) as catalogue:
+        before = catalogue["last"].uid
+        made = catalogue["last"].events("primary")
+    changed = variant(
+        constraints=["X1 + X2 in [0.95, 1.0] +/- 0.1"],
+        variables=FLOWS | {"temperature": {"range": [100, 125], "unit": "degC"}},
+        budget=11,
+    )
+    assert resume(before, catalogue=place, problem=changed).well
+    told = shown(place)
+    assert (told.n, told.n_known, told.budget) == (11, 9, 11)
+    assert told.windows == ("X1 + X2 in [0.95, 1]",)
+    with Catalogue(place) as catalogue:
+        run = catalogue["last"]
+        assert run.start["resumes"] == before
+        assert run.start["known"]["sources"] == [{"run": before, "experiments": 9}]
+        known = [e["conditions"]["temperature"] for e in run.start["known"]["experiments"]]
+        assert known[6:] == [data["asked_temperature"] for data in made]
+        assert max(known) > 125  # data, where nothing is asked for any more
+        asked = [data["asked_temperature"] for data in run.events("primary")]
+        assert len(asked) == 2
+        assert max(asked) <= 125
+        assert replay(catalogue, "last").differences == ()
+    assert resume(run.uid, catalogue=place, budget=12).well
+    assert shown(place).windows == ("X1 + X2 in [0.95, 1]",)
+    with pytest.raises(UserError, match=f"run {before[:8]} has been resumed as run {run.uid[:8]}"):
+        resume(before, catalogue=place, problem=changed)
+
+
+@pytest.mark.parametrize(
+    ("problem", "sentence"),
+    [
+        ({"minimise": "X1"}, "the goal: minimise X1 now, minimise X3 before"),
+        ({"measured": ["X1", "X2", "X3"]}, "measured: X1, X2, X3 now, X0, X1, X2, X3 before"),
+        (
+            {"fixed": {"volume": 931, "temperature": 120}, "variables": FLOWS},
+            "variables: flow_c60, flow_sultine now",
+        ),
+        ({"budget": 9}, "needs no resuming: budget: 9 of 9 experiments done"),
+    ],
+)
+def test_another_question_is_another_campaign(place, problem, sentence):
+    with pytest.raises(UserError) as error:
+        resume("last", catalogue=place, problem=variant(**problem))
+    assert sentence in str(error.value)
+
+
+def test_a_changed_problem_belongs_to_a_campaign_that_goes_on(place, capsys):
+    assert main(["optimise", "--problem", "walker-ii"]) == 2
+    assert "--problem changes a campaign: --resume UID" in capsys.readouterr().err
