@@ -21,6 +21,7 @@ from .compatibility import analytics_of, fitted, incompatibilities
 from .earlier import earlier
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
+from .reviewing import Reviewer
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -66,10 +67,15 @@ class Prepared:
                 "begin a new one"
             )
 
-    def plan(self, rig: FlowRig, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+    def plan(
+        self,
+        rig: FlowRig,
+        md: Mapping[str, Any] | None = None,
+        reviewer: Reviewer | None = None,
+    ) -> MsgGenerator[str]:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
         md = {**self.md, **(md or {})}
-        return optimise(self.agent.problem, rig, agent=self.agent, md=md)
+        return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
 
 def load_rig(source: RigSource) -> RigFile:

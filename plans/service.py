@@ -8,10 +8,11 @@ IPython session or a queue server's worker, `preparation` gives the plans.
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
@@ -38,6 +39,7 @@ from .preparation import (
 )
 from .problems import ProblemSource
 from .reagents import Precautions, reconciled
+from .reviewing import Reviewer
 from .session import Interrupter, Session
 from .supervisor import Supervisor
 
@@ -71,6 +73,7 @@ def run(
     budget: int | None = None,
     known: Sequence[str | Path] = (),
     listener: Listener | None = None,
+    reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
@@ -91,6 +94,8 @@ def run(
     known : sequence of str or Path
         Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
     listener : Listener, optional
+    reviewer : callable, optional
+        Makes, of the campaign's agent, who looks at each batch before it is measured.
     interrupters : sequence of Interrupter
         Ways to end the campaign from outside, such as `signals.StopSignals`.
     precautions : Precautions, optional
@@ -114,7 +119,7 @@ def run(
             prepared = informed_campaign(stored, known, problem, rig, seed=seed, budget=budget)
     else:
         prepared = new_campaign(problem, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
+    return _store(prepared, catalogue, listener or Listener(), reviewer, interrupters, precautions)
 
 
 def resume(
@@ -125,6 +130,7 @@ def resume(
     budget: int | None = None,
     problem: ProblemSource | None = None,
     listener: Listener | None = None,
+    reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
@@ -140,7 +146,7 @@ def resume(
         Experiments at most, those done included: a campaign that is finished goes on.
     problem : Problem, path, built-in name or mapping, optional
         With other limits or windows from now on; what was found so far is seen by these, too.
-    catalogue, listener, interrupters, precautions
+    catalogue, listener, reviewer, interrupters, precautions
         As in `run`.
 
     Raises
@@ -156,7 +162,7 @@ def resume(
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:
         prepared = resumed_campaign(writing, uid, rig, budget, problem)
-        return _carry_out(prepared, writing, listener, interrupters, precautions)
+        return _carry_out(prepared, writing, listener, reviewer, interrupters, precautions)
 
 
 def rediscover(
@@ -167,6 +173,7 @@ def rediscover(
     seed: int | None = None,
     budget: int | None = None,
     listener: Listener | None = None,
+    reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
@@ -178,7 +185,7 @@ def rediscover(
         Of the earlier run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         By default the rig of the earlier run.
-    catalogue, seed, budget, listener, interrupters, precautions
+    catalogue, seed, budget, listener, reviewer, interrupters, precautions
         As in `run`.
 
     Raises
@@ -190,7 +197,7 @@ def rediscover(
     """
     with _reading(catalogue) as stored:
         prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
+    return _store(prepared, catalogue, listener or Listener(), reviewer, interrupters, precautions)
 
 
 def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
@@ -261,18 +268,20 @@ def _store(
     prepared: Prepared,
     source: CatalogueSource,
     listener: Listener,
+    reviewer: Callable[[Agent], Reviewer] | None,
     interrupters: Sequence[Interrupter],
     precautions: Precautions,
 ) -> Outcome:
     """Open the catalogue, now that the campaign is sure to begin, and carry it out."""
     with _writing(source, listener) as catalogue:
-        return _carry_out(prepared, catalogue, listener, interrupters, precautions)
+        return _carry_out(prepared, catalogue, listener, reviewer, interrupters, precautions)
 
 
 def _carry_out(
     prepared: Prepared,
     catalogue: Catalogue,
     listener: Listener,
+    reviewer: Callable[[Agent], Reviewer] | None,
     interrupters: Sequence[Interrupter],
     precautions: Precautions,
 ) -> Outcome:
@@ -302,7 +311,9 @@ def _carry_out(
         last.enter_context(Supervisor(session.RE, rig, guard, book))
         interrupted = False
         try:
-            interrupted = session.run(prepared.plan(rig))
+            interrupted = session.run(
+                prepared.plan(rig, reviewer=reviewer(agent) if reviewer else None)
+            )
         except CampaignError as error:
             fault = str(error)
         safe_state = rig.last_report

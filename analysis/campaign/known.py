@@ -148,9 +148,9 @@ def _translation(
                 return None
         values = {**before.fixed, **conditions}
         return {
-            name: converted(values[name], before.variables[name].unit, variable.unit)
-            if name in conditions
-            else values[name]
+            name: values[name]
+            if name not in conditions or isinstance(values[name], str)  # a choice is a word
+            else converted(values[name], before.variables[name].unit, variable.unit)
             for name, variable in now.variables.items()
         }
 
@@ -168,5 +168,6 @@ def _check_same(name: str, was: Variable, now: Variable) -> None:
             raise ValueError(f"variables.{name}.{key} = {today} was {before}; call it otherwise")
 
 
-def _alike(one: float, other: float) -> bool:
-    return one == other or math.isclose(one, other, rel_tol=1e-6)
+def _alike(one: Any, other: Any) -> bool:
+    words = isinstance(one, str) or isinstance(other, str)
+    return bool(one == other) if words else math.isclose(one, other, rel_tol=1e-6)

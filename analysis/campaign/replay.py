@@ -5,6 +5,7 @@ rebuilt from a stored run: to check it (replay), to go on (resume), or to start
 a new campaign where an old one was good (rediscover).
 """
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from ..analytics import from_start
 from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, budget_of, lineage
+from ..storage.run import Run
 from ..written import harmless
 from .adaptive import Suggestion
 from .agent import Agent
@@ -106,11 +108,37 @@ def retell(
     LostExperiment
         When an experiment is neither among `events` nor among `decisions`; all before it are told.
     """
-    return list(_differences(agent, events, decisions))
+    return list(_differences(agent, events, decisions, _Reviews()))
+
+
+class _Reviews:
+    """What a person made of each batch of a run, if one looked at them."""
+
+    def __init__(self) -> None:
+        self._by: str | None = None
+        self._chosen: dict[int, list[dict[str, Any]]] = {}
+
+    def of(self, run: Run) -> None:
+        """Go on with those of a run."""
+        self._by = run.start.get("review")
+        told = run.events("review")
+        self._chosen = {int(data["number"]): json.loads(data["chosen"]) for data in told}
+
+    def ask(self, agent: Agent) -> Suggestion | None:
+        """Ask for the next experiment, and for what comes after it, as the plan did."""
+        if self._by is not None and (batch := agent.propose()):
+            agent.settle(self._chosen.get(batch[0]["_id"], batch), self._by)
+        suggestion = agent.ask()
+        if suggestion is not None and self._by is None:
+            agent.ahead()
+        return suggestion
 
 
 def _differences(
-    agent: Agent, events: Iterable[Mapping[str, Any]], decisions: Iterable[Mapping[str, Any]]
+    agent: Agent,
+    events: Iterable[Mapping[str, Any]],
+    decisions: Iterable[Mapping[str, Any]],
+    reviews: _Reviews,
 ) -> Iterator[str]:
     """Do what `retell` does, and give each difference as it is met."""
     concluded = {int(data["number"]): data for data in decisions}
@@ -118,29 +146,21 @@ def _differences(
         if data["number"] <= len(agent.evaluations):
             continue  # recorded again: a resumed pause goes on from its checkpoint
         while len(agent.evaluations) + 1 < data["number"]:
-            _restore(agent, concluded)
-        suggestion = _asked(agent)
+            _restore(agent, concluded, reviews)
+        suggestion = reviews.ask(agent)
         asked = {v: float(data[f"asked_{v}"]) for v in agent.problem.variables}
         if suggestion is None or suggestion.conditions != asked:
             now = _words(suggestion.conditions) if suggestion else "nothing"
             yield f"experiment {int(data['number'])}: stored {_words(asked)}, now {now}"
         agent.evaluate(data)
     while len(agent.evaluations) + 1 in concluded:
-        _restore(agent, concluded)
+        _restore(agent, concluded, reviews)
 
 
-def _asked(agent: Agent) -> Suggestion | None:
-    """Ask for the next experiment, and for what comes after it, as the plan did."""
-    suggestion = agent.ask()
-    if suggestion is not None:
-        agent.ahead()
-    return suggestion
-
-
-def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]]) -> None:
+def _restore(agent: Agent, decisions: Mapping[int, Mapping[str, Any]], reviews: _Reviews) -> None:
     """Tell an agent its next experiment by what was decided of it."""
     number = len(agent.evaluations) + 1
-    data, suggestion = decisions.get(number), _asked(agent)
+    data, suggestion = decisions.get(number), reviews.ask(agent)
     if data is None or suggestion is None:
         raise LostExperiment(f"experiment {number} is lost, and what was decided of it, too")
     asked = {f"asked_{name}": value for name, value in suggestion.conditions.items()}
@@ -254,7 +274,9 @@ def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:
         Which experiment is lost; empty if none is.
     """
     agent, differences = agent_of(campaign.start), list[str]()
-    told = _differences(agent, _events(agent, campaign), campaign.events("decision"))
+    reviews = _Reviews()
+    events = _events(agent, campaign, reviews)
+    told = _differences(agent, events, campaign.events("decision"), reviews)
     try:
         for difference in told:
             differences.append(difference)
@@ -263,9 +285,10 @@ def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:
     return agent, differences, ""
 
 
-def _events(agent: Agent, campaign: Lineage) -> Iterator[Mapping[str, Any]]:
+def _events(agent: Agent, campaign: Lineage, reviews: _Reviews) -> Iterator[Mapping[str, Any]]:
     """Give the facts of all experiments, and the agent what each run allowed as it comes to it."""
     for run in campaign.runs:
+        reviews.of(run)
         agent.allow(budget_of(run) or agent.problem.budget)
         yield from run.events("primary")
 

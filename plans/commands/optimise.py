@@ -33,19 +33,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NEW",
         help="with --resume: go on under the changed limits or windows of this problem file",
     )
+    parser.add_argument(
+        "--review",
+        action="store_true",
+        help="show every batch before it is measured, to approve it, change, add or drop points",
+    )
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     _check(a)
     from .. import service
+    from .review import at_terminal
     from .terminal import carry_out
 
+    how = {"budget": a.budget, "reviewer": at_terminal if a.review else None}
     if a.resume:
-        how = {"budget": a.budget, "problem": a.changed}
-        return carry_out(a, service.resume, a.resume, a.rig, **how)
+        return carry_out(a, service.resume, a.resume, a.rig, problem=a.changed, **how)
     rig = a.rig or "walker"
-    return carry_out(a, service.run, a.problem, rig, seed=a.seed, budget=a.budget, known=a.known)
+    return carry_out(a, service.run, a.problem, rig, seed=a.seed, known=a.known, **how)
 
 
 def _check(a: argparse.Namespace) -> None:

@@ -1,6 +1,5 @@
 """Campaigns that begin with old results: of stored runs, and of tables."""
 
-import json
 import shutil
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import pytest
 
 from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.report.html import write_html
 from reactune.analysis.report.summary import Summary, summarise
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import loads, seal
@@ -95,20 +95,21 @@ def test_it_can_be_begun_from_itself_and_nothing_counts_twice(place):
     assert [e.number for e in prepared.agent.evaluations] == list(range(1, 13))
 
 
-def test_a_campaign_begins_with_the_rows_of_a_table(place, capsys):
-    campaign = ["optimise", "walker-ii", "--seed", "1", "--budget", "2", "--from", "old.csv"]
-    assert main([*campaign, "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["n"], told["n_known"], told["failed"]) == (5, 3, {"3": "clogged"})
+def test_a_campaign_begins_with_the_rows_of_a_table(place):
+    outcome = run("walker-ii", catalogue=place, seed=1, budget=2, known=["old.csv"])
+    assert (outcome.summary.n, outcome.summary.n_known) == (5, 3)
+    assert outcome.summary.failed == {3: "clogged"}
+    write_html(outcome.campaign, "page.html")  # the best is a row, which has no trace
+    assert "known: row 2 of old.csv" in Path("page.html").read_text()
     with Catalogue(place) as catalogue:
-        run = catalogue["last"]
-        (source,) = run.start["known"]["sources"]
+        stored = catalogue["last"]
+        (source,) = stored.start["known"]["sources"]
         assert source["table"] == str(Path("old.csv").absolute())
         assert len(source["sha256"]) == 64
         # 90 degC is outside today's range: known, and never asked for
-        assert run.start["known"]["experiments"][1]["conditions"]["temperature"] == 90
-        assert all(data["asked_temperature"] >= 100 for data in run.events("primary"))
-        assert run.start["known"]["experiments"][1]["why"] == "known: row 3 of old.csv"
+        assert stored.start["known"]["experiments"][1]["conditions"]["temperature"] == 90
+        assert all(data["asked_temperature"] >= 100 for data in stored.events("primary"))
+        assert stored.start["known"]["experiments"][1]["why"] == "known: row 3 of old.csv"
         Path("old.csv").unlink()  # what is known is in the run
         assert replay(catalogue, "last").differences == ()
 
