@@ -16,6 +16,7 @@ from . import (
     emulate,
     guard,
     integrate,
+    new,
     optimise,
     rediscover,
     replay,
@@ -47,6 +48,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     demo,
+    new,
     check,
     ask,
     optimise,
