@@ -108,7 +108,8 @@ class ProblemDraft:
             raise ValueError(f"{name} is there already; call this one otherwise")
         variables = {**self.stated["variables"], name: variable}
         # what is wrong with a variable is said now, not with the goal
-        _check({"minimise": "y_", "measured": ["y_"], "variables": variables})
+        other = "measured_" + "".join(variables)
+        _check({"minimise": other, "measured": [other], "variables": variables})
         return {"variables": variables}
 
     def _measured(self, text: str) -> dict[str, Any]:

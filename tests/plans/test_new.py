@@ -83,7 +83,7 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
 
 def test_only_what_is_not_given_is_asked(monkeypatch, capsys):
     typed(monkeypatch, "minimise y")
-    some = ["--variable", "x 0 to 1", "--measured", "y", "--window", "y >= 0 +/- 1", "--budget", "9"]
+    some = ["--variable", "x 0 to 1", "--measured", "y", "--window", "", "--budget", "9"]
     assert main(["new", *some]) == 0
     assert capsys.readouterr().err.count("for example:") == 1
     assert Problem.load("problem.toml").budget == 9
