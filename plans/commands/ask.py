@@ -6,16 +6,16 @@ import textwrap
 from pathlib import Path
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, count, seed
+from .common import EXIT_DONE, add_catalogue, add_problem, count, seed
 
 HELP = "add the next experiments to a table of results, CSV or XLSX; no rig needed"
+EXAMPLES = ("reactune ask snar.toml results.csv -n 5",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Example: reactune ask snar.toml results.csv -n 5"
     add_catalogue(parser)
-    parser.add_argument("problem", metavar="PROBLEM")
+    add_problem(parser)
     parser.add_argument(
         "table",
         metavar="TABLE",

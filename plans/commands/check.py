@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_rig
+from .common import EXIT_DONE, EXIT_FAILURE, add_problem, add_rig
 
 if TYPE_CHECKING:
     from reactune.analysis.problem.model import Problem
@@ -17,12 +17,17 @@ if TYPE_CHECKING:
 _LABEL = 18  # columns of the left-hand column
 
 HELP = "say in words what a problem file asks, without hardware; or see which instruments answer"
+EXAMPLES = (
+    "reactune check snar.toml",
+    "reactune check adducts.toml --rig my-rig.toml",
+    "reactune check --connect --rig my-rig.toml",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_rig(parser)
-    parser.add_argument("problem", metavar="PROBLEM", nargs="?")
+    add_problem(parser, optional=True)
     parser.add_argument(
         "--connect",
         action="store_true",

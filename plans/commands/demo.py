@@ -5,6 +5,10 @@ import argparse
 from .common import add_campaign
 
 HELP = "tune the emulated reactor of the paper: run II, 100 experiments"
+EXAMPLES = (
+    "reactune demo",
+    "reactune demo --budget 20",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from ..drafts import ProblemDraft, Question
 
 HELP = "write a problem file and an empty table, from five answers"
+EXAMPLES = (
+    "reactune new",
+    'reactune new snar.toml --variable "tau 1 to 9 min" --measured sm --goal "minimise sm"',
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "What is not given as an option is asked for. Example: reactune new snar.toml "
-        '--variable "tau 0.5 to 10 min" --measured "product, sm" --goal "maximise product"'
-    )
     parser.add_argument(
         "file",
         metavar="FILE",

@@ -3,15 +3,20 @@
 import argparse
 
 from ..errors import UserError
-from .common import add_campaign
+from .common import add_campaign, add_problem
 
 HELP = "run a campaign"
+EXAMPLES = (
+    "reactune optimise adducts.toml --rig my-rig.toml",
+    "reactune optimise adducts.toml --from 5f0c2a7e --from results.csv",
+    "reactune optimise --resume last --budget 40",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_campaign(parser)
-    parser.add_argument("problem", metavar="PROBLEM", nargs="?")
+    add_problem(parser, optional=True)
     parser.add_argument(
         "--from",
         dest="known",

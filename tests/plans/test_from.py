@@ -254,3 +254,19 @@ def test_another_question_is_another_campaign(place, problem, sentence):
 def test_a_changed_problem_belongs_to_a_campaign_that_goes_on(place, capsys):
     assert main(["optimise", "--problem", "walker-ii"]) == 2
     assert "--problem changes a campaign: --resume UID" in capsys.readouterr().err
+
+
+def test_the_list_of_runs_says_what_each_goes_on_from_and_what_it_came_to(place, capsys):
+    with Catalogue(place) as catalogue:
+        first, second = catalogue[-2].uid[:8], catalogue[-1].uid[:8]
+        (last,) = catalogue.runs(limit=1)
+        expected = last.last["best_feasible_goal"]
+    assert main(["runs"]) == 0
+    listed = capsys.readouterr().out
+    assert max(map(len, listed.splitlines())) <= 80
+    head, tail = listed.split(second, 1)
+    assert first in head
+    assert "  campaign  " in head
+    assert f"  from {first}  " in tail
+    assert "3 experiments" in tail
+    assert f"minimise X3: {expected:.4g} expected of no. " in tail
