@@ -176,7 +176,7 @@ class Summary:
             rows.append(("Judged", "", ""))
         if self.windows:
             add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
-        add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
+        add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
         rows.append((f"Measured, once, {plus_minus} its error", "", ""))
         for label, name in self.lines:
             add(f"  {label}", partial(Candidate.result, name=name, plus_minus=plus_minus))
