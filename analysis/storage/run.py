@@ -1,7 +1,7 @@
 """A stored run: its documents and tables, and its line in the list of runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -143,7 +143,7 @@ class RunSummary:
     events: int
     exit_status: str
     reason: str
-    last: Document
+    last: Document = field(compare=False)
 
     @classmethod
     def of(
