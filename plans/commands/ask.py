@@ -42,14 +42,14 @@ def run(a: argparse.Namespace) -> int:
 
     from ..errors import told
     from ..problems import load_problem
-    from ..tables import kept, open_table
+    from ..tables import keep, open_table
     from .points import layout
 
     problem = load_problem(a.problem)
     asking = open_table(problem, a.table, a.seed)
     results = asking.results
     if any(entry.measurement for entry in results.entries):
-        kept(asking, a.table, a.seed, a.catalogue)
+        keep(asking, a.table, a.seed, a.catalogue)
     with told(SheetError):
         asks = asking.ask(a.n or (problem.batch if results.entries else problem.first_batch))
     if a.json:
