@@ -55,13 +55,15 @@ class Forecast:
     volumes: dict[str, float]
 
 
-def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
+def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str]:
     """Say what keeps a problem from this rig.
 
     Parameters
     ----------
     problem : Problem
     rig : RigFile
+    done : int
+        How many experiments of the budget need no reagent any more.
 
     Returns
     -------
@@ -91,7 +93,8 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
             f"{exact(rig.reactor.heated_volume)} uL (reactor.heated_volume); residence times "
             "follow from it, so make them agree"
         )
-    return wrong or list(_thirst(fitted(problem, rig), rig))
+    left = problem.model_copy(update={"budget": max(problem.budget - done, 1)})
+    return wrong or list(_thirst(fitted(left, rig), rig))
 
 
 def fitted(problem: Problem, rig: RigFile) -> Problem:

@@ -8,7 +8,7 @@ from typing import Any
 
 from bluesky.utils import MsgGenerator
 
-from reactune.analysis.campaign import replay
+from reactune.analysis.campaign import known, replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
@@ -20,8 +20,10 @@ from reactune.devices.specs import Table
 
 from .campaign import optimise
 from .compatibility import analytics_of, fitted, incompatibilities
+from .earlier import earlier
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
+from .reviewing import Reviewer
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -37,15 +39,19 @@ class Prepared:
         With what it knows so far.
     rig : RigFile
     md : mapping
-        What the start document says besides: which run it ``resumes`` or ``rediscovers``.
+        What the start document says besides: which run it ``resumes`` or ``rediscovers``, and what
+        was ``known``.
     simulated : bool or None
         What the rig has to be, since the run that it goes on from was; None if nothing was.
+    before : str
+        That run, in words.
     """
 
     agent: Agent
     rig: RigFile
     md: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool | None = None
+    before: str = "the earlier run"
 
     def check_mark(self, simulated: bool) -> None:
         """Refuse a rig that would make a campaign simulated in part, as told once it is open.
@@ -59,14 +65,19 @@ class Prepared:
                 "simulated" if mark else "on real hardware" for mark in (self.simulated, simulated)
             )
             raise UserError(
-                f"the earlier run was {was}, this rig is {now}: a campaign is one or the other; "
+                f"{self.before} was {was}, this rig is {now}: a campaign is one or the other; "
                 "begin a new one"
             )
 
-    def plan(self, rig: FlowRig, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+    def plan(
+        self,
+        rig: FlowRig,
+        md: Mapping[str, Any] | None = None,
+        reviewer: Reviewer | None = None,
+    ) -> MsgGenerator[str]:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
         md = {**self.md, **(md or {})}
-        return optimise(self.agent.problem, rig, agent=self.agent, md=md)
+        return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
 
 def load_rig(source: RigSource) -> RigFile:
@@ -135,8 +146,57 @@ def new_campaign(
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 
+def informed_campaign(
+    catalogue: Catalogue | None,
+    sources: Sequence[str | Path],
+    problem: ProblemSource,
+    rig: RigSource,
+    *,
+    seed: int | None = None,
+    budget: int | None = None,
+) -> Prepared:
+    """Prepare a new campaign that knows old results from its beginning.
+
+    They are its first experiments, by number; its budget is what it makes itself.
+
+    Parameters
+    ----------
+    catalogue : Catalogue or None
+        Where stored runs are; None if only tables are named.
+    sources : sequence of str or Path
+        Uids of stored runs, and tables; see `earlier.earlier`.
+    problem, rig, seed, budget
+        As in `new_campaign`.
+
+    Raises
+    ------
+    UserError
+        If the rig cannot do what the problem asks, old results cannot be used on it, or they leave
+        nothing to be done.
+    """
+    prepared = new_campaign(problem, rig, seed=seed, budget=budget)
+    agent, config = prepared.agent, prepared.rig
+    found = earlier(sources, agent.problem, catalogue)
+    for run in found.runs:
+        if wrong := list(_other_facts(_stored_rig(run), config)):
+            raise UserError(f"run {run.uid[:8]}: " + "\n".join(wrong))
+    old = known.numbered(agent, found.experiments)
+    agent.know(old, before=True)
+    agent.allow(agent.problem.budget + len(old))
+    if reason := agent.finished():
+        raise UserError(f"nothing is left to be done: {reason}")
+    left_out = len(found.experiments) - len(old)
+    md = {"known": {**known.to_start(agent, found.sources), "left_out": left_out}}
+    prepared = replace(prepared, md=md)
+    return _going_on(prepared, found.runs[0]) if found.runs else prepared
+
+
 def resumed_campaign(
-    catalogue: Catalogue, uid: str, rig: RigSource | None = None, budget: int | None = None
+    catalogue: Catalogue,
+    uid: str,
+    rig: RigSource | None = None,
+    budget: int | None = None,
+    problem: ProblemSource | None = None,
 ) -> Prepared:
     """Prepare to go on with an interrupted campaign, with the asks that it would have made.
 
@@ -150,16 +210,26 @@ def resumed_campaign(
         If ports or what is in the syringes have changed; by default the rig as it was stored.
     budget : int, optional
         Experiments at most, those done included: a campaign that is finished goes on.
+    problem : Problem, path, built-in name or mapping, optional
+        With other limits or windows from now on, which change what is asked.
 
     Raises
     ------
     UserError
         If there is no such run, it is being recorded, it cannot be resumed or needs no resuming, or
-        the rig is another.
+        the rig or the question is another.
     """
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
-        agent = replay.resume(catalogue, run.uid)
+        md: dict[str, Any] = {"resumes": run.uid}
+        if problem is None:
+            agent = replay.resume(catalogue, run.uid)
+        else:
+            there = load_rig(rig) if rig else _stored_rig(run)
+            agent = replay.revise(catalogue, run.uid, fitted(load_problem(problem), there))
+            md["known"] = known.to_start(
+                agent, [{"run": run.uid, "experiments": len(agent.evaluations)}]
+            )
         if budget is not None:
             agent.allow(budget)
         if reason := agent.finished():
@@ -172,7 +242,7 @@ def resumed_campaign(
             )
         if wrong := _changed(agent, _stored_rig(run), config):
             raise UserError(wrong)
-        return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
+        return _going_on(Prepared(agent, config, md), run)
 
 
 def rediscovered_campaign(
@@ -215,7 +285,8 @@ def rediscovered_campaign(
 
 def _going_on(prepared: Prepared, run: Run) -> Prepared:
     """Have a campaign be what the run was that it goes on from: simulated or real, never both."""
-    prepared = replace(prepared, simulated=bool(run.start["simulated"]))
+    mark = bool(run.start["simulated"])
+    prepared = replace(prepared, simulated=mark, before=f"run {run.uid[:8]}")
     if prepared.rig.emulation:  # of others only the open rig tells
         prepared.check_mark(simulated=True)
     return prepared
@@ -228,7 +299,7 @@ def _stored_rig(run: Run) -> RigFile:
 
 def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    if wrong := incompatibilities(agent.problem, rig):
+    if wrong := incompatibilities(agent.problem, rig, len(agent.evaluations)):
         return "\n".join(wrong)
     if wrong := list(_other_facts(before, rig)):
         return "\n".join(wrong)

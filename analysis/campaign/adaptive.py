@@ -65,6 +65,7 @@ class Adaptive(ABC):
     optimiser: Engine
     _queue: deque[Suggestion]  # drawn, not yet given out
     _asked: dict[int, Suggestion]  # given out, by number
+    _improved: int  # evaluations until the last one that was the best so far
 
     @abstractmethod
     def draw(self, n: int) -> list[Suggestion]:
@@ -153,13 +154,17 @@ class Adaptive(ABC):
                 asked = self._asked[named["_id"]]
             self.take(asked, measurement)
 
-    def know(self, old: Sequence[tuple[Suggestion, Measurement]]) -> list[int]:
+    def know(
+        self, old: Sequence[tuple[Suggestion, Measurement]], before: bool = False
+    ) -> list[int]:
         """Take in what is known already, all at once; it counts as experiments of this campaign.
 
         Parameters
         ----------
         old : sequence of (Suggestion, Measurement)
             In the order they were made. They may be outside today's ranges and limits.
+        before : bool
+            Whether they were made before this campaign, which has all its patience then.
 
         Returns
         -------
@@ -178,6 +183,11 @@ class Adaptive(ABC):
             told.append((Evaluation.of(*seen), place))
         self.evaluations += [found for found, _ in told]
         self._tell(told)
+        self._improved = len(self.evaluations)
+        if not before and self.problem.stop.patience is not None:
+            best = self.handed_over()
+            improved = (i for i, found in enumerate(self.evaluations, 1) if found is best)
+            self._improved = next(improved, 0)
         return lost
 
     def expect(self, pending: Sequence[Suggestion]) -> None:

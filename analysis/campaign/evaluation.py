@@ -216,6 +216,12 @@ class Decision:
     digest: str
     doubted: dict[int, str] = field(default_factory=dict)
 
+    @classmethod
+    def undecided(cls, evaluation: Evaluation) -> Self:
+        """Give what is known of an experiment alone, before all are ranked."""
+        nothing = math.nan
+        return cls(evaluation, nothing, nothing, nothing, None, "", None, None, "")
+
     def to_data(self, problem: Problem) -> dict[str, float | str]:
         """Give the data of the event."""
         last = self.evaluation

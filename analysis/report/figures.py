@@ -160,7 +160,7 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     lines: list[Line2D] = []
     marks: dict[str, tuple[float, float]] = {}
     for number, word, colour, _ in _marked(run):
-        if number in run.lost:
+        if number in run.lost or number <= run.known:  # what was known came without its signal
             continue
         trace = run.analytics.trace(dict(run.table.loc[number]))
         if trace is None:

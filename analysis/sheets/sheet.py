@@ -37,9 +37,12 @@ class Sheet(ABC):
     rows : list of (int, list)
         Number of each row that is not empty, as a spreadsheet counts (the titles are row 1), and
         its cells: texts, in XLSX numbers as well; None where there is nothing.
+    raw : bytes
+        The file as it was read.
     """
 
     path: Path
+    raw: bytes
     titles: list[str]
     rows: list[tuple[int, list[Cell]]]
 
@@ -105,10 +108,10 @@ class Csv(Sheet):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._raw = read_bytes(path, MOST_BYTES)
-        if wrong := other_encoding(self._raw):
+        self.raw = read_bytes(path, MOST_BYTES)
+        if wrong := other_encoding(self.raw):
             raise UnreadableError(wrong)
-        text = self._raw.decode("utf-8-sig")
+        text = self.raw.decode("utf-8-sig")
         first = text.lstrip("\r\n").partition("\n")[0]
         bare = re.sub(r'"[^"]*"', "", first)
         self.delimiter = max(DELIMITERS, key=bare.count)
@@ -131,7 +134,7 @@ class Csv(Sheet):
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self._end)
         for row in rows:
             writer.writerow([_text(cell, comma) for cell in row])
-        whole = self._raw
+        whole = self.raw
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
         whole += text.getvalue().encode()
@@ -144,8 +147,8 @@ class Workbook(Sheet):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._raw = read_bytes(path, MOST_BYTES)
-        lines = workbook(self._raw)
+        self.raw = read_bytes(path, MOST_BYTES)
+        lines = workbook(self.raw)
         full = [(i, row) for i, row in enumerate(lines, 1) if any(c is not None for c in row)]
         if not full:
             raise UnreadableError("is empty; its first row has to name the columns")
@@ -156,7 +159,7 @@ class Workbook(Sheet):
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
         from openpyxl import load_workbook
 
-        book = load_workbook(io.BytesIO(self._raw), keep_vba=self.path.suffix.lower() == ".xlsm")
+        book = load_workbook(io.BytesIO(self.raw), keep_vba=self.path.suffix.lower() == ".xlsm")
         sheet, last = book.worksheets[0], max([1, *(number for number, _ in self.rows)])
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):

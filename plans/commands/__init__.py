@@ -12,10 +12,12 @@ from . import (
     calibrate,
     catalogue,
     check,
+    completion,
     demo,
     emulate,
     guard,
     integrate,
+    new,
     optimise,
     rediscover,
     replay,
@@ -38,6 +40,10 @@ class Command(Protocol):
     __name__: str
     HELP: str
 
+    @property
+    def EXAMPLES(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
+        """How it is called, for the end of its help."""
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the command's arguments."""
 
@@ -47,6 +53,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     demo,
+    new,
     check,
     ask,
     optimise,
@@ -61,5 +68,6 @@ COMMANDS: tuple[Command, ...] = (
     safe,
     guard,
     catalogue,
+    completion,
 )
 """Every command, in the order of the help."""

@@ -11,6 +11,10 @@ DEMOS = {
 """By reaction: problem and rig."""
 
 HELP = "tune an emulated reactor: run II of the paper, 100 experiments, or another reaction"
+EXAMPLES = (
+    "reactune demo",
+    "reactune demo --reaction snar --budget 20",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

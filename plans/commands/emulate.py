@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reactune.devices.rigfile import RigFile
 
 HELP = "run the emulated instruments in a process of their own, in real time"
+EXAMPLES = ("reactune emulate --rig my-rig.toml --write rehearsal.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write a rig file that points to them"
     )
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the noise [0]")
+    parser.add_argument("--seed", type=seed, default=0, metavar="S", help="seed of the noise [0]")
 
 
 def run(a: argparse.Namespace) -> int:
