@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 import tomli_w
 
+from reactune.devices import open_rig
+from reactune.devices.emulation import emulate
+from reactune.devices.emulation.layout import Noise, noise_of
 from reactune.devices.emulation.reactions.mechanism import Mechanism
+from reactune.devices.opening import emulated
 from reactune.devices.reactionfile import load_reaction
 from reactune.devices.rigfile import load
 from reactune.plans.cli import main
@@ -181,8 +185,6 @@ def test_a_run_goes_on_without_the_file(bench, tmp_path, capsys):
 
 def test_peaks_may_be_other_than_the_method_believes(bench):
     bench(REACTION.replace('{ of = "P" }', '{ of = "P", time = 5.5, response = 0.005 }'))
-    from reactune.devices.emulation import emulate
-
     emulation, clock, _ = emulate(load("rig.toml"))
     with emulation:
         (peak,) = (p for p in emulation.world.layout.peaks if p.response == 0.005)
@@ -192,8 +194,6 @@ def test_peaks_may_be_other_than_the_method_believes(bench):
 
 def test_the_noise_of_an_experiment_is_the_files(bench):
     bench(f"{REACTION}[noise]\nextent = 0.2\n")
-    from reactune.devices.emulation.layout import Noise, noise_of
-
     spec = load("rig.toml").emulation
     assert noise_of(spec) == Noise(extent=0.2)
     assert noise_of(spec.model_copy(update={"noise": False})) is None
@@ -210,3 +210,20 @@ def test_the_demo_of_a_reaction(tmp_path, capsys):
         main(["demo", "--reaction", "amide"])
     assert end.value.code == 2
     assert "invalid choice: 'amide'" in capsys.readouterr().err
+
+
+def test_a_rig_of_hardware_is_rehearsed_on_a_reaction_of_its_own(bench, capsys):
+    bench()
+    rig = load("rig.toml")
+    ports = {k: p.model_copy(update={"url": f"/dev/{k}"}) for k, p in rig.transports.items()}
+    hardware = rig.model_copy(update={"emulation": None, "transports": ports})
+    with emulated(hardware, reaction="ours.toml") as served, open_rig(served) as opened:
+        assert sorted(opened.pumps) == ["a", "b", "catalyst"]
+        assert served.emulation is None
+    assert main(["emulate", "--rig", "walker", "--reaction", "ours.toml"]) == 2
+    assert "does not flow from the streams c60, sultine" in capsys.readouterr().err
+    assert main(["emulate", "--reaction", "none.toml"]) == 2
+    assert capsys.readouterr().err == (
+        "emulation.reaction: reaction file none.toml cannot be read (No such file or directory): "
+        "check its path\n"
+    )

@@ -14,7 +14,8 @@ REACTIONS: dict[str, Callable[[Mapping[str, float]], Reaction]] = {
 }
 """By the name that a rig file gives: what makes it of the file's `kinetics`.
 
-It raises ValueError, with one sentence, if it cannot use these.
+It raises ValueError, with one sentence, if it cannot use these. A reaction file that comes along
+goes before a reaction of the same name.
 """
 
 
