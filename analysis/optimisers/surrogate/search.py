@@ -74,7 +74,8 @@ def propose(
         offer(place, "class 1: minimum of the quadratic models inside the windows")
     if size > 1 and (z := search.safe(SAFE)) is not None:
         place = to_unit(search.surrogate.coordinates.to_box(z[None]))[0]
-        offer(place, f"class 1: {search.describe(z)}, the best that is safely inside")
+        best = "safely inside" if len(search.surrogate.windows) else "expected"
+        offer(place, f"class 1: {search.describe(z)}, the best that is {best}")
     whole = search.surrogate.composed or search.surrogate.coordinates.settable is not None
     most = size if whole else (size + len(chosen)) // 2
     while len(chosen) < most:
@@ -149,6 +150,8 @@ class Search:
 
     def describe(self, z: Floats) -> str:
         """Say what is expected at a place and which window it probes."""
+        if not len(self.surrogate.windows):
+            return "expected improvement"
         inside = float(self._outcomes(z[None]).inside[0])
         text = f"expected improvement, {inside:.0%} likely inside all windows"
         probed = self.surrogate.probed(z)
