@@ -67,6 +67,11 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
             f"run {start['uid'][:8]} is not a campaign: its plan is "
             f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
         )
+    if "table" in start:  # whose results came in any order, and were asked for by nobody
+        raise ValueError(
+            f"run {start['uid'][:8]} is what a table held; reactune show PROBLEM TABLE reads that "
+            "anew"
+        )
     agent = Agent(
         Problem.load(harmless(start["problem"])),
         from_start(start),

@@ -16,18 +16,12 @@ FloatArray = NDArray[np.float64]
 
 _DELIMITERS = ",;\t"
 
-_TOLD = 0.95
-"""Share of what distinguishes choices that their positions keep, at least."""
-
 _MOST = 3
-"""Directions in which descriptors tell choices apart, at most: few experiments teach no more."""
+"""Axes along which descriptors tell choices apart, at most: few experiments teach no more."""
 
-_OWN = float(np.sqrt(2))
-"""Position of a choice along its own axis: any two are as far apart as the middle of a range and
-its end, twice."""
-
-_ALIKE = 0.7
-"""Half of what the first of the axes spans that descriptors give."""
+_ALONE, _BESIDE = 1.0, 0.2
+"""Position of a choice along its own axis, where nothing describes it and where something does, in
+halves of a range."""
 
 
 def check_choices(choices: Any) -> list[str]:
@@ -176,27 +170,31 @@ def positions(
     """Place choices where models see them: near each other what is described alike.
 
     Each choice has an axis of its own, so that it may differ from all others in its own way: no
-    descriptors tell everything. With descriptors there are the principal axes of these as well,
-    each in units of its own spread: along them what was learnt of some choices is known of others.
+    descriptors tell everything. These have axes as well, before it: along them what was learnt of
+    some choices is known of others. They are the descriptors themselves, or their principal axes.
 
     Returns
     -------
     ndarray, shape (n, k)
     """
-    own: FloatArray = _OWN * np.eye(len(choices))
+    own = np.eye(len(choices))
     if not descriptors:
-        return own
+        return np.asarray(_ALONE * own)
     columns = np.array(list(descriptors.values()), dtype=float).T
     columns = columns[:, np.ptp(columns, axis=0) > 0]
-    columns = (columns - columns.mean(axis=0)) / columns.std(axis=0)
+    if columns.shape[1] > _MOST:
+        columns = _principal((columns - columns.mean(axis=0)) / columns.std(axis=0))
+    middle = (columns.max(axis=0) + columns.min(axis=0)) / 2
+    return np.hstack([(columns - middle) / (np.ptp(columns, axis=0) / 2), _BESIDE * own])
+
+
+def _principal(columns: FloatArray) -> FloatArray:
+    """Give the first principal axes of columns (n, k) of the same spread: (n, <= `_MOST`)."""
     u, size, _ = np.linalg.svd(columns, full_matrices=False)
-    share = np.cumsum(size**2) / (size**2).sum()
-    keep = min(int(np.searchsorted(share, _TOLD)) + 1, _MOST)
-    placed = u[:, :keep] * size[:keep]
+    keep = min(_MOST, int((size > 1e-9 * size[0]).sum()))
     # the sign of an axis is nobody's: take the one in which the first choice is not below 0
-    placed *= np.where(placed[0] < 0, -1.0, 1.0)
-    middle = (placed.max(axis=0) + placed.min(axis=0)) / 2
-    return np.hstack([_ALIKE * (placed - middle) / (np.ptp(placed[:, 0]) / 2), own])
+    placed = u[:, :keep] * np.where(u[0, :keep] < 0, -1.0, 1.0)
+    return np.asarray(placed * size[:keep])
 
 
 def shown(value: float | str) -> str:

@@ -119,6 +119,8 @@ def _series(k1: float, k2: float, tau: float) -> tuple[float, float, float]:
 LIGANDS = {  # (activity, stability, nature's whim)
     "PPh3": (0.35, 0.9), "PCy3": (0.55, 0.6), "PtBu3": (0.7, 0.3), "XPhos": (1.0, 0.75),
     "SPhos": (0.9, 0.85), "dppf": (0.5, 1.0), "Xantphos": (0.3, 0.95), "RuPhos": (0.8, 0.5),
+    "dppe": (0.25, 0.95), "dppp": (0.4, 0.8), "JohnPhos": (0.6, 0.5), "DavePhos": (0.7, 0.6),
+    "BINAP": (0.35, 1.0), "CataCXium": (0.85, 0.2),
 }  # fmt: skip
 
 
@@ -137,13 +139,6 @@ SOLVENTS = {  # polarity E_T(30), donor number
     "acetone": (42.2, 17.0), "DMF": (43.2, 26.6), "DMSO": (45.1, 29.8), "MeCN": (45.6, 14.1),
     "iPrOH": (48.4, 36.0), "MeOH": (55.4, 30.0),
 }  # fmt: skip
-_DESCRIBED = {
-    "choices": list(SOLVENTS),
-    "descriptors": {
-        "E_T": [polarity for polarity, _ in SOLVENTS.values()],
-        "donor": [donor for _, donor in SOLVENTS.values()],
-    },
-}
 
 
 def solvent(c: Conditions) -> dict[str, float]:
@@ -216,30 +211,31 @@ def stepped(c: Conditions) -> dict[str, float]:
 
 
 def _by(rows: Mapping[str, tuple[float, ...]], *names: str) -> dict[str, Any]:
-    """State choices with their descriptors."""
-    columns = zip(*rows.values(), strict=True)
-    return {"choices": list(rows), "descriptors": dict(zip(names, map(list, columns), strict=True))}
+    """State choices with their descriptors, in an order that says nothing."""
+    choices = sorted(rows)
+    columns = zip(*(rows[choice] for choice in choices), strict=True)
+    return {"choices": choices, "descriptors": dict(zip(names, map(list, columns), strict=True))}
 
 
 TASKS = {task.name: task for task in (
     Task("ligand", {
-        "ligand": {"choices": list(LIGANDS)},
-        "temperature": {"range": [30, 120], "step": 10, "unit": "degC"},
+        "ligand": {"choices": sorted(LIGANDS)},
+        "temperature": {"range": [30, 120], "step": 5, "unit": "degC"},
     }, ligand, "yield", 0.75933),
     Task("solvent", {
-        "solvent": _DESCRIBED,
+        "solvent": _by(SOLVENTS, "E_T", "donor"),
         "loading": {"range": [1, 10]},
         "temperature": {"range": [30, 120], "unit": "degC"},
     }, solvent, "yield", 0.64648),
     Task("snar", {
-        "base": {"choices": list(BASES)},
+        "base": {"choices": sorted(BASES)},
         "tau": {"range": [0.5, 10], "unit": "min"},
         "equiv": {"values": [1, 1.5, 2, 3, 5]},
         "temperature": {"range": [30, 120], "step": 5, "unit": "degC"},
     }, snar, "product / tau", 1.75054, ("product >= 0.85 +/- 0.05", "bis <= 0.06 +/- 0.02"),
          "fractions"),
     Task("suzuki", {
-        "catalyst": {"choices": list(CATALYSTS)},
+        "catalyst": {"choices": sorted(CATALYSTS)},
         "temperature": {"range": [30, 110], "unit": "degC"},
         "tau": {"range": [1, 10], "unit": "min"},
         "loading": {"range": [0.5, 2.5], "step": 0.25},

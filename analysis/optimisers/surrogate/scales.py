@@ -66,6 +66,9 @@ class Coordinates:
     ----------
     dim : int
         Number of variables, d; the cube has more axes where some are choices.
+    trend : (k,) int array or None
+        The axes of the cube along which there may be a trend, if these are not all: no trend leads
+        from one choice to another but along what describes them.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Coordinates:
     ) -> None:
         self.settable, self.dim = settable, lower.size
         self._choices = settable.choices if settable else {}
+        self.trend = self._trend()
         names = ("linear",) * lower.size if scales is None else scales
         self.scales = tuple(map(str, names)) if isinstance(names, Iterable) else (names,)
         if len(self.scales) != lower.size or not set(self.scales) <= set(SCALES):
@@ -98,6 +102,14 @@ class Coordinates:
         self._brink = [
             (1 - BRINK) * end + BRINK * edge for end, edge in ((above, lower), (below, upper))
         ]
+
+    def _trend(self) -> NDArray[np.intp] | None:
+        """Give the axes that have a trend: not a choice's own where descriptors have axes, too."""
+        axes: list[bool] = []
+        for i in range(self.dim):
+            own, width = self._choices[i].shape if i in self._choices else (0, 1)
+            axes += [True] * (width - own) + [width == own] * own
+        return None if all(axes) else np.flatnonzero(axes)
 
     def to_cube(self, x: Floats) -> Floats:
         """Map points (n, d) of the box to the cube, those beyond as far as the scales exist."""

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactune.analysis.analytics import Measurement, Told
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.evaluation import Decision, describe_asked
+from reactune.analysis.campaign.replay import retell
 from reactune.analysis.optimisers import engine_of, restored, settable_of
 from reactune.analysis.optimisers.surrogate.scales import Coordinates
 from reactune.analysis.problem.model import Problem, ProblemError
@@ -271,6 +274,37 @@ def test_a_batch_shares_one_value_and_the_others_are_free(n: int) -> None:
     assert len(set(heats)) > 3
     assert agent.best_points()[0][2]["yield"] > 0.8
     assert p.first_batch == n
+
+
+def test_a_campaign_is_rebuilt_from_its_documents_and_asks_the_same() -> None:
+    p, told = problem("described", batch=2, stop={"verdict": False}), Told(("yield",))
+    agent, facts, decisions = Agent(p, told, seed=3), [], []
+    for _ in range(10):
+        asked = agent.ask()
+        assert asked is not None
+        agent.ahead()  # as the plan does
+        measurement = Measurement({"yield": measured(asked.conditions)}, {"yield": math.nan})
+        fact = {
+            "number": float(asked.number),
+            **{f"asked_{name}": value for name, value in asked.conditions.items()},
+            "valid": 1.0,
+            "reason": "",
+            **Told.to_data(measurement),
+        }
+        assert all(isinstance(fact[key], str) == (d["dtype"] == "string")
+                   for key, d in describe_asked(p, "here").items())  # fmt: skip
+        agent.evaluate(fact)
+        facts.append(fact)
+        decision = agent.decision()
+        decisions.append(decision.to_data(p))
+        again = Decision.from_data(decisions[-1], fact, p)
+        assert again.evaluation.conditions == asked.conditions
+    assert retell(Agent(p, told, seed=3), facts) == []
+    changed = [*facts[:9], facts[9] | {"asked_solvent": "toluene"}]
+    (difference,) = retell(Agent(p, told, seed=3), changed)
+    assert "experiment 10: stored solvent 'toluene'" in difference
+    # an experiment whose facts are lost is told as it was decided
+    assert retell(Agent(p, told, seed=3), [*facts[:4], *facts[5:]], decisions) == []
 
 
 def test_neighbouring_values_are_two_experiments_and_rounding_makes_none_of_both() -> None:
