@@ -111,7 +111,10 @@ def _made(campaign: Lineage, problem: Problem, run: str) -> Iterator[Old]:
 def _translation(
     before: Problem, now: Problem
 ) -> Callable[[Mapping[str, Setting]], dict[str, Setting] | None]:
-    """Say how conditions of one problem read in another; None for those at other fixed values."""
+    """Say how conditions of one problem read in another.
+
+    None for those at other fixed values, and with choices that there are no more.
+    """
     if missing := [name for name in now.measured if name not in before.measured]:
         raise ValueError(
             f"it did not measure {', '.join(missing)}, only {', '.join(before.measured)}"
@@ -142,6 +145,8 @@ def _translation(
         for name, value in conditions.items():
             if name not in now.variables and not _alike(value, now.fixed[name]):
                 return None
+            if isinstance(value, str) and value not in (now.variables[name].choices or ()):
+                return None  # a solvent that nobody has any more
         values = {**before.fixed, **conditions}
         return {name: in_today(name, values[name], name in conditions) for name in now.variables}
 
@@ -159,9 +164,10 @@ def _check_same(name: str, was: Variable, now: Variable) -> None:
         converted(1.0, was.unit, now.unit)
     except UnitError as error:
         raise ValueError(f"{name}: {error}") from None
-    for key in ("of", "choices"):
-        if (before := getattr(was, key)) != (today := getattr(now, key)):
-            raise ValueError(f"variables.{name}.{key} = {today} was {before}; call it otherwise")
+    if was.of != now.of:
+        raise ValueError(f"variables.{name}.of = {now.of} was {was.of}; call it otherwise")
+    if bool(was.choices) != bool(now.choices):
+        raise ValueError(f"variables.{name} has choices in one of them only; call it otherwise")
 
 
 def _alike(one: Any, other: Any) -> bool:

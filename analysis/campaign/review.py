@@ -84,36 +84,58 @@ class Reviewed(Adaptive):
         ------
         ValueError
             If a point cannot be set: it is outside a range or limit or between steps, and never
-            moved to where it could be; if its ``_id`` is none of the batch; or if there are more
-            than the budget has left. Nothing is changed then.
+            moved to where it could be; if its ``_id`` is none of the batch; if there are more than
+            the budget has left, or different values of what a batch shares. Nothing is changed.
+        """
+        chosen, first = self.chosen(points), len(self._asked) + 1
+        kept = [
+            asked.number for asked, conditions in chosen if asked and asked.conditions == conditions
+        ]
+        new = [conditions for asked, conditions in chosen if not asked or asked.number not in kept]
+        for asked in self._queue:
+            if asked.number not in kept:  # as it was it is not measured
+                self.optimiser.withdraw(self.space.to_box(asked.conditions))
+        if new:
+            self.optimiser.expect(np.array([self.space.to_box(conditions) for conditions in new]))
+        self._queue.clear()
+        self._queue.extend(
+            Suggestion(number, conditions, _why(asked, conditions, by))
+            for number, (asked, conditions) in enumerate(chosen, first)
+        )
+        self._settled = True
+        return [
+            ({"_id": asked.number} if asked else {}) | conditions for asked, conditions in chosen
+        ]
+
+    def chosen(
+        self, points: Sequence[Mapping[str, Any]]
+    ) -> list[tuple[Suggestion | None, dict[str, Setting]]]:
+        """Read what a review gives: for each point what had been asked for, and what now is.
+
+        Raises
+        ------
+        ValueError
+            As `settle`.
         """
         left = {asked.number: asked for asked in self._queue}
-        first, new, dropped = len(self._asked) + 1, [], []
-        batch: list[Suggestion] = []
-        told: list[dict[str, Any]] = []
+        read: list[tuple[Suggestion | None, dict[str, Setting]]] = []
         for point in points:
             conditions, number = self.settable(point), point.get("_id")
             asked = left.pop(number, None) if number is not None else None
             if number is not None and asked is None:
                 raise ValueError(f"_id {number!r} is no point of this batch, or is there twice")
-            if asked is None or asked.conditions != conditions:
-                new.append(conditions)
-                dropped += [asked] if asked else []  # as it was it is not measured
-            batch.append(Suggestion(first + len(batch), conditions, _why(asked, conditions, by)))
-            told.append(({"_id": number} if asked else {}) | conditions)
-        if len(self._asked) + len(batch) > self.problem.budget:
+            read.append((asked, conditions))
+        if len(self._asked) + len(read) > self.problem.budget:
             raise ValueError(
-                f"{len(batch)} points are chosen, and {self.problem.budget - len(self._asked)} are "
+                f"{len(read)} points are chosen, and {self.problem.budget - len(self._asked)} are "
                 f"left of the budget ({self.problem.budget}); leave some out"
             )
-        for asked in (*dropped, *left.values()):
-            self.optimiser.withdraw(self.space.to_box(asked.conditions))
-        if new:
-            self.optimiser.expect(np.array([self.space.to_box(conditions) for conditions in new]))
-        self._queue.clear()
-        self._queue.extend(batch)
-        self._settled = True
-        return told
+        for name in self.problem.shared:
+            if len({conditions[name] for _, conditions in read}) > 1:
+                raise ValueError(
+                    f"a batch shares one {name}: give all points the same, or drop some"
+                )
+        return read
 
     def settable(self, point: Mapping[str, Any]) -> dict[str, Setting]:
         """Read conditions that somebody else chose to have them measured.

@@ -151,4 +151,6 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, Se
         How many at most; one batch is a good number.
     """
     agent, _, _ = relive(lineage(catalogue, uid))
-    return promising(agent.evaluations, agent.space, agent.windows, n)
+    # what was known before may be outside the limits
+    inside = [e for e in agent.evaluations if agent.problem.outside_limits(e.conditions) is None]
+    return promising(inside, agent.space, agent.windows, n)

@@ -37,7 +37,7 @@ def _actions(parser: argparse.ArgumentParser) -> list[argparse.Action]:
     actions = []
     for action in parser._actions:  # noqa: SLF001 - argparse has no public list of them
         actions.append(action)
-        if isinstance(action.choices, dict):  # commands
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001 - nor a public name for it
             for command in action.choices.values():
                 actions += _actions(command)
     return actions

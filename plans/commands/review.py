@@ -1,6 +1,7 @@
 """A person at the terminal approves, changes, adds or drops points of a batch."""
 
 import getpass
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
@@ -51,16 +52,18 @@ class TerminalReview:
         if not self._explained:
             self._say(self._help())
             self._explained = True
-        while line := self._read():
+        while (line := self._read()) is not None:
             try:
-                added += self._edit(points, line.split(), added)
+                if not line:
+                    stated = [self._stated(point, batch) for point in points.values()]
+                    self._agent.chosen(stated)  # whether they can be measured together
+                    return stated
+                added += self._edit(points, shlex.split(line), added)
             except ValueError as error:
                 self._say(f"{error}")
             else:
                 self._say(self._table(points))
-        if line is None:
-            return []
-        return [self._stated(point, batch) for point in points.values()]
+        return []
 
     def _help(self) -> str:
         """Say what can be typed."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reactune.analysis.campaign.replay import replay
+from reactune.analysis.learning.warm_start import starting_points
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.html import write_html
 from reactune.analysis.report.summary import Summary, summarise
@@ -13,9 +14,11 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import loads, seal
 from reactune.devices import load
 from reactune.plans.cli import main
+from reactune.plans.earlier import earlier
 from reactune.plans.errors import UserError
 from reactune.plans.preparation import informed_campaign
 from reactune.plans.service import resume, run, stored_campaign
+from reactune.plans.tables import kept, open_table
 
 TABLE = """\
 temperature [degC],flow_c60 [uL/min],flow_sultine [uL/min],X0,X1,X2,X3,failed,by
@@ -114,6 +117,29 @@ def test_a_campaign_begins_with_the_rows_of_a_table(place):
         assert replay(catalogue, "last").differences == ()
 
 
+def test_what_was_known_outside_of_the_limits_is_no_place_to_start_from(place):
+    assert run("walker-ii", catalogue=place, seed=1, budget=1, known=["old.csv"]).well
+    with Catalogue(place) as catalogue:
+        first = starting_points(catalogue, "last", 7)
+    assert first
+    assert all(point["temperature"] >= 100 for point in first)
+
+
+def test_old_results_with_another_choice_of_solvents(tmp_path):
+    problem = {
+        "maximise": "y", "measured": ["y"], "batch": 1,
+        "variables": {"t": (0, 1), "solvent": {"choices": ["THF", "DMF"]}},
+    }  # fmt: skip
+    table = tmp_path / "old.csv"
+    table.write_text("t,solvent,y\n0.5,THF,1\n0.25,DMF,2\n")
+    asking = open_table(Problem.load(problem), table, 0)
+    campaign, _ = kept(asking, table, 0, tmp_path / "runs")
+    today = problem | {"variables": {"t": (0, 2), "solvent": {"choices": ["MeCN", "DMF"]}}}
+    with Catalogue(tmp_path / "runs") as catalogue:
+        found = earlier([campaign.run.uid], Problem.load(today), catalogue)
+    assert [asked.conditions for asked, _ in found.experiments] == [{"t": 0.25, "solvent": "DMF"}]
+
+
 def variant(**keys) -> Problem:
     return Problem.load({**Problem.load("walker-ii").to_dict(), **keys})
 
@@ -180,8 +206,6 @@ def test_simulated_and_real_are_never_mixed(place, capsys):
 )
 def test_what_cannot_be_used_is_named(place, source, problem, sentence):
     Path("empty.csv").write_text(TABLE.splitlines()[0] + "\n")
-    from reactune.plans.earlier import earlier
-
     stated = variant(**problem, limits={}) if problem else variant()
     with Catalogue(place) as catalogue, pytest.raises(UserError, match=r"^[^\n]*$") as error:
         earlier([source], stated, catalogue)

@@ -77,10 +77,11 @@ def test_no_more_is_chosen_than_the_budget_has_left():
         agent().suggest(1, review=lambda points: [{"x": 2, "z": 0.1 * k} for k in range(1, 10)])
 
 
-def typed(*lines: str) -> tuple[list[dict], list[dict]]:
-    """What a person at the terminal makes of a batch of two."""
-    asked = agent()
-    batch = asked.shown(asked.draw(2))
+def typed(*lines: str, n: int = 2, **problem) -> tuple[list[dict], list[dict]]:
+    """What a person at the terminal makes of a batch."""
+    asked = Agent(Problem.load({**STEPPED, **problem}), seed=1)
+    asked._queue.extend(asked.draw(n))
+    batch = asked.shown(asked._queue)
     review = TerminalReview(asked, io.StringIO("".join(f"{line}\n" for line in lines)))
     return batch, list(review(batch))
 
@@ -102,6 +103,22 @@ def test_at_the_terminal(capsys):
     assert typed("stop")[1] == []
     assert typed("1 x=4")[1] == []  # the input ends: nobody has approved it
     assert "nobody answers" in capsys.readouterr().err
+
+
+def test_at_the_terminal_a_batch_is_approved_that_can_be_measured_together(capsys):
+    more = "add x=2 z=0.75"
+    _, chosen = typed(more, "", "drop 1", "", budget=2)
+    assert len(chosen) == 2
+    assert "3 points are chosen, and 2 are left of the budget (2)" in capsys.readouterr().err
+    _, chosen = typed("1 x=4", "", "2 x=4", "", n=2, shared=["x"], limits={})
+    assert [point["x"] for point in chosen] == [4, 4]
+    assert "a batch shares one x: give all points the same" in capsys.readouterr().err
+
+
+def test_a_choice_at_the_terminal_may_have_spaces():
+    solvents = {"x": {"choices": ["THF", "ethyl acetate"]}, "z": (0, 1)}
+    _, chosen = typed('1 x="ethyl acetate" z=0.5', "", n=1, variables=solvents, limits={})
+    assert chosen == [{"_id": 1, "x": "ethyl acetate", "z": 0.5}]
 
 
 @pytest.mark.parametrize(
