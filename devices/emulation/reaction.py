@@ -40,7 +40,8 @@ class Reaction(Protocol):
     Most are a reaction file (`reactionfile.ReactionFile`). What that cannot say is a class with
     these three members; nothing needs to be inherited. What builds it from the ``kinetics`` of a
     rig file gets a row in `reactions.REACTIONS`; ``reaction = "..."`` in the rig file's
-    ``[emulation]`` then chooses it. This is all of A + B -> C, first order in each, with equal concentrations fed::
+    ``[emulation]`` then chooses it. This is all of A + B -> C, first order in each, with equal
+    concentrations fed::
 
         @dataclass(frozen=True)
         class Parameters:
