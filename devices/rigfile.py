@@ -129,6 +129,8 @@ class EmulationSpec(Table):
         Likewise the valve.
     detector : table
         Likewise the meter.
+    analytics : table
+        How other software that analyses writes its files.
     echo : list of str
         Transports that give back what is sent.
     """

@@ -68,6 +68,8 @@ def _default(value: object) -> str:
         return "needed"
     plain = value in (None, "", (), {}) or isinstance(value, BaseModel)
     shown = str(value).lower() if isinstance(value, bool) else value
+    if isinstance(value, str) and not value.isprintable():
+        shown = f"`{value!r}`"
     return f"default {'none' if plain else shown}"
 
 

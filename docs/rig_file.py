@@ -4,21 +4,36 @@ What a key means is read off the docstrings of the model, its default off the fi
 behind a bad value is what it is really told. The suite compares the page with what this prints.
 """
 
-from dataclasses import fields
+import tomllib
+from dataclasses import MISSING, fields
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+import tomli_w
 from described import entries, meanings, refusal
 
 from reactune.devices.emulation import build
 from reactune.devices.opening import obstacles
+from reactune.devices.resultfile import AnalyticsSpec, QuantitySpec
 from reactune.devices.rigfile import EmulationSpec, Reactor, RigError, RigFile, load
 from reactune.devices.specs import DetectorSpec, HeaterSpec, Port, StreamSpec, ValveSpec
 
 PAGE = Path(__file__).parent / "reference" / "rig-file.md"
 
 BASE = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+
+
+def _by_software() -> str:
+    """Give that rig with other software in place of its detector."""
+    rig = tomllib.loads(BASE)
+    del rig["detector"], rig["chromatogram"], rig["transports"]["detector"]
+    quantities = {name: {"column": name} for name in ("X0", "X1", "X2", "X3")}
+    rig["analytics"] = {
+        "kind": "table", "folder": "results", "duration": 780, "quantities": quantities,
+    }  # fmt: skip
+    return tomli_w.dumps(rig)
+
 
 TABLES = [
     ("The file itself", RigFile, "", {
@@ -31,6 +46,7 @@ TABLES = [
         "heater": ("", "7"),
         "valve": ("", "7"),
         "detector": ("", "7"),
+        "analytics": ("", '{ kind = "table", folder = "results" }'),
         "reactor": ("", "7"),
         "chromatogram": ("", "{ method = 7 }"),
         "emulation": ("{ reaction = \"snar\" }", "7"),
@@ -81,6 +97,26 @@ TABLES = [
         "protocol": ('"scpi"', '"hp"'),
         "range": ("10", "1"),
     }),
+    ("`[analytics]`: other software that analyses", AnalyticsSpec, "analytics", {
+        "kind": ('"trace"', '"tables"'),
+        "folder": ('"results"', "7"),
+        "files": ('"*.json"', '"results.csv"'),
+        "duration": ("780", "0"),
+        "timeout": ("1800", "60"),
+        "settle": ("5", "0"),
+        "end": ('""', "7"),
+        "decimal": ('","', '";"'),
+        "channel": ('"DAD1A"', '"254"'),
+        "quantities": ('{ X1 = { column = "X1 [%]", unit = "%" } }', "{}"),
+    }),
+    ("`[analytics.quantities.NAME]`: where a file tells it", QuantitySpec,
+     "analytics.quantities.X1", {
+        "column": ('"Area %"', '""'),
+        "row": ('"X1"', "1"),
+        "key": ('"peaks.0.fraction"', '"X1"'),
+        "unit": ('"%"', "100"),
+        "sd": ('"error"', "0.1"),
+    }),
     ("`[reactor]`", Reactor, "reactor", {
         "heated_volume": ("931", "2000"),
         "total_volume": ("1587", "0"),
@@ -100,6 +136,7 @@ TABLES = [
         "heater": ("{ decimals = 0 }", "{ decimals = 3 }"),
         "valve": ("{ echo = true }", "{ speed = 1 }"),
         "detector": ("{ rs232 = false }", "{ model = 7 }"),
+        "analytics": ("{ delay = 30 }", "{ delay = -1 }"),
         "echo": ('["heater"]', '["oven"]'),
     }),
 ]  # fmt: skip
@@ -111,6 +148,7 @@ VARIANTS = {
     "`[emulation.heater]`": build.EMULATED_HEATERS["eurotherm3216"],
     "`[emulation.valve]`": build.EMULATED_VALVES["vici"],
     "`[emulation.detector]`": build.EMULATED_DETECTORS["scpi"],
+    "`[emulation.analytics]`": build.SOFTWARE,
 }
 
 HEAD = """\
@@ -120,10 +158,13 @@ The rig as a TOML file: what hardware there is, where it is plugged in, what it 
 uL, flows uL/min, temperatures degC, times seconds but for those on the chromatogram, which are
 minutes. Unknown keys are refused. The keys of `[chromatogram]` are those of the
 [method file](method-file.md); a rig needs `duration` and `lamp` of them. With a table `[emulation]`
-the rig is an emulated one, and its ports have no `url`; without, each needs one.
+the rig is an emulated one, and its ports have no `url`; without, each needs one. With a table
+`[analytics]` [other software](../how-to/analysis-by-other-software.md) analyses, and there is no
+`[detector]`.
 
 The page is written by `python docs/rig_file.py` from the model that reads the file; the bad values
-are those of the built-in rig `walker`, where everything stands with its unit:
+are those of the built-in rig `walker`, where everything stands with its unit (under `[analytics]`,
+of that rig with software in place of its detector):
 
 ```toml
 {base}```
@@ -141,7 +182,8 @@ def opened(path: Path) -> None:
 
 def told(place: str, key: str, bad: str) -> str:
     """Give what a bad value is told."""
-    return refusal(BASE, place, key, bad, opened, RigError)
+    base = _by_software() if place.startswith("analytics") else BASE
+    return refusal(base, place, key, bad, opened, RigError)
 
 
 def page() -> str:
@@ -155,8 +197,8 @@ def page() -> str:
         known = meanings(emulated.variant)
         parts.append(f"\n{title}:\n\n")
         for field in fields(emulated.variant):
-            is_flag = isinstance(field.default, bool)
-            default = str(field.default).lower() if is_flag else repr(field.default)
+            value = "none" if field.default is MISSING else field.default
+            default = str(value).lower() if isinstance(value, bool) else repr(value)
             parts.append(f"- `{field.name}` (default {default}): {known[field.name]}\n")
     return "".join(parts)
 

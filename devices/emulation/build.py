@@ -54,7 +54,7 @@ EMULATED_DETECTORS: Mapping[str, Emulated] = {
     "scpi": Emulated(EmulatedVoltmeter, VoltmeterVariant),
 }
 """By protocol: a voltmeter, made from the world."""
-_SOFTWARE = Emulated(EmulatedSoftware, SoftwareVariant)
+SOFTWARE = Emulated(EmulatedSoftware, SoftwareVariant)
 
 
 def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
@@ -99,9 +99,7 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
         simulated.append(SimulatedClock(emulation.token))
     clock: LabClock = real or simulated[0]
     if rig.analytics is not None:
-        emulation.software = EmulatedSoftware(
-            rig, world, clock, _variant(_SOFTWARE, spec.analytics)
-        )
+        emulation.software = EmulatedSoftware(rig, world, clock, _variant(SOFTWARE, spec.analytics))
     return emulation, clock, emulation.urls
 
 
@@ -124,7 +122,7 @@ def obstacles(rig: RigFile) -> list[str]:
 def _unwired(rig: RigFile) -> list[str]:
     """Say in one sentence each which instruments there are no emulated ones for."""
     assert rig.emulation is not None
-    wrong = _strange("emulation.analytics", _SOFTWARE, rig.emulation.analytics)
+    wrong = _strange("emulation.analytics", SOFTWARE, rig.emulation.analytics)
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),

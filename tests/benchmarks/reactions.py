@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from statistics import median
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +22,7 @@ from scipy.optimize import differential_evolution, minimize
 from scipy.stats import qmc
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.loop import minimise
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
 from reactune.devices.emulation import Reaction
@@ -31,8 +32,11 @@ from reactune.devices.rigfile import RigFile, load
 from reactune.plans.commands.demo import DEMOS
 from reactune.plans.compatibility import analytics_of, fitted, settings
 
+BOTH = DEMOS | {"catalysts": ("catalysts", "catalysts")}
+"""By reaction: problem and rig."""
+
 Floats = NDArray[np.float64]
-Conditions = Mapping[str, float]
+Conditions = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -50,14 +54,33 @@ class Truth:
     rig: RigFile
 
     @classmethod
-    def of(cls, problem: str, rig: str, **choices: str) -> Self:
-        """Give that of a built-in problem on a built-in rig, for what is chosen on it."""
-        stated, config = Problem.load(problem).to_dict(), load(rig)
+    def of(cls, problem: Any, rig: RigFile | str, **choices: str) -> Self:
+        """Give that of a problem on a rig, built in or not, for what is chosen on it."""
+        stated = Problem.load(problem).to_dict()
+        config = load(rig) if isinstance(rig, str) else rig
         for name in choices:
             del stated["variables"][name]
         if choices:
             config = config.emulating(choices=choices)
-        return cls(fitted(Problem.load(stated), config), config)
+        whole = Problem.load(stated)
+        by_hand = any(v.choices for v in whole.variables.values())  # no rig chooses
+        return cls(whole if by_hand else fitted(whole, config), config)
+
+    @cached_property
+    def chosen(self) -> "dict[str, Truth]":
+        """What is true with each choice; empty where there is none."""
+        return {
+            option: Truth.of(self.problem.to_dict(), self.rig, **{name: option})
+            for name, variable in self.problem.variables.items()
+            for option in variable.choices or ()
+        }
+
+    def split(self, one: Conditions) -> "tuple[Truth, Conditions]":
+        """Give what is true with what conditions choose, and the other conditions."""
+        if not self.chosen:
+            return self, one
+        option = next(value for value in one.values() if value in self.chosen)
+        return self.chosen[option], {k: v for k, v in one.items() if v != option}
 
     @cached_property
     def space(self) -> Space:
@@ -175,53 +198,67 @@ class Ended(NamedTuple):
 
 
 def campaign(truth: Truth, seed: int) -> Ended:
-    """Run the agent until it is sure, or its budget is spent."""
-    agent, rng = (
-        Agent(truth.problem, analytics_of(truth.rig), seed=seed),
-        np.random.default_rng(seed),
-    )
-    while (asked := agent.ask()) is not None:
-        agent.ahead()
-        (x,), (sd,) = truth.measured([asked.conditions], rng)
+    """Run the agent until it is sure, or its budget is spent; by hand where there is a choice."""
+    rng = np.random.default_rng(seed)
+
+    def measure(one: Conditions) -> dict[str, float]:
+        of, rest = truth.split(one)
+        (x,), (sd,) = of.measured([rest], rng)
         names = truth.problem.measured
-        agent.ingest(
-            [
-                {"_id": asked.number}
-                | dict(zip(names, x.tolist(), strict=True))
-                | {f"{n}_sd": float(s) for n, s in zip(names, sd, strict=True)}
-            ]
-        )
-    optimiser = agent.optimiser
-    best = optimiser.best(feasible=True) or optimiser.best()
-    return _ended(truth, len(agent.evaluations), agent.space.to_conditions(best.x[None, :]))
+        found = dict(zip(names, x.tolist(), strict=True))
+        return found | {f"{name}_sd": float(s) for name, s in zip(names, sd, strict=True)}
+
+    if truth.chosen:
+        agent = minimise(measure, truth.problem, seed=seed)
+    else:
+        agent = Agent(truth.problem, analytics_of(truth.rig), seed=seed)
+        while (asked := agent.ask()) is not None:
+            agent.ahead()
+            agent.ingest([{"_id": asked.number, **measure(asked.conditions)}])
+    best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
+    (handed,) = agent.space.to_conditions(best.x[None, :])
+    return _ended(truth, len(agent.evaluations), handed)
 
 
 def sobol(truth: Truth, seed: int, n: int) -> Ended:
-    """Measure a Sobol plan."""
-    lower, upper = truth.space.lower, truth.space.upper
-    plan = qmc.Sobol(len(lower), seed=seed).random_base2(math.ceil(math.log2(n)))[:n]
-    conditions = truth.space.to_conditions(lower + plan * (upper - lower))
-    x, _ = truth.measured(conditions, np.random.default_rng(seed))
-    f, F = truth.judged(x, conditions)
-    best = np.lexsort((f, truth.misses(F)))[0]
-    return _ended(truth, n, [conditions[best]])
+    """Measure a Sobol plan, choices by lot."""
+    rng = np.random.default_rng(seed)
+    options = list(truth.chosen) or [""]
+    lots = rng.permutation([i % len(options) for i in range(n)])
+    found = [truth.chosen.get(options[i], truth) for i in lots]
+    of = found[0].space
+    plan = qmc.Sobol(of.dim, seed=seed).random_base2(math.ceil(math.log2(n)))[:n]
+    ends = []
+    for one, u in zip(found, plan, strict=True):
+        (rest,) = one.space.to_conditions((of.lower + u * (of.upper - of.lower))[None])
+        x, _ = one.measured([rest], rng)
+        f, F = one.judged(x, [rest])
+        ends.append((one.misses(F)[0], f[0], one, rest))
+    _, _, one, rest = min(ends, key=lambda end: end[:2])
+    return _ended(one, n, rest)
 
 
-def _ended(truth: Truth, n: int, handed: Sequence[Conditions]) -> Ended:
-    f, F = truth.properties(handed)
-    return Ended(n, float(f[0]), bool((truth.rooms(F) >= 0).all()))
+def _ended(truth: Truth, n: int, handed: Conditions) -> Ended:
+    of, rest = truth.split(handed)
+    f, F = of.properties([rest])
+    return Ended(n, float(f[0]), bool((of.rooms(F) >= 0).all()))
+
+
+def optimum(truth: Truth) -> float:
+    """Goal of the known optimum, of the first and best choice."""
+    return next(iter(truth.chosen.values()), truth).optimum()[1]
 
 
 def main() -> None:
     """Print a line for each reaction and way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--only", choices=DEMOS)
+    parser.add_argument("--only", choices=BOTH)
     a = parser.parse_args()
-    for name, (problem, rig) in DEMOS.items():
+    for name, (problem, rig) in BOTH.items():
         if a.only in (None, name):
             truth = Truth.of(problem, rig)
-            _, best = truth.optimum()
+            best = optimum(truth)
             print(f"{name}: known optimum {truth.problem.sign * best:.4g}", flush=True)
             ours = [campaign(truth, seed) for seed in range(a.seeds)]
             plans = [sobol(truth, seed, end.experiments) for seed, end in enumerate(ours)]
