@@ -129,6 +129,8 @@ class EmulationSpec(Table):
         Likewise the valve.
     detector : table
         Likewise the meter.
+    analytics : table
+        How other software writes its files, and what goes wrong.
     echo : list of str
         Transports that give back what is sent.
     """

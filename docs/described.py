@@ -67,7 +67,7 @@ def _default(value: object) -> str:
     if value is PydanticUndefined:
         return "needed"
     plain = value in (None, "", (), {}) or isinstance(value, BaseModel)
-    shown = str(value).lower() if isinstance(value, bool) else value
+    shown = str(value).lower() if isinstance(value, bool) else repr(str(value))[1:-1]
     return f"default {'none' if plain else shown}"
 
 

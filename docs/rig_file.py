@@ -4,7 +4,7 @@ What a key means is read off the docstrings of the model, its default off the fi
 behind a bad value is what it is really told. The suite compares the page with what this prints.
 """
 
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -13,12 +13,32 @@ from described import entries, meanings, refusal
 
 from reactune.devices.emulation import build
 from reactune.devices.opening import obstacles
+from reactune.devices.resultfile import AnalyticsSpec, QuantitySpec
 from reactune.devices.rigfile import EmulationSpec, Reactor, RigError, RigFile, load
 from reactune.devices.specs import DetectorSpec, HeaterSpec, Port, StreamSpec, ValveSpec
 
 PAGE = Path(__file__).parent / "reference" / "rig-file.md"
 
 BASE = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+
+_METER = ("detector = { baudrate = 9600, bytesize = 8, stopbits = 2 }\n", "")
+_ANALYSED = BASE.replace(*_METER).partition("[detector]\n")[0]
+_REST = BASE.partition("[reactor]\n")[2]
+SOFTWARE = f"""\
+{_ANALYSED}
+[analytics]
+kind = "table"
+folder = "results"
+duration = 780
+[analytics.quantities]
+X0 = {{ column = "X0" }}
+X1 = {{ column = "X1" }}
+
+[reactor]
+{_REST.partition("[chromatogram]")[0]}
+[emulation]
+{_REST.partition("[emulation]")[2]}
+"""
 
 TABLES = [
     ("The file itself", RigFile, "", {
@@ -31,6 +51,7 @@ TABLES = [
         "heater": ("", "7"),
         "valve": ("", "7"),
         "detector": ("", "7"),
+        "analytics": ("", "{ kind = 'table', folder = 'results' }"),
         "reactor": ("", "7"),
         "chromatogram": ("", "{ method = 7 }"),
         "emulation": ("{ reaction = \"snar\" }", "7"),
@@ -81,6 +102,26 @@ TABLES = [
         "protocol": ('"scpi"', '"hp"'),
         "range": ("10", "1"),
     }),
+    ("`[analytics]`: other software in place of a detector", AnalyticsSpec, "analytics", {
+        "kind": ('"trace"', '"peaks"'),
+        "folder": ('"//hplc/results"', "7"),
+        "files": ('"run_*.xlsx"', '"run.csv"'),
+        "duration": ("780", "0"),
+        "timeout": ("3600", "100"),
+        "settle": ("30", "0"),
+        "end": ('"End of report"', "7"),
+        "decimal": ('","', '";"'),
+        "channel": ('"254"', '"254"'),
+        "quantities": ("", "{}"),
+    }),
+    ("`[analytics.quantities.NAME]`: where a file tells it", QuantitySpec,
+     "analytics.quantities.X0", {
+        "column": ('"Area %"', '""'),
+        "row": ('"C60"', "7"),
+        "key": ('"peaks.0.fraction"', '"peaks.0.fraction"'),
+        "unit": ('"%"', "7"),
+        "sd": ('"sd"', "7"),
+    }),
     ("`[reactor]`", Reactor, "reactor", {
         "heated_volume": ("931", "2000"),
         "total_volume": ("1587", "0"),
@@ -100,6 +141,7 @@ TABLES = [
         "heater": ("{ decimals = 0 }", "{ decimals = 3 }"),
         "valve": ("{ echo = true }", "{ speed = 1 }"),
         "detector": ("{ rs232 = false }", "{ model = 7 }"),
+        "analytics": ("{ spoilt = { 3 = 'never' } }", "{ spoilt = { 3 = 'odd' } }"),
         "echo": ('["heater"]', '["oven"]'),
     }),
 ]  # fmt: skip
@@ -111,6 +153,7 @@ VARIANTS = {
     "`[emulation.heater]`": build.EMULATED_HEATERS["eurotherm3216"],
     "`[emulation.valve]`": build.EMULATED_VALVES["vici"],
     "`[emulation.detector]`": build.EMULATED_DETECTORS["scpi"],
+    "`[emulation.analytics]`": build.EMULATED_SOFTWARE,
 }
 
 HEAD = """\
@@ -119,16 +162,18 @@ HEAD = """\
 The rig as a TOML file: what hardware there is, where it is plugged in, what it may do. Volumes are
 uL, flows uL/min, temperatures degC, times seconds but for those on the chromatogram, which are
 minutes. Unknown keys are refused. The keys of `[chromatogram]` are those of the
-[method file](method-file.md); a rig needs `duration` and `lamp` of them. With a table `[emulation]`
-the rig is an emulated one, and its ports have no `url`; without, each needs one.
+[method file](method-file.md); a rig needs `duration` of them and, for a meter, `lamp`. With a table
+`[emulation]` the rig is an emulated one, and its ports have no `url`; without, each needs one.
 
-The page is written by `python docs/rig_file.py` from the model that reads the file; the bad values
-are those of the built-in rig `walker`, where everything stands with its unit:
+The page is written by `python docs/rig_file.py` from the model that reads the file. The bad values
+are those of the built-in rig `walker`, where everything stands with its unit; in `[analytics]`
+those of one with other software:
 
 ```toml
 {base}```
 
-How to come by one: [real hardware](../how-to/real-hardware.md), [rehearse your
+How to come by one: [real hardware](../how-to/real-hardware.md), [analysis by other
+software](../how-to/analysis-by-other-software.md), [rehearse your
 reaction](../how-to/rehearse-your-reaction.md).
 """
 
@@ -141,7 +186,8 @@ def opened(path: Path) -> None:
 
 def told(place: str, key: str, bad: str) -> str:
     """Give what a bad value is told."""
-    return refusal(BASE, place, key, bad, opened, RigError)
+    base = SOFTWARE if place.startswith("analytics") else BASE
+    return refusal(base, place, key, bad, opened, RigError)
 
 
 def page() -> str:
@@ -157,6 +203,7 @@ def page() -> str:
         for field in fields(emulated.variant):
             is_flag = isinstance(field.default, bool)
             default = str(field.default).lower() if is_flag else repr(field.default)
+            default = "none" if field.default is MISSING else default
             parts.append(f"- `{field.name}` (default {default}): {known[field.name]}\n")
     return "".join(parts)
 
