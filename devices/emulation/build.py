@@ -126,6 +126,11 @@ def _unwired(rig: RigFile) -> list[str]:
     """Say in one sentence each which instruments there are no emulated ones for."""
     assert rig.emulation is not None
     wrong = _strange("emulation.analytics", EMULATED_SOFTWARE, rig.emulation.analytics)
+    wrong += [
+        f"emulation.{key}: this rig has no [{key}]: delete it"
+        for key in ("detector", "analytics")
+        if getattr(rig.emulation, key) and getattr(rig, key) is None
+    ]
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),

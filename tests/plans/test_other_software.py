@@ -340,6 +340,9 @@ def test_the_check_says_what_is_missing(tmp_path, capsys):
     assert "gives X0, X1, X2, X3, but analytics.quantities are X0, X1, X2, Y: name Y as" in said
     assert "emulated software writes .csv" in check(tables(files="*.pdf"))[1]
     assert "emulation.analytics.spoilt" in check(tables(emulated={"spoilt": {"1": "odd"}}))[1]
+    no_meter = tables()
+    no_meter["emulation"]["detector"] = {"memory": 0}
+    assert "emulation.detector: this rig has no [detector]: delete it" in check(no_meter)[1]
     assert "emulation.analytics.dely" in check(tables(emulated={"dely": 1}))[1]
 
 
