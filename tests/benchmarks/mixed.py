@@ -383,14 +383,15 @@ class Sobol:
 
     def __init__(self, task: Task, seed: int) -> None:
         self._space = Space.of(PROBLEMS[task.name])
-        self._points = qmc.Sobol(self._space.dim, seed=seed)
+        self._points, self._done = qmc.Sobol(self._space.dim, seed=seed).random(128), 0
 
     def ask(self, n: int) -> list[Conditions]:
         """See `Mixed`."""
-        x = self._space.lower + self._points.random(n) * (self._space.upper - self._space.lower)
+        share = self._points[self._done : self._done + n]
+        self._done += n
+        x = self._space.lower + share * (self._space.upper - self._space.lower)
         for i, placed in self._space.choices.items():
-            share = x[:, i] / (len(placed) - 1)
-            x[:, i] = np.minimum(np.floor(share * len(placed)), len(placed) - 1)
+            x[:, i] = np.minimum(np.floor(share[:, i] * len(placed)), len(placed) - 1)
         return self._space.to_conditions(x)
 
     def tell(self, conditions: list[Conditions], values: list[dict[str, float]]) -> None:
