@@ -130,7 +130,7 @@ class EmulationSpec(Table):
     detector : table
         Likewise the meter.
     analytics : table
-        How other software that analyses writes its files.
+        How other software writes its files, and what goes wrong.
     echo : list of str
         Transports that give back what is sent.
     """

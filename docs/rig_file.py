@@ -148,7 +148,7 @@ VARIANTS = {
     "`[emulation.heater]`": build.EMULATED_HEATERS["eurotherm3216"],
     "`[emulation.valve]`": build.EMULATED_VALVES["vici"],
     "`[emulation.detector]`": build.EMULATED_DETECTORS["scpi"],
-    "`[emulation.analytics]`": build.SOFTWARE,
+    "`[emulation.analytics]`": build.EMULATED_SOFTWARE,
 }
 
 HEAD = """\

@@ -85,7 +85,6 @@ class ResultTable(Analytics):
     decimal: str = "."
 
     key: ClassVar[str] = "table"
-    label: ClassVar[str] = "result"
 
     def __post_init__(self) -> None:
         names = [q.name for q in self.quantities]
@@ -96,6 +95,11 @@ class ResultTable(Analytics):
     def kind(self) -> Kind:
         """Fractions of a whole if all of them are fractions, else positive."""
         return "fractions" if all(q.fraction for q in self.quantities) else "positive"
+
+    @property
+    def label(self) -> str:
+        """What they are called together."""
+        return "fraction" if self.kind == "fractions" else "result"
 
     @property
     def units(self) -> Mapping[str, str]:

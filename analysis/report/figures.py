@@ -177,7 +177,7 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
             name, place, (0, 4), textcoords="offset points", ha="center", weight="bold",
         )  # fmt: skip
     if not lines:
-        ax.text(0.5, 0.5, "no valid trace", transform=ax.transAxes, ha="center")
+        ax.text(0.5, 0.5, "no trace to show", transform=ax.transAxes, ha="center")
         ax.set(xticks=[], yticks=[])
     ax.margins(x=0.01, y=0.12)
     _legend(ax, lines, 2)

@@ -54,7 +54,8 @@ EMULATED_DETECTORS: Mapping[str, Emulated] = {
     "scpi": Emulated(EmulatedVoltmeter, VoltmeterVariant),
 }
 """By protocol: a voltmeter, made from the world."""
-SOFTWARE = Emulated(EmulatedSoftware, SoftwareVariant)
+EMULATED_SOFTWARE = Emulated(EmulatedSoftware, SoftwareVariant)
+"""Software that analyses, made from the rig file, the world and its clock."""
 
 
 def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
@@ -99,7 +100,9 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
         simulated.append(SimulatedClock(emulation.token))
     clock: LabClock = real or simulated[0]
     if rig.analytics is not None:
-        emulation.software = EmulatedSoftware(rig, world, clock, _variant(SOFTWARE, spec.analytics))
+        emulation.software = EmulatedSoftware(
+            rig, world, clock, _variant(EMULATED_SOFTWARE, spec.analytics)
+        )
     return emulation, clock, emulation.urls
 
 
@@ -122,7 +125,12 @@ def obstacles(rig: RigFile) -> list[str]:
 def _unwired(rig: RigFile) -> list[str]:
     """Say in one sentence each which instruments there are no emulated ones for."""
     assert rig.emulation is not None
-    wrong = _strange("emulation.analytics", SOFTWARE, rig.emulation.analytics)
+    wrong = _strange("emulation.analytics", EMULATED_SOFTWARE, rig.emulation.analytics)
+    wrong += [
+        f"emulation.{key}: this rig has no [{key}]: delete it"
+        for key in ("detector", "analytics")
+        if getattr(rig.emulation, key) and getattr(rig, key) is None
+    ]
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),

@@ -24,6 +24,7 @@ T = TypeVar("T")
 
 _LOOK = {True: 5.0, False: 1.0}  # lab s between looks at the folder, at most
 _EARLY = 0.9  # of an analysis: what is finished by then is none of this injection
+_SHOWN = 0.05  # of an analysis between two looks at how far it is
 _PATIENCE = {True: 30.0, False: 0.2}  # wall s to wait for a drive before others have their turn
 _DEAD = 60.0  # lab s after which a drive that does not answer is given up before an injection
 
@@ -174,7 +175,7 @@ class ResultFile(Device):  # type: ignore[misc]  # ophyd ships no types
     ) -> Generator[Any, None, tuple[str, bytes]]:
         """Wait for the one new file of an injection; return its name and what is in it."""
         deadline = begin + self.spec.timeout
-        yield At(begin + _EARLY * self.duration)
+        yield from self._until(begin, begin + _EARLY * self.duration)
         early = (yield from self._look(there, deadline)).new
         early = {k: raw for k, raw in early.items() if not lacking(k, raw, self.spec)}
         seen: dict[str, bytes | str] = {}
@@ -191,8 +192,14 @@ class ResultFile(Device):  # type: ignore[misc]  # ophyd ships no types
             if now >= deadline:
                 self._keep(new)
                 raise ResultError(self._what_came(why, early, shown.anew(there)))
-            self._waiting.progress(now - begin)
+            self._waiting.progress(min(now - begin, self.duration))
             yield min(_LOOK[self._clock.simulated], self.spec.settle)
+
+    def _until(self, begin: float, when: float) -> Steps:
+        """Let most of the analysis pass, and tell how far it is."""
+        while (now := self._clock.now()) < when:
+            self._waiting.progress(now - begin)
+            yield At(min(now + _SHOWN * self.duration, when))
 
     def _unfinished(self, name: str, raw: bytes | str, still: float) -> str:
         """Say what keeps a file from being complete."""

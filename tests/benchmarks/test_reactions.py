@@ -18,7 +18,6 @@ from tests.benchmarks.reactions import Truth
         ("catalysts", "catalysts", {"catalyst": "C1"}, -96.05,
          {"temperature": 82.4, "residence_time": 10, "equivalents": 2, "loading": 0.625}),
         ("catalysts", "catalysts", {"catalyst": "C2"}, -70.83, {"temperature": 82.5}),
-        ("catalysts", "catalysts", {"catalyst": "C5"}, -42.18, {"temperature": 82.6}),
     ],
 )  # fmt: skip
 def test_known_optima(problem, rig, choices, goal, conditions):
@@ -29,12 +28,10 @@ def test_known_optima(problem, rig, choices, goal, conditions):
     assert {name: found[name] for name in conditions} == pytest.approx(conditions, rel=0.03)
 
 
-def test_the_first_catalyst_is_the_best_and_the_last_will_not_do():
+def test_the_first_catalyst_is_the_best():
     catalysts = load("catalysts").emulation.reaction.choices["catalyst"]
     energies = [kinetics["E1"] for kinetics in catalysts.values()]
     assert energies == sorted(energies)  # the less, the faster, and nothing else differs
-    with pytest.raises(ArithmeticError, match="nothing is inside all windows"):
-        Truth.of("catalysts", "catalysts", catalyst="C8").optimum()
 
 
 def test_what_is_in_the_flask_is_chosen():

@@ -14,14 +14,18 @@ ROWS = {name: {"row": name, "column": "Area %", "unit": "%"} for name in NAMES}
 KEYS = {name: {"key": f"peaks.{i}.fraction", "sd": f"peaks.{i}.sd"} for i, name in enumerate(NAMES)}
 
 
-def tables(kind: str = "table", emulated: Any = None, **analytics: Any) -> dict[str, Any]:
-    """Give the paper's rig without its detector."""
-    rig = tomllib.loads((files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8"))
+def tables(
+    kind: str = "table", emulated: Any = None, *, of: str = "walker", **analytics: Any
+) -> dict[str, Any]:
+    """Give a built-in rig, by default the paper's, without its detector."""
+    rig = tomllib.loads((files("reactune.devices") / "rigs" / f"{of}.toml").read_text("utf-8"))
     del rig["detector"], rig["transports"]["detector"]
     stated = {"kind": kind, "folder": "results", "timeout": 1800}
     if kind == "table":
-        del rig["chromatogram"]
-        stated |= {"duration": 780, "quantities": COLUMNS}
+        method = rig.pop("chromatogram")
+        names = [peak["name"] for peak in method["peaks"]]
+        places = COLUMNS if set(names) == set(NAMES) else {name: {"column": name} for name in names}
+        stated |= {"duration": method["duration"], "quantities": places}
     else:
         del rig["chromatogram"]["lamp"]
         rig["chromatogram"]["unit"] = "mAU"

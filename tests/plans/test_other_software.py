@@ -71,6 +71,20 @@ def test_a_campaign_comes_to_its_end(tmp_path, form):
         assert replay(catalogue, catalogue[-1].uid).identical == 3
 
 
+@pytest.mark.parametrize("kind", ["table", "trace"])
+def test_three_streams_of_a_reaction_file(tmp_path, capsys, kind):
+    rig = written(tmp_path, tables(kind, of="snar"))
+    where = ["--rig", rig, "--catalogue", str(tmp_path / "runs"), "--seed", "1"]
+    assert main(["check", "snar", "--rig", rig]) == 0
+    assert main(["optimise", "snar", "--budget", "8", *where]) == 0
+    assert "Stopped   budget: 8 of 8 experiments done" in capsys.readouterr().out
+    with Catalogue(tmp_path / "runs") as catalogue:
+        for decision in catalogue[-1].events("decision"):
+            assert decision["valid"] == 1
+            shares = [decision[name] for name in ("dfnb", "ortho", "para", "bis")]
+            assert sum(shares) == pytest.approx(1, abs=1e-5)
+
+
 def test_the_numbers_are_those_of_the_reaction(tmp_path):
     for kind in ("table", "trace"):
         rig = tables(kind)
@@ -326,6 +340,9 @@ def test_the_check_says_what_is_missing(tmp_path, capsys):
     assert "gives X0, X1, X2, X3, but analytics.quantities are X0, X1, X2, Y: name Y as" in said
     assert "emulated software writes .csv" in check(tables(files="*.pdf"))[1]
     assert "emulation.analytics.spoilt" in check(tables(emulated={"spoilt": {"1": "odd"}}))[1]
+    no_meter = tables()
+    no_meter["emulation"]["detector"] = {"memory": 0}
+    assert "emulation.detector: this rig has no [detector]: delete it" in check(no_meter)[1]
     assert "emulation.analytics.dely" in check(tables(emulated={"dely": 1}))[1]
 
 

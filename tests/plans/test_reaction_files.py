@@ -156,16 +156,14 @@ def test_the_check_says_at_once_what_cannot_be(bench, capsys, changes, told):
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize(
-    ("lamp", "meter"), [(10.48, 10), (0.095, 0.1), (20.0, 100)], ids=["10 V", "0.1 V", "100 V"]
-)
+@pytest.mark.parametrize(("lamp", "meter"), [(0.095, 0.1), (20.0, 100)], ids=["0.1 V", "100 V"])
 def test_a_campaign_measures_what_the_mechanism_makes(bench, capsys, lamp, meter):
     exactly = f"{REACTION}[noise]\nextent = 0\nfraction = 0\nrelative = 0\n"
     bench(exactly, chromatogram__lamp=lamp, detector__range=meter)
-    where = ["--catalogue", "runs", "--seed", "3"]
+    where = ["--catalogue", "runs", "--seed", "3", "--budget", "2"]
     assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--json", *where]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["n"], result["failed"]) == (4, {})
+    assert (result["n"], result["failed"]) == (2, {})
     conditions = result["best"]["conditions"]
     flows = [conditions[f"flow_{name}"] for name in ("a", "b", "catalyst")]
     made = Mechanism(load_reaction("ours.toml"))
@@ -177,10 +175,11 @@ def test_a_campaign_measures_what_the_mechanism_makes(bench, capsys, lamp, meter
 def test_a_run_goes_on_without_the_file(bench, tmp_path, capsys):
     bench()
     where = ["--catalogue", "runs"]
-    assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--seed", "3", *where]) == 0
+    begun = ["optimise", "problem.toml", "--rig", "rig.toml", "--seed", "3", "--budget", "2"]
+    assert main([*begun, *where]) == 0
     (tmp_path / "ours.toml").unlink()
-    assert main(["optimise", "--resume", "last", "--budget", "6", *where]) == 0
-    assert "6 experiments" in capsys.readouterr().out
+    assert main(["optimise", "--resume", "last", "--budget", "3", *where]) == 0
+    assert "3 experiments" in capsys.readouterr().out
 
 
 def test_peaks_may_be_other_than_the_method_believes(bench):
@@ -202,9 +201,9 @@ def test_the_noise_of_an_experiment_is_the_files(bench):
 
 def test_the_demo_of_a_reaction(tmp_path, capsys):
     where = ["--catalogue", str(tmp_path), "--json"]
-    assert main(["demo", "--reaction", "snar", "--budget", "3", *where]) == 0
+    assert main(["demo", "--reaction", "snar", "--budget", "2", *where]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert (result["n"], result["n_failed"], result["simulated"]) == (3, 0, True)
+    assert (result["n"], result["n_failed"], result["simulated"]) == (2, 0, True)
     assert result["title"].startswith("SnAr")
     with pytest.raises(SystemExit) as end:
         main(["demo", "--reaction", "amide"])

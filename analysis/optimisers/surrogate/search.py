@@ -74,8 +74,8 @@ def propose(
         offer(place, "class 1: minimum of the quadratic models inside the windows")
     if size > 1 and (z := search.safe(SAFE)) is not None:
         place = to_unit(search.surrogate.coordinates.to_box(z[None]))[0]
-        best = "safely inside" if len(search.surrogate.windows) else "expected"
-        offer(place, f"class 1: {search.describe(z)}, the best that is {best}")
+        how = "safely inside" if len(search.surrogate.windows) else "expected"
+        offer(place, f"class 1: {search.describe(z)}, the best that is {how}")
     whole = search.surrogate.composed or search.surrogate.coordinates.settable is not None
     most = size if whole else (size + len(chosen)) // 2
     while len(chosen) < most:

@@ -25,7 +25,7 @@ _R = 8.314462618e-3  # gas constant [kJ/(mol K)]
 _ZERO_C = 273.15  # 0 degC [K]
 _RELATIVE, _ABSOLUTE = 1e-9, 1e-12  # error of a step; the latter as a share of all that is fed
 _LITTLE = 1e-8  # likewise: below it an order under 1 becomes 1, since no rate outlasts its species
-_MOST = 100_000  # evaluations of the rates; what is stiff as well as slow needs a few thousand
+_MOST = 20_000  # evaluations of the rates; what is stiff as well as slow needs a few thousand
 
 
 @dataclass(frozen=True)

@@ -76,6 +76,16 @@ def test_the_new_file_is_published_whole(bench):
     assert set(found.describe()) == set(found.read())
 
 
+def test_a_progress_bar_sees_it_go_on(bench):
+    shown = []
+    bench.at(110, "new.csv")
+    status = bench.device.trigger()
+    status.watch(lambda **told: shown.append(told["current"]))
+    bench.clock.wait(status, 20)
+    assert shown == sorted(shown)
+    assert len({current for current in shown if 0 < current < 90}) > 10
+
+
 def test_a_file_of_the_past_by_its_clock_is_new_all_the_same(bench):
     def come() -> None:
         path = bench.folder / "new.csv"
