@@ -61,11 +61,6 @@ class Agent(Reviewed):
     file : Path, optional
         Where `checkpoint` writes.
 
-    Attributes
-    ----------
-    evaluations : list of Evaluation
-        What became of the experiments so far, in the order they were told.
-
     Raises
     ------
     ValueError
