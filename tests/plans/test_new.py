@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactune.analysis.problem.model import Problem
@@ -127,6 +127,7 @@ NAMES = st.text("abcxyz_\u03b1\u03b2\u03c4", min_size=2, max_size=6).filter(str.
 NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: float(f"{x:.6g}"))
 
 
+@settings(deadline=None, max_examples=50)
 @given(
     name=NAMES,
     pair=st.tuples(NUMBERS, NUMBERS).filter(lambda p: p[0] < p[1]),

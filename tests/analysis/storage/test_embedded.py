@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from event_model import compose_run, pack_event_page
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactune.analysis.storage import journal, reading
@@ -156,6 +156,7 @@ def test_names_that_sql_does_not_take_are_columns_of_others_and_read_back(shelf)
     assert [doc["data"] for doc in from_tiled] == [data]
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1))
 def test_every_key_can_be_told_from_its_column(key):
     column = to_column(key)
