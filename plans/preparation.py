@@ -162,13 +162,13 @@ def resumed_campaign(
             agent.allow(budget)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        config = load_rig(rig) if rig else _stored_rig(run)
+        config = load_rig(rig) if rig else stored_rig(run)
         if config.emulation is None and not rig:
             raise UserError(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
                 "the syringes now (streams.*.filled)"
             )
-        if wrong := _changed(agent, _stored_rig(run), config):
+        if wrong := _changed(agent, stored_rig(run), config):
             raise UserError(wrong)
         return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
 
@@ -204,7 +204,7 @@ def rediscovered_campaign(
         first = starting_points(catalogue, run.uid, problem.first_batch)
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
-    config = load_rig(rig) if rig else _stored_rig(run)
+    config = load_rig(rig) if rig else stored_rig(run)
     prepared = new_campaign(
         problem, config, seed=seed, budget=budget, first=first, rediscovers=run.uid
     )
@@ -219,7 +219,7 @@ def _going_on(prepared: Prepared, run: Run) -> Prepared:
     return prepared
 
 
-def _stored_rig(run: Run) -> RigFile:
+def stored_rig(run: Run) -> RigFile:
     """Give the rig file that a run was made with."""
     return RigFile.model_validate(harmless(run.start["rig"]["file"]))
 
@@ -228,15 +228,19 @@ def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
     if wrong := incompatibilities(agent.problem, rig):
         return "\n".join(wrong)
-    if wrong := list(_other_facts(before, rig)):
-        return "\n".join(wrong)
+    if wrong := list(differing(before, rig)):
+        tail = (
+            " in the campaign so far, and results before and after would not compare: correct it, "
+            "or begin a new campaign"
+        )
+        return "\n".join(fact + tail for fact in wrong)
     if analytics_of(rig) != agent.analytics:
         return "this rig reads its traces by another HPLC method than the campaign did so far"
     return None
 
 
-def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
-    """Say which volumes, stocks and times differ: results before and after would not compare."""
+def differing(before: RigFile, now: RigFile) -> Iterator[str]:
+    """Say which volumes, stocks and times differ, so that results of both do not compare."""
     for place, pair in (
         ("reactor", (before.reactor, now.reactor)),
         ("chromatogram", (before.chromatogram, now.chromatogram)),
@@ -247,7 +251,4 @@ def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
             was, is_ = (getattr(table, key, None) for table in pair)
             if was != is_:
                 other = f" = {is_:g} was {was:g}" if isinstance(is_, float) else " was another"
-                yield (
-                    f"{place}.{key}{other} in the campaign so far, and results before and after "
-                    "would not compare: correct it, or begin a new campaign"
-                )
+                yield f"{place}.{key}{other}"

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..analytics import from_start
+from ..analytics import Analytics, from_start
 from ..problem.model import Problem
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, budget_of, lineage
@@ -56,6 +56,23 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     ValueError
         If the run is not a campaign of ``optimise``, or its analytics is not known here.
     """
+    problem, analytics = stated_in(start)
+    return Agent(problem, analytics, seed=int(start["seed"]), first=start["first"])
+
+
+def stated_in(start: Mapping[str, Any]) -> tuple[Problem, Analytics]:
+    """Read what a stored campaign was asked, and what measured it.
+
+    Parameters
+    ----------
+    start : mapping
+        The start document of an ``optimise`` run, or of a table's.
+
+    Raises
+    ------
+    ValueError
+        If the run is not a campaign, or its analytics is not known here.
+    """
     if lost := start.get("lost"):
         raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
     if "problem" not in start or "method" not in start:
@@ -63,12 +80,7 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
             f"run {start['uid'][:8]} is not a campaign: its plan is "
             f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
         )
-    return Agent(
-        Problem.load(harmless(start["problem"])),
-        from_start(start),
-        seed=int(start["seed"]),
-        first=start["first"],
-    )
+    return Problem.load(harmless(start["problem"])), from_start(start)
 
 
 class LostExperiment(ValueError):  # noqa: N818 - says what is, as KeyError does not
