@@ -11,6 +11,7 @@ from bluesky.utils import MsgGenerator
 from reactune.analysis.campaign import replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
+from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
@@ -91,6 +92,25 @@ def find_run(catalogue: Catalogue, uid: str) -> Run:
     """
     with told(LookupError):
         return catalogue[uid]
+
+
+def campaigns_of(catalogue: Catalogue, uids: Sequence[str]) -> tuple[Lineage, ...]:
+    """Find campaigns whole, each once, though several of its runs are named.
+
+    Raises
+    ------
+    UserError
+        If there is no such run.
+    LookupError, ValueError
+        If a run that one of them resumed is gone, or its journal is damaged.
+    """
+    found: dict[str, Lineage] = {}
+    for uid in uids:
+        whole = lineage(catalogue, find_run(catalogue, uid).uid)
+        known = found.get(whole.runs[0].uid)
+        if known is None or len(whole.runs) > len(known.runs):
+            found[whole.runs[0].uid] = whole
+    return tuple(found.values())
 
 
 def new_campaign(

@@ -10,14 +10,14 @@ from reactune.analysis.learning.rescore import Flip, Rescored, flips, kind_of, p
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.lineage import Lineage, lineage
+from reactune.analysis.storage.lineage import Lineage
 from reactune.devices.rigfile import RigFile
 
 from .compatibility import fitted
 from .errors import UserError, told
 from .hplc_method import method_of
 from .integration import open_method
-from .preparation import differing, find_run, stored_rig
+from .preparation import campaigns_of, differing, stored_rig
 from .problems import ProblemSource, load_problem
 
 
@@ -94,17 +94,6 @@ def answer(
         flips=tuple(flips(first, second)),
         differences=tuple(_differences(campaigns)),
     )
-
-
-def campaigns_of(catalogue: Catalogue, uids: Sequence[str]) -> tuple[Lineage, ...]:
-    """Find campaigns whole, each once, though several of its runs are named."""
-    found: dict[str, Lineage] = {}
-    for uid in uids:
-        whole = lineage(catalogue, find_run(catalogue, uid).uid)
-        known = found.get(whole.runs[0].uid)
-        if known is None or len(whole.runs) > len(known.runs):
-            found[whole.runs[0].uid] = whole
-    return tuple(found.values())
 
 
 def _own(campaigns: Sequence[Lineage]) -> Problem:
