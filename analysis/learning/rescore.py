@@ -106,6 +106,13 @@ def kind_of(problem: Problem, campaigns: Sequence[Lineage]) -> Problem:
     return problem.resolved(kinds.pop()) if len(kinds) == 1 else problem
 
 
+def knowing(problem: Problem, pool: Sequence[Experiment], seed: int = 0) -> tuple[Agent, list[int]]:
+    """Give an agent that knows experiments, numbered by their places, and those it cannot know."""
+    agent = Agent(problem, seed=seed)
+    told = [(Suggestion(i, e.conditions, "given"), e.measurement) for i, e in enumerate(pool)]
+    return agent, agent.know(told)
+
+
 def rescore(
     problem: Problem, pool: Sequence[Experiment], seed: int = 0, *, looking_on: bool = True
 ) -> Rescored:
@@ -125,9 +132,7 @@ def rescore(
     ValueError
         If the problem's optimiser cannot be had.
     """
-    agent = Agent(problem, seed=seed)
-    told = [(Suggestion(i, e.conditions, "given"), e.measurement) for i, e in enumerate(pool)]
-    outside = agent.know(told)
+    agent, outside = knowing(problem, pool, seed)
     standing = agent.standing()
     classes = dict(zip((e.number for e in agent.evaluations), standing.feasibility, strict=True))
     surrogate = agent.optimiser.book.surrogate() if looking_on else None
