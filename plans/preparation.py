@@ -12,6 +12,7 @@ from reactune.analysis.campaign import known, replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
+from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
@@ -106,6 +107,25 @@ def find_run(catalogue: Catalogue, uid: str) -> Run:
         return catalogue[uid]
 
 
+def campaigns_of(catalogue: Catalogue, uids: Sequence[str]) -> tuple[Lineage, ...]:
+    """Find campaigns whole, each once, though several of its runs are named.
+
+    Raises
+    ------
+    UserError
+        If there is no such run.
+    LookupError, ValueError
+        If a run that one of them resumed is gone, or its journal is damaged.
+    """
+    found: dict[str, Lineage] = {}
+    for uid in uids:
+        whole = lineage(catalogue, find_run(catalogue, uid).uid)
+        known = found.get(whole.runs[0].uid)
+        if known is None or len(whole.runs) > len(known.runs):
+            found[whole.runs[0].uid] = whole
+    return tuple(found.values())
+
+
 def new_campaign(
     problem: ProblemSource,
     rig: RigSource,
@@ -178,8 +198,8 @@ def informed_campaign(
     agent, config = prepared.agent, prepared.rig
     found = earlier(sources, agent.problem, catalogue)
     for run in found.runs:
-        if wrong := list(_other_facts(_stored_rig(run), config)):
-            raise UserError(f"run {run.uid[:8]}: " + "\n".join(wrong))
+        if wrong := _not_comparable(stored_rig(run), config):
+            raise UserError(f"run {run.uid[:8]}: {wrong}")
     old = known.numbered(agent, found.experiments)
     agent.know(old, before=True)
     agent.allow(agent.problem.budget + len(old))
@@ -225,7 +245,7 @@ def resumed_campaign(
         if problem is None:
             agent = replay.resume(catalogue, run.uid)
         else:
-            there = load_rig(rig) if rig else _stored_rig(run)
+            there = load_rig(rig) if rig else stored_rig(run)
             agent = replay.revise(catalogue, run.uid, fitted(load_problem(problem), there))
             md["known"] = known.to_start(
                 agent, [{"run": run.uid, "experiments": len(agent.evaluations)}]
@@ -234,13 +254,13 @@ def resumed_campaign(
             agent.allow(budget)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        config = load_rig(rig) if rig else _stored_rig(run)
+        config = load_rig(rig) if rig else stored_rig(run)
         if config.emulation is None and not rig:
             raise UserError(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
                 "the syringes now (streams.*.filled)"
             )
-        if wrong := _changed(agent, _stored_rig(run), config):
+        if wrong := _changed(agent, stored_rig(run), config):
             raise UserError(wrong)
         return _going_on(Prepared(agent, config, md), run)
 
@@ -276,7 +296,7 @@ def rediscovered_campaign(
         first = starting_points(catalogue, run.uid, problem.first_batch)
     if not first:
         raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
-    config = load_rig(rig) if rig else _stored_rig(run)
+    config = load_rig(rig) if rig else stored_rig(run)
     prepared = new_campaign(
         problem, config, seed=seed, budget=budget, first=first, rediscovers=run.uid
     )
@@ -292,7 +312,7 @@ def _going_on(prepared: Prepared, run: Run) -> Prepared:
     return prepared
 
 
-def _stored_rig(run: Run) -> RigFile:
+def stored_rig(run: Run) -> RigFile:
     """Give the rig file that a run was made with."""
     return RigFile.model_validate(harmless(run.start["rig"]["file"]))
 
@@ -301,16 +321,25 @@ def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
     if wrong := incompatibilities(agent.problem, rig, len(agent.evaluations)):
         return "\n".join(wrong)
-    if wrong := list(_other_facts(before, rig)):
-        return "\n".join(wrong)
+    if facts := _not_comparable(before, rig):
+        return facts
     if analytics_of(rig) != agent.analytics:
         what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
         return f"this rig reads its {what} than the campaign did so far"
     return None
 
 
-def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
-    """Say which volumes, stocks and times differ: results before and after would not compare."""
+def _not_comparable(before: RigFile, rig: RigFile) -> str:
+    """Say which facts of a rig keep results on it from being compared with those before."""
+    return "\n".join(
+        f"{fact} in the campaign so far, and results before and after would not compare: correct "
+        "it, or begin a new campaign"
+        for fact in differing(before, rig)
+    )
+
+
+def differing(before: RigFile, now: RigFile) -> Iterator[str]:
+    """Say which volumes, stocks and times differ, so that results of both do not compare."""
     for place, pair in (
         ("reactor", (before.reactor, now.reactor)),
         ("chromatogram", (before.chromatogram, now.chromatogram)),
@@ -322,10 +351,7 @@ def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
             was, is_ = (getattr(table, key, None) for table in pair)
             if was != is_:
                 other = f" = {is_:g} was {was:g}" if isinstance(is_, float) else " was another"
-                yield (
-                    f"{place}.{key}{other} in the campaign so far, and results before and after "
-                    "would not compare: correct it, or begin a new campaign"
-                )
+                yield f"{place}.{key}{other}"
 
 
 def _keys(tables: Sequence[Table]) -> Collection[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..analytics import from_start
+from ..analytics import Analytics, from_start
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..storage.catalogue import Catalogue
@@ -60,6 +60,30 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
     ValueError
         If the run is not a campaign of ``optimise``, or its analytics is not known here.
     """
+    problem, analytics = stated_in(start)
+    if "table" in start:  # whose results came in any order, and were asked for by nobody
+        raise ValueError(
+            f"run {start['uid'][:8]} is what a table held; reactune show PROBLEM TABLE reads that "
+            "anew"
+        )
+    agent = Agent(problem, analytics, seed=int(start["seed"]), first=start["first"])
+    agent.know(from_start_document(start), before=True)
+    return agent
+
+
+def stated_in(start: Mapping[str, Any]) -> tuple[Problem, Analytics]:
+    """Read what a stored campaign was asked, and what measured it.
+
+    Parameters
+    ----------
+    start : mapping
+        The start document of an ``optimise`` run, or of a table's.
+
+    Raises
+    ------
+    ValueError
+        If the run is not a campaign, or its analytics is not known here.
+    """
     if lost := start.get("lost"):
         raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
     if "problem" not in start or "method" not in start:
@@ -67,19 +91,7 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
             f"run {start['uid'][:8]} is not a campaign: its plan is "
             f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
         )
-    if "table" in start:  # whose results came in any order, and were asked for by nobody
-        raise ValueError(
-            f"run {start['uid'][:8]} is what a table held; reactune show PROBLEM TABLE reads that "
-            "anew"
-        )
-    agent = Agent(
-        Problem.load(harmless(start["problem"])),
-        from_start(start),
-        seed=int(start["seed"]),
-        first=start["first"],
-    )
-    agent.know(from_start_document(start), before=True)
-    return agent
+    return Problem.load(harmless(start["problem"])), from_start(start)
 
 
 class LostExperiment(ValueError):  # noqa: N818 - says what is, as KeyError does not

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 
 def uncertain(value: float, sd: float, plus_minus: str = "+/-") -> str:
@@ -62,3 +63,14 @@ def share(probability: float) -> str:
     if math.isnan(probability):
         return "-"
     return f"{min(max(probability, 0.01), 0.99):.0%}"
+
+
+def jsonable(value: Any) -> Any:
+    """Plain lists and dicts, string keys, None for what is not finite."""
+    if isinstance(value, dict):
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [jsonable(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

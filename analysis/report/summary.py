@@ -10,7 +10,7 @@ from typing import Any
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from .candidate import Candidate, candidate
-from .numbers import dialled, share
+from .numbers import dialled, jsonable, share
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _TERMS = (
@@ -104,7 +104,7 @@ class Summary:
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
         derived = {"n_failed": self.n_failed, "used_total": self.used_total}
-        plain: dict[str, Any] = _jsonable(asdict(self) | derived)
+        plain: dict[str, Any] = jsonable(asdict(self) | derived)
         return plain
 
     def to_text(self, width: int = 80) -> str:
@@ -341,17 +341,6 @@ def _lab_hours(campaign: Campaign) -> float:
     # each run has a clock of its own, and what passed between two runs was no lab time
     runs = facts.groupby("run")
     return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
-
-
-def _jsonable(value: Any) -> Any:
-    """Plain lists and dicts, string keys, None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def _as_set(value: Setting) -> str:

@@ -135,9 +135,7 @@ class Campaign:
     @property
     def mark(self) -> str:
         """What stands on everything that is said of it: where the numbers come from."""
-        if self.simulated:
-            return "SIMULATED"
-        return "FROM A TABLE" if "table" in self.run.start else "REAL HARDWARE"
+        return mark_of(self.run.start)
 
     @property
     def disturbed(self) -> dict[int, str]:
@@ -184,6 +182,13 @@ class Campaign:
             return [("best feasible and best" if self.problem.windows else "best", self.best)]
         pair = (("best feasible", self.best_feasible), ("best", self.best))
         return [(name, number) for name, number in pair if number is not None]
+
+
+def mark_of(start: Mapping[str, Any]) -> str:
+    """Say where the numbers of a run come from, by its start document."""
+    if start["simulated"]:
+        return "SIMULATED"
+    return "FROM A TABLE" if "table" in start else "REAL HARDWARE"
 
 
 def _scale(decisions: list[Decision]) -> tuple[float, float]:

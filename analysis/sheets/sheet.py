@@ -95,11 +95,11 @@ def create(path: Path, titles: Sequence[str]) -> Sheet:
         book, file = Book(), io.BytesIO()
         book.active.append(list(titles))
         book.save(file)
-        _replace(path, file.getvalue())
+        write_whole(path, file.getvalue())
     else:
         line = io.StringIO()
         csv.writer(line, lineterminator="\n").writerow(titles)
-        _replace(path, line.getvalue().encode())
+        write_whole(path, line.getvalue().encode())
     return open_sheet(path)
 
 
@@ -138,7 +138,7 @@ class Csv(Sheet):
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
         whole += text.getvalue().encode()
-        _replace(self.path, whole)
+        write_whole(self.path, whole)
         return Csv(self.path)
 
 
@@ -166,7 +166,7 @@ class Workbook(Sheet):
                 sheet.cell(number, column, value)
         file = io.BytesIO()
         book.save(file)
-        _replace(self.path, file.getvalue())
+        write_whole(self.path, file.getvalue())
         return Workbook(self.path)
 
 
@@ -177,8 +177,14 @@ def _text(cell: Cell, comma: bool) -> str:
     return exact(cell).replace(".", ",") if comma else exact(cell)
 
 
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in place of another, whole or not at all."""
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file in place of another, whole or not at all.
+
+    Raises
+    ------
+    SheetError
+        If it is open in a spreadsheet, or cannot be written; then nothing is changed.
+    """
     for lock in (f".~lock.{path.name}#", f"~${path.name}"):
         if path.with_name(lock).exists():
             raise SheetError(

@@ -242,18 +242,33 @@ class Surrogate:
 
         return outcomes
 
+    def functions(
+        self, count: int, rng: np.random.Generator
+    ) -> Callable[[Floats], tuple[Floats, Floats]]:
+        """Draw functions: z (M, d) to their goals (M, S) and properties (M, S, m)."""
+        samples = [model.sample(count, rng) for model in self._models]
+
+        def properties(z: Floats) -> tuple[Floats, Floats]:
+            values = np.stack([sample(z) for sample in samples], axis=-1)
+            return self._composed(values, self.coordinates.to_box(z))
+
+        return properties
+
     def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
         """Compose the drawn values (M, S, k) at z (M, d), a slab of points at a time."""
         count, draws = values.shape[:2]
         x, slab, parts = self.coordinates.to_box(z), max(1, SLAB // draws), []
         for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
-            some = values[rows]
-            f, F = self._outcome(some.reshape(-1, some.shape[2]), np.repeat(x[rows], draws, axis=0))
-            shape = some.shape[:2]
-            parts.append(Outcomes.of(f.reshape(shape), F.reshape(*shape, -1), self.windows))
+            parts.append(Outcomes.of(*self._composed(values[rows], x[rows]), self.windows))
         return Outcomes(
             np.vstack([part.f for part in parts]), np.vstack([part.violation for part in parts])
         )
+
+    def _composed(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Goals (M, S) and properties (M, S, m) of drawn values (M, S, k) at x (M, d)."""
+        shape = values.shape[:2]
+        f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(x, shape[1], axis=0))
+        return f.reshape(shape), F.reshape(*shape, -1)
 
     def _outcome(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
         """Goal and properties of modelled values (M, k) at points of the box (M, d)."""

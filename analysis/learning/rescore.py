@@ -1,0 +1,174 @@
+"""What stored experiments come to under other windows or another goal; no new experiment."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ..analytics.measurement import Analytics
+from ..campaign.adaptive import Suggestion
+from ..campaign.agent import Agent
+from ..campaign.leader import Leader
+from ..campaign.replay import stated_in
+from ..optimisers.recommend import Recommendation
+from ..problem.model import Problem
+from ..storage.lineage import Lineage
+from .pooled import Experiment, check_alike, experiments
+from .price import Price, prices
+
+
+@dataclass(frozen=True)
+class Rescored:
+    """What stored experiments come to.
+
+    Attributes
+    ----------
+    problem : Problem
+        What is asked now.
+    pool : tuple of Experiment
+        In the order of the runs; the numbers below are places in it, from 0.
+    feasibility : tuple of str
+        Of each, as measured: ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``.
+    best, best_feasible : (int, Leader) or None
+        By merit, and by goal of those likely inside all windows: which, and what is expected of it.
+    doubted : dict of int to str
+        Results that all others contradict, and why.
+    outside : tuple of int
+        Experiments of which the models cannot be told, since they have no place in today's limits.
+    prices : tuple of Price
+        Of each edge of each window; empty where no model says.
+    next : Suggestion or None
+        What would be asked next.
+    """
+
+    problem: Problem
+    pool: tuple[Experiment, ...]
+    feasibility: tuple[str, ...]
+    best: tuple[int, Leader] | None
+    best_feasible: tuple[int, Leader] | None
+    doubted: dict[int, str]
+    outside: tuple[int, ...]
+    prices: tuple[Price, ...]
+    next: Suggestion | None
+
+
+@dataclass(frozen=True)
+class Flip:
+    """An experiment that another reading of its signal judges otherwise.
+
+    Attributes
+    ----------
+    experiment : Experiment
+        By the other reading.
+    before, after : str
+        Feasibility as measured; ``failed`` for a signal that is refused.
+    reason : str
+        Why it failed, now or before; empty otherwise.
+    """
+
+    experiment: Experiment
+    before: str
+    after: str
+    reason: str
+
+
+def pooled(
+    campaigns: Sequence[Lineage],
+    problems: Sequence[Problem],
+    analytics: Mapping[str, Analytics] | None = None,
+) -> list[Experiment]:
+    """Give the experiments of all campaigns in the names of one problem.
+
+    Parameters
+    ----------
+    campaigns : sequence of Lineage
+    problems : sequence of Problem
+        The one problem, fitted to the rig of each campaign.
+    analytics : mapping of str to Analytics, optional
+        By uid of the campaign, to read the raw signals by.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be taken together, or one lacks what the problem names.
+    """
+    check_alike(campaigns)
+    others = analytics or {}
+    return [
+        experiment
+        for campaign, problem in zip(campaigns, problems, strict=True)
+        for experiment in experiments(campaign, problem, others.get(campaign.uid))
+    ]
+
+
+def kind_of(problem: Problem, campaigns: Sequence[Lineage]) -> Problem:
+    """Give the problem with the kind of what all campaigns measured, where they agree."""
+    kinds = {stated_in(campaign.start)[1].kind for campaign in campaigns}
+    return problem.resolved(kinds.pop()) if len(kinds) == 1 else problem
+
+
+def knowing(problem: Problem, pool: Sequence[Experiment], seed: int = 0) -> tuple[Agent, list[int]]:
+    """Give an agent that knows experiments, numbered by their places, and those it cannot know."""
+    agent = Agent(problem, seed=seed)
+    told = [(Suggestion(i, e.conditions, "given"), e.measurement) for i, e in enumerate(pool)]
+    return agent, agent.know(told)
+
+
+def rescore(
+    problem: Problem, pool: Sequence[Experiment], seed: int = 0, *, looking_on: bool = True
+) -> Rescored:
+    """Judge experiments by a problem, as a campaign of it would.
+
+    Parameters
+    ----------
+    problem : Problem
+    pool : sequence of Experiment
+    seed : int
+        Of the optimiser: what would be asked next depends on it.
+    looking_on : bool
+        Whether prices and the next experiment are wanted.
+
+    Raises
+    ------
+    ValueError
+        If the problem's optimiser cannot be had.
+    """
+    agent, outside = knowing(problem, pool, seed)
+    standing = agent.standing()
+    classes = dict(zip((e.number for e in agent.evaluations), standing.feasibility, strict=True))
+    surrogate = agent.optimiser.book.surrogate() if looking_on else None
+    return Rescored(
+        problem=agent.problem,
+        pool=tuple(pool),
+        feasibility=tuple(classes.get(i, "outside") for i in range(len(pool))),
+        best=_leader(agent, agent.best()),
+        best_feasible=_leader(agent, agent.best(feasible=True)),
+        doubted=agent.doubted(),
+        outside=tuple(outside),
+        prices=tuple(prices(surrogate, agent.windows)) if surrogate else (),
+        next=_named(agent.draw(1)[0], pool) if looking_on else None,
+    )
+
+
+def _named(asked: Suggestion, pool: Sequence[Experiment]) -> Suggestion:
+    """Name the experiments that a suggestion speaks of by their runs."""
+    why = re.sub(r"experiment (\d+)", lambda f: f"experiment {pool[int(f[1])].name}", asked.why)
+    return replace(asked, why=why)
+
+
+def _leader(agent: Agent, found: tuple[int, Recommendation] | None) -> tuple[int, Leader] | None:
+    """Say what is expected of an experiment called best, in the words of the problem."""
+    if found is None:
+        return None
+    number = agent.evaluations[found[0]].number
+    return number, Leader.of(number, found[1], agent.problem)
+
+
+def flips(before: Rescored, after: Rescored) -> list[Flip]:
+    """Give the experiments that two readings of the same signals judge differently."""
+    return [
+        Flip(new, was, now, new.measurement.reason or old.measurement.reason)
+        for old, new, was, now in zip(
+            before.pool, after.pool, before.feasibility, after.feasibility, strict=True
+        )
+        if was != now
+    ]

@@ -1,0 +1,224 @@
+"""Stored campaigns as one table of experiments, for spreadsheets and other programs."""
+
+import io
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..campaign.leader import ROLES
+from ..problem.model import Problem
+from ..sheets.sheet import SheetError, title_of, write_whole
+from ..storage.lineage import Lineage
+from ..written import printable
+from .numbers import jsonable
+from .table import Campaign
+
+_FIRST = ("run", "origin", "number", "recorded")
+_LAST = ("feasibility", "violated", "valid", "reason", "disturbances", "doubted", "flags", "why")
+_LEFT_OUT = {"f", "digest", "began", "merit_f0", "merit_delta", "time"}
+"""Of the moment when it was decided, or told otherwise."""
+
+Facts = dict[str, str | float]
+
+
+@dataclass(frozen=True)
+class Export:
+    """What is written of campaigns.
+
+    Attributes
+    ----------
+    experiments : DataFrame
+        A row for each, titles with units: ``asked_temperature [degC]``.
+    problem, provenance : dict of str to dict
+        By uid: what was asked, in dotted keys as a problem file has them, and where it comes from.
+    """
+
+    experiments: pd.DataFrame
+    problem: dict[str, Facts]
+    provenance: dict[str, Facts]
+
+
+def export_of(campaigns: Sequence[Lineage]) -> Export:
+    """Gather what is written of campaigns.
+
+    Merit is by the final scale of each campaign. Raw signals are not in it.
+
+    Raises
+    ------
+    ValueError
+        If a run is not a campaign.
+    """
+    read = [(lineage, Campaign.of(lineage)) for lineage in campaigns]
+    tables = [_experiments(campaign, _units(lineage)) for lineage, campaign in read]
+    titles = list(dict.fromkeys(title for table in tables for title in table))
+    last = [title for title in titles if title in _LAST]
+    frame = pd.concat(tables, ignore_index=True)[[t for t in titles if t not in last] + last]
+    return Export(
+        frame,
+        {lineage.uid: dict(_flat(campaign.problem.to_dict())) for lineage, campaign in read},
+        {lineage.uid: _provenance(lineage, campaign) for lineage, campaign in read},
+    )
+
+
+def write(export: Export, path: Path) -> None:
+    """Write a file of the kind that its name ends in, whole or not at all.
+
+    Raises
+    ------
+    SheetError
+        If nobody knows such a kind, or it cannot be written.
+    """
+    content = WRITERS.get(path.suffix.lower())
+    if content is None:
+        raise SheetError(
+            f"{path}: what kind of file that is to be is not known; end it in {', '.join(WRITERS)}"
+        )
+    write_whole(path, content(export))
+
+
+def _csv(export: Export) -> bytes:
+    return export.experiments.to_csv(index=False, lineterminator="\n").encode()
+
+
+def _parquet(export: Export) -> bytes:
+    """Write the table, problem and provenance in its attributes."""
+    frame, file = export.experiments.copy(), io.BytesIO()
+    frame.attrs = jsonable({"problem": export.problem, "provenance": export.provenance})
+    frame.to_parquet(file, index=False)
+    return file.getvalue()
+
+
+def _xlsx(export: Export) -> bytes:
+    """Write three sheets: the experiments, what was asked, where it comes from."""
+    from openpyxl import Workbook
+
+    book, file = Workbook(), io.BytesIO()
+    frame = export.experiments
+    _fill(book.active, "experiments", [list(frame), *frame.itertuples(index=False)])
+    for name in ("problem", "provenance"):
+        told: Mapping[str, Facts] = getattr(export, name)
+        keys = dict.fromkeys(key for facts in told.values() for key in facts)
+        rows = [[key, *(facts.get(key, "") for facts in told.values())] for key in keys]
+        _fill(book.create_sheet(), name, [["run", *told], *rows])
+    book.save(file)
+    return file.getvalue()
+
+
+WRITERS: dict[str, Callable[[Export], bytes]] = {
+    ".csv": _csv,
+    ".xlsx": _xlsx,
+    ".parquet": _parquet,
+}
+"""By the ending of a file's name."""
+
+
+def _fill(sheet: Any, name: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Fill a sheet; its first row and column stay in view."""
+    sheet.title = name
+    sheet.freeze_panes = "B2"
+    for i, row in enumerate(rows, 1):
+        for j, value in enumerate(row, 1):
+            if isinstance(value, float) and not math.isfinite(value):
+                continue
+            cell = sheet.cell(i, j, printable(value) if isinstance(value, str) else value)
+            if isinstance(value, str):  # what begins with = is no formula of ours
+                cell.data_type = "s"
+
+
+def _experiments(campaign: Campaign, units: Mapping[str, str]) -> pd.DataFrame:
+    """Give the experiments of a campaign with the titles that they are written under."""
+    table = campaign.table.reset_index()
+    if "run" not in table:
+        table["run"] = campaign.run.uid
+    table["origin"] = campaign.mark
+    table["recorded"] = [_when(t) for t in table["time"]] if "time" in table else ""
+    table["valid"] = table["valid"] == 1
+    table["doubted"] = [campaign.doubted.get(int(number), "") for number in table["number"]]
+    kept = [name for name in map(str, table) if _is_kept(name, table[name], campaign.problem)]
+    order = [*_FIRST, *(name for name in kept if name not in (*_FIRST, *_LAST))]
+    order += [name for name in _LAST if name in table]
+    names = _names(campaign.problem)
+    return table[order].rename(
+        columns={name: title_of(names.get(name, name), units.get(name, "")) for name in order}
+    )
+
+
+def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
+    """Say whether a column is written: numbers and texts of the experiment itself."""
+    if name in _LEFT_OUT or name in ROLES or name.startswith(tuple(f"{role}_" for role in ROLES)):
+        return False
+    own = [window.of for window in problem.windows]
+    if name.startswith("F_") and own[int(name.split("_")[1]) - 1] in problem.measured:
+        return False  # a window on one quantity alone is that quantity's column
+    return not any(np.ndim(cell) for cell in cells)  # a trace
+
+
+def _names(problem: Problem) -> dict[str, str]:
+    """Give the properties of windows as the problem writes them."""
+    names: dict[str, str] = {}
+    for k, window in enumerate(problem.windows, 1):
+        names |= {f"F_{k}": window.of, f"F_{k}_sd": f"sd of {window.of}"}
+    return names
+
+
+def _units(lineage: Lineage) -> dict[str, str]:
+    """Give the units that the descriptors of a campaign tell; none for pure numbers."""
+    units: dict[str, str] = {}
+    for run in lineage.runs:
+        for name, doc in run.documents():
+            if name == "descriptor":
+                keys = doc.get("data_keys", {})
+                units |= {key: str(told.get("units") or "") for key, told in keys.items()}
+    return {key: unit for key, unit in units.items() if unit != "1"}
+
+
+def _provenance(lineage: Lineage, campaign: Campaign) -> Facts:
+    """Say where a campaign comes from."""
+    start, stop = lineage.start, lineage.stop or {}
+    method = json.dumps(start["method"], sort_keys=True)
+    ended = stop.get("time")
+    return {
+        "title": campaign.title,
+        "origin": campaign.mark,
+        "runs": ", ".join(run.uid for run in lineage.runs),
+        "plan": str(start.get("plan_name", "")),
+        "rig": str(start.get("rig", {}).get("title", "")),
+        "began": _when(start["time"]),
+        "ended": _when(ended) if ended is not None else "",
+        "exit status": str(stop.get("exit_status", "none")),
+        "reason": str(stop.get("reason", "")),
+        "seed": start.get("seed", math.nan),
+        "experiments": len(campaign.table),
+        "best feasible": campaign.best_feasible or "none",
+        "best by merit": campaign.best or "none",
+        "analytics": campaign.analytics.key,
+        "method": method,
+        **{f"version of {k}": v for k, v in start.get("versions", {}).items()},
+        "exported by": f"reactune {version('reactune')}",
+    }
+
+
+def _when(time: float) -> str:
+    """Write a moment as ISO 8601 in UTC; nothing where it is lost."""
+    if math.isnan(time):
+        return ""
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds")
+
+
+def _flat(told: Any, key: str = "") -> Iterator[tuple[str, str | float]]:
+    """Give tables in dotted keys, lists as JSON; nothing for what is not stated."""
+    if isinstance(told, Mapping):
+        for name, value in told.items():
+            yield from _flat(value, f"{key}.{name}" if key else str(name))
+    elif isinstance(told, list | tuple):
+        yield key, json.dumps(jsonable(told), ensure_ascii=False)
+    elif told is not None:
+        yield key, told if isinstance(told, str | float | int) else str(told)

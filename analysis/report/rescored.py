@@ -1,0 +1,175 @@
+"""What stored experiments come to under another problem, as text and as data."""
+
+import math
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from ..campaign.leader import Leader, outcome_names
+from ..learning.pooled import Experiment
+from ..learning.price import Price
+from ..learning.rescore import Flip, Rescored
+from ..problem.tables import Setting
+from .numbers import dialled, share, uncertain
+
+_COLUMN = 22  # characters of a value's column, as in a summary
+_SHOWN = 12  # flips said one by one
+
+Found = tuple[int, Leader] | None
+
+
+def table(found: Rescored, width: int = 80) -> list[str]:
+    """Write the best experiments side by side, the prices and what would be asked next."""
+    lines = [_row(label, cells, width) for label, *cells in _rows(found)]
+    lines += ["-" * width, *_prices(found, width)]
+    for number, why in found.doubted.items():
+        lines += _remark("Doubted", f"{found.pool[number].name}: {why}", width)
+    if found.outside:
+        names = ", ".join(found.pool[i].name for i in found.outside)
+        lines += _remark("Left out", f"{names}: not in today's ranges and limits", width)
+    if found.next is not None:
+        where = ", ".join(_conditions(found, found.next.conditions))
+        lines += _remark("Next", f"would be {where}: {found.next.why}", width)
+    return lines
+
+
+def flipped(flips: list[Flip] | tuple[Flip, ...], width: int = 80) -> list[str]:
+    """Say which experiments another reading judges otherwise."""
+    lines = []
+    for flip in flips[:_SHOWN]:
+        why = f" ({flip.reason})" if flip.reason else ""
+        lines += textwrap.wrap(
+            f"{flip.experiment.name}: {flip.before} -> {flip.after}{why}",
+            width,
+            initial_indent="  ",
+            subsequent_indent="      ",
+        )
+    return lines + [f"  and {len(flips) - _SHOWN} more (--json)"] * (len(flips) > _SHOWN)
+
+
+def data(found: Rescored) -> dict[str, Any]:
+    """Return everything but the single measurements as plain data."""
+    return {
+        "n": len(found.pool),
+        "n_feasible": found.feasibility.count("feasible"),
+        "n_failed": found.feasibility.count("failed"),
+        "best": _told(found, found.best),
+        "best_feasible": _told(found, found.best_feasible),
+        "doubted": {found.pool[i].name: why for i, why in found.doubted.items()},
+        "outside": [found.pool[i].name for i in found.outside],
+        "prices": [
+            asdict(price) | {"window": found.problem.windows[price.window].text, "of": _of(found)}
+            for price in found.prices
+        ],
+        "next": found.next and {"conditions": dict(found.next.conditions), "why": found.next.why},
+    }
+
+
+def flip_data(flip: Flip) -> dict[str, Any]:
+    """Return a flip as plain data."""
+    return {
+        "run": flip.experiment.run,
+        "number": flip.experiment.number,
+        "before": flip.before,
+        "after": flip.after,
+        "reason": flip.reason,
+    }
+
+
+def _of(found: Rescored) -> str:
+    return f"{found.problem.verb} {found.problem.goal.text}"
+
+
+def _told(found: Rescored, best: Found) -> dict[str, Any] | None:
+    """Return one of the two bests as plain data."""
+    if best is None:
+        return None
+    (i, leader), names = best, outcome_names(found.problem)
+    experiment = found.pool[i]
+    return {
+        "run": experiment.run,
+        "number": experiment.number,
+        "conditions": experiment.conditions,
+        "feasibility": found.feasibility[i],
+        "probability_feasible": leader.probability,
+        "merit": leader.merit,
+        "expected": {n: leader.expected[key]._asdict() for n, key in names.items()},
+        "measured": experiment.measurement.values,
+    }
+
+
+def _rows(found: Rescored) -> Iterator[tuple[str, str, str]]:
+    """Give label, best feasible and best, as text, for each line of their comparison."""
+    pair = found.best_feasible, found.best
+
+    def row(label: str, cell: Callable[[Experiment, Leader], str]) -> tuple[str, str, str]:
+        a, b = ("-" if c is None else cell(found.pool[c[0]], c[1]) for c in pair)
+        return label, a, b
+
+    yield "", "BEST FEASIBLE", "BEST BY MERIT"
+    yield row("", lambda e, _: e.name)
+    if found.best is None:
+        return
+    for name, variable in found.problem.variables.items():
+        a, b = dialled(math.nan if c is None else found.pool[c[0]].conditions[name] for c in pair)
+        yield f"  {name} [{variable.unit}]" if variable.unit else f"  {name}", a, b
+    yield "Expected of a repeat, +/- scatter", "", ""
+    for name, key in outcome_names(found.problem).items():
+        yield row(f"  {name}", partial(_repeat, key))
+    if found.problem.windows:
+        yield row("  inside every window", lambda _, leader: f"{share(leader.probability)} likely")
+    a, b = ("-" if c is None else found.feasibility[c[0]] for c in pair)
+    yield "Measured, once", a, b
+
+
+def _repeat(key: str, _: Experiment, leader: Leader) -> str:
+    """Write what a repeat is expected to give."""
+    return uncertain(leader.expected[key].value, leader.expected[key].repeat_sd)
+
+
+def _row(label: str, cells: list[str], width: int) -> str:
+    wide = width - 2 * _COLUMN
+    return (f"{label:<{wide}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+
+
+def _prices(found: Rescored, width: int) -> Iterator[str]:
+    """Say what each edge costs."""
+    if not found.problem.windows:
+        return
+    if not found.prices:
+        yield from _remark("Price", "not known: too few experiments for a model", width)
+        return
+    if all(math.isnan(price.gain) for price in found.prices):
+        told = "not known: no function that agrees with the experiments meets all windows anywhere"
+        yield from _remark("Price", told, width)
+        return
+    goal = f"{found.problem.goal.text} per 1 that an edge is loosened"
+    yield from textwrap.wrap(f"Price: what is gained in {goal}, with its 90 % interval", width)
+    for price in found.prices:
+        wide = width - 2 * _COLUMN
+        yield f"{'  ' + _edge(found, price):<{wide}}{_paid(price)}".rstrip()
+
+
+def _edge(found: Rescored, price: Price) -> str:
+    relation = ">=" if price.side == "lower" else "<="
+    return f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+
+
+def _paid(price: Price) -> str:
+    """Write a price down, and how sure it is that there is one."""
+    if price.binding == 0:
+        return "nothing: the edge is not reached"
+    told = f"{price.gain:.2g}, from {price.low:.2g} to {price.high:.2g}"
+    return told if price.binding > 0.95 else f"{told}; holds back in {share(price.binding)}"
+
+
+def _conditions(found: Rescored, conditions: Mapping[str, Setting]) -> Iterator[str]:
+    for name, value in conditions.items():
+        word = value if isinstance(value, str) else f"{value:.4g}"
+        yield f"{name} {word} {found.problem.variables[name].unit}".rstrip()
+
+
+def _remark(label: str, sentence: str, width: int) -> list[str]:
+    return textwrap.wrap(sentence, width, initial_indent=f"{label:<10}", subsequent_indent=" " * 10)

@@ -1,0 +1,44 @@
+"""``reactune export``: stored runs as a table for a spreadsheet or another program."""
+
+import argparse
+from pathlib import Path
+
+from ..saying import say
+from .common import EXIT_DONE, add_catalogue
+
+HELP = "write stored runs to one table: .csv, .xlsx or .parquet"
+EXAMPLES = ("reactune export 5f0c2a7e 91b3d0aa -o both.xlsx",)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    add_catalogue(parser)
+    parser.add_argument("uids", metavar="UID", nargs="+", help="stored runs, in one table")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        type=Path,
+        required=True,
+        help="where to; its ending says which kind of file",
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
+
+
+def run(a: argparse.Namespace) -> int:
+    """Run the command."""
+    from reactune.analysis.report.export import export_of, write
+    from reactune.analysis.sheets.sheet import SheetError
+
+    from ..errors import UserError, told
+    from ..preparation import campaigns_of
+    from ..service import open_catalogue
+
+    if a.output.exists() and not a.overwrite:
+        raise UserError(f"{a.output} is there already; name another file, or give --overwrite")
+    with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError, SheetError):
+        export = export_of(campaigns_of(catalogue, a.uids))
+        write(export, a.output)
+    rows, columns = export.experiments.shape
+    say(f"{a.output}: {rows} experiments, {columns} columns")
+    return EXIT_DONE
