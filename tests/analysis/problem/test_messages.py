@@ -223,7 +223,8 @@ def test_toml_syntax_errors_show_the_line(load, old, new, text):
 
 def test_files_that_cannot_be_read(tmp_path):
     (text,) = sentences(Problem.load, tmp_path / "none.toml")
-    assert text.startswith("there is no such file; built-in are walker-i, walker-ii,")
+    assert text.startswith("there is no such file; built-in are ")
+    assert ", walker-i, walker-ii," in text
     (tmp_path / "old.toml").write_bytes('title = "µL"'.encode("latin-1"))
     assert sentences(Problem.load, tmp_path / "old.toml") == [
         "is not UTF-8 text: line 1 holds the byte 0xb5, in Latin-1 or Windows-1252 'µ'; "
