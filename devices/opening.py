@@ -67,7 +67,10 @@ def open_rig(
 
 @contextmanager
 def emulated(
-    rigfile: RigFile, transport: Literal["pty", "tcp"] = "tcp", seed: int = 0
+    rigfile: RigFile,
+    transport: Literal["pty", "tcp"] = "tcp",
+    seed: int = 0,
+    reaction: str | None = None,
 ) -> Iterator[RigFile]:
     """Emulate the instruments of a rig in real time, for whoever connects to their ports.
 
@@ -79,11 +82,13 @@ def emulated(
         What the emulated instruments listen on.
     seed : int
         Of the noise.
+    reaction : str, optional
+        A name or a reaction file, in place of what the rig file says.
 
     Yields
     ------
     RigFile
-        The rig as hardware, with their urls.
+        The rig as hardware, with their urls, and the folder of emulated software.
 
     Raises
     ------
@@ -96,12 +101,18 @@ def emulated(
         ports = rigfile.transports.items()
         return {"transports": {k: p.model_copy(update={"url": urls.get(k)}) for k, p in ports}}
 
-    settings = (rigfile.emulation or EmulationSpec()).model_dump()
-    settings |= {"clock": "real", "transport": transport, "seed": seed}
-    spec = EmulationSpec.model_validate(settings)
-    emulation, clock, urls = emulate(rigfile.model_copy(update=at({}) | {"emulation": spec}))
+    changes = {"clock": "real", "transport": transport, "seed": seed}
+    if reaction is not None:
+        changes["reaction"] = reaction
+    spec = {"emulation": rigfile.emulation or EmulationSpec()}
+    config = rigfile.model_copy(update=spec).emulating(**changes)
+    emulation, clock, urls = emulate(config.model_copy(update=at({})))
+    served = at(urls) | {"emulation": None}
+    if rigfile.analytics is not None:
+        folder = {"folder": str(emulation.folder)}
+        served["analytics"] = rigfile.analytics.model_copy(update=folder)
     with closing(clock), emulation:
-        yield rigfile.model_copy(update=at(urls) | {"emulation": None})
+        yield rigfile.model_copy(update=served)
 
 
 def obstacles(rigfile: RigFile) -> list[str]:

@@ -26,7 +26,7 @@ def text_of(source: str | Path, kind: str, error: type[SpecError], folder: Path 
     ----------
     source : str or Path
         Name of a built-in one, or path of a TOML file.
-    kind : {"rig", "method"}
+    kind : {"rig", "method", "reaction"}
         The built-in ones lie in the folder ``<kind>s`` of this package.
     error : type of SpecError
         Raised if there is no such file, or it is no text.
@@ -69,10 +69,11 @@ def validated(
     kind: str,
     error: type[SpecError],
     whose: Callable[[str], str],
+    folder: Path = Path(),
 ) -> _Model:
-    """Check what a file says; `whose` puts its name before the sentence on a key."""
+    """Check what a file in a folder says; `whose` puts its name before the sentence on a key."""
     try:
-        return model.model_validate(data)
+        return model.model_validate(data, context={"folder": folder})
     except ValidationError as wrong:
         raise error("\n".join(whose(sentence(e, kind)) for e in wrong.errors())) from wrong
 

@@ -7,10 +7,12 @@ minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .methodfile import MethodError, MethodFile, filled_in
+from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
+from .resultfile import AnalyticsSpec
 from .specs import (
     DetectorSpec,
     HeaterSpec,
@@ -30,7 +32,19 @@ class RigError(SpecError):
 
 
 class Reactor(Table):
-    """Volumes [uL] between the pumps and the injection valve."""
+    """Volumes between the pumps and the injection valve.
+
+    Attributes
+    ----------
+    heated_volume : float
+        The heated part of the reactor [uL]; residence times are in it.
+    total_volume : float
+        From the mixer to the injection valve [uL].
+    loop_volume : float
+        Of the sampling loop [uL].
+    flush_loops : float
+        How many loop volumes go through it before an injection.
+    """
 
     heated_volume: Positive
     total_volume: Positive
@@ -47,12 +61,13 @@ class Reactor(Table):
         return self
 
 
+_FASTEST = 10.0  # Hz that a meter is read at
+
+
 class ChromatogramSpec(MethodFile):
     """The HPLC method of a rig: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
 
     duration: Positive
-    rate: Annotated[float, Field(gt=0, le=10)] = 1.0
-    lamp: Positive
 
     @property
     def samples(self) -> int:
@@ -63,40 +78,116 @@ class ChromatogramSpec(MethodFile):
     def _consistent(self) -> Self:
         if self.samples < 1:
             raise ValueError(f"duration = {exact(self.duration)} s holds no sample: lengthen it")
-        if self.unit != "V" or self.per_au is not None:
-            raise ValueError(
-                "unit: the meter of a rig reads the light on the photodiode in V; delete unit and "
-                "per_au, which are for traces in files"
-            )
         return self
+
+    def check_meter(self, detector: DetectorSpec) -> None:
+        """Refuse what a meter on a photodiode cannot read (`ValueError`)."""
+        if self.unit != "V" or self.per_au is not None or self.lamp is None:
+            raise ValueError(
+                "chromatogram: unit: the meter of a rig reads the light on the photodiode in V; "
+                "delete unit and per_au, which are for traces in files"
+            )
+        if self.rate > _FASTEST:
+            raise ValueError(
+                f"chromatogram.rate = {exact(self.rate)} Hz is more than a meter is read at: "
+                f"{_FASTEST:g} Hz at most"
+            )
+        if self.lamp > detector.full_scale:
+            raise ValueError(
+                f"chromatogram.lamp = {exact(self.lamp)} V is more than the meter reads on "
+                f"detector.range = {exact(detector.range)} V, which goes to "
+                f"{detector.full_scale:g} V: every sample would be an overload"
+            )
 
 
 class EmulationSpec(Table):
     """The emulated laboratory; its presence makes the rig an emulated one.
 
-    `reaction` is what happens in its reactor, `kinetics` what deviates from that reaction's own
-    parameters. What the emulated instruments are like (model, decimals, firmware) stands in a table
-    for each role; `echo` names the transports that give back what is sent.
+    Attributes
+    ----------
+    transport : str
+        What the emulated instruments listen on: ``pty`` or ``tcp``.
+    clock : str
+        ``simulated``: lab time jumps while all wait; or ``real``.
+    seed : int
+        Of the noise.
+    noise : bool
+        Whether there is any.
+    reaction : str or table
+        What happens in the reactor: a name, or a reaction file beside the rig file.
+    kinetics : table
+        What deviates from the reaction's own parameters.
+    choices : table
+        What is in the flasks today, of what its reaction leaves to choose; by default the first.
+    first_injection : int
+        How many injections there were before.
+    pumps : table
+        What the emulated pumps are like: model, firmware, state.
+    heater : table
+        Likewise the heater.
+    valve : table
+        Likewise the valve.
+    detector : table
+        Likewise the meter.
+    analytics : table
+        How other software writes its files, and what goes wrong.
+    echo : list of str
+        Transports that give back what is sent.
     """
 
     transport: Literal["pty", "tcp"] = "pty"
     clock: Literal["simulated", "real"] = "simulated"
     seed: Annotated[int, Field(ge=0)] = 0
     noise: bool = True
-    reaction: str = "walker2017"
+    reaction: str | ReactionFile = "walker2017"
     kinetics: dict[str, float] = Field(default_factory=dict)
+    choices: dict[str, str] = Field(default_factory=dict)
     first_injection: Annotated[int, Field(ge=0)] = 0
     pumps: dict[str, Any] = Field(default_factory=dict)
     heater: dict[str, Any] = Field(default_factory=dict)
     valve: dict[str, Any] = Field(default_factory=dict)
     detector: dict[str, Any] = Field(default_factory=dict)
+    analytics: dict[str, Any] = Field(default_factory=dict)
     echo: tuple[str, ...] = ()
+
+    @field_validator("reaction", mode="before")
+    @classmethod
+    def _from_a_file(cls, stated: Any, info: ValidationInfo) -> Any:
+        return as_stated(stated, (info.context or {}).get("folder", Path()))
 
 
 class RigFile(Table):
     """The whole rig; see the built-in `walker.toml` for an example with units.
 
-    A pause longer than `pause_limit` [s] leaves the rig in its safe state.
+    Attributes
+    ----------
+    schema : int
+        Version of the format.
+    title : str
+        What it is called.
+    stabilisation_residence_times : float
+        After how many residence times it counts as steady.
+    pause_limit : float
+        A longer pause leaves the rig in its safe state [s].
+    transports : table
+        Ports by name.
+    streams : table
+        Reagents by name; their flows are the variables ``flow_<name>``.
+    heater : table
+        The heater.
+    valve : table
+        The injection valve.
+    detector : table
+        The meter on the photodiode; none with `analytics`.
+    analytics : table
+        Other software that analyses, instead of a detector.
+    reactor : table
+        Volumes.
+    chromatogram : table
+        The HPLC method, or ``method = "method.toml"`` for one in a file; none if other software's
+        files tell the results.
+    emulation : table
+        The emulated laboratory; without it the rig is hardware.
     """
 
     version: Annotated[Literal[1], Field(alias="schema")]
@@ -107,9 +198,10 @@ class RigFile(Table):
     streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec
     valve: ValveSpec
-    detector: DetectorSpec
+    detector: DetectorSpec | None = None
+    analytics: AnalyticsSpec | None = None
     reactor: Reactor
-    chromatogram: ChromatogramSpec
+    chromatogram: ChromatogramSpec | None = None
     emulation: EmulationSpec | None = None
 
     def emulating(self, **changes: Any) -> Self:
@@ -126,21 +218,45 @@ class RigFile(Table):
             raise RigError(f"{', '.join(changes)}: only for an emulated rig, this one is hardware")
         spec = validated(
             EmulationSpec,
-            self.emulation.model_dump() | changes,
+            dict(self.emulation) | changes,
             "rig",
             RigError,
             lambda text: f"emulation.{text}",
         )
         return self.model_copy(update={"emulation": spec})
 
+    @property
+    def analysis_duration(self) -> float:
+        """How long an analysis takes, from the injection on [s]."""
+        stated = self.analytics.duration if self.analytics else None
+        if stated is None and self.chromatogram is not None:
+            return self.chromatogram.duration
+        return stated or 0.0
+
+    @model_validator(mode="after")
+    def _analysed(self) -> Self:
+        """Refuse tables of an analysis that is not this rig's, and want those that are."""
+        method, software = self.chromatogram, self.analytics
+        wanted = {
+            "detector": software is None,
+            "chromatogram": software is None or software.kind == "trace",
+        }
+        for key, needed in wanted.items():
+            if needed and getattr(self, key) is None:
+                raise ValueError(f"{key} is missing: add it")
+            if not needed and getattr(self, key) is not None:
+                raise ValueError(
+                    f"{key}: with [analytics] other software analyses, and nobody uses this: "
+                    "delete one of the two"
+                )
+        if method is not None and self.detector is not None:
+            method.check_meter(self.detector)
+        elif method is not None and software is not None:
+            software.check_timeout(method.duration)
+        return self
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.chromatogram.lamp > self.detector.full_scale:
-            raise ValueError(
-                f"chromatogram.lamp = {exact(self.chromatogram.lamp)} V is more than the meter "
-                f"reads on detector.range = {exact(self.detector.range)} V, which goes to "
-                f"{self.detector.full_scale:g} V: every sample would be an overload"
-            )
         places: dict[tuple[str, int | None], str] = {}
         instruments: list[tuple[str, str, int | None]] = [
             (f"streams.{name}", spec.transport, spec.address) for name, spec in self.streams.items()
@@ -148,8 +264,9 @@ class RigFile(Table):
         instruments += [
             ("heater", self.heater.transport, self.heater.address),
             ("valve", self.valve.transport, None),
-            ("detector", self.detector.transport, None),
         ]
+        if self.detector is not None:
+            instruments.append(("detector", self.detector.transport, None))
         for key, transport, address in instruments:
             if transport not in self.transports:
                 raise ValueError(
@@ -205,4 +322,6 @@ def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile
             data["chromatogram"] = filled_in(stated, folder)
         except MethodError as error:
             raise RigError(f"{origin}: {error}") from error
-    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}")
+    if isinstance(stated := data.get("analytics"), dict) and isinstance(stated.get("folder"), str):
+        data["analytics"] = stated | {"folder": str((folder / stated["folder"]).absolute())}
+    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}", folder)

@@ -29,7 +29,26 @@ def _ordered(key: str, limits: Range) -> None:
 
 
 class Port(Table):
-    """A serial or TCP port; without `url` it is the emulator's."""
+    """A serial or TCP port.
+
+    Attributes
+    ----------
+    url : str
+        Where it is plugged in, such as ``/dev/ttyUSB0``, ``COM3`` or ``socket://host:port``;
+        nothing on an emulated rig, which has ports of its own.
+    baudrate : int
+        Bits a second.
+    bytesize : int
+        Data bits: 7 or 8.
+    parity : str
+        ``N``, ``E`` or ``O``.
+    stopbits : int
+        1 or 2.
+    flow_control : str
+        ``none``, ``rtscts`` or ``dsrdtr``.
+    timeout : float
+        How long an answer may take [s].
+    """
 
     url: str | None = None
     baudrate: Annotated[int, Field(gt=0)] = 9600
@@ -52,7 +71,15 @@ class Port(Table):
 
 
 class _InstrumentSpec(Table):
-    """What the table of every instrument says: where it is plugged in, and what it speaks."""
+    """What the table of every instrument says: where it is plugged in, and what it speaks.
+
+    Attributes
+    ----------
+    transport : str
+        Name of its port under ``[transports]``.
+    protocol : str
+        What it speaks.
+    """
 
     transport: Name
     protocol: str
@@ -71,7 +98,29 @@ class _InstrumentSpec(Table):
 
 
 class StreamSpec(_InstrumentSpec):
-    """A reagent: syringe pump, what is in it, and the flask it is refilled from."""
+    """A reagent: syringe pump, what is in it, and the flask it is refilled from.
+
+    Attributes
+    ----------
+    address : int
+        Of the pump on its line.
+    stock : float
+        Concentration of what is in the syringe [mM].
+    diameter : float
+        Inner diameter of the syringe [mm].
+    syringe_volume : float
+        Volume of the full syringe [uL].
+    limits : (float, float)
+        Least and greatest flow [uL/min]; nothing outside is ever sent.
+    filled : float
+        What is in the syringe at first [uL]; by default it is full.
+    dead_volume : float
+        What of it cannot be delivered [uL].
+    flask_volume : float
+        What there is to refill from, through check valves [uL]; 0: it is not refilled.
+    refill_rate : float
+        How fast [uL/min].
+    """
 
     _role, _drivers = "pump", PUMPS
     protocol: str = "harvard11"
@@ -102,7 +151,24 @@ class StreamSpec(_InstrumentSpec):
 class HeaterSpec(_InstrumentSpec):
     """The heater and when its temperature counts as reached.
 
-    `decimals` of its display, where the controller does not tell them.
+    Attributes
+    ----------
+    address : int
+        Of the controller on its line.
+    decimals : int
+        Of its display: 0, 1 or 2, where the controller does not tell them.
+    limits : (float, float)
+        Lowest and highest setpoint [degC]; nothing outside is ever sent.
+    maximum : float
+        Above it the rig is made safe [degC].
+    safe : float
+        Setpoint of the safe state [degC].
+    tolerance : float
+        How near to the setpoint counts as reached [degC].
+    settle : float
+        How long it has to stay so near [s].
+    timeout : float
+        How long it may take to get there [s].
     """
 
     _role, _drivers = "heater", HEATERS
@@ -130,7 +196,17 @@ class HeaterSpec(_InstrumentSpec):
 
 
 class ValveSpec(_InstrumentSpec):
-    """The injection valve: `load` is the position that fills the loop, `id` its device ID."""
+    """The injection valve.
+
+    Attributes
+    ----------
+    id : str
+        Its device ID; nothing if it has none.
+    load : str
+        The position that fills the loop: ``A`` or ``B``.
+    timeout : float
+        How long a turn may take [s].
+    """
 
     _role, _drivers = "valve", VALVES
     protocol: str = "vici"
@@ -140,7 +216,13 @@ class ValveSpec(_InstrumentSpec):
 
 
 class DetectorSpec(_InstrumentSpec):
-    """The voltmeter on the photodiode and its range [V]."""
+    """The voltmeter on the photodiode.
+
+    Attributes
+    ----------
+    range : float
+        Its range [V]; it reads 20 % more.
+    """
 
     _role, _drivers = "detector", DETECTORS
     protocol: str = "scpi"

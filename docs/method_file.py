@@ -5,12 +5,10 @@ in the last column is what the bad value before it is really told. The suite com
 what this prints.
 """
 
-import re
-import tempfile
-import tomllib
+from functools import partial
 from pathlib import Path
 
-import tomli_w
+from described import entries, refusal
 
 from reactune.devices.methodfile import (
     Front,
@@ -94,9 +92,10 @@ HEAD = f"""\
 
 The HPLC method as a TOML file, `method.toml`. The table `[chromatogram]` of a rig file has the same
 keys, and may take them from a file: `method = "method.toml"` there, and beside it only what that
-does not say (a rig needs `duration` and `lamp`, and reads V). Times are minutes; `duration` alone
-is seconds. Unknown keys are refused. The page is written by `python docs/method_file.py` from the
-model that reads the file; the bad values are those of the method
+does not say (a rig needs `duration`; with a meter of its own, `lamp`, and reads V). Times are
+minutes; `duration` alone is seconds. Unknown keys are refused. The page is written by
+`python docs/method_file.py` from the model that reads the file; the bad values are those of the
+method
 
 ```toml
 {BASE}```
@@ -105,54 +104,19 @@ How to come by one: [your HPLC](../how-to/your-hplc.md).
 """
 
 
-def meanings(model: type) -> dict[str, str]:
-    """Read what each key means, by the docstrings of a model and those that it is made of."""
-    found: dict[str, str] = {}
-    for one in reversed(model.__mro__):
-        text = one.__doc__ or ""
-        if "Attributes\n" in text and one.__module__ == MethodFile.__module__:
-            body = text.split("----------\n", 1)[1]
-            for name, said in re.findall(r"^    (\w+) : .*\n((?:        .*\n)+)", body, re.M):
-                found[name] = " ".join(said.split())
-    return {name: re.sub(r"``(.*?)``", r"`\1`", said) for name, said in found.items()}
-
-
 def told(place: str, key: str, bad: str) -> str:
     """Give what a bad value is told."""
-    data = tomllib.loads(BASE)
     extra = {"others": _OTHER, "solvent_front": _FRONT, "standard": _STANDARD}
-    table: dict = data
-    if place:
-        head = place.split(".")[0]
-        data |= tomllib.loads(extra.get(head, ""))
-        table = data[head][0] if place.endswith(".0") else data[head]
-    table[key] = tomllib.loads(f"x = {bad}")["x"]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "m.toml")
-        path.write_text(tomli_w.dumps(data), "utf-8")
-        try:
-            load_method(path)
-        except MethodError as error:
-            return str(error).splitlines()[0].removeprefix(f"{path}: ")
-    raise AssertionError(f"{place}.{key} = {bad} is not refused")
+    base = BASE + extra.get(place.split(".")[0], "")
+    return refusal(base, place, key, bad, load_method, MethodError)
 
 
 def page() -> str:
     """Write the whole page."""
     parts = [HEAD]
     for title, model, place, keys in TABLES:
-        what = meanings(model)
         parts.append(f"\n## {title}\n")
-        for key, (example, bad) in keys.items():
-            field = model.model_fields[key]
-            default = field.default if not field.is_required() else "needed"
-            default = {None: "none", "": "none", (): "none"}.get(default, default)
-            shown = f" Example: `{key} = {example}`." if example else ""
-            parts.append(
-                f"\n`{key}` ({default if default == 'needed' else f'default {default}'})\n"
-                f": {what[key]}{shown}\n\n"
-                f"  `{key} = {bad}` is told: {told(place, key, bad)}\n"
-            )
+        parts += entries(model, keys, partial(told, place))
     return "".join(parts)
 
 

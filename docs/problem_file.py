@@ -5,8 +5,6 @@ is loaded, and every sentence below it is what the bad value beside it is really
 compares the page with what this prints.
 """
 
-import inspect
-import re
 import sys
 import textwrap
 import tomllib
@@ -14,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from described import meanings
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
@@ -94,8 +93,8 @@ TABLES: list[tuple[str, str, type[BaseModel], dict[str, Key]]] = [
         "choices": Key('solvent = { choices = ["THF", "MeCN"] }',
                        'solvent = { choices = ["THF"] }', _T),
         "descriptors": Key(
-            'solvent = { choices = ["THF", "MeCN"], descriptors = "solvents.csv" }',
-            'temperature = { range = [30, 120], descriptors = "solvents.csv" }', _T),
+            'solvent = { choices = ["THF", "MeCN"], descriptors = { polarity = [37.4, 45.6] } }',
+            'solvent = { choices = ["THF", "MeCN"], descriptors = { polarity = [37.4] } }', _T),
     }),
     ("Definitions", "define.", Definition, {
         "of": Key('[define]\nSTY = { of = "60 * P / tau" }\ntau = "volume / (flow_a + flow_b)"',
@@ -171,20 +170,6 @@ The problem below is the one that the examples change.
 ```toml
 {base}```
 """
-
-
-def meanings(model: type[BaseModel]) -> dict[str, str]:
-    """Read what a model's docstring says of each of its fields."""
-    found: dict[str, str] = {}
-    section = re.split(r"\n(?:Attributes|Parameters)\n-+\n", inspect.getdoc(model) or "")[1]
-    names: list[str] = []
-    for line in re.split(r"\n\n\w+\n-+\n", section)[0].splitlines():
-        if line and not line.startswith(" "):
-            names = line.partition(" : ")[0].split(", ")
-        for name in names:
-            found[name] = f"{found.get(name, '')} {line.strip()}" if line.startswith(" ") else ""
-    texts = {name: text.strip().replace("``", "`") for name, text in found.items()}
-    return {name: text or f"{name} is not described" for name, text in texts.items()}
 
 
 def changed(key: Key, value: str) -> str:

@@ -19,6 +19,7 @@ from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 
 from .compatibility import analytics_of, bounds, fitted, incompatibilities, settings
 from .records import DecisionRecord, ExperimentRecord
+from .reviewing import Reviewer, ReviewRecord, reviewed
 from .stubs import act, lab_sleep, sample
 
 _log = logging.getLogger(__name__)
@@ -40,6 +41,7 @@ def optimise(
     seed: int = 0,
     first: Sequence[Mapping[str, float]] = (),
     agent: Agent | None = None,
+    reviewer: Reviewer | None = None,
     md: Mapping[str, Any] | None = None,
 ) -> MsgGenerator[str]:
     """Tune the products of the reaction: ask, measure, evaluate, until a reason to stop.
@@ -56,13 +58,17 @@ def optimise(
         Conditions to measure first, in place of a space-filling first batch.
     agent : Agent, optional
         An agent to go on with (a resumed campaign); `seed` and `first` are its own then.
+    reviewer : Reviewer, optional
+        Looks at every batch before it is measured. Then none is asked for before the last one is
+        measured whole.
     md : mapping, optional
         Further metadata for the start document.
 
     Yields
     ------
     Msg
-        Events in ``primary`` (facts) and ``decision`` (what the agent made of them).
+        Events in ``primary`` (facts), ``decision`` (what the agent made of them) and ``review``
+        (what a person made of a batch).
 
     Returns
     -------
@@ -89,7 +95,7 @@ def optimise(
         agent = Agent(problem, analytics_of(rig.config), seed=seed, first=first)
     if agent.analytics is None:
         raise ValueError("the agent cannot read events: give it an analytics of this rig")
-    if wrong := incompatibilities(agent.problem, rig.config):
+    if wrong := incompatibilities(agent.problem, rig.config, len(agent.evaluations)):
         raise ValueError("\n".join(wrong))
     if fitted(agent.problem, rig.config) != agent.problem:
         raise ValueError(
@@ -107,13 +113,14 @@ def optimise(
         "seed": agent.seed,
         "first": [dict(conditions) for conditions in agent.first],
         "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
+        **({"review": reviewer.by} if reviewer else {}),
         **(md or {}),
     }
 
     def campaign() -> MsgGenerator[str]:
         yield from bps.open_run(metadata)
         # the rig is safe before the run ends: who stores the stop document may take long over it
-        experiments = bpp.stage_wrapper(_experiments(agent, rig), [rig])  # type: ignore[no-untyped-call]  # bluesky's own
+        experiments = bpp.stage_wrapper(_experiments(agent, rig, reviewer), [rig])  # type: ignore[no-untyped-call]  # bluesky's own
         reason: str = yield from experiments
         yield from bps.close_run(exit_status="success", reason=reason)
         return reason
@@ -122,15 +129,25 @@ def optimise(
     return reason
 
 
-def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
+def _experiments(agent: Agent, rig: FlowRig, reviewer: Reviewer | None) -> MsgGenerator[str]:
     """Go from one experiment to the next until the agent has a reason to stop."""
-    record, decisions = ExperimentRecord(agent.problem, rig), DecisionRecord(agent)
+    record, decisions = ExperimentRecord(agent.problem, rig, agent.analytics), DecisionRecord(agent)
+    reviews = ReviewRecord()
     if agent.evaluations:  # a resumed process may have died before it had stored the last one
         yield from _event("decision", decisions)
-    suggestion = agent.ask()
-    while suggestion is not None:
+    while True:
+        if reviewer is not None and (batch := agent.propose()):
+            yield from bps.checkpoint()
+            chosen = yield from reviewed(agent, rig, reviewer, batch)
+            if not chosen:
+                return f"ended at the review by {reviewer.by}"
+            reviews.note(reviewer.by, batch, chosen)
+            yield from _event("review", reviews)
+        suggestion = agent.ask()
+        if suggestion is None:
+            return "nothing left to ask"
         yield from bps.checkpoint()
-        following = agent.ahead()
+        following = agent.ahead(draw=reviewer is None)
         failure, disturbances = yield from _measured(agent.problem, rig, suggestion, following)
         record.note(suggestion, failure, disturbances)
         yield from _event("primary", record)  # the agent hears of it here
@@ -140,8 +157,6 @@ def _experiments(agent: Agent, rig: FlowRig) -> MsgGenerator[str]:
         stop, reason = agent.should_stop()
         if stop:
             return str(reason)
-        suggestion = agent.ask()
-    return "nothing left to ask"
 
 
 def _measured(
@@ -225,7 +240,9 @@ def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[st
     return values
 
 
-def _event(stream: str, record: ExperimentRecord | DecisionRecord) -> MsgGenerator[None]:
+def _event(
+    stream: str, record: ExperimentRecord | DecisionRecord | ReviewRecord
+) -> MsgGenerator[None]:
     """Emit an event; a pause never repeats what came before it, measured or told already."""
     yield from bps.checkpoint()
     yield from bps.create(stream)

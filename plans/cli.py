@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .commands.common import EXIT_DONE, EXIT_FAILURE, EXIT_USAGE
+from .commands.common import EXIT_DONE, EXIT_FAILURE, EXIT_USAGE, described, examples
 from .errors import RigTroubleError, UserError
 from .saying import Formatter, Parser, say
 
@@ -54,15 +54,16 @@ def _parser() -> Parser:
     parser = Parser(
         prog="reactune",
         description="Tune the products of a chemical reaction in a flow reactor, unattended.",
-        epilog="A PROBLEM is a TOML file or one of the built-in walker-i ... walker-vi.",
+        epilog="A PROBLEM is a TOML file or one of the built-in snar, walker-i ... walker-vi.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
-    parser.set_defaults(run=lambda a: _version() if a.version else _help(parser))
+    parser.set_defaults(run=lambda a: _version() if a.version else _help(parser), parser=parser)
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         name = command.__name__.rpartition(".")[2]
-        sub = subparsers.add_parser(name, help=command.HELP, description=command.HELP)
+        sub = subparsers.add_parser(name, help=command.HELP, **described(command.HELP))
         command.add_arguments(sub)
+        sub.epilog = examples(*command.EXAMPLES)
         sub.set_defaults(run=command.run)
     return parser
 

@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reactune.analysis.analytics import Analytics
 from reactune.analysis.analytics.hplc import Hplc
+from reactune.analysis.analytics.hplc.tracefile import TraceFile
+from reactune.analysis.analytics.resulttable import Quantity, ResultTable
+from reactune.analysis.problem.choices import told
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
-from reactune.analysis.problem.tables import RigFacts, StreamFacts, Variable
+from reactune.analysis.problem.tables import RigFacts, Setting, StreamFacts, Variable
 from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.written import exact
+from reactune.devices.instruments.resultfile import unreadable
 from reactune.devices.opening import obstacles
 from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
 from reactune.devices.rigfile import RigFile
@@ -20,9 +25,18 @@ from reactune.devices.rigfile import RigFile
 from .hplc_method import method_of
 
 
-def analytics_of(rig: RigFile) -> Hplc:
-    """Turn the HPLC method of a rig file into the analytics that reads its chromatograms."""
-    return Hplc(method_of(rig.chromatogram, rig.detector.full_scale))
+def analytics_of(rig: RigFile) -> Analytics:
+    """Turn what a rig file says of its analysis into the analytics that reads its events."""
+    method, software = rig.chromatogram, rig.analytics
+    if software is None:
+        assert method is not None  # the rig file has seen to it
+        assert rig.detector is not None
+        return Hplc(method_of(method, rig.detector.full_scale))
+    if method is not None:
+        return TraceFile(method_of(method), method.unit, software.channel)
+    places = software.quantities.items()
+    quantities = tuple(Quantity(name, **place.model_dump()) for name, place in places)
+    return ResultTable(quantities, software.decimal)
 
 
 @dataclass(frozen=True)
@@ -41,13 +55,15 @@ class Forecast:
     volumes: dict[str, float]
 
 
-def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
+def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str]:
     """Say what keeps a problem from this rig.
 
     Parameters
     ----------
     problem : Problem
     rig : RigFile
+    done : int
+        How many experiments of the budget need no reagent any more.
 
     Returns
     -------
@@ -58,8 +74,14 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
     """
     measured = analytics_of(rig).names
     wrong = obstacles(rig)
+    what = "no peak of the rig's HPLC method, which has"
+    if rig.analytics is not None:
+        if rig.emulation is None and (missing := unreadable(rig.analytics.path)):
+            wrong.append(missing)
+        if rig.analytics.kind == "table":
+            what = "not among the rig's analytics.quantities, which are"
     wrong += [
-        f"measured: {name!r} is no peak of the rig's HPLC method, which has {', '.join(measured)}"
+        f"measured: {name!r} is {what} {', '.join(measured)}"
         for name in problem.measured
         if name not in measured
     ]
@@ -71,7 +93,8 @@ def incompatibilities(problem: Problem, rig: RigFile) -> list[str]:
             f"{exact(rig.reactor.heated_volume)} uL (reactor.heated_volume); residence times "
             "follow from it, so make them agree"
         )
-    return wrong or list(_thirst(fitted(problem, rig), rig))
+    left = problem.model_copy(update={"budget": max(problem.budget - done, 1)})
+    return wrong or list(_thirst(fitted(left, rig), rig))
 
 
 def fitted(problem: Problem, rig: RigFile) -> Problem:
@@ -110,6 +133,8 @@ def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
 
 def _settable(problem: Problem, rig: RigFile) -> list[str]:
     """Say which variables the rig cannot set."""
+    if wrong := list(_words(problem)):
+        return wrong
     allowed = limits(rig)
     try:
         follows = fitted(problem, rig).rig is not None
@@ -140,6 +165,17 @@ def _settable(problem: Problem, rig: RigFile) -> list[str]:
     return wrong
 
 
+def _words(problem: Problem) -> Iterator[str]:
+    """Say which variables are choices, which no rig can make so far."""
+    for name, variable in problem.variables.items():
+        if variable.choices:
+            yield (
+                f"variables.{name}: a rig sets numbers, and cannot choose "
+                f"{told(variable.choices)}; give each a campaign of its own, or do the experiments "
+                "by hand (reactune ask)"
+            )
+
+
 def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -> Iterator[str]:
     """Say where a variable that is a setpoint has another kind of unit, or goes too far."""
     try:
@@ -168,7 +204,7 @@ def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -
     )
 
 
-def settings(conditions: Mapping[str, float], problem: Problem, rig: RigFile) -> dict[str, float]:
+def settings(conditions: Mapping[str, Setting], problem: Problem, rig: RigFile) -> dict[str, float]:
     """Return what the rig is set to: temperature [degC] and flows [uL/min].
 
     Parameters
@@ -179,7 +215,7 @@ def settings(conditions: Mapping[str, float], problem: Problem, rig: RigFile) ->
         One that is `fitted`; what it holds fixed on this rig is in it.
     rig : RigFile
     """
-    values = {**problem.fixed, **problem.settings(conditions)}
+    values = {**problem.fixed, **problem.settings(problem.numbers(conditions))}
     heat = problem.variables.get("temperature")
     if heat is not None:
         values["temperature"] = converted(values["temperature"], heat.unit, "degC")
@@ -232,7 +268,7 @@ def forecast(problem: Problem, rig: RigFile) -> Forecast:
     space = Space.of(problem)
     corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
     points = [setpoints_of(settings(c, problem, rig), rig) for c in space.to_conditions(corners)]
-    seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.chromatogram.duration
+    seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.analysis_duration
     volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
     return Forecast(
         hours=problem.budget * seconds / 3600,

@@ -1,26 +1,30 @@
 """A campaign before anything moves: its problem is read, its rig looked at, its agent made."""
 
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bluesky.utils import MsgGenerator
 
-from reactune.analysis.campaign import replay
+from reactune.analysis.campaign import known, replay
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
+from reactune.devices.specs import Table
 
 from .campaign import optimise
 from .compatibility import analytics_of, fitted, incompatibilities
+from .earlier import earlier
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
+from .reviewing import Reviewer
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -36,15 +40,19 @@ class Prepared:
         With what it knows so far.
     rig : RigFile
     md : mapping
-        What the start document says besides: which run it ``resumes`` or ``rediscovers``.
+        What the start document says besides: which run it ``resumes`` or ``rediscovers``, and what
+        was ``known``.
     simulated : bool or None
         What the rig has to be, since the run that it goes on from was; None if nothing was.
+    before : str
+        That run, in words.
     """
 
     agent: Agent
     rig: RigFile
     md: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool | None = None
+    before: str = "the earlier run"
 
     def check_mark(self, simulated: bool) -> None:
         """Refuse a rig that would make a campaign simulated in part, as told once it is open.
@@ -58,14 +66,19 @@ class Prepared:
                 "simulated" if mark else "on real hardware" for mark in (self.simulated, simulated)
             )
             raise UserError(
-                f"the earlier run was {was}, this rig is {now}: a campaign is one or the other; "
+                f"{self.before} was {was}, this rig is {now}: a campaign is one or the other; "
                 "begin a new one"
             )
 
-    def plan(self, rig: FlowRig, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+    def plan(
+        self,
+        rig: FlowRig,
+        md: Mapping[str, Any] | None = None,
+        reviewer: Reviewer | None = None,
+    ) -> MsgGenerator[str]:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
         md = {**self.md, **(md or {})}
-        return optimise(self.agent.problem, rig, agent=self.agent, md=md)
+        return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
 
 def load_rig(source: RigSource) -> RigFile:
@@ -119,7 +132,7 @@ def new_campaign(
     *,
     seed: int | None = None,
     budget: int | None = None,
-    first: Sequence[Mapping[str, float]] = (),
+    first: Sequence[Mapping[str, Setting]] = (),
     **md: str,
 ) -> Prepared:
     """Prepare a campaign from nothing.
@@ -153,8 +166,57 @@ def new_campaign(
         return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
 
 
+def informed_campaign(
+    catalogue: Catalogue | None,
+    sources: Sequence[str | Path],
+    problem: ProblemSource,
+    rig: RigSource,
+    *,
+    seed: int | None = None,
+    budget: int | None = None,
+) -> Prepared:
+    """Prepare a new campaign that knows old results from its beginning.
+
+    They are its first experiments, by number; its budget is what it makes itself.
+
+    Parameters
+    ----------
+    catalogue : Catalogue or None
+        Where stored runs are; None if only tables are named.
+    sources : sequence of str or Path
+        Uids of stored runs, and tables; see `earlier.earlier`.
+    problem, rig, seed, budget
+        As in `new_campaign`.
+
+    Raises
+    ------
+    UserError
+        If the rig cannot do what the problem asks, old results cannot be used on it, or they leave
+        nothing to be done.
+    """
+    prepared = new_campaign(problem, rig, seed=seed, budget=budget)
+    agent, config = prepared.agent, prepared.rig
+    found = earlier(sources, agent.problem, catalogue)
+    for run in found.runs:
+        if wrong := list(_other_facts(stored_rig(run), config)):
+            raise UserError(f"run {run.uid[:8]}: " + "\n".join(wrong))
+    old = known.numbered(agent, found.experiments)
+    agent.know(old, before=True)
+    agent.allow(agent.problem.budget + len(old))
+    if reason := agent.finished():
+        raise UserError(f"nothing is left to be done: {reason}")
+    left_out = len(found.experiments) - len(old)
+    md = {"known": {**known.to_start(agent, found.sources), "left_out": left_out}}
+    prepared = replace(prepared, md=md)
+    return _going_on(prepared, found.runs[0]) if found.runs else prepared
+
+
 def resumed_campaign(
-    catalogue: Catalogue, uid: str, rig: RigSource | None = None, budget: int | None = None
+    catalogue: Catalogue,
+    uid: str,
+    rig: RigSource | None = None,
+    budget: int | None = None,
+    problem: ProblemSource | None = None,
 ) -> Prepared:
     """Prepare to go on with an interrupted campaign, with the asks that it would have made.
 
@@ -168,16 +230,26 @@ def resumed_campaign(
         If ports or what is in the syringes have changed; by default the rig as it was stored.
     budget : int, optional
         Experiments at most, those done included: a campaign that is finished goes on.
+    problem : Problem, path, built-in name or mapping, optional
+        With other limits or windows from now on, which change what is asked.
 
     Raises
     ------
     UserError
         If there is no such run, it is being recorded, it cannot be resumed or needs no resuming, or
-        the rig is another.
+        the rig or the question is another.
     """
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
-        agent = replay.resume(catalogue, run.uid)
+        md: dict[str, Any] = {"resumes": run.uid}
+        if problem is None:
+            agent = replay.resume(catalogue, run.uid)
+        else:
+            there = load_rig(rig) if rig else stored_rig(run)
+            agent = replay.revise(catalogue, run.uid, fitted(load_problem(problem), there))
+            md["known"] = known.to_start(
+                agent, [{"run": run.uid, "experiments": len(agent.evaluations)}]
+            )
         if budget is not None:
             agent.allow(budget)
         if reason := agent.finished():
@@ -190,7 +262,7 @@ def resumed_campaign(
             )
         if wrong := _changed(agent, stored_rig(run), config):
             raise UserError(wrong)
-        return _going_on(Prepared(agent, config, {"resumes": run.uid}), run)
+        return _going_on(Prepared(agent, config, md), run)
 
 
 def rediscovered_campaign(
@@ -233,7 +305,8 @@ def rediscovered_campaign(
 
 def _going_on(prepared: Prepared, run: Run) -> Prepared:
     """Have a campaign be what the run was that it goes on from: simulated or real, never both."""
-    prepared = replace(prepared, simulated=bool(run.start["simulated"]))
+    mark = bool(run.start["simulated"])
+    prepared = replace(prepared, simulated=mark, before=f"run {run.uid[:8]}")
     if prepared.rig.emulation:  # of others only the open rig tells
         prepared.check_mark(simulated=True)
     return prepared
@@ -246,17 +319,23 @@ def stored_rig(run: Run) -> RigFile:
 
 def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    if wrong := incompatibilities(agent.problem, rig):
+    if wrong := incompatibilities(agent.problem, rig, len(agent.evaluations)):
         return "\n".join(wrong)
-    if wrong := list(differing(before, rig)):
-        tail = (
-            " in the campaign so far, and results before and after would not compare: correct it, "
-            "or begin a new campaign"
-        )
-        return "\n".join(fact + tail for fact in wrong)
+    if wrong := list(_other_facts(before, rig)):
+        return "\n".join(wrong)
     if analytics_of(rig) != agent.analytics:
-        return "this rig reads its traces by another HPLC method than the campaign did so far"
+        what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
+        return f"this rig reads its {what} than the campaign did so far"
     return None
+
+
+def _other_facts(before: RigFile, now: RigFile) -> Iterator[str]:
+    """Say which facts keep a campaign from going on."""
+    for fact in differing(before, now):
+        yield (
+            f"{fact} in the campaign so far, and results before and after would not compare: "
+            "correct it, or begin a new campaign"
+        )
 
 
 def differing(before: RigFile, now: RigFile) -> Iterator[str]:
@@ -266,9 +345,15 @@ def differing(before: RigFile, now: RigFile) -> Iterator[str]:
         ("chromatogram", (before.chromatogram, now.chromatogram)),
         *((f"streams.{k}", (s, now.streams.get(k))) for k, s in before.streams.items()),
     ):
-        keys = ("stock",) if place.startswith("streams.") else type(pair[0]).model_fields
+        stated = [table for table in pair if table is not None]
+        keys = ("stock",) if place.startswith("streams.") else _keys(stated)
         for key in keys:
             was, is_ = (getattr(table, key, None) for table in pair)
             if was != is_:
                 other = f" = {is_:g} was {was:g}" if isinstance(is_, float) else " was another"
                 yield f"{place}.{key}{other}"
+
+
+def _keys(tables: Sequence[Table]) -> Collection[str]:
+    """Name the keys that a table of a rig file may have; none if neither rig has it."""
+    return type(tables[0]).model_fields if tables else ()

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -69,6 +70,19 @@ def _standing(data: Mapping[str, Any], role: str) -> str:
     return f"{data[f'{role}_goal']:.4f} (no. {int(data[role])})"
 
 
+def _known(known: Mapping[str, Any]) -> str:
+    """Say what is known before, and from where."""
+    each = [
+        f"{source['experiments']} from "
+        + (f"run {source['run'][:8]}" if "run" in source else Path(source["table"]).name)
+        for source in known["sources"]
+    ]
+    text = f"{len(known['experiments'])} of them known before: {', '.join(each)}"
+    if left_out := known.get("left_out"):
+        text += f"; {left_out} left out, outside today's limits, where streams have no place"
+    return f"{text}\n"
+
+
 def _banner(start: Mapping[str, Any]) -> Text:
     """Say what begins, and on what; then the head of the table of experiments."""
     problem = start["problem"]
@@ -80,6 +94,8 @@ def _banner(start: Mapping[str, Any]) -> Text:
         if verb in start:
             text.append(f", {verb} {start[verb][:8]}")
     text.append("\n")
+    if known := start.get("known"):
+        text.append(printable(_known(known)))
     goal = problem.get("minimise") or problem.get("maximise")
     if isinstance(goal, Mapping):
         goal = goal.get("name") or goal["of"]

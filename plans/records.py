@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from reactune.analysis.analytics import Analytics
+from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.evaluation import describe
+from reactune.analysis.campaign.evaluation import describe, describe_asked
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -21,13 +23,16 @@ class ExperimentRecord:
     ----------
     problem : Problem
     rig : FlowRig
+    analytics : Analytics, optional
+        What reads the events; traces in files are recorded as it reads them.
     """
 
     name = "experiment"
     parent = None
 
-    def __init__(self, problem: Problem, rig: FlowRig) -> None:
+    def __init__(self, problem: Problem, rig: FlowRig, analytics: Analytics | None = None) -> None:
         self._problem, self._rig = problem, rig
+        self._file = analytics if isinstance(analytics, TraceFile) else None
         self._own: dict[str, float | str] = {}
 
     def note(self, suggestion: Suggestion, failure: str, disturbances: Sequence[str] = ()) -> None:
@@ -43,24 +48,36 @@ class ExperimentRecord:
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data; of a failed experiment the measured numbers are NaN."""
         now = time()
-        measured = self._rig.read() if self._own["valid"] else _blank(self._rig.describe(), now)
-        return {**{k: {"value": v, "timestamp": now} for k, v in self._own.items()}, **measured}
+        measured = self._rig.read()
+        if not self._own["valid"]:
+            measured |= _blank(self._rig.describe(), now)
+        own: dict[str, Any] = dict(self._own)
+        if self._file is not None and (method := self._rig.config.chromatogram):
+            facts = {k: reading["value"] for k, reading in measured.items() if self._own["valid"]}
+            own["trace"] = self._file.recorded(facts, method.samples)
+        return {**{k: {"value": v, "timestamp": now} for k, v in own.items()}, **measured}
 
     def describe(self) -> dict[str, dict[str, Any]]:
         """Describe the event's data, with units."""
-        common = {"source": "reactune.plans.campaign", "shape": []}
-        asked = {
-            f"asked_{name}": {**common, "dtype": "number", "units": variable.unit}
-            for name, variable in self._problem.variables.items()
-        }
+        source = "reactune.plans.campaign"
+        common = {"source": source, "shape": []}
         return {
             "number": {**common, "dtype": "number", "units": "1"},
-            **asked,
+            **describe_asked(self._problem, source),
             "valid": {**common, "dtype": "number", "units": "1"},
             "reason": {**common, "dtype": "string"},
             "disturbances": {**common, "dtype": "string"},
             **self._rig.describe(),
+            **self._trace_described(common),
         }
+
+    def _trace_described(self, common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Describe the trace that is read out of a file, as one that a meter records."""
+        method = self._rig.config.chromatogram
+        if self._file is None or method is None:
+            return {}
+        array = {"dtype": "array", "dtype_numpy": "<f8", "shape": [method.samples]}
+        return {"trace": {**common, **array, "units": method.unit, "precision": 5}}
 
 
 class DecisionRecord:
@@ -93,4 +110,5 @@ def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[
     return {
         key: {"value": np.full(k["shape"], math.nan) if k["shape"] else math.nan, "timestamp": now}
         for key, k in keys.items()
+        if k["dtype"] != "string"  # what file there was is a fact all the same
     }

@@ -116,7 +116,7 @@ def _rig(campaign: Lineage) -> RigFile | None:
 
 def _full_scale(campaign: Lineage) -> float | None:
     rig = _rig(campaign)
-    return rig.detector.full_scale if rig else None
+    return rig.detector.full_scale if rig and rig.detector else None
 
 
 def _fitted(problem: Problem, campaign: Lineage) -> Problem:

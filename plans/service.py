@@ -8,10 +8,11 @@ IPython session or a queue server's worker, `preparation` gives the plans.
 
 import contextlib
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
@@ -22,6 +23,7 @@ from reactune.devices.rig.flow_rig import FlowRig, RigError
 from reactune.devices.rigfile import RigFile
 
 from .campaign import CampaignError
+from .earlier import is_table
 from .errors import RigTroubleError, UserError, told
 from .guard import guarded
 from .memory import give_back_large_arrays
@@ -30,12 +32,14 @@ from .preparation import (
     Prepared,
     RigSource,
     find_run,
+    informed_campaign,
     new_campaign,
     rediscovered_campaign,
     resumed_campaign,
 )
 from .problems import ProblemSource
 from .reagents import Precautions, reconciled
+from .reviewing import Reviewer
 from .session import Interrupter, Session
 from .supervisor import Supervisor
 
@@ -67,7 +71,9 @@ def run(
     catalogue: CatalogueSource = None,
     seed: int | None = None,
     budget: int | None = None,
+    known: Sequence[str | Path] = (),
     listener: Listener | None = None,
+    reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
@@ -85,7 +91,11 @@ def run(
         Of the optimiser, and of the rig if it is emulated; drawn, and stored, by default.
     budget : int, optional
         Experiments at most, in place of the problem's.
+    known : sequence of str or Path
+        Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
     listener : Listener, optional
+    reviewer : callable, optional
+        Makes, of the campaign's agent, who looks at each batch before it is measured.
     interrupters : sequence of Interrupter
         Ways to end the campaign from outside, such as `signals.StopSignals`.
     precautions : Precautions, optional
@@ -98,12 +108,18 @@ def run(
     Raises
     ------
     UserError
-        If problem, rig file or catalogue cannot be used, or do not fit each other.
+        If problem, rig file, old results or catalogue cannot be used, or do not fit each other.
     RigTroubleError
         If an instrument does not answer.
     """
-    prepared = new_campaign(problem, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
+    if known:
+        with contextlib.ExitStack() as stack:
+            only_tables = all(map(is_table, known))
+            stored = None if only_tables else stack.enter_context(_reading(catalogue))
+            prepared = informed_campaign(stored, known, problem, rig, seed=seed, budget=budget)
+    else:
+        prepared = new_campaign(problem, rig, seed=seed, budget=budget)
+    return _store(prepared, catalogue, listener or Listener(), reviewer, interrupters, precautions)
 
 
 def resume(
@@ -112,7 +128,9 @@ def resume(
     *,
     catalogue: CatalogueSource = None,
     budget: int | None = None,
+    problem: ProblemSource | None = None,
     listener: Listener | None = None,
+    reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
@@ -126,13 +144,16 @@ def resume(
         If ports or what is in the syringes have changed; by default the rig as it was stored.
     budget : int, optional
         Experiments at most, those done included: a campaign that is finished goes on.
-    catalogue, listener, interrupters, precautions
+    problem : Problem, path, built-in name or mapping, optional
+        With other limits or windows from now on; what was found so far is seen by these, too.
+    catalogue, listener, reviewer, interrupters, precautions
         As in `run`.
 
     Raises
     ------
     UserError
-        If there is no such run, it cannot be resumed or needs no resuming, or the rig is another.
+        If there is no such run, it cannot be resumed or needs no resuming, or the rig or
+        the question is another.
     RigTroubleError
         If an instrument does not answer.
     """
@@ -140,8 +161,8 @@ def resume(
     with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
         uid = find_run(stored, uid).uid
     with _writing(catalogue, listener) as writing:
-        prepared = resumed_campaign(writing, uid, rig, budget)
-        return _carry_out(prepared, writing, listener, interrupters, precautions)
+        prepared = resumed_campaign(writing, uid, rig, budget, problem)
+        return _carry_out(prepared, writing, listener, reviewer, interrupters, precautions)
 
 
 def rediscover(
@@ -152,6 +173,7 @@ def rediscover(
     seed: int | None = None,
     budget: int | None = None,
     listener: Listener | None = None,
+    reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
@@ -163,7 +185,7 @@ def rediscover(
         Of the earlier run, or the beginning of it.
     rig : RigFile, path or built-in name, optional
         By default the rig of the earlier run.
-    catalogue, seed, budget, listener, interrupters, precautions
+    catalogue, seed, budget, listener, reviewer, interrupters, precautions
         As in `run`.
 
     Raises
@@ -175,7 +197,7 @@ def rediscover(
     """
     with _reading(catalogue) as stored:
         prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
-    return _store(prepared, catalogue, listener or Listener(), interrupters, precautions)
+    return _store(prepared, catalogue, listener or Listener(), reviewer, interrupters, precautions)
 
 
 def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
@@ -246,18 +268,20 @@ def _store(
     prepared: Prepared,
     source: CatalogueSource,
     listener: Listener,
+    reviewer: Callable[[Agent], Reviewer] | None,
     interrupters: Sequence[Interrupter],
     precautions: Precautions,
 ) -> Outcome:
     """Open the catalogue, now that the campaign is sure to begin, and carry it out."""
     with _writing(source, listener) as catalogue:
-        return _carry_out(prepared, catalogue, listener, interrupters, precautions)
+        return _carry_out(prepared, catalogue, listener, reviewer, interrupters, precautions)
 
 
 def _carry_out(
     prepared: Prepared,
     catalogue: Catalogue,
     listener: Listener,
+    reviewer: Callable[[Agent], Reviewer] | None,
     interrupters: Sequence[Interrupter],
     precautions: Precautions,
 ) -> Outcome:
@@ -287,7 +311,9 @@ def _carry_out(
         last.enter_context(Supervisor(session.RE, rig, guard, book))
         interrupted = False
         try:
-            interrupted = session.run(prepared.plan(rig))
+            interrupted = session.run(
+                prepared.plan(rig, reviewer=reviewer(agent) if reviewer else None)
+            )
         except CampaignError as error:
             fault = str(error)
         safe_state = rig.last_report

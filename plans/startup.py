@@ -7,7 +7,7 @@ any script.
 import atexit
 import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -27,7 +27,7 @@ from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.devices import FlowRig, load, open_rig
 
 from .guard import guarded
-from .preparation import new_campaign, rediscovered_campaign, resumed_campaign
+from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .reagents import reconciled, truth_of_session
 from .saying import say
@@ -121,6 +121,7 @@ class Workspace:
         seed: int = 0,
         budget: int | None = None,
         first: list[dict[str, float]] | None = None,
+        known: Sequence[str] = (),
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
         """Tune the products of the reaction on this session's rig.
@@ -135,26 +136,38 @@ class Workspace:
         budget : int, optional
             Experiments at most, in place of the problem's.
         first : list of dict, optional
-            Conditions to measure first.
+            Conditions to measure first, if nothing is known.
+        known : sequence of str
+            Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
         md : mapping, optional
             Metadata for the start document.
         """
-        prepared = new_campaign(
-            problem, self.rig.config, seed=seed, budget=budget, first=first or ()
-        )
+        rig = self.rig.config
+        if known:
+            prepared = informed_campaign(self.cat, known, problem, rig, seed=seed, budget=budget)
+        else:
+            prepared = new_campaign(problem, rig, seed=seed, budget=budget, first=first or ())
+        prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
-    def resume(self, uid: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+    def resume(
+        self,
+        uid: str,
+        problem: str | dict[str, Any] | Problem | None = None,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
         """Go on with an interrupted campaign on this session's rig.
 
         Parameters
         ----------
         uid : str
             Of the run, or the beginning of it.
+        problem : str, dict or Problem, optional
+            With other limits or windows from now on.
         md : mapping, optional
             Metadata for the start document.
         """
-        prepared = resumed_campaign(self.cat, uid, self.rig.config)
+        prepared = resumed_campaign(self.cat, uid, self.rig.config, problem=problem)
         return (yield from prepared.plan(self.rig, md))
 
     def rediscover(

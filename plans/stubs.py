@@ -1,5 +1,6 @@
 """Plan stubs: what happens on the rig, in lab time, during one experiment."""
 
+import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,9 +12,12 @@ from ophyd.status import Status
 
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
+_log = logging.getLogger(__name__)
+
 Conditions = Mapping[str, float] | Setpoints
 
 _LOOK = 5.0  # lab s between looks at whether the temperature is there
+_SPARE = 120.0  # lab s that a steady state is kept up for a file that does not come
 
 
 @dataclass(frozen=True)
@@ -93,12 +97,35 @@ def _get_ahead(rig: FlowRig, following: Conditions, trace: Status | None) -> Msg
     """Heat for the next experiment now, and start its flows so that nobody waits for them."""
     try:
         hot = rig.heat(following)
-        spare = rig.config.chromatogram.duration - rig.stabilisation(rig.setpoints(following))
+        spare = rig.config.analysis_duration - rig.stabilisation(rig.setpoints(following))
         yield from lab_sleep(rig, max(spare, 0.0))
         while not hot.done and trace is not None and not trace.done:
             yield from lab_sleep(rig, _LOOK)
         if hot.done and hot.success:
             yield from act(rig.flow, following)
+            if rig.config.analytics is not None and trace is not None:
+                _save_reagent(rig, rig.stabilisation(rig.setpoints(following)), trace)
     except (FailedStatus, RigFaultError, LedgerError):
         # The sample on the column is worth finishing; the next experiment meets the fault itself.
         return
+
+
+def _save_reagent(rig: FlowRig, stabilisation: float, trace: Status) -> None:
+    """Have the flows pause if other software lets the next experiment wait too long for its file.
+
+    Parameters
+    ----------
+    rig : FlowRig
+    stabilisation : float
+        How long the flows take until they are steady [s].
+    trace : Status
+        Of what is waited for.
+    """
+    injected = rig.read()["lab_time"]["value"]
+
+    def look() -> None:
+        if not trace.done and rig.read()["lab_time"]["value"] == injected:  # not given up since
+            _log.info("the next experiment waits for a file: its flows pause")
+            rig.pause_flow()
+
+    rig.clock.call_later(stabilisation + _SPARE, look, background=True)

@@ -2,9 +2,9 @@
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.report.table import Campaign
 from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
 from reactune.analysis.sheets.results import Results
@@ -16,6 +16,9 @@ from reactune.analysis.storage.names import default_folder, path_of, paths, run_
 from reactune.analysis.storage.run import Run
 
 from .errors import UserError, told
+
+if TYPE_CHECKING:
+    from reactune.analysis.report.table import Campaign
 
 
 def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -> Asking:
@@ -32,15 +35,18 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
         return Asking(problem, Results.open(path, problem), seed)
 
 
-def kept(asking: Asking, path: Path, seed: int, folder: str | Path | None) -> tuple[Campaign, Path]:
-    """Give a table as a campaign, and keep it in a catalogue as a run of its journal.
+def keep(
+    asking: Asking, path: Path, seed: int, folder: str | Path | None
+) -> tuple[list[Pair], Path]:
+    """Keep a table in a catalogue as a run of its journal.
 
     What a table holds is one run, however often it is asked or shown; with further results it is
     another. A database of the catalogue takes it in when it is next opened for writing.
 
     Returns
     -------
-    campaign : Campaign
+    documents : list of (str, dict)
+        Of the run.
     folder : Path
         Of the catalogue.
 
@@ -53,6 +59,16 @@ def kept(asking: Asking, path: Path, seed: int, folder: str | Path | None) -> tu
     place = default_folder() if folder is None else Path(folder).expanduser().absolute()
     with told(OSError):
         _journal(pairs, place)
+    return pairs, place
+
+
+def kept(
+    asking: Asking, path: Path, seed: int, folder: str | Path | None
+) -> tuple["Campaign", Path]:
+    """Keep a table, and give it as a campaign; see `keep`."""
+    from reactune.analysis.report.table import Campaign  # an ask needs no frames: a second less
+
+    pairs, place = keep(asking, path, seed, folder)
     return Campaign.of(Run(pairs[0][1]["uid"], lambda: pairs)), place
 
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .hplc import Hplc
+from .hplc.tracefile import TraceFile
 from .measurement import Analytics, Kind, Measurement, Trace
+from .resulttable import ResultTable
 from .told import Told
 
 __all__ = [
@@ -21,7 +23,9 @@ __all__ = [
     "to_start",
 ]
 
-ANALYTICS: dict[str, type[Analytics]] = {Hplc.key: Hplc, Told.key: Told}
+ANALYTICS: dict[str, type[Analytics]] = {
+    kind.key: kind for kind in (Hplc, TraceFile, ResultTable, Told)
+}
 """The analytics by the key that start documents name them by."""
 
 

@@ -19,6 +19,7 @@ from ..analytics.measurement import Measurement
 from ..optimisers import Engine
 from ..problem.model import Problem
 from ..problem.space import Space
+from ..problem.tables import Setting
 from .evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -33,14 +34,14 @@ class Suggestion:
     ----------
     number : int
         Its number in the campaign, from 1.
-    conditions : dict of str to float
-        The problem's variables, in the units of the problem file.
+    conditions : dict of str to float or str
+        The problem's variables, in the units of the problem file; a choice is a word.
     why : str
         Why this point: the optimiser's class of point, in words.
     """
 
     number: int
-    conditions: dict[str, float]
+    conditions: dict[str, Setting]
     why: str
 
 
@@ -64,6 +65,7 @@ class Adaptive(ABC):
     optimiser: Engine
     _queue: deque[Suggestion]  # drawn, not yet given out
     _asked: dict[int, Suggestion]  # given out, by number
+    _improved: int  # evaluations until the last one that was the best so far
 
     @abstractmethod
     def draw(self, n: int) -> list[Suggestion]:
@@ -87,7 +89,7 @@ class Adaptive(ABC):
     def state(self) -> dict[str, Any]:
         """Give everything that the next suggestion depends on, for `json.dumps`."""
 
-    def suggest(self, num_points: int | None = None) -> list[dict[str, float]]:
+    def suggest(self, num_points: int | None = None) -> list[dict[str, Setting]]:
         """Give the next experiments, as many as asked for (one unless told otherwise).
 
         Returns
@@ -152,13 +154,17 @@ class Adaptive(ABC):
                 asked = self._asked[named["_id"]]
             self.take(asked, measurement)
 
-    def know(self, old: Sequence[tuple[Suggestion, Measurement]]) -> list[int]:
+    def know(
+        self, old: Sequence[tuple[Suggestion, Measurement]], before: bool = False
+    ) -> list[int]:
         """Take in what is known already, all at once; it counts as experiments of this campaign.
 
         Parameters
         ----------
         old : sequence of (Suggestion, Measurement)
             In the order they were made. They may be outside today's ranges and limits.
+        before : bool
+            Whether they were made before this campaign, which has all its patience then.
 
         Returns
         -------
@@ -177,6 +183,11 @@ class Adaptive(ABC):
             told.append((Evaluation.of(*seen), place))
         self.evaluations += [found for found, _ in told]
         self._tell(told)
+        self._improved = len(self.evaluations)
+        if not before and self.problem.stop.patience is not None:
+            best = self.handed_over()
+            improved = (i for i, found in enumerate(self.evaluations, 1) if found is best)
+            self._improved = next(improved, 0)
         return lost
 
     def expect(self, pending: Sequence[Suggestion]) -> None:
@@ -185,6 +196,16 @@ class Adaptive(ABC):
         places = [self.space.place(asked.conditions) for asked in pending]
         if known := [place for place in places if place is not None]:
             self.optimiser.expect(np.array(known))
+
+    def untried(self) -> float:
+        """Count the points that can be set and were never asked for; inf if they have no end."""
+        book, done = self.optimiser.book, {e.number for e in self.evaluations}
+        if book.settable is None or book.settable.every is None:
+            return math.inf
+        out = [s.conditions for s in (*self._asked.values(), *self._queue) if s.number not in done]
+        places = [place for c in out if (place := self.space.place(c)) is not None]
+        taken = np.vstack([book.table.places, *places])
+        return len(book.settable.left(taken, book.resolution))
 
     def register_failures(self, suggestions: Sequence[Mapping[str, Any]]) -> None:
         """Take in that these suggestions could not be measured.
@@ -203,11 +224,11 @@ class Adaptive(ABC):
         for number in sorted(set(numbers) - {e.number for e in self.evaluations}):
             self.take(self._asked[number], nothing, recorded=False)
 
-    def best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+    def best_points(self) -> list[tuple[int, dict[str, Setting], dict[str, float]]]:
         """Give `get_best_points`, which is what bluesky-adaptive calls it."""
         return self.get_best_points()
 
-    def get_best_points(self) -> list[tuple[int, dict[str, float], dict[str, float]]]:
+    def get_best_points(self) -> list[tuple[int, dict[str, Setting], dict[str, float]]]:
         """Give the best feasible experiment, or the best by merit while none is feasible.
 
         Returns
@@ -246,9 +267,12 @@ class Adaptive(ABC):
             )
         return None
 
-    def _chosen(self, point: Mapping[str, Any]) -> dict[str, float]:
+    def _chosen(self, point: Mapping[str, Any]) -> dict[str, Setting]:
         """Give the conditions that somebody else chose, if they are inside all limits."""
-        conditions = {v: _number(point, v) for v in self.problem.variables}
+        conditions: dict[str, Setting] = {
+            name: _word(point, name) if variable.choices else _number(point, name)
+            for name, variable in self.problem.variables.items()
+        }
         self.space.to_box(conditions)
         return conditions
 
@@ -270,6 +294,13 @@ def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:
     if not all(map(math.isfinite, values.values())):
         return Measurement.failed(names, "no outcome")
     return Measurement(values, sd)
+
+
+def _word(point: Mapping[str, Any], name: str) -> str:
+    """Read a choice that somebody else made."""
+    if name not in point:
+        raise ValueError(f"{name} is missing; name one of its choices")
+    return str(point[name])
 
 
 def _number(point: Mapping[str, Any], name: str) -> float:

@@ -21,26 +21,30 @@ from ..optimisers.recommend import Recommendation, Verdict, verdict
 from ..problem import merit
 from ..problem.model import Problem
 from ..problem.space import Space
+from ..problem.tables import Setting
 from . import stopping
-from .adaptive import Adaptive, Suggestion
+from .adaptive import Suggestion
 from .evaluation import (
     PENALTY_ALONE,
     Decision,
     Evaluation,
     Standing,
+    as_set,
+    asked_of,
     check_measured,
     clashes,
     in_words,
     stand,
 )
 from .leader import Leader
+from .review import Reviewed
 
 SCHEMA = 3
 """Version of the form of `Agent.state`."""
 
 
 @dataclass(eq=False)  # listens to documents, so it must be hashable
-class Agent(Adaptive):
+class Agent(Reviewed):
     """Reads event documents, or is told outcomes, and asks for experiments.
 
     Parameters
@@ -53,15 +57,9 @@ class Agent(Adaptive):
     seed : int
         Seed of the optimiser; the same documents and seed give the same asks.
     first : sequence of mapping, optional
-        Conditions to measure first, in place of a space-filling first batch
-        (rediscovery starts from the best points of an earlier campaign).
+        Conditions to measure first, in place of a space-filling first batch: see rediscovery.
     file : Path, optional
         Where `checkpoint` writes.
-
-    Attributes
-    ----------
-    evaluations : list of Evaluation
-        What became of the experiments so far, in the order they were told.
 
     Raises
     ------
@@ -74,7 +72,7 @@ class Agent(Adaptive):
     problem: Problem
     analytics: Analytics | None = None
     seed: int = 0
-    first: Sequence[Mapping[str, float]] = ()
+    first: Sequence[Mapping[str, Setting]] = ()
     file: Path | None = None
     evaluations: list[Evaluation] = field(default_factory=list, init=False)
 
@@ -94,11 +92,12 @@ class Agent(Adaptive):
         self.optimiser = engine_of(self.problem, self.space, self.seed)
         for conditions in self.first:
             self.space.to_box(conditions)
-        self.first = [{name: float(value) for name, value in c.items()} for c in self.first]
+        self.first = [as_set(conditions) for conditions in self.first]
         self._first = deque(dict(c) for c in self.first[: self.problem.budget])
         self._queue: deque[Suggestion] = deque()
         self._asked: dict[int, Suggestion] = {}
-        self._ahead = False  # whether the queue was drawn while an experiment was outstanding
+        # whether the queue was drawn while a result was outstanding; whether it was looked at
+        self._ahead = self._settled = False
         self._primary: str | None = None
         self._improved = 0  # evaluations until the last one that was the best so far
 
@@ -117,19 +116,24 @@ class Agent(Adaptive):
         self._asked[suggestion.number] = suggestion
         return suggestion
 
-    def ahead(self) -> Suggestion | None:
+    def ahead(self, draw: bool = True) -> Suggestion | None:
         """Say what `ask` will give next, while the experiment before it is being measured.
 
-        The composite model imagines that one's result, so that a batch is asked for one experiment
-        before the last one has been answered whole. If that one then cannot be made at all, nothing
-        is under way to what comes next, and it is asked for again. A model of the merit waits.
+        The composite model imagines that one's result, so that a batch is asked for before the last
+        one has been answered whole. If that one then cannot be made at all, nothing is under way to
+        what comes next, and it is asked for again. A model of the merit waits.
+
+        Parameters
+        ----------
+        draw : bool
+            Whether a batch may be asked for: not before somebody has looked at it.
 
         Returns
         -------
         Suggestion or None
             None while there is nothing to say; it is not given out.
         """
-        if self.problem.optimiser.model == "composite":
+        if draw and self.problem.optimiser.model == "composite":
             self._fill_queue(outstanding=1)
         return self._queue[0] if self._queue else None
 
@@ -139,10 +143,10 @@ class Agent(Adaptive):
         if self._queue or done + outstanding < asked:
             return
         size = self.problem.batch if asked else self.problem.first_batch
-        n = len(self._first) or min(size, self.problem.budget - asked)
+        n = len(self._first) or int(min(size, self.problem.budget - asked, self.untried()))
         if n > 0:
             self._queue.extend(self.draw(n))
-            self._ahead = done < asked
+            self._ahead, self._settled = done < asked, False
 
     def draw(self, n: int) -> list[Suggestion]:
         """Draw the next n points: what is left of the first ones, then the optimiser's."""
@@ -179,8 +183,7 @@ class Agent(Adaptive):
         Returns
         -------
         Evaluation
-            Also appended to `evaluations`. An event that was evaluated before
-            (a resumed pause replays from its checkpoint) is not told twice.
+            Also appended to `evaluations`; that of an event of before is given, and not told twice.
 
         Raises
         ------
@@ -194,7 +197,7 @@ class Agent(Adaptive):
         number = int(data["number"])
         if (before := next((e for e in self.evaluations if e.number == number), None)) is not None:
             return before
-        conditions = {v: float(data[f"asked_{v}"]) for v in self.problem.variables}
+        conditions = asked_of(data, self.problem)
         asked = self._asked.get(number)
         told = Suggestion(number, conditions, asked.why if asked else "given")
         if not data["valid"]:
@@ -286,7 +289,7 @@ class Agent(Adaptive):
 
         Failed experiments are no such reason: once the rig is mended the campaign can go on.
         """
-        # between two batches, the next of which may have been drawn ahead
+        # between two batches the next one may have been drawn ahead
         within = 0 < len(self._queue) < self.problem.batch
         waiting = within or len(self.evaluations) < len(self._asked)
         return stopping.finished(
@@ -295,7 +298,7 @@ class Agent(Adaptive):
             self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
-        )
+        ) or stopping.exhausted(self.optimiser.book)
 
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""
@@ -356,6 +359,7 @@ class Agent(Adaptive):
             "first": [dict(c) for c in self.first],
             "left": list(self._first),
             "ahead": self._ahead,
+            "settled": self._settled,
             "queue": [asdict(s) for s in self._queue],
             "asked": [asdict(s) for s in self._asked.values()],
             "evaluations": [e.to_dict() for e in self.evaluations],
@@ -385,7 +389,7 @@ class Agent(Adaptive):
             file,
         )
         self._first = deque(state["left"])
-        self._ahead = bool(state["ahead"])
+        self._ahead, self._settled = bool(state["ahead"]), bool(state.get("settled"))
         self._queue = deque(Suggestion(**s) for s in state["queue"])
         self._asked = {s["number"]: Suggestion(**s) for s in state["asked"]}
         self.evaluations += [Evaluation.from_dict(e) for e in state["evaluations"]]

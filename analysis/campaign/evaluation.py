@@ -17,6 +17,7 @@ import numpy as np
 from ..analytics.measurement import Analytics, Measurement
 from ..problem import merit
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from .leader import ROLES, Leader, outcome_keys
 
 NUMBERS = (
@@ -65,7 +66,7 @@ class Evaluation:
     ----------
     number : int
         The experiment's number in the campaign, from 1.
-    conditions : dict of str to float
+    conditions : dict of str to float or str
         The conditions it was told to the optimiser with.
     recorded : bool
         Whether the rig recorded anything at all.
@@ -80,7 +81,7 @@ class Evaluation:
     """
 
     number: int
-    conditions: dict[str, float]
+    conditions: dict[str, Setting]
     recorded: bool
     measurement: Measurement
     f: float
@@ -93,7 +94,7 @@ class Evaluation:
     def of(
         cls,
         number: int,
-        conditions: dict[str, float],
+        conditions: dict[str, Setting],
         measurement: Measurement,
         problem: Problem,
         why: str = "given",
@@ -126,7 +127,7 @@ class Evaluation:
         told = asdict(self.measurement)
         return {
             "number": int(self.number),
-            "conditions": {name: float(value) for name, value in self.conditions.items()},
+            "conditions": as_set(self.conditions),
             "recorded": bool(self.recorded),
             "measurement": told
             | {key: {n: _plain(v) for n, v in told[key].items()} for key in ("values", "sd")}
@@ -147,6 +148,27 @@ class Evaluation:
         numbers = {name: _number(plain[name]) for name in ("f", "f_sd")}
         arrays = {name: np.array([_number(v) for v in plain[name]]) for name in ("F", "F_sd")}
         return cls(**{**plain, **numbers, **arrays, "measurement": measurement})
+
+
+def as_set(conditions: Mapping[str, Any]) -> dict[str, Setting]:
+    """Give conditions as plain words and numbers."""
+    return {n: value if isinstance(value, str) else float(value) for n, value in conditions.items()}
+
+
+def asked_of(fact: Mapping[str, Any], problem: Problem) -> dict[str, Setting]:
+    """Read the conditions that were asked for off the data of a ``primary`` event."""
+    return as_set({name: fact[f"asked_{name}"] for name in problem.variables})
+
+
+def describe_asked(problem: Problem, source: str) -> dict[str, dict[str, Any]]:
+    """Describe these: numbers, and of choices words."""
+    common = {"source": source, "shape": []}
+    return {
+        f"asked_{name}": {**common, "dtype": "string"}
+        if variable.choices
+        else {**common, "dtype": "number", "units": variable.unit}
+        for name, variable in problem.variables.items()
+    }
 
 
 def _plain(number: float) -> float | str | None:
@@ -193,6 +215,12 @@ class Decision:
     best_feasible: Leader | None
     digest: str
     doubted: dict[int, str] = field(default_factory=dict)
+
+    @classmethod
+    def undecided(cls, evaluation: Evaluation) -> Self:
+        """Give what is known of an experiment alone, before all are ranked."""
+        nothing = math.nan
+        return cls(evaluation, nothing, nothing, nothing, None, "", None, None, "")
 
     def to_data(self, problem: Problem) -> dict[str, float | str]:
         """Give the data of the event."""
@@ -252,7 +280,7 @@ class Decision:
         keys = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
         evaluation = Evaluation(
             number=int(data["number"]),
-            conditions={name: float(fact[f"asked_{name}"]) for name in problem.variables},
+            conditions=asked_of(fact, problem),
             recorded=bool(fact["valid"]),
             measurement=measurement,
             f=number("f"),

@@ -8,7 +8,7 @@ from .agent import Agent
 
 
 def minimise(
-    function: Callable[[dict[str, float]], Mapping[str, float] | float],
+    function: Callable[[dict[str, Any]], Mapping[str, float] | float],
     problem: Problem | Mapping[str, Any] | str,
     *,
     seed: int = 0,

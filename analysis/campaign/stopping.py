@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from ..optimisers.book import Book
 from ..optimisers.recommend import Verdict
 from ..problem.model import Problem
 from .evaluation import Evaluation
@@ -20,6 +21,16 @@ def stuck(evaluations: Sequence[Evaluation]) -> str | None:
     if len(tail) == FAILURES_IN_A_ROW and not any(e.valid for e in tail):
         return f"{FAILURES_IN_A_ROW} experiments in a row failed; the last: {tail[-1].reason}"
     return None
+
+
+def exhausted(book: Book) -> str | None:
+    """Say that there is nothing left that has not been tried, or None."""
+    settable = book.settable
+    if settable is None or settable.every is None:
+        return None
+    if len(settable.left(book.table.places, book.resolution)):
+        return None
+    return f"all {len(settable.every)} points that the variables can be set to have been tried"
 
 
 def finished(

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..analytics.measurement import Analytics, Measurement
-from ..campaign.evaluation import Decision
+from ..campaign.evaluation import Decision, asked_of
 from ..campaign.replay import stated_in
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from ..problem.units import UnitError, converted
 from ..storage.lineage import Lineage
 
@@ -25,7 +26,7 @@ class Experiment:
         Uid of its campaign.
     number : int
         Its number there.
-    conditions : dict of str to float
+    conditions : dict of str to float or str
         In the variables of the problem, and their units.
     measurement : Measurement
         Everything that the problem names.
@@ -33,7 +34,7 @@ class Experiment:
 
     run: str
     number: int
-    conditions: dict[str, float]
+    conditions: dict[str, Setting]
     measurement: Measurement
 
     @property
@@ -100,8 +101,7 @@ def experiments(
         number = int(fact["number"])
         if number in found:  # a paused run goes on from its checkpoint: the first counts
             continue
-        asked = {name: float(fact[f"asked_{name}"]) for name in stated.variables}
-        conditions = _renamed(asked, stated, problem, who)
+        conditions = _renamed(asked_of(fact, stated), stated, problem, who)
         if number in decided:
             decision = Decision.from_data(decided[number], fact, stated)
             measured = _again(decision.evaluation.measurement)
@@ -121,8 +121,8 @@ def _again(measurement: Measurement) -> Measurement:
 
 
 def _renamed(
-    asked: Mapping[str, float], stated: Problem, problem: Problem, who: str
-) -> dict[str, float]:
+    asked: Mapping[str, Setting], stated: Problem, problem: Problem, who: str
+) -> dict[str, Setting]:
     """Give conditions in the variables of another problem."""
     if not set(problem.variables) - set(asked):
         return {
@@ -133,7 +133,7 @@ def _renamed(
     try:
         flows = {
             name: np.array([_in_unit(value, was[name].unit, now[name].unit, name, who)])
-            for name, value in stated.settings(asked).items()
+            for name, value in stated.settings(stated.numbers(asked)).items()
             if name in now
         }
         columns = problem.in_variables(flows)
@@ -144,8 +144,10 @@ def _renamed(
         ) from None
 
 
-def _in_unit(value: float, was: str, now: str, name: str, who: str) -> float:
-    """Give a condition in another unit."""
+def _in_unit(value: Setting, was: str, now: str, name: str, who: str) -> Setting:
+    """Give a condition in another unit; words have none."""
+    if isinstance(value, str):
+        return value
     try:
         return converted(value, was, now)
     except UnitError as error:

@@ -16,6 +16,7 @@ from ..campaign.evaluation import Evaluation, stand
 from ..campaign.replay import relive
 from ..problem.merit import Windows, f_star, reference, soft_merit
 from ..problem.space import Space
+from ..problem.tables import Setting
 from ..storage.catalogue import Catalogue
 from ..storage.lineage import lineage
 
@@ -36,7 +37,7 @@ APART = 0.05
 
 def promising(
     evaluations: Sequence[Evaluation], space: Space, windows: Windows, n: int
-) -> list[dict[str, float]]:
+) -> list[dict[str, Setting]]:
     """Choose the conditions that a new campaign should measure first.
 
     Parameters
@@ -52,18 +53,20 @@ def promising(
     -------
     list of dict
         First the lowest modelled goal within the windows, then those with more and less and more
-        margin to the windows in turn. Where there are no windows, or too few measurements to model,
-        measured points take their place: the feasible by their goal, then the others by their
-        merit, each a twentieth of the box away from those before it.
+        margin to the windows in turn. Where there are no windows, too few measurements to model, or
+        choices, of which there is nothing in between, measured points take their place: the
+        feasible by their goal, then the others by their merit, each a twentieth of the box away
+        from those before it.
     """
     done = [e for e in evaluations if e.valid]
-    points = _modelled(done, space, windows, n) if len(windows) else []
+    modelled = len(windows) > 0 and not space.choices
+    points = _modelled(done, space, windows, n) if modelled else []
     return (points + _measured(done, space, windows))[:n]
 
 
 def _modelled(
     done: Sequence[Evaluation], space: Space, windows: Windows, n: int
-) -> list[dict[str, float]]:
+) -> list[dict[str, Setting]]:
     """Give the lowest modelled goal for each of several margins to the windows."""
     span = space.upper - space.lower
     x = np.array([(space.to_box(e.conditions) - space.lower) / span for e in done])
@@ -82,7 +85,7 @@ def _modelled(
     places = _candidates(x, soft_merit(f, F, windows, f0, delta))
     margin = np.min([spline(places) for spline in margins], axis=0)
     modelled = goal(places)
-    points: list[dict[str, float]] = []
+    points: list[dict[str, Setting]] = []
     for k in range(2 * n):
         inside = margin >= STEP * scatter * ((k + 1) // 2) * (1 if k % 2 else -1)
         if inside.any():
@@ -118,14 +121,16 @@ def _candidates(x: Floats, merit: Floats) -> Floats:
     return np.vstack([spread, np.clip(np.reshape(around, (-1, x.shape[1])), 0.0, 1.0)])
 
 
-def _measured(done: Sequence[Evaluation], space: Space, windows: Windows) -> list[dict[str, float]]:
+def _measured(
+    done: Sequence[Evaluation], space: Space, windows: Windows
+) -> list[dict[str, Setting]]:
     """Order the measured points, without those near a better one."""
     standing = stand(done, windows)
     feasible = np.array([c == "feasible" for c in standing.feasibility], dtype=bool)
     goal = np.where(feasible, [e.f for e in done], 0.0)
     scale = space.upper - space.lower
     chosen: list[Floats] = []
-    points: list[dict[str, float]] = []
+    points: list[dict[str, Setting]] = []
     for i in np.lexsort((standing.f_soft, goal, ~feasible)):
         x = space.to_box(done[i].conditions) / scale
         if all(np.max(np.abs(x - other)) >= APART for other in chosen):
@@ -134,7 +139,7 @@ def _measured(done: Sequence[Evaluation], space: Space, windows: Windows) -> lis
     return points
 
 
-def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, float]]:
+def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, Setting]]:
     """Choose the conditions that a new campaign should measure first (`promising`).
 
     Parameters
@@ -146,4 +151,6 @@ def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, fl
         How many at most; one batch is a good number.
     """
     agent, _, _ = relive(lineage(catalogue, uid))
-    return promising(agent.evaluations, agent.space, agent.windows, n)
+    # what was known before may be outside the limits
+    inside = [e for e in agent.evaluations if agent.problem.outside_limits(e.conditions) is None]
+    return promising(inside, agent.space, agent.windows, n)

@@ -10,6 +10,7 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from .book import Book
 from .recommend import Recommendation
+from .settable import Settable
 from .snobfit import Measured, Snobfit
 from .sqsnobfit import SQSnobFit
 
@@ -91,7 +92,7 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
     ValueError
         If the engine is not installed, or does not work with what is; the message says what to do.
     """
-    stated = problem.optimiser
+    stated, settable = problem.optimiser, settable_of(problem, space)
     windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
     common: dict[str, Any] = {
         "resolution": space.resolution,
@@ -102,6 +103,10 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
     }
     if stated.engine == "snobfit":  # the only one with a choice of what it models
         common["model"] = stated.model
+        if settable is not None:
+            common["settable"] = settable
+            if space.resolution is not None:  # two neighbouring values are two places
+                common["resolution"] = space.resolution / 2
     return ENGINES[stated.engine](space.lower, space.upper, windows, **common)
 
 
@@ -121,7 +126,21 @@ def composition(problem: Problem, space: Space) -> Measured:
     return Measured(count, compose, kind)
 
 
+def settable_of(problem: Problem, space: Space) -> Settable | None:
+    """Say what an optimiser can ask for, where it is to search among that."""
+    if not space.mixed or problem.optimiser.engine != "snobfit":
+        return None
+    if problem.optimiser.model != "composite":
+        return None  # polynomials in numbers, rounded to what can be set
+    span = space.upper - space.lower
+    apart = np.zeros_like(span) if space.resolution is None else space.resolution / span
+    return Settable(space.settle, apart, space.choices, space.every(), space.shared)
+
+
 def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:
     """Continue the optimiser of a problem from its `state`."""
-    engine = ENGINES[problem.optimiser.engine]
-    return engine.from_state(state, composition(problem, Space.of(problem)))
+    space = Space.of(problem)
+    measured, settable = composition(problem, space), settable_of(problem, space)
+    if settable is not None:
+        return Snobfit.from_state(state, measured, settable)
+    return ENGINES[problem.optimiser.engine].from_state(state, measured)

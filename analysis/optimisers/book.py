@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..problem.merit import reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
+from .settable import Settable
 from .surrogate.composite import Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
@@ -31,7 +32,7 @@ class Book:
 
     Parameters
     ----------
-    lower, upper, windows, resolution, model, measured, scales
+    lower, upper, windows, resolution, model, measured, scales, settable
         As for `reactune.analysis.optimisers.snobfit.Snobfit`, which documents them. With model
         "merit" points are judged as they were measured, as in the paper.
 
@@ -43,6 +44,7 @@ class Book:
     coordinates : Coordinates
     measured : Measured or None
     model : {"composite", "merit"}
+    settable : Settable or None
     table : Table
     held : int or None
         The distinct point that was handed over at the last ask.
@@ -63,6 +65,7 @@ class Book:
         model: str = "composite",
         measured: Measured | None = None,
         scales: Sequence[str] | None = None,
+        settable: Settable | None = None,
     ) -> None:
         self.lower, self.upper = box(lower, upper)
         if model not in ("composite", "merit"):
@@ -73,7 +76,8 @@ class Book:
         if not isinstance(measured, Measured | None):
             raise ValueError(f"measured must be a Measured, or None, not {measured!r}")
         self.measured = measured
-        self.coordinates = Coordinates(self.lower, self.upper, scales)
+        self.settable = settable
+        self.coordinates = Coordinates(self.lower, self.upper, scales, settable)
         self.table = Table(
             self.lower.size, len(self.windows), measured.count if measured else 0, self.resolution
         )
@@ -111,6 +115,11 @@ class Book:
         """Points of the box in the unit box."""
         return np.asarray((x - self.lower) / (self.upper - self.lower))
 
+    def seen(self, y: Floats) -> Floats:
+        """Points of the unit box where the models see them, from 0 to 1 along each axis."""
+        x = self.lower + y * (self.upper - self.lower)
+        return np.asarray((self.coordinates.to_cube(x) + 1) / 2)
+
     # -- how the points rank as measured ------------------------------------------------------
 
     def rank(self, points: Points) -> tuple[Floats, Floats]:
@@ -138,8 +147,9 @@ class Book:
 
     @property
     def composite(self) -> bool:
-        """Whether a composite model differs from one of the merit."""
-        return self.model == "composite" and (len(self.windows) > 0 or self.measured is not None)
+        """Whether a composite model differs from one of the merit, which knows ranges alone."""
+        more = len(self.windows) > 0 or self.measured is not None or self.settable is not None
+        return self.model == "composite" and more
 
     def surrogate(self) -> Surrogate | None:
         """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
@@ -185,7 +195,7 @@ class Book:
 
     def judge(self) -> Judge | Surrogate | None:
         """Give the model that judges the points: of what was measured, or local."""
-        if self.model == "merit" or self.measured is not None:
+        if self.model == "merit" or self.measured is not None or self.settable is not None:
             return self.surrogate()
         points = self.points()
         f = points.f[points.measured]
@@ -227,10 +237,16 @@ class Book:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], measured: Measured | None = None) -> Self:
+    def from_state(
+        cls,
+        state: Mapping[str, Any],
+        measured: Measured | None = None,
+        settable: Settable | None = None,
+    ) -> Self:
         """Make a book of its `state`; whatever is raised says that this is none.
 
-        `measured` is needed again where it was given, since no state holds a function.
+        `measured` and `settable` are needed again where they were given, since no state holds a
+        function.
         """
         self = cls(
             state["lower"],
@@ -240,6 +256,7 @@ class Book:
             model=state["model"],
             measured=measured,
             scales=state["scales"],
+            settable=settable,
         )
         if state["scale"] is not None:
             f0, delta = map(float, state["scale"])

@@ -1,6 +1,6 @@
 """What was told: every row as it came, and the distinct points with repeats averaged."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -326,6 +326,8 @@ class Known:
     failed : (N,) bool array
     beside : (R, d) array
         Positions of repeats that are not quite those of x.
+    seen : callable, optional
+        Positions (n, d) to where models see them, where that is elsewhere: choices.
     """
 
     x: Floats
@@ -333,6 +335,7 @@ class Known:
     error: Floats
     failed: Bools
     beside: Floats
+    seen: Callable[[Floats], Floats] | None = None
 
     @property
     def taken(self) -> Floats:
@@ -342,11 +345,14 @@ class Known:
     @cached_property
     def _works(self) -> Works:
         tried = np.flatnonzero(np.isfinite(self.value) | self.failed)[-LATEST:]
-        return Works(self.x[tried], self.failed[tried])
+        return Works(self._seen(self.x[tried]), self.failed[tried])
+
+    def _seen(self, y: Floats) -> Floats:
+        return y if self.seen is None else self.seen(y)
 
     def works(self, y: Floats) -> Floats:
         """Give the probability of each row of y (M, d) to be an experiment that does not fail."""
-        return self._works(y) if self.failed.any() else np.ones(len(y))
+        return self._works(self._seen(y)) if self.failed.any() else np.ones(len(y))
 
     def sane(self, y: Floats) -> Bools:
         """Say for each row of y (M, d) whether it is more likely to work than to fail."""

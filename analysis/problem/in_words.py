@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from ..written import exact
+from .choices import told
 from .messages import show
 from .model import Problem
 from .space import Space
@@ -52,6 +53,8 @@ def _lines(
         yield f"  {name:<{width}}  {_values(variable)}" + (
             f" = {variable.of}" if variable.of else ""
         )
+    if problem.shared:
+        yield f"One value a batch: {', '.join(problem.shared)}."
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
     if problem.define:
@@ -100,12 +103,13 @@ def _lines(
 def _values(variable: Variable) -> str:
     """Say what a variable can be set to."""
     if variable.choices:
-        return ", ".join(variable.choices[:-1]) + f" or {variable.choices[-1]}"
+        by = ", ".join(variable.descriptors or {})
+        return told(variable.choices) + (f", described by {by}" if by else "")
     lower, upper = map(exact, variable.range)
-    told = ", ".join(map(exact, variable.values)) if variable.values else f"{lower} to {upper}"
-    told = f"{told} {variable.unit}".rstrip()
+    span = ", ".join(map(exact, variable.values)) if variable.values else f"{lower} to {upper}"
+    span = f"{span} {variable.unit}".rstrip()
     step = variable.step or variable.resolution
-    return f"{told}, in steps of {exact(step)}" if step else told
+    return f"{span}, in steps of {exact(step)}" if step else span
 
 
 def _implied(problem: Problem) -> Iterator[str]:

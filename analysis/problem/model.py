@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from ..written import exact
 from . import messages
+from .choices import beside, told
 from .follow import is_plain
 from .messages import ProblemError
 from .stated import Stated
-from .tables import Kind, RigFacts, Variable, Window
+from .tables import Kind, RigFacts, Setting, Variable, Window
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 
@@ -133,7 +134,7 @@ class Problem(Stated):
         path = Path(source)
         if str(source) in built_in():
             path = _BUILT_IN / f"{source}.toml"
-        data = messages.read_toml(path, built_in())
+        data = beside(path, messages.read_toml(path, built_in()))
         try:
             return cls(**data)
         except ProblemError as error:
@@ -144,8 +145,10 @@ class Problem(Stated):
         """Points asked for first: as many as the models need, or a batch, if that is more.
 
         They need d + 2 results, and the first point after these is asked for while the last of them
-        is under way.
+        is under way. Where a batch shares settings it is a batch: one value of them tells little.
         """
+        if self.shared:  # which one larger batch could not be
+            return self.batch
         return max(self.batch, len(self.variables) + 3)
 
     def resolved(self, kind: Kind) -> "Problem":
@@ -172,13 +175,35 @@ class Problem(Stated):
             return self
         return Problem(**{**self.to_dict(), "rig": rig.model_dump(mode="json")})
 
+    def numbers(self, conditions: Mapping[str, Setting]) -> dict[str, float]:
+        """Return the conditions with each choice as its number, counted from 0.
+
+        Raises
+        ------
+        ValueError
+            If a word is none of the choices, or a word stands where a number belongs.
+        """
+        return {name: self._number(name, value) for name, value in conditions.items()}
+
+    def _number(self, name: str, value: Setting) -> float:
+        variable = self.variables.get(name)
+        if variable is not None and variable.choices is not None:
+            if value not in variable.choices:
+                raise ValueError(
+                    f"{name} = {value!r} is none of its choices: {told(variable.choices)}"
+                )
+            return float(variable.choices.index(str(value)))
+        if isinstance(value, str):
+            raise ValueError(f"{name} = {value!r} is no number")
+        return value
+
     def settings(self, conditions: Mapping[str, float]) -> dict[str, float]:
         """Return the conditions as those of `region`: on a rig the flows that follow.
 
         Parameters
         ----------
         conditions : mapping of str to float
-            A value for every variable.
+            A value for every variable; see `numbers`.
         """
         if self._following is None:
             return dict(conditions)
@@ -202,7 +227,7 @@ class Problem(Stated):
         self,
         fractions: Mapping[str, float],
         sd: Mapping[str, float] | None = None,
-        conditions: Mapping[str, float] | None = None,
+        conditions: Mapping[str, Setting] | None = None,
     ) -> Properties:
         """Compute goal and constrained properties of one experiment.
 
@@ -212,7 +237,7 @@ class Problem(Stated):
             The measured quantities.
         sd : mapping of str to float, optional
             Their standard deviations, propagated linearly as independent errors.
-        conditions : mapping of str to float, optional
+        conditions : mapping of str to float or str, optional
             The variables; needed only if goal or constraints mention them.
 
         Raises
@@ -221,7 +246,9 @@ class Problem(Stated):
             If a quantity that an expression needs is not given.  A quantity that is given but makes
             a property infinite or undefined is no error: see `Properties.failure`.
         """
-        values = {**self.fixed, **(conditions or {}), **fractions}
+        stated = (conditions or {}).items()
+        numbers = {name: value for name, value in stated if not isinstance(value, str)}
+        values = {**self.fixed, **numbers, **fractions}
         spread = np.array([math.nan if sd is None else sd[name] for name in self.measured])
         results, deviations = [], []
         expressions = [self.goal, *(window.expression for window in self.windows)]
@@ -274,17 +301,21 @@ class Problem(Stated):
         f = self.sign * np.broadcast_to(self.goal(values), n)
         return f, np.array(F).reshape(len(F), n).T
 
-    def outside_limits(self, conditions: Mapping[str, float]) -> str | None:
+    def outside_limits(self, stated: Mapping[str, Setting]) -> str | None:
         """Say why these conditions must not be tried, or None if they may.
 
         Parameters
         ----------
-        conditions : mapping of str to float
+        stated : mapping of str to float or str
             A value for every variable.
         """
-        for name in conditions:
+        for name in stated:
             if name not in self.variables:
                 return f"{name!r} is not a variable; those are {', '.join(self.variables)}"
+        try:
+            conditions = self.numbers(stated)
+        except ValueError as error:
+            return str(error)
         for name, variable in self.variables.items():
             if name not in conditions:
                 return f"{name} is missing from the conditions"

@@ -146,6 +146,7 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     variables, fixed = _keys(data.get("variables")), _keys(data.get("fixed"))
     define, limits = _keys(data.get("define")), _keys(data.get("limits"))
     yield from _not_variables(_names(data.get("shared")), variables)
+    yield from _computed_with_words(data)
     sections = {"measured": measured, "variables": variables, "fixed": fixed, "define": define}
     yield from _bad_names(sections, limits)
     own = named(data)
@@ -176,6 +177,24 @@ def _not_variables(names: Sequence[str], variables: Sequence[str]) -> Iterator[s
     for name in names:
         if name not in variables:
             yield f"shared: {name!r} is no variable; those are {', '.join(variables)}"
+
+
+def _computed_with_words(data: Mapping[str, Any]) -> Iterator[str]:
+    """Say where an expression computes with a choice."""
+    tables = _tables(data.get("variables"))
+    words = [name for name, part in tables if isinstance(part, dict) and part.get("choices")]
+    goals = [("goal", data.get(key)) for key in ("minimise", "maximise")]
+    windows = enumerate(_items(data.get("constraints")), start=1)
+    places = [*goals, *((f"constraints[{number}]", window) for number, window in windows)]
+    for section in ("define", "limits", "variables"):
+        places += [(f"{section}.{name}", part) for name, part in _tables(data.get(section))]
+    for place, part in places:
+        text = part if isinstance(part, str) and place == "goal" else _of(part)
+        if not isinstance(text, str) or _unreadable(text):
+            continue
+        for name in parse(text).names:
+            if name in words:
+                yield f"{place}: {name} is a choice, a word that nothing can be computed from"
 
 
 def _goal_problems(stated: object, names: "_Known") -> Iterator[str]:

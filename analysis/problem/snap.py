@@ -24,13 +24,19 @@ class Snap:
     """Moves conditions to values that can be set, inside all limits.
 
     Of the values around each condition the nearest allowed combination is taken; where limits leave
-    none of these, the nearest of others known to be allowed.
+    none of these, the nearest of others known to be allowed. What no limit mentions is moved to its
+    own nearest value.
     """
 
     def __init__(self, problem: Problem, grids: Mapping[str, Grid], tried: Columns) -> None:
         """Find out what is allowed around `tried`, conditions all over the box as columns."""
-        self._problem, self._grids = problem, grids
+        self._problem = problem
         self._span = {name: np.ptp(v.range) for name, v in problem.variables.items()}
+        named = {name for limit in problem.limits.values() for name in limit.expression.names}
+        # on a rig everything that is set decides about the flows, which have limits of their own
+        self._limited = [n for n in problem.variables if problem.rig is not None or n in named]
+        self._alone = {name: grid for name, grid in grids.items() if name not in self._limited}
+        self._grids = {name: grid for name, grid in grids.items() if name in self._limited}
         snapped, allowed = self._around(tried)
         self._pool = {name: column[allowed] for name, column in snapped.items()}
         if not allowed.any():
@@ -66,16 +72,17 @@ class Snap:
         snapped, allowed = self._around(columns)
         for i in np.flatnonzero(~allowed):
             distance = sum(
-                ((self._pool[name] - columns[name][i]) / span) ** 2
-                for name, span in self._span.items()
+                ((self._pool[name] - columns[name][i]) / self._span[name]) ** 2
+                for name in self._limited
             )
             best = int(np.argmin(distance))
-            for name in snapped:
+            for name in self._limited:
                 snapped[name][i] = self._pool[name][best]
         return snapped
 
     def _around(self, columns: Columns) -> tuple[Columns, NDArray[np.bool_]]:
         """Nearest allowed combination of the values around, and where there is one."""
+        columns = columns | {n: _own(grid, columns[n]) for n, grid in self._alone.items()}
         snapped, allowed = self._of_steps(columns, _NEAR)
         if allowed.all() or len(self._grids) > _MOST:
             return snapped, allowed
@@ -105,3 +112,10 @@ class Snap:
             for name in below:
                 best[name] = np.where(better, tried[name], best[name])
         return best, np.isfinite(least)
+
+
+def _own(grid: Grid, column: FloatArray) -> FloatArray:
+    """Nearest values of one variable, the lower of two that are as near."""
+    below = grid.below(column)
+    low, high = grid.value(below), grid.value(below + 1)
+    return np.where(column - low <= high - column, low, high)

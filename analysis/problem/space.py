@@ -18,13 +18,16 @@ least power of ten, from 1e-15 of the distance, that brings it inside as the lim
 is computed: what the box yields satisfies every limit in floating point.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .choices import positions
 from .model import Problem, ProblemError
 from .snap import Snap
+from .tables import Setting, Variable
 from .ties import ROOM, free_bounds, groups_of, refusal, ties_of
 from .units import same
 
@@ -32,6 +35,12 @@ FloatArray = NDArray[np.float64]
 
 _SCALES = {"degC": "celsius", "K": "reciprocal"}
 """The scale of a variable with this unit; others are taken as they are."""
+
+FINE = 200
+"""Values from which on a variable is searched like a range, and rounded to one of them."""
+
+MANY = 2000
+"""Points that are looked at one by one, at most."""
 
 
 class Space:
@@ -55,6 +64,13 @@ class Space:
     resolution : ndarray, shape (d,), or None
         Below this distance in every coordinate two points are the same experiment.  None if the
         problem states no resolution.
+    choices : dict of int to ndarray, shape (n, k)
+        The coordinates that are numbers of choices, from 0, and where models see each choice.
+    shared : tuple of int
+        The coordinates that have one value for all of a batch.
+    mixed : bool
+        Whether there is something to choose or share, or a variable has so few values that a search
+        has to be among these.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -83,6 +99,14 @@ class Space:
         self.resolution = self._resolution()
         self._middle = self._conditions((self.lower[None] + self.upper[None]) / 2)
         self._snap = Snap.of(problem, self._exact, self.lower, self.upper)
+        self.shared = self._shared()
+        self.choices = {
+            self.names.index(name): positions(variable.choices, variable.descriptors)
+            for name, variable in problem.variables.items()
+            if variable.choices is not None
+        }
+        counts = [len(v.grid) for v in problem.variables.values() if v.grid is not None]
+        self.mixed = bool(self.choices or self.shared or any(n < FINE for n in counts))
 
     @classmethod
     def of(cls, problem: Problem) -> "Space":
@@ -108,7 +132,7 @@ class Space:
         spans |= {name: bounds[name] for name in self._free if name in bounds}
         return {name: spans[name] for name in self._region.variables if name in spans}
 
-    def to_conditions(self, x: ArrayLike) -> list[dict[str, float]]:
+    def to_conditions(self, x: ArrayLike) -> list[dict[str, Setting]]:
         """Return the conditions that points of the box stand for.
 
         Parameters
@@ -119,7 +143,7 @@ class Space:
         Returns
         -------
         list of dict, length n
-            Variable to value, inside all ranges and limits.
+            Variable to value, or word, inside all ranges and limits.
 
         Raises
         ------
@@ -137,16 +161,46 @@ class Space:
         if self._snap is not None:
             columns = self._snap.nearest(columns)
         return [
-            {name: float(columns[name][i]) for name in self._problem.variables}
+            {name: _set(v, float(columns[name][i])) for name, v in self._problem.variables.items()}
             for i in range(len(points))
         ]
 
-    def to_box(self, conditions: Mapping[str, float]) -> FloatArray:
+    def settle(self, x: FloatArray) -> FloatArray:
+        """Return the nearest points of the box that can be set; both of shape (n, d)."""
+        points = np.clip(x, self.lower, self.upper)
+        if self._snap is None:
+            return points
+        return self._places(self._snap.nearest(self._exact(points)))
+
+    def every(self) -> FloatArray | None:
+        """Return all points that can be set, shape (n, d); None if they are more than `MANY`."""
+        grids = {name: variable.grid for name, variable in self._problem.variables.items()}
+        axes = [grid.value(np.arange(len(grid))) for grid in grids.values() if grid is not None]
+        if len(axes) < len(grids) or math.prod(map(len, axes)) > MANY:
+            return None
+        mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+        columns = dict(zip(grids, mesh.T, strict=True))
+        allowed = self._problem.allowed(columns)
+        return self._places({name: column[allowed] for name, column in columns.items()})
+
+    def _places(self, columns: Mapping[str, FloatArray]) -> FloatArray:
+        """Return where conditions that may be tried, as columns (n,), are in the box."""
+        if not self._groups and self._problem.rig is None:
+            points = np.column_stack([columns[name] for name in self._free])
+        else:
+            rows = np.column_stack(list(columns.values()))
+            conditions = [dict(zip(columns, row.tolist(), strict=True)) for row in rows]
+            settings = map(self._problem.settings, conditions)
+            points = np.array([self._point(each) for each in settings])
+            points = points.reshape(len(rows), len(self._constant))
+        return np.clip(points[:, self._searched], self.lower, self.upper)
+
+    def to_box(self, conditions: Mapping[str, Setting]) -> FloatArray:
         """Return the point of the box that stands for these conditions.
 
         Parameters
         ----------
-        conditions : mapping of str to float
+        conditions : mapping of str to float or str
             A value for every variable.
 
         Returns
@@ -160,26 +214,29 @@ class Space:
         """
         if (reason := self._problem.outside_limits(conditions)) is not None:
             raise ValueError(reason)
-        point = self._point(self._problem.settings(conditions))
+        point = self._point(self._problem.settings(self._problem.numbers(conditions)))
         return np.clip(point[self._searched], self.lower, self.upper)
 
-    def place(self, conditions: Mapping[str, float]) -> FloatArray | None:
+    def place(self, stated: Mapping[str, Setting]) -> FloatArray | None:
         """Return the point of conditions that may be outside today's ranges and limits.
 
         Parameters
         ----------
-        conditions : mapping of str to float
+        stated : mapping of str to float or str
             A value for every variable.
 
         Returns
         -------
         ndarray, shape (d,), or None
             Where the optimiser can be told of them, perhaps outside its box; None where tied
-            streams have no such place.
+            streams have no such place, and for a choice that is none today.
         """
-        if self._problem.outside_limits(conditions) is None:
-            return self.to_box(conditions)
-        conditions = self._problem.settings(conditions)
+        if self._problem.outside_limits(stated) is None:
+            return self.to_box(stated)
+        try:
+            conditions = self._problem.settings(self._problem.numbers(stated))
+        except ValueError:
+            return None
         with np.errstate(all="ignore"):
             point = self._point(conditions, anywhere=True)
             flows = [
@@ -225,6 +282,18 @@ class Space:
             "celsius": self.lower > -273.15,
         }
         return tuple(s if regular[s][i] else "linear" for i, s in enumerate(wanted))
+
+    def _shared(self) -> tuple[int, ...]:
+        """Coordinates that are shared by a batch; refuse what is no coordinate of its own."""
+        shared = self._problem.shared
+        if tied := [name for name in shared if name not in self.names]:
+            raise ProblemError(
+                [
+                    f"shared: {', '.join(tied)} is tied to others by limits or by the rig, and "
+                    "cannot be held for a batch; leave it out, or give a value under [fixed]"
+                ]
+            )
+        return tuple(self.names.index(name) for name in shared)
 
     def _resolution(self) -> FloatArray | None:
         """Resolutions of the variables in the box's coordinates."""
@@ -300,18 +369,25 @@ class Space:
         return outside
 
 
+def _set(variable: Variable, number: float) -> Setting:
+    """Give what a number of the space sets a variable to."""
+    return number if variable.choices is None else variable.choices[round(number)]
+
+
 def _check_searchable(problem: Problem) -> None:
     """Refuse what can be stated, but not be searched so far."""
-    wrong = [
-        f"variables.{name}: the optimiser cannot choose among words yet; give each of "
-        f"{', '.join(variable.choices)} a campaign of its own"
-        for name, variable in problem.variables.items()
-        if variable.choices
-    ]
-    if problem.shared:
+    wrong = []
+    engine, words = problem.optimiser, [n for n, v in problem.variables.items() if v.choices]
+    mixed = [*words, *(f"{name} (shared)" for name in problem.shared)]
+    if mixed and engine.engine != "snobfit":
         wrong.append(
-            f"shared: the optimiser cannot hold {', '.join(problem.shared)} for a batch yet; "
-            "leave it out, or give a value under [fixed]"
+            f"optimiser.engine: {engine.engine!r} knows ranges alone, and cannot choose "
+            f"{', '.join(mixed)}; leave engine out"
+        )
+    elif mixed and engine.model != "composite":
+        wrong.append(
+            f"optimiser.model: {engine.model!r} fits polynomials to numbers, and cannot choose "
+            f"{', '.join(mixed)}; leave model out"
         )
     wrong += [
         f"{name!r} is a word of the rig's, which follows from the variables on a rig alone: name "

@@ -18,12 +18,16 @@ from pydantic import (
 
 from ..written import check_text, exact
 from . import messages
+from .choices import check_choices, described
 from .expression import Expression, parse
 from .grid import Grid
 from .windows import read_window
 
 Text = Annotated[str, AfterValidator(check_text)]
 """What goes to terminals and into pages."""
+
+Setting = float | str
+"""What a variable is set to: a number, or one of its choices."""
 
 Kind = Literal["fractions", "positive", "real"]
 """What measured quantities are: fractions of a whole, which add up to 1; positive; any numbers."""
@@ -56,8 +60,9 @@ class Variable(Part):
         Only these are set [`unit`].
     choices : tuple of str, optional
         What there is to choose from, in place of numbers.
-    descriptors : str, optional
-        The file with numbers that describe the choices, one row a choice.
+    descriptors : mapping of str to list of float, or str, optional
+        Numbers that describe the choices, in their order, by name; or the CSV file that has them,
+        beside the problem file: its first column names the choices, one row each.
     """
 
     range: tuple[float, float]
@@ -67,7 +72,7 @@ class Variable(Part):
     resolution: float | None = Field(default=None, strict=True, gt=0, allow_inf_nan=False)
     values: tuple[float, ...] | None = None
     choices: tuple[Text, ...] | None = None
-    descriptors: Text | None = None
+    descriptors: dict[Text, tuple[float, ...]] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -83,13 +88,16 @@ class Variable(Part):
         if (choices := value.get("choices")) is not None:
             if value.keys() - {"choices", "descriptors", "range", "unit"} or value.get("unit"):
                 raise ValueError("choices are words: give nothing but descriptors with them")
-            span = 0.0, _last_choice(choices)
+            value = {**value, "choices": check_choices(choices)}
+            span = 0.0, len(choices) - 1.0
+            if (stated := value.get("descriptors")) is not None:
+                value["descriptors"] = described(stated, choices)
         elif value.get("descriptors") is not None:
             raise ValueError("descriptors describe choices: give these, too")
         if span is None:
             return value
-        stated = value.get("range", span)
-        if stated not in (span, list(span)) or None not in (values, choices):
+        bounds = value.get("range", span)
+        if bounds not in (span, list(span)) or None not in (values, choices):
             raise ValueError("give one of range, values and choices")
         return {**value, "range": span}
 
@@ -112,7 +120,7 @@ class Variable(Part):
         stated = [key for key in ("step", "resolution", "values") if getattr(self, key) is not None]
         if len(stated) > 1:
             raise ValueError(f"give one of {' and '.join(stated)}: each says what can be set")
-        if self.grid is not None and len(self.grid) < 2:
+        if stated and self.grid is not None and len(self.grid) < 2:
             raise ValueError(
                 f"{stated[0]} = {exact(getattr(self, stated[0]))} leaves "
                 f"{'one value' if len(self.grid) else 'no value'} within "
@@ -122,14 +130,18 @@ class Variable(Part):
 
     @property
     def spacing(self) -> float | None:
-        """How far what it can be set to lies apart, at least."""
+        """How far what it can be set to lies apart, at least; choices by their numbers."""
+        if self.choices is not None:
+            return 1.0
         if self.values is not None:
             return min(b - a for a, b in zip(self.values, self.values[1:], strict=False))
         return self.step or self.resolution
 
     @property
     def grid(self) -> Grid | None:
-        """What it can be set to, if that is not all of its range."""
+        """What it can be set to, if that is not all of its range; choices by their numbers."""
+        if self.choices is not None:
+            return Grid.of_step(*self.range, 1.0, 0.0)
         if self.values is not None:
             return Grid.of_values(self.values)
         if self.step is not None:
@@ -150,18 +162,6 @@ def _listed(values: Any) -> tuple[float, ...]:
     if len(set(found)) < len(found):
         raise ValueError("values has the same number twice")
     return found
-
-
-def _last_choice(choices: Any) -> float:
-    """Check choices, and give the number of the last."""
-    if not isinstance(choices, list | tuple) or len(choices) < 2:
-        raise ValueError('choices must be two names or more, as in ["THF", "MeCN"]')
-    for choice in choices:
-        if not isinstance(choice, str) or not choice.strip():
-            raise ValueError(f"choices must be names in quotes; {choice!r} is none")
-    if len(set(choices)) < len(choices):
-        raise ValueError("choices has the same name twice")
-    return len(choices) - 1.0
 
 
 class Definition(Part):

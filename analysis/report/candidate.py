@@ -4,9 +4,11 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
+from ..campaign.evaluation import asked_of
 from ..campaign.leader import Leader, outcome_names
 from ..optimisers.surrogate.composite import LIKELY
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from .numbers import share, uncertain
 from .table import Campaign
 
@@ -25,7 +27,7 @@ class Candidate:
     ----------
     number : int
         Of the experiment, from 1.
-    conditions : dict of str to float
+    conditions : dict of str to float or str
         As asked, in the units of the problem's variables.
     residence_time : float
         [min]
@@ -59,7 +61,7 @@ class Candidate:
     """
 
     number: int
-    conditions: dict[str, float]
+    conditions: dict[str, Setting]
     residence_time: float
     expected: dict[str, float]
     expected_sd: dict[str, float]
@@ -76,7 +78,7 @@ class Candidate:
     regret: float
     close: tuple[str, ...]
 
-    def condition(self, name: str) -> float:
+    def condition(self, name: str) -> Setting:
         """Return what was asked for of a variable."""
         return self.conditions[name]
 
@@ -116,7 +118,7 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
     likely = leader.probability
     return Candidate(
         number=number,
-        conditions={name: float(row[f"asked_{name}"]) for name in problem.variables},
+        conditions=asked_of(row, problem),
         residence_time=float(row["residence_time"]),
         expected=expected,
         expected_sd=doubt,

@@ -160,7 +160,7 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     lines: list[Line2D] = []
     marks: dict[str, tuple[float, float]] = {}
     for number, word, colour, _ in _marked(run):
-        if number in run.lost:
+        if number in run.lost or number <= run.known:  # what was known came without its signal
             continue
         trace = run.analytics.trace(dict(run.table.loc[number]))
         if trace is None:
@@ -177,7 +177,7 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
             name, place, (0, 4), textcoords="offset points", ha="center", weight="bold",
         )  # fmt: skip
     if not lines:
-        ax.text(0.5, 0.5, "no valid trace", transform=ax.transAxes, ha="center")
+        ax.text(0.5, 0.5, "no trace to show", transform=ax.transAxes, ha="center")
         ax.set(xticks=[], yticks=[])
     ax.margins(x=0.01, y=0.12)
     _legend(ax, lines, 2)

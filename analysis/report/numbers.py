@@ -35,15 +35,20 @@ def aligned(values: Iterable[float], digits: int) -> list[str]:
     return [f"{v:.{max(decimals, 0)}f}" if math.isfinite(v) else "-" for v in values]
 
 
-def dialled(values: Iterable[float]) -> list[str]:
+def dialled(settings: Iterable[float | str]) -> list[str]:
     """Write values that were set: four digits, and more where few decimals tell them exactly.
+
+    Choices are written as they are.
 
     Examples
     --------
     >>> dialled([423.15, 403.15]), dialled([51.18142, 9.32])
     (['423.15', '403.15'], ['51.18', '9.32'])
     """
-    values = list(values)
+    settings = list(settings)
+    if any(isinstance(value, str) for value in settings):
+        return [value if isinstance(value, str) else "-" for value in settings]
+    values = [float(value) for value in settings]
     texts = aligned(values, 4)
     for decimals in range(1, 4):
         more = [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]

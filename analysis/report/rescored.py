@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -11,10 +11,13 @@ from ..campaign.leader import Leader, outcome_names
 from ..learning.pooled import Experiment
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
+from ..problem.tables import Setting
 from .numbers import dialled, share, uncertain
 
 _COLUMN = 22  # characters of a value's column, as in a summary
 _SHOWN = 12  # flips said one by one
+
+_UNKNOWN = "not known: too few experiments for a model, or variables that are words or steps"
 
 Found = tuple[int, Leader] | None
 
@@ -138,7 +141,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
     if not found.problem.windows:
         return
     if not found.prices:
-        yield from _remark("Price", "not known: too few experiments for a model", width)
+        yield from _remark("Price", _UNKNOWN, width)
         return
     if all(math.isnan(price.gain) for price in found.prices):
         told = "not known: no function that agrees with the experiments meets all windows anywhere"
@@ -164,9 +167,10 @@ def _paid(price: Price) -> str:
     return told if price.binding > 0.95 else f"{told}; holds back in {share(price.binding)}"
 
 
-def _conditions(found: Rescored, conditions: dict[str, float]) -> Iterator[str]:
+def _conditions(found: Rescored, conditions: Mapping[str, Setting]) -> Iterator[str]:
     for name, value in conditions.items():
-        yield f"{name} {value:.4g} {found.problem.variables[name].unit}".rstrip()
+        told = value if isinstance(value, str) else f"{value:.4g}"
+        yield f"{name} {told} {found.problem.variables[name].unit}".rstrip()
 
 
 def _remark(label: str, sentence: str, width: int) -> list[str]:

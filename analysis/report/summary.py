@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..problem.model import Problem
+from ..problem.tables import Setting
 from .candidate import Candidate, candidate
 from .numbers import dialled, jsonable, share
 from .table import NOT_EVALUATED, Campaign, StoredRun
@@ -33,9 +34,9 @@ class Summary:
     simulated : bool
     mark : str
         ``SIMULATED``, ``REAL HARDWARE`` or ``FROM A TABLE``.
-    n, n_feasible, n_unjudged, budget : int
-        Experiments done, those of them inside all windows, those that the run ended on before they
-        were evaluated, and how many were allowed.
+    n, n_known, n_feasible, n_unjudged, budget : int
+        Experiments done, those of them known when the campaign began, those inside all windows,
+        those that the run ended on before they were evaluated, and how many were allowed.
     windows : tuple of str
         The constraints in words.
     failed : dict of int to str
@@ -68,6 +69,7 @@ class Summary:
     simulated: bool
     mark: str
     n: int
+    n_known: int
     n_feasible: int
     n_unjudged: int
     budget: int
@@ -155,7 +157,7 @@ class Summary:
             a, b = (missing if c is None else cell(c) for c in pair)
             rows.append((label, a, b))
 
-        def condition(label: str, value: Callable[[Candidate], float]) -> None:
+        def condition(label: str, value: Callable[[Candidate], Setting]) -> None:
             a, b = dialled(math.nan if c is None else value(c) for c in pair)
             rows.append((f"  {label}", a, b))
 
@@ -175,7 +177,7 @@ class Summary:
             rows.append(("Judged", "", ""))
         if self.windows:
             add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
-        add("  merit (lower is better)", lambda c: f"{c.merit:.3f}")
+        add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
         rows.append((f"Measured, once, {plus_minus} its error", "", ""))
         for label, name in self.lines:
             add(f"  {label}", partial(Candidate.result, name=name, plus_minus=plus_minus))
@@ -235,6 +237,8 @@ class Summary:
             remarks.append(("Measured", f"best{inside}, lucky or not: {told}"))
         remarks.append(("Stopped", self.stop_reason))
         counts = f"{self.n} experiment{'s' * (self.n != 1)} (budget {self.budget})"
+        if self.n_known:
+            counts += f", {self.n_known} of them known before"
         if self.windows:
             counts += f", {self.n_feasible} inside every window"
         if self.n_unjudged:
@@ -276,6 +280,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         simulated=campaign.simulated,
         mark=campaign.mark,
         n=len(table),
+        n_known=campaign.known,
         n_feasible=int((table["feasibility"] == "feasible").sum()),
         n_unjudged=int((table["feasibility"] == NOT_EVALUATED).sum()),
         budget=problem.budget,
@@ -338,8 +343,10 @@ def _lab_hours(campaign: Campaign) -> float:
     return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
 
 
-def _as_set(value: float) -> str:
-    """Write a value that was set: as it was dialled, or with four digits."""
+def _as_set(value: Setting) -> str:
+    """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
+    if isinstance(value, str):
+        return value
     short = f"{value:.4g}"
     if float(short) == value or not math.isfinite(value):
         return short

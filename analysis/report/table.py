@@ -9,6 +9,7 @@ import pandas as pd
 
 from ..analytics import Analytics, from_start
 from ..campaign.evaluation import PENALTY_ALONE, TEXTS, Decision, number_keys, stand
+from ..campaign.known import evaluation_of, from_start_document
 from ..campaign.leader import Leader
 from ..problem.merit import Windows
 from ..problem.model import Problem
@@ -97,6 +98,7 @@ class Campaign:
         analytics = from_start(run.start)
         problem = Problem.load(harmless(run.start["problem"])).resolved(analytics.kind)
         facts, decided = _by_number(run.table("primary")), _by_number(run.table("decision"))
+        facts, decided = _with_known(facts, decided, run.start, problem)
         table = _join(facts, decided, problem)
         facts = facts.reindex(table.index)
         judged = table.index[table["feasibility"] != NOT_EVALUATED]
@@ -159,6 +161,11 @@ class Campaign:
         return set(self.table.index[self.table[asked].isna().all(axis=1)])
 
     @property
+    def known(self) -> int:
+        """How many experiments were known when the campaign began."""
+        return len((self.run.start.get("known") or {}).get("experiments", ()))
+
+    @property
     def title(self) -> str:
         """The problem's title, or else its goal."""
         return self.problem.title or self.goal
@@ -202,13 +209,37 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     facts = facts.drop(columns=decided.columns, errors="ignore")
     table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
     numbers = [key for key in number_keys(problem) if key != "number"]
-    numbers += ["residence_time", "lab_time", *(f"asked_{name}" for name in problem.variables)]
+    asked = {f"asked_{name}": v for name, v in problem.variables.items()}
+    numbers += ["residence_time", "lab_time", *(key for key, v in asked.items() if not v.choices)]
     texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}
-    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *numbers, *texts])))
+    table = table.reindex(columns=list(dict.fromkeys([*table.columns, *asked, *numbers, *texts])))
     table[numbers] = table[numbers].astype(float)
     for name, blank in texts.items():
         table[name] = table[name].astype(object).where(table[name].notna(), blank)
     return table
+
+
+def _with_known(
+    facts: pd.DataFrame, decided: pd.DataFrame, start: Mapping[str, Any], problem: Problem
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Put before facts and decisions the experiments that were known when the campaign began."""
+    known = [evaluation_of(old, problem) for old in from_start_document(start)]
+    if not known:
+        return facts, decided
+    own = [e for e in known if e.number not in decided.index]
+    told = {e.number: Decision.undecided(e).to_data(problem) for e in own}
+    made = {
+        e.number: {**{f"asked_{k}": v for k, v in e.conditions.items()}, "valid": float(e.valid)}
+        for e in known
+    }
+    return _above(made, facts), _above(told, decided)
+
+
+def _above(rows: Mapping[int, Mapping[str, Any]], table: pd.DataFrame) -> pd.DataFrame:
+    """Put rows before those of a table."""
+    first = pd.DataFrame([dict(row) for row in rows.values()], index=list(rows))
+    first = first.drop(columns="number", errors="ignore")
+    return pd.concat([first, table]) if len(table) else first
 
 
 def _by_number(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
 from ..problem.model import Problem, ProblemError
 from ..problem.space import Space
+from ..problem.tables import Setting
 from .dial import dialled, step_of
 from .results import Results
 
@@ -49,12 +50,17 @@ class Asking:
     def ask(self, n: int) -> list[Suggestion]:
         """Choose n experiments that can be dialled, and add them to the table.
 
+        Fewer where variables have few values, and fewer points are left that were never tried; of
+        none left the best are repeated, and `why` says so.
+
         Raises
         ------
         SheetError
             If the table cannot be written.
         """
         taken = {_key(entry.conditions) for entry in self.results.entries}
+        # less where less is left to try; where nothing is, repeats
+        n = int(min(n, self.agent.untried() or n))
         chosen: list[Suggestion] = []  # their numbers are those of their rows in the end
         for _ in range(ROUNDS):
             left = n - len(chosen)
@@ -70,7 +76,7 @@ class Asking:
         return [replace(asked, number=row) for asked, row in zip(chosen, rows, strict=True)]
 
 
-def _key(conditions: Mapping[str, float]) -> tuple[float, ...]:
+def _key(conditions: Mapping[str, Setting]) -> tuple[Setting, ...]:
     return tuple(conditions.values())
 
 
@@ -81,7 +87,7 @@ def _apart(problem: Problem) -> Problem:
     """
     stated = problem.to_dict()
     for name, variable in problem.variables.items():
-        if variable.grid is None and not variable.choices:
+        if variable.grid is None:
             stated["variables"][name]["resolution"] = step_of(problem, name)
     stepped = Problem.load(stated)
     try:

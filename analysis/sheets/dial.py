@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterator, Mapping
 
 from ..problem.model import Problem
+from ..problem.tables import Setting
 
 STEPS = 200
 """A range has at least so many steps where the problem states no resolution."""
@@ -16,7 +17,7 @@ def step_of(problem: Problem, name: str) -> float:
     return 10.0 ** math.floor(math.log10((high - low) / STEPS))
 
 
-def dialled(problem: Problem, conditions: Mapping[str, float]) -> dict[str, float]:
+def dialled(problem: Problem, conditions: Mapping[str, Setting]) -> dict[str, Setting]:
     """Round conditions to steps, to the nearest point inside all ranges and limits.
 
     Where no neighbouring point of the steps is inside, these are divided by ten, and again. What
@@ -25,7 +26,7 @@ def dialled(problem: Problem, conditions: Mapping[str, float]) -> dict[str, floa
     Parameters
     ----------
     problem : Problem
-    conditions : mapping of str to float
+    conditions : mapping of str to float or str
         Inside all ranges and limits.
     """
     free = [name for name in conditions if problem.variables[name].grid is None]
@@ -39,18 +40,20 @@ def dialled(problem: Problem, conditions: Mapping[str, float]) -> dict[str, floa
 
 
 def _around(
-    conditions: Mapping[str, float], steps: Mapping[str, float]
-) -> Iterator[dict[str, float]]:
+    conditions: Mapping[str, Setting], steps: Mapping[str, float]
+) -> Iterator[dict[str, Setting]]:
     """Give the corners of the step that holds the conditions, the nearest first."""
-    choices = []
+    choices: list[list[tuple[float, Setting]]] = []
     for name, value in conditions.items():
-        if name not in steps:
+        if name not in steps or isinstance(value, str):
             choices.append([(0.0, value)])
             continue
         step = steps[name]
         digits = max(0, -math.floor(math.log10(step))) + 2
         below = math.floor(value / step)
-        both = [(abs(k * step - value) / step, round(k * step, digits)) for k in (below, below + 1)]
+        both: list[tuple[float, Setting]] = [
+            (abs(k * step - value) / step, round(k * step, digits)) for k in (below, below + 1)
+        ]
         choices.append(both)
     corners = sorted(itertools.product(*choices), key=lambda c: sum(gap for gap, _ in c))
     for corner in corners:

@@ -14,7 +14,7 @@ from event_model import compose_run
 from ..analytics import Told, to_start
 from ..analytics.measurement import Measurement
 from ..campaign.agent import Agent
-from ..campaign.evaluation import Decision, describe
+from ..campaign.evaluation import Decision, describe, describe_asked
 from ..problem.model import Problem
 from .asking import Asking
 from .results import Entry
@@ -112,9 +112,9 @@ def _fact_keys(problem: Problem) -> dict[str, dict[str, Any]]:
     common = {"source": __name__, "shape": []}
     nothing = Told.to_data(Measurement.failed(problem.measured, ""))
     units = dict.fromkeys(("number", "valid", *nothing), "1")
-    units |= {f"asked_{name}": v.unit for name, v in problem.variables.items()}
     numbers = {key: {**common, "dtype": "number", "units": unit} for key, unit in units.items()}
-    return {**numbers, "reason": {**common, "dtype": "string"}}
+    asked = describe_asked(problem, __name__)
+    return {**numbers, **asked, "reason": {**common, "dtype": "string"}}
 
 
 def _stream(

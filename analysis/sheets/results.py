@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..analytics.measurement import Measurement
 from ..problem.model import Problem
+from ..problem.tables import Setting
+from ..problem.units import UnitError, converted
 from ..written import exact, quoted
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, title_of
 
@@ -26,14 +29,14 @@ class Entry:
     ----------
     row : int
         Its number, as a spreadsheet counts.
-    conditions : dict of str to float
+    conditions : dict of str to float or str
         A value for each variable of the problem.
     measurement : Measurement or None
         What came of it; None while that is outstanding.
     """
 
     row: int
-    conditions: dict[str, float]
+    conditions: dict[str, Setting]
     measurement: Measurement | None
 
 
@@ -54,6 +57,7 @@ class Results:
 
     def __init__(self, sheet: Sheet, problem: Problem) -> None:
         self.sheet, self._problem = sheet, problem
+        self._units: dict[str, str] = {}  # of columns that have another than the problem
         self._columns = self._find()
         self._comma = self._decimal_comma()
         self.entries = list(self._read())
@@ -67,11 +71,14 @@ class Results:
         titles = [title_of(name, unit) for name, unit in units.items()]
         return cls(create(path, [*titles, *problem.measured, FAILED]), problem)
 
-    def extend(self, conditions: Sequence[Mapping[str, float]]) -> list[int]:
+    def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""
         known = {column: name for name, column in self._columns.items()}
         titles = range(len(self.sheet.titles))
-        rows = [[point.get(known.get(i, "")) for i in titles] for point in conditions]
+        here = [
+            {name: self._converted(name, v, back=True) for name, v in p.items()} for p in conditions
+        ]
+        rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
         before = len(self.entries)
         self.sheet = self.sheet.append(rows, self._comma)
         self.entries = list(self._read())
@@ -102,23 +109,40 @@ class Results:
         return columns
 
     def _check_unit(self, name: str, unit: str) -> None:
-        """Refuse a variable in another unit than the problem's."""
+        """Note the unit of a variable, or refuse one that measures something else."""
         if name not in self._problem.variables or not unit:
             return
         stated = self._problem.variables[name].unit
-        if _plain(unit) != _plain(stated):
-            raise SheetError(
-                f"{self.sheet.path} has {name} in {unit}, the problem in {stated or 'no unit'}; "
-                "bring them to one unit"
-            )
+        if _plain(unit) == _plain(stated):
+            return
+        told = f"{self.sheet.path} has {name} in {unit}, the problem in {stated or 'no unit'}"
+        if not stated:
+            raise SheetError(f"{told}; bring them to one unit")
+        try:
+            converted(1.0, unit, stated)
+        except UnitError as error:
+            raise SheetError(f"{told}: {error}; bring them to one unit") from None
+        self._units[name] = unit
+
+    def _converted(self, name: str, value: Any, back: bool = False) -> Any:
+        """Give a value of the table in the problem's unit, or back, without what rounding adds."""
+        if name not in self._units or not isinstance(value, float):
+            return value
+        there, here = self._units[name], self._problem.variables[name].unit
+        if back:
+            return float(f"{converted(value, here, there):.12g}")
+        return float(f"{converted(value, there, here):.10g}")
 
     def _decimal_comma(self) -> bool | None:
         """Say whether numbers have a decimal comma; None if none tells."""
         marks: dict[str, str] = {}
+        words = {FAILED, *(name for name, v in self._problem.variables.items() if v.choices)}
         for row, cells in self.sheet.rows:
             for name, column in self._columns.items():
+                if name in words:
+                    continue
                 cell = cells[column] if column < len(cells) else None
-                if name != FAILED and isinstance(cell, str):
+                if isinstance(cell, str):
                     for mark in ",.":
                         if re.fullmatch(rf"[+-]?\d*\{mark}\d+([eE][+-]?\d+)?\s*%?", cell):
                             marks.setdefault(mark, f"{quoted(cell)} in row {row}")
@@ -145,7 +169,10 @@ class Results:
                     f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty; fill in what was "
                     "set, or delete the row"
                 )
-            conditions = {name: self._number(row, name, cell) for name, cell in set_.items()}
+            conditions = {
+                name: self._converted(name, self._setting(row, name, cell))
+                for name, cell in set_.items()
+            }
             yield Entry(row, conditions, self._result(row, told, got))
 
     def _result(
@@ -173,6 +200,15 @@ class Results:
                         "standard deviation; give a number from 0 up"
                     )
         return Measurement(values, sd)
+
+    def _setting(self, row: int, name: str, cell: Cell) -> Setting:
+        """Read what a variable was set to: a number, or a choice however it is spelt."""
+        choices = self._problem.variables[name].choices
+        if choices is None:
+            return self._number(row, name, cell)
+        word = exact(cell) if isinstance(cell, float) else str(cell).strip()
+        plain = {choice.strip().casefold(): choice for choice in choices}
+        return plain.get(word.casefold(), word)
 
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""

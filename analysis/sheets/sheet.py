@@ -11,11 +11,10 @@ import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from ..cells import Cell as Cell
+from ..cells import workbook
 from ..written import UnreadableError, check_text, exact, other_encoding, read_bytes
-
-Cell = str | float | None
 
 MOST_BYTES = 20_000_000
 """Of a table; a thousand experiments have a hundredth of it."""
@@ -38,9 +37,12 @@ class Sheet(ABC):
     rows : list of (int, list)
         Number of each row that is not empty, as a spreadsheet counts (the titles are row 1), and
         its cells: texts, in XLSX numbers as well; None where there is nothing.
+    raw : bytes
+        The file as it was read.
     """
 
     path: Path
+    raw: bytes
     titles: list[str]
     rows: list[tuple[int, list[Cell]]]
 
@@ -106,10 +108,10 @@ class Csv(Sheet):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._raw = read_bytes(path, MOST_BYTES)
-        if wrong := other_encoding(self._raw):
+        self.raw = read_bytes(path, MOST_BYTES)
+        if wrong := other_encoding(self.raw):
             raise UnreadableError(wrong)
-        text = self._raw.decode("utf-8-sig")
+        text = self.raw.decode("utf-8-sig")
         first = text.lstrip("\r\n").partition("\n")[0]
         bare = re.sub(r'"[^"]*"', "", first)
         self.delimiter = max(DELIMITERS, key=bare.count)
@@ -131,9 +133,8 @@ class Csv(Sheet):
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self._end)
         for row in rows:
-            cells = ["" if c is None else c if isinstance(c, str) else exact(c) for c in row]
-            writer.writerow([c.replace(".", ",") if comma and _is_number(c) else c for c in cells])
-        whole = self._raw
+            writer.writerow([_text(cell, comma) for cell in row])
+        whole = self.raw
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
         whole += text.getvalue().encode()
@@ -145,18 +146,9 @@ class Workbook(Sheet):
     """The first sheet of an Excel file."""
 
     def __init__(self, path: Path) -> None:
-        from openpyxl import load_workbook
-
         self.path = path
-        self._raw = read_bytes(path, MOST_BYTES)
-        try:
-            # what formulas gave when it was last saved
-            sheet = load_workbook(io.BytesIO(self._raw), data_only=True).worksheets[0]
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, it is the file
-            raise UnreadableError(
-                f"is no Excel workbook ({type(error).__name__}); save it as .xlsx or .csv"
-            ) from None
-        lines = [[_cell(value) for value in row] for row in sheet.iter_rows(values_only=True)]
+        self.raw = read_bytes(path, MOST_BYTES)
+        lines = workbook(self.raw)
         full = [(i, row) for i, row in enumerate(lines, 1) if any(c is not None for c in row)]
         if not full:
             raise UnreadableError("is empty; its first row has to name the columns")
@@ -167,7 +159,7 @@ class Workbook(Sheet):
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
         from openpyxl import load_workbook
 
-        book = load_workbook(io.BytesIO(self._raw), keep_vba=self.path.suffix.lower() == ".xlsm")
+        book = load_workbook(io.BytesIO(self.raw), keep_vba=self.path.suffix.lower() == ".xlsm")
         sheet, last = book.worksheets[0], max([1, *(number for number, _ in self.rows)])
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):
@@ -178,21 +170,11 @@ class Workbook(Sheet):
         return Workbook(self.path)
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _cell(value: Any) -> Cell:
-    """Take a cell of a workbook for a number or a text."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value).strip()
-    return float(value)
+def _text(cell: Cell, comma: bool) -> str:
+    """Write a cell, its number with a decimal comma or point."""
+    if cell is None or isinstance(cell, str):
+        return cell or ""
+    return exact(cell).replace(".", ",") if comma else exact(cell)
 
 
 def write_whole(path: Path, content: bytes) -> None:

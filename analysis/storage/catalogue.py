@@ -361,7 +361,9 @@ class Catalogue:
         else:
             events = len(self._run(uid, name, store).events("primary"))
             status = "running" if self._is_living(name, store) else "crashed"
-        return start, RunSummary.of(uid, start, stop, events=events, exit_status=status)
+        return start, RunSummary.of(
+            uid, start, stop, events=events, exit_status=status, last=ends.last
+        )
 
 
 def _value(start: Document, summary: RunSummary, key: str) -> Any:

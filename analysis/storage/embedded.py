@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import journal, names, reading
+from .columns import from_column, renamed, to_column
 from .encoding import Document
 from .names import uid_of
 from .store import Refused, Writer
@@ -128,7 +129,9 @@ class EmbeddedTiled:
     def documents(self, name: str) -> list[tuple[str, Document]]:
         """Documents of a run, rebuilt from Tiled's tables."""
         run = self.broker[uid_of(name)]
-        return [(kind, dict(doc)) for kind, doc in run.documents() if doc]
+        return [
+            (kind, renamed(kind, dict(doc), from_column)) for kind, doc in run.documents() if doc
+        ]
 
     def writer(self, start: Mapping[str, Any]) -> Writer:
         """Give what files one run: event by event, from a simulated run a batch at a time."""
@@ -138,8 +141,9 @@ class EmbeddedTiled:
         from bluesky_tiled_plugins import TiledWriter
 
         # SQLite has no list columns, so arrays of any size (> 0) go to files.
+        patches = {"event": _plain, "descriptor": _named_as_columns}
         writer: Writer = TiledWriter(
-            self.broker, batch_size=batch, max_array_size=0, patches={"event": _plain}
+            self.broker, batch_size=batch, max_array_size=0, patches=patches
         )
         return writer
 
@@ -219,8 +223,14 @@ def _quieten() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
+def _named_as_columns(descriptor: Document) -> Document:
+    """Name data keys as SQL can call them."""
+    return renamed("descriptor", descriptor, to_column)
+
+
 def _plain(event: Document) -> Document:
     """Make arrays and numpy numbers plain, which is all that event-model and Arrow agree on."""
+    event = renamed("event", event, to_column)
     kinds = (np.ndarray, np.generic)
     data = {k: v.tolist() if isinstance(v, kinds) else v for k, v in event["data"].items()}
     return {**event, "data": data}

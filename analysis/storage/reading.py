@@ -101,6 +101,8 @@ class Ends:
     filed, refused : frozenset of str
         Ids of the catalogues that hold the whole run, and of those that never can.
     format : int
+    last : dict
+        Data of the last event, if that is the last document but for the stop document.
     """
 
     start: Document | None
@@ -108,6 +110,7 @@ class Ends:
     filed: frozenset[str] = frozenset()
     refused: frozenset[str] = frozenset()
     format: int = FORMATS[-1]
+    last: Document = field(default_factory=dict, compare=False)
 
 
 def read(path: Path) -> Contents:
@@ -361,15 +364,19 @@ def _quick(path: Path) -> Ends:
     if start.get("name") != "start":
         raise DamagedLine("the start document is not where it belongs")
     stop, marks = None, dict[str, set[str]](filed=set(), refused=set())
+    last: Document = {}
     for line in backwards(path):
         item = _checked(line, version)
         if mark := next((kind for kind in marks if kind in item), None):
             marks[mark].add(item[mark])
             continue
-        stop = item["doc"] if item.get("name") == "stop" else None
+        if item.get("name") == "stop" and stop is None:
+            stop = item["doc"]
+            continue
+        last = item["doc"].get("data", {}) if item.get("name") == "event" else {}
         break
     filed, refused = map(frozenset, marks.values())
-    return Ends(start["doc"], stop, filed, refused, version)
+    return Ends(start["doc"], stop, filed, refused, version, last)
 
 
 def backwards(path: Path, block: int = 8192) -> Iterator[bytes]:

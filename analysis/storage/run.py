@@ -1,7 +1,7 @@
 """A stored run: its documents and tables, and its line in the list of runs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -115,8 +115,11 @@ class RunSummary:
     uid : str
     time : float
         Start [s since the epoch].
-    plan_name, title, problem : str or None
-        Plan, title of the run, title of its problem.
+    plan_name, title, problem, goal : str or None
+        Plan, title of the run, title of its problem, and what that wants, such as ``minimise X3``.
+    begins : str
+        What it goes on from: it ``resumes``, ``changes`` or ``rediscovers`` a run, or begins
+        ``from`` old results; empty if from nothing.
     simulated : bool or None
         Whether the rig was emulated; None for a run that does not say, as others' may not.
     events : int
@@ -125,6 +128,8 @@ class RunSummary:
         success, abort or fail; running or crashed without a stop document.
     reason : str
         Why the run ended.
+    last : dict
+        Data of its last event, as far as it is at hand: of a campaign what was decided last.
     """
 
     uid: str
@@ -132,14 +137,24 @@ class RunSummary:
     plan_name: str | None
     title: str | None
     problem: str | None
+    goal: str | None
+    begins: str
     simulated: bool | None
     events: int
     exit_status: str
     reason: str
+    last: Document = field(compare=False)
 
     @classmethod
     def of(
-        cls, uid: str, start: Document, stop: Document | None, *, events: int, exit_status: str
+        cls,
+        uid: str,
+        start: Document,
+        stop: Document | None,
+        *,
+        events: int,
+        exit_status: str,
+        last: Document,
     ) -> Self:
         """Read the rest from the start and stop document of a run."""
         mark = start.get("simulated")
@@ -149,8 +164,31 @@ class RunSummary:
             plan_name=start.get("plan_name"),
             title=start.get("title"),
             problem=(start.get("problem") or {}).get("title"),
+            goal=_goal(start.get("problem") or {}),
+            begins=_begins(start),
             simulated=mark if isinstance(mark, bool) else None,
             events=events,
             exit_status=exit_status,
             reason=(stop or {}).get("reason", ""),
+            last=last,
         )
+
+
+def _goal(problem: Document) -> str | None:
+    """Say what a problem wants, in its own words."""
+    for verb in ("minimise", "maximise"):
+        if goal := problem.get(verb):
+            named = goal.get("name") or goal.get("of") if isinstance(goal, dict) else goal
+            return f"{verb} {named}"
+    return None
+
+
+def _begins(start: Document) -> str:
+    """Say what a run goes on from."""
+    sources = (start.get("known") or {}).get("sources", [])
+    verb = next((verb for verb in ("resumes", "rediscovers") if verb in start), "")
+    if verb:
+        return f"{'changes' if sources else verb} {start[verb][:8]}"
+    if len(sources) == 1:
+        return f"from {sources[0]['run'][:8] if 'run' in sources[0] else 'a table'}"
+    return f"from {len(sources)} sources" if sources else ""

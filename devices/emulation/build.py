@@ -1,26 +1,30 @@
 """From a rig file with an `[emulation]` table to running emulators and their clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from math import isclose
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
 from ..clock import LabClock, RealClock, SimulatedClock
+from ..reactionfile import ReactionFile
 from ..rigfile import RigError, RigFile
 from .eurotherm import EmulatedEurotherm
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
-from .layout import Noise, layout_of
+from .layout import layout_of, noise_of
 from .ne1000 import EmulatedNewEraNetwork
 from .ports import Emulation
 from .reaction import Reaction
-from .reactions import REACTIONS, reaction_of
+from .reactions import name_of, names, reaction_of
 from .scpi import EmulatedVoltmeter
+from .software import EmulatedSoftware, unwritten
 from .variants import (
     EurothermVariant,
     HarvardVariant,
     NewEraVariant,
+    SoftwareVariant,
     ViciVariant,
     VoltmeterVariant,
 )
@@ -31,7 +35,7 @@ from .world import World
 class Emulated(NamedTuple):
     """How an instrument is emulated: what makes it, and the variants of it that there are."""
 
-    make: Callable[..., EmulatedInstrument]
+    make: Callable[..., Any]
     variant: type
 
 
@@ -50,6 +54,8 @@ EMULATED_DETECTORS: Mapping[str, Emulated] = {
     "scpi": Emulated(EmulatedVoltmeter, VoltmeterVariant),
 }
 """By protocol: a voltmeter, made from the world."""
+EMULATED_SOFTWARE = Emulated(EmulatedSoftware, SoftwareVariant)
+"""Software that analyses, made from the rig file, the world and its clock."""
 
 
 def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
@@ -85,7 +91,7 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
         now,
         layout_of(rig, reaction),
         reaction,
-        noise=Noise() if spec.noise else None,
+        noise=noise_of(spec),
         seed=spec.seed,
         first_injection=spec.first_injection,
     )
@@ -93,6 +99,10 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
     if real is None:
         simulated.append(SimulatedClock(emulation.token))
     clock: LabClock = real or simulated[0]
+    if rig.analytics is not None:
+        emulation.software = EmulatedSoftware(
+            rig, world, clock, _variant(EMULATED_SOFTWARE, spec.analytics)
+        )
     return emulation, clock, emulation.urls
 
 
@@ -109,19 +119,24 @@ def obstacles(rig: RigFile) -> list[str]:
         reaction = reaction_of(rig.emulation)
     except RigError as error:
         return [*wrong, str(error)]
-    return wrong + _unfit(rig, rig.emulation.reaction, reaction)
+    return wrong + _unfit(rig, reaction)
 
 
 def _unwired(rig: RigFile) -> list[str]:
     """Say in one sentence each which instruments there are no emulated ones for."""
     assert rig.emulation is not None
-    wrong = []
+    wrong = _strange("emulation.analytics", EMULATED_SOFTWARE, rig.emulation.analytics)
+    wrong += [
+        f"emulation.{key}: this rig has no [{key}]: delete it"
+        for key in ("detector", "analytics")
+        if getattr(rig.emulation, key) and getattr(rig, key) is None
+    ]
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),
         ("heater", rig.heater, EMULATED_HEATERS),
         ("valve", rig.valve, EMULATED_VALVES),
-        ("detector", rig.detector, EMULATED_DETECTORS),
+        *([("detector", rig.detector, EMULATED_DETECTORS)] if rig.detector else []),
     ):
         on.setdefault(spec.transport, {})[key] = spec.protocol
         if spec.protocol not in known:
@@ -180,33 +195,74 @@ def _instruments(rig: RigFile, world: World) -> dict[str, EmulatedInstrument]:
     heater, valve, detector = rig.heater, rig.valve, rig.detector
 
     def made(emulated: Emulated, stated: Mapping[str, Any], *of: Any) -> EmulatedInstrument:
-        return emulated.make(world, *of, _variant(emulated, stated))
+        made: EmulatedInstrument = emulated.make(world, *of, _variant(emulated, stated))
+        return made
 
-    return {
+    instruments = {
         **{
             on: made(EMULATED_PUMPS[protocol], spec.pumps, chain)
             for (on, protocol), chain in chains.items()
         },
         heater.transport: made(EMULATED_HEATERS[heater.protocol], spec.heater, heater.address),
         valve.transport: made(EMULATED_VALVES[valve.protocol], spec.valve, valve.load),
-        detector.transport: made(EMULATED_DETECTORS[detector.protocol], spec.detector),
     }
+    if detector is not None:
+        instruments[detector.transport] = made(EMULATED_DETECTORS[detector.protocol], spec.detector)
+    return instruments
 
 
-def _unfit(rig: RigFile, name: str, reaction: Reaction) -> list[str]:
-    """Say in one sentence each why a rig file cannot hold the reaction of that name."""
-    wrong, others = [], f"(known: {', '.join(REACTIONS)})"
+def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
+    """Say in one sentence each why a rig file cannot hold a reaction."""
+    assert rig.emulation is not None
+    wrong, others = [], f"(known: {names()}; or a reaction file of your own)"
+    place = f"emulation.reaction = {name_of(rig.emulation)!r}"
     if not set(reaction.reagents) <= set(rig.streams):
         wrong.append(
-            f"emulation.reaction = {name!r} does not flow from the streams "
-            f"{', '.join(rig.streams)}, it needs {', '.join(reaction.reagents)}: name the streams "
-            f"so, or give the reaction that they feed {others}"
+            f"{place} does not flow from the streams {', '.join(rig.streams)}, it needs "
+            f"{', '.join(reaction.reagents)}: name the streams so, or give the reaction that they "
+            f"feed {others}"
         )
-    peaks = [peak.name for peak in rig.chromatogram.peaks]
+    method = rig.chromatogram
+    peaks = [peak.name for peak in method.peaks] if method else list(reaction.products)
     if set(reaction.products) != set(peaks):
         wrong.append(
-            f"emulation.reaction = {name!r} gives the peaks {', '.join(reaction.products)}, but "
-            f"chromatogram.peaks are {', '.join(peaks)}: name the peaks so, or give the reaction "
-            f"that makes them {others}"
+            f"{place} gives the peaks {', '.join(reaction.products)}, but chromatogram.peaks are "
+            f"{', '.join(peaks)}: name the peaks so, or give the reaction that makes them {others}"
         )
-    return wrong
+    if isinstance(file := rig.emulation.reaction, ReactionFile):
+        wrong += _other_stocks(rig, file)
+    wrong += unwritten(rig, reaction.products)
+    return wrong or _unsolved(rig, reaction)
+
+
+def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
+    """Say which streams hold something else than a reaction file says."""
+    for name, stream in rig.streams.items():
+        if name not in file.streams:
+            yield (
+                f"streams.{name} is none of the streams of its reaction, "
+                f"{', '.join(file.streams)}: add it there, with what is in it, or {{}} for a "
+                "solvent"
+            )
+        elif held := file.streams[name]:
+            species, stock = next(iter(held.items()))
+            if not isclose(stream.stock, stock, rel_tol=1e-6):
+                yield (
+                    f"streams.{name}.stock = {stream.stock:g} mM, but its reaction has {stock:g} "
+                    f"mM of {species} in it: make them agree"
+                )
+    for name, held in file.streams.items():
+        if name not in rig.streams and not held:
+            yield f"streams: the solvent {name} of its reaction is no stream of the rig: add it"
+
+
+def _unsolved(rig: RigFile, reaction: Reaction) -> list[str]:
+    """Say why a reaction cannot be worked out where it goes farthest."""
+    streams = [rig.streams[name] for name in reaction.reagents]
+    slowest = sum(stream.limits[0] for stream in rig.streams.values())
+    feed = [stream.stock / len(streams) for stream in streams]
+    try:
+        reaction.composition(feed, rig.reactor.heated_volume / slowest, rig.heater.limits[1])
+    except ValueError as error:
+        return [f"emulation.reaction: {error}"]
+    return []

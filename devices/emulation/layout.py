@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ..rigfile import RigFile
+from ..reactionfile import ReactionFile, ReactionPeak
+from ..rigfile import EmulationSpec, RigFile
 from .physics import ElutingPeak
 from .reaction import Reaction
+
+_UNSEEN = ElutingPeak(1.0, 0.1, 0.1, 1e-3)  # of a chromatogram that nobody looks at
+_LAMP = 10.0  # V through pure eluent, where no method says so
 
 
 @dataclass(frozen=True)
@@ -190,7 +194,14 @@ class LinkFaults:
 def layout_of(rig: RigFile, reaction: Reaction) -> Layout:
     """Build what a rig file describes around a reaction that fits it (`build.obstacles`)."""
     method = rig.chromatogram
-    peaks = {p.name: ElutingPeak(p.time, p.width, p.tail, p.response) for p in method.peaks}
+    seen = method.peaks if method else ()
+    peaks = dict.fromkeys(reaction.products, _UNSEEN)
+    peaks |= {p.name: ElutingPeak(p.time, p.width, p.tail, p.response) for p in seen}
+    if rig.emulation is not None and isinstance(rig.emulation.reaction, ReactionFile):
+        peaks |= {
+            name: _truly(own, peaks[name]) for name, own in rig.emulation.reaction.peaks.items()
+        }
+    front = method.solvent_front if method else ()
     return Layout(
         streams=tuple(
             FeedStream(name, spec.stock, spec.syringe_volume) for name, spec in rig.streams.items()
@@ -199,6 +210,24 @@ def layout_of(rig: RigFile, reaction: Reaction) -> Layout:
         total_volume=rig.reactor.total_volume,
         loop_volume=rig.reactor.loop_volume,
         peaks=tuple(peaks[name] for name in reaction.products),
-        front=tuple(ElutingPeak(f.time, f.width, f.tail, f.area) for f in method.solvent_front),
-        baseline=method.lamp,
+        front=tuple(ElutingPeak(f.time, f.width, f.tail, f.area) for f in front),
+        baseline=(method.lamp if method else None) or _LAMP,
     )
+
+
+def _truly(own: ReactionPeak, believed: ElutingPeak) -> ElutingPeak:
+    """Give a peak as its reaction file has it, where that does, else as the method has it."""
+    return ElutingPeak(
+        own.time or believed.position,
+        own.width or believed.width,
+        own.tail or believed.tail,
+        own.response or believed.response,
+    )
+
+
+def noise_of(spec: EmulationSpec) -> Noise | None:
+    """Build the noise that an ``[emulation]`` table asks for; None for none."""
+    if not spec.noise:
+        return None
+    own = spec.reaction.noise if isinstance(spec.reaction, ReactionFile) else None
+    return Noise() if own is None else Noise(own.extent, own.fraction, own.relative)

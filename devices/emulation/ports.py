@@ -13,12 +13,14 @@ import tty
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from ..token import EmulationToken
 from .instrument import EmulatedInstrument
 from .layout import LinkFaults
+from .software import EmulatedSoftware
 from .world import World
 
 _CHUNK = 4096  # bytes read or written at a time
@@ -48,6 +50,8 @@ class Emulation:
         By name of the transport: a device path or ``socket://127.0.0.1:PORT``.
     token : EmulationToken
         Proof that behind these ports nothing real moves.
+    software : EmulatedSoftware or None
+        What analyses where no detector does.
     """
 
     def __init__(
@@ -60,16 +64,24 @@ class Emulation:
         kind = {"pty": _Pty, "tcp": _Tcp}[transport]
         self.world = world
         world.links.update({name: LinkFaults(echo=name in echo) for name in instruments})
+        self.software: EmulatedSoftware | None = None
         self._ports = [
             kind(name, each.receive, world.links[name]) for name, each in instruments.items()
         ]
         self.urls = {port.name: port.url for port in self._ports}
         self.token = EmulationToken(self.urls.values())
 
+    @property
+    def folder(self) -> Path | None:
+        """Where the software writes its files; None if there is none."""
+        return self.software.folder if self.software else None
+
     def close(self) -> None:
-        """End all threads and close all ports; idempotent."""
+        """End all threads, close all ports, remove the files; idempotent."""
         for port in self._ports:
             port.close()
+        if self.software:
+            self.software.close()
 
     def __enter__(self) -> Self:
         return self

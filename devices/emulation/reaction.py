@@ -37,10 +37,11 @@ class Composition(NamedTuple):
 class Reaction(Protocol):
     """A reaction in the heated volume of a flow reactor.
 
-    A reaction of another laboratory is a class with these three members; nothing needs to be
-    inherited. What builds it from the ``kinetics`` of a rig file gets a row in
-    `reactions.REACTIONS`; ``reaction = "..."`` in the rig file's ``[emulation]`` then chooses it.
-    This is all of A + B -> C, first order in each, with equal concentrations fed::
+    Most are a reaction file (`reactionfile.ReactionFile`). What that cannot say is a class with
+    these three members; nothing needs to be inherited. What builds it from the ``kinetics`` of a
+    rig file gets a row in `reactions.REACTIONS`; ``reaction = "..."`` in the rig file's
+    ``[emulation]`` then chooses it. This is all of A + B -> C, first order in each, with equal
+    concentrations fed::
 
         @dataclass(frozen=True)
         class Parameters:

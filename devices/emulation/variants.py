@@ -1,11 +1,15 @@
 """Models, firmwares and states that instruments of a protocol are found in.
 
-A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]`` and
-``[emulation.detector]``; what stands below are its keys and their defaults.
+A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]``,
+``[emulation.detector]`` and ``[emulation.analytics]``; what stands below are its keys and their
+defaults.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 
 @dataclass(frozen=True)
@@ -15,6 +19,7 @@ class HarvardVariant:
     Attributes
     ----------
     firmware : str
+        Its version, as the pump tells it.
     bare : bool
         Whether at address 0 it leaves its address out, as recorded.
     colon : bool
@@ -45,10 +50,17 @@ class HarvardVariant:
 class NewEraVariant:
     """The state in which the pumps are found.
 
-    `fresh` is whether they have just been switched on, `watchdog` the seconds of safe mode that
-    somebody has left them in, 0 for basic mode, and `ahead` whether the answer to ``SAF`` comes in
-    the mode that it changes to. `marked` firmware says that it is emulated; some software wants the
-    manual's form and nothing behind it.
+    Attributes
+    ----------
+    fresh : bool
+        Whether they have just been switched on.
+    watchdog : int
+        Seconds of safe mode that somebody has left them in; 0 for basic mode.
+    ahead : bool
+        Whether the answer to ``SAF`` comes in the mode that it changes to.
+    marked : bool
+        Whether the firmware says that it is emulated; some software wants the manual's form and
+        nothing behind it.
     """
 
     fresh: bool = True
@@ -64,11 +76,13 @@ class EurothermVariant:
     Attributes
     ----------
     model : {"3216", "2416"}
+        Which controller.
     decimals : int
         Of its display, and so of its registers: 0, 1 or 2.
     tells : bool
         Whether it has the registers that say so, and what it is; look-alikes do not.
     unit : {"degC", "degF", "K"}
+        What it counts temperatures in.
     alarm : bool
         Whether alarm 1 is a full-scale high alarm; as delivered it is off.
     """
@@ -84,8 +98,14 @@ class EurothermVariant:
 class ViciVariant:
     """How the actuator is set up.
 
-    `id` is the device ID it was given, `long_texts` its LG1, and `echo` whether it gives back what
-    it is told to do, as some do.
+    Attributes
+    ----------
+    id : str
+        The device ID it was given.
+    long_texts : bool
+        Its LG1.
+    echo : bool
+        Whether it gives back what it is told to do, as some do.
     """
 
     id: str = ""
@@ -100,6 +120,7 @@ class VoltmeterVariant:
     Attributes
     ----------
     model : str
+        What it calls itself.
     rs232 : bool
         Whether it is on RS-232: lines end with CR LF, and it obeys only after ``SYST:REM``. On a
         network they end with LF, and it always obeys.
@@ -114,3 +135,35 @@ class VoltmeterVariant:
     rs232: bool = True
     errors: int = 0
     memory: int = 512
+
+
+Spoilt = Literal[
+    "never", "half", "late", "twice", "unreadable", "lacking", "outside", "text"
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SoftwareVariant:
+    """How software that analyses writes its files, and what goes wrong with them.
+
+    Attributes
+    ----------
+    delay : float
+        From the end of an analysis to its file [s].
+    writing : float
+        How long that is being written [s], half of it at once.
+    old : int
+        How many files of before lie there, with clocks of the future.
+    spoilt : dict of str to str
+        By number of an injection, what becomes of its file: ``never`` written; ``half`` of it;
+        ``late``, after the time-out; ``twice``, under two names; ``unreadable`` bytes; ``lacking``
+        a column or key; a value ``outside`` of 0 to 1; a ``text`` in place of one. The latter three
+        are for results, not for traces.
+    """
+
+    delay: Annotated[float, Field(ge=0)] = 2.0
+    writing: Annotated[float, Field(ge=0)] = 0.0
+    old: Annotated[int, Field(ge=0, le=100)] = 0
+    spoilt: Mapping[Annotated[str, Field(pattern=r"^[1-9]\d*$")], Spoilt] = field(
+        default_factory=dict
+    )

@@ -6,9 +6,9 @@ The pieces are in `physics`; what happens to the reagents is the `reaction.React
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import inf, pi
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,26 @@ from .reaction import Composition, Reaction
 _DARK = 0.002  # photodiode without light [V]
 _HOUR = 3600.0  # [s]
 _RUN = 13.0  # length of a chromatogram, to which the lamp's drift refers [min]
+
+
+class Injection(NamedTuple):
+    """What an injection gives those who analyse it.
+
+    Attributes
+    ----------
+    number : int
+    time : float
+        Lab time [s].
+    amounts : dict of str to float
+        Of each product, with the noise of an analysis [mM].
+    record : Record
+        What the detector will see of it.
+    """
+
+    number: int
+    time: float
+    amounts: Mapping[str, float]
+    record: Record
 
 
 class World:
@@ -42,7 +62,7 @@ class World:
 
     Attributes
     ----------
-    now : callable
+    now, noise
         As given.
     links : dict of str to LinkFaults
         Faults of the lines to "pumps", "heater", "valve" and "detector".
@@ -52,6 +72,8 @@ class World:
         Of the valve, "load" or "inject".
     injections : int
         Number of the last injection.
+    injected : callable
+        Told of each injection, after it: its `Injection`.
     last_sample : Sample or None
         What it put onto the column.
 
@@ -77,7 +99,7 @@ class World:
                 f"({', '.join(reaction.products)}), the layout has {len(layout.peaks)}"
             )
         self.now, self.layout, self.reaction = now, layout, reaction
-        self._noise, self._seed, self.injections = noise, seed, first_injection
+        self.noise, self._seed, self.injections = noise, seed, first_injection
         self._lock = threading.RLock()
         self._time = now()
         self.links: dict[str, LinkFaults] = {}
@@ -94,6 +116,7 @@ class World:
         self._load_from = 0.0  # volume passed when the loop, full of eluent, came in line
         self.last_sample: Sample | None = None
         self._on_column: list[tuple[float, list[float]]] = []  # injected when [s], areas [AU min]
+        self.injected: Callable[[Injection], object] = lambda injection: None
         peaks = (*layout.peaks, *layout.front)
         self._horizon = max(p.position + 6 * p.width + 20 * p.tail for p in peaks)
         ticks = int(self._horizon * MINUTE * Record.TICKS) + 1
@@ -196,8 +219,11 @@ class World:
             self.position = position
             self.injections += 1
             rng = self._rng()
-            self._on_column.append((t, self._areas(self.last_sample, rng)))
+            amounts = self._amounts(self.last_sample, rng)
+            self._on_column.append((t, self._areas(self.last_sample, amounts)))
             self._see(self._expose(t, rng))
+            injection = Injection(self.injections, t, amounts, self._seen[-1][1])
+        self.injected(injection)
 
     def sample(self) -> Sample:
         """Look into the loop: what it would put onto the column now; eluent while it injects."""
@@ -271,20 +297,26 @@ class World:
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self._seed, self.injections])
 
-    def _areas(self, sample: Sample, rng: np.random.Generator) -> list[float]:
-        """Peak areas of an injection [AU min]: the products', then the solvent's."""
+    def _amounts(self, sample: Sample, rng: np.random.Generator) -> dict[str, float]:
+        """Amount of each product that an analysis of an injection finds [mM]."""
         extent, *errors = rng.standard_normal(1 + len(self.reaction.products))
-        if self._noise is None:
+        if self.noise is None:
             total, fractions = self.composition(sample)
         else:
-            total, fractions = self.composition(sample, float(np.exp(self._noise.extent * extent)))
-            sd = self._noise.fraction + self._noise.relative * fractions
+            total, fractions = self.composition(sample, float(np.exp(self.noise.extent * extent)))
+            sd = self.noise.fraction + self.noise.relative * fractions
             fractions = np.maximum(fractions + sd * errors, 0.0)
         share = 0.0 if self.loop_clogged else sample.filled
-        products = [
-            share * float(total) * float(x) * peak.response
-            for x, peak in zip(fractions, self.layout.peaks, strict=True)
-        ]
+        return {
+            name: share * float(total) * float(x)
+            for name, x in zip(self.reaction.products, fractions, strict=True)
+        }
+
+    def _areas(self, sample: Sample, amounts: Mapping[str, float]) -> list[float]:
+        """Peak areas of an injection [AU min]: the products', then the solvent's."""
+        share = 0.0 if self.loop_clogged else sample.filled
+        peaks = zip(amounts.values(), self.layout.peaks, strict=True)
+        products = [amount * peak.response for amount, peak in peaks]
         return products + [share * peak.response for peak in self.layout.front]
 
     def _see(self, record: Record) -> None:
@@ -301,10 +333,10 @@ class World:
         for start, areas in self._on_column:  # still eluting ones superpose
             total += absorbance(self._minutes + (t - start) / MINUTE, peaks, areas)
         noise, lamp = np.zeros_like(total), np.ones_like(total)
-        if self._noise is not None:
-            level, slope, wave = self._noise.drift * rng.standard_normal(3)
+        if self.noise is not None:
+            level, slope, wave = self.noise.drift * rng.standard_normal(3)
             phase = self._minutes / _RUN
-            lamp += level - (self._noise.drift + 0.3 * slope) * phase
+            lamp += level - (self.noise.drift + 0.3 * slope) * phase
             lamp += 0.2 * wave * np.sin(2 * pi * phase)
-            noise = self._noise.volts * rng.standard_normal(total.size)
+            noise = self.noise.volts * rng.standard_normal(total.size)
         return Record(t, self.layout.baseline * lamp * 10**-total, noise)

@@ -1,6 +1,7 @@
 """The detector of the on-line HPLC, a photodiode on a voltmeter; it publishes the raw trace."""
 
 import threading
+from typing import Any
 
 import numpy as np
 from ophyd import Component, Device
@@ -68,6 +69,10 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self.trace.fill(np.full(self.method.samples, np.nan))
         self.late_samples.fill(float(self.method.samples))
 
+    def arm(self) -> Steps:
+        """Do nothing before an injection: the meter is read from there on."""
+        yield from ()
+
     def trigger(self, start: float | None = None) -> LabStatus:
         """Record a trace.
 
@@ -106,6 +111,20 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
             raise
         self.trace.fill(samples)
         self.late_samples.fill(float(np.count_nonzero(np.isnan(samples))))
+
+    def facts(self) -> dict[str, Any]:
+        """Give what an event tells of the trace."""
+        return {
+            "late_samples": float(self.late_samples.get()),
+            "trace": np.array(self.trace.get()),
+        }
+
+    def facts_described(self) -> dict[str, dict[str, Any]]:
+        """Give the data keys of `facts`, without their source."""
+        number = {"dtype_numpy": "<f8"}
+        late = {"dtype": "number", "shape": [], "units": "", "precision": 0}
+        trace = {"dtype": "array", "shape": [self.method.samples], "units": "V", "precision": 5}
+        return {"late_samples": number | late, "trace": number | trace}
 
     def abandon(self) -> None:
         """Stop recording; the trace is lost, its status ends together with the next one's.

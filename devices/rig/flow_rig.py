@@ -229,7 +229,8 @@ class FlowRig:
         Returns
         -------
         LabStatus
-            Finishes when the valve has confirmed.
+            Finishes when the valve has confirmed. If the file of an injection that was given up is
+            still to come from other software, it is waited for before the valve turns.
 
         Raises
         ------

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..instruments.arrivals import stamps
+from ..instruments.resultfile import unreadable
 from ..protocols.roles import DetectorDriver, HeaterDriver, Identity, PumpDriver, ValveDriver
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import RigFile
@@ -16,6 +18,9 @@ Exchange = tuple[bytes, bytes]
 """What was sent, and what came back."""
 
 # What no instrument can tell of itself.
+_SOFTWARE = (
+    "that it writes a new file for each injection into this folder, and begins with it by itself",
+)
 _PUMP = ("that the plunger pushes the syringe of the rig file, and which reagent is in it",)
 _HEATER = ("that the sensor sits in the reactor, and that a fuse of its own ends heating",)
 _VALVE = ("that in this position the loop is where the rig file says",)
@@ -67,7 +72,7 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
     Returns
     -------
     list of Greeting
-        Pumps in the order of the rig file, heater, valve, detector.
+        Pumps in the order of the rig file, heater, valve, detector or other software's folder.
     """
 
     def pump(driver: PumpDriver) -> Iterator[Identity]:
@@ -121,8 +126,23 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
         *(one(f"streams.{k}", s.protocol, partial(lines.pump, k), pump) for k, s in streams),
         one("heater", rig.heater.protocol, lines.heater, heater),
         one("valve", rig.valve.protocol, lines.valve, valve),
-        one("detector", rig.detector.protocol, lines.detector, detector),
+        (
+            one("detector", rig.detector.protocol, lines.detector, detector)
+            if rig.detector is not None
+            else _software(rig)
+        ),
     ]
+
+
+def _software(rig: RigFile) -> Greeting:
+    """Look into the folder that other software writes into."""
+    spec = rig.analytics
+    assert spec is not None  # who has no detector
+    facts = {}
+    if not (wrong := unreadable(spec.path)):
+        there = len(stamps(spec.path, spec.files))
+        facts = {"folder": str(spec.path), "files": f"{there} of {spec.files} are there"}
+    return Greeting("analytics", spec.kind, "", facts, _SOFTWARE, wrong, ())
 
 
 def write_record(greetings: Iterable[Greeting], file: Path) -> None:

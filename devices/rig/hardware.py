@@ -1,5 +1,6 @@
 """The opened hardware of a rig: clock, lines, and a device on each."""
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..clock import LabClock, SimulatedClock
@@ -7,6 +8,7 @@ from ..instruments.detector import Detector
 from ..instruments.heater import Heater
 from ..instruments.interlock import Interlock
 from ..instruments.pump import SyringePump
+from ..instruments.resultfile import ResultFile
 from ..instruments.valve import InjectionValve
 from ..rigfile import RigError, RigFile
 from .lines import Lines
@@ -17,6 +19,11 @@ class EmulatedLab(Protocol):
 
     world: Any
     """Its physics, for those who look behind the scenes or break something on purpose."""
+
+    @property
+    def folder(self) -> Path | None:
+        """Where its software writes what it has analysed; None if there is none."""
+        ...
 
     def close(self) -> None:
         """End it."""
@@ -46,7 +53,7 @@ class Bench:
     pumps : dict of str to SyringePump
         By stream.
     heater, valve, detector : ophyd Device
-        The other instruments.
+        The other instruments; in place of a detector may be what waits for other software's files.
 
     Raises
     ------
@@ -82,9 +89,21 @@ class Bench:
         }
         self.heater = Heater(name="heater", driver=lines.heater(), spec=config.heater, **shared)
         self.valve = InjectionValve(name="valve", driver=lines.valve(), spec=config.valve, **shared)
-        self.detector = Detector(
-            name="detector", driver=lines.detector(), method=config.chromatogram, **shared
-        )
+        self.detector: Detector | ResultFile
+        if config.analytics is not None:
+            emulated = emulation.folder if emulation else None
+            self.detector = ResultFile(
+                name="detector",
+                spec=config.analytics,
+                folder=emulated or config.analytics.path,
+                duration=config.analysis_duration,
+                **shared,
+            )
+        else:
+            assert config.chromatogram is not None  # the rig file has seen to it
+            self.detector = Detector(
+                name="detector", driver=lines.detector(), method=config.chromatogram, **shared
+            )
 
     @property
     def simulated(self) -> bool:
@@ -93,7 +112,8 @@ class Bench:
         Pumps and voltmeter name themselves when greeted; an emulated one says that it is one.
         """
         names = [pump.firmware.get() for pump in self.pumps.values()]
-        names.append(self.detector.firmware.get())
+        if isinstance(self.detector, Detector):
+            names.append(self.detector.firmware.get())
         vouched = any(line.emulated for line in self.transports.values())
         return vouched or any("EMULATED" in name for name in names)
 

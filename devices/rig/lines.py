@@ -67,6 +67,7 @@ class Lines:
         return VALVES[spec.protocol](self.open(spec.transport), spec.id)
 
     def detector(self) -> DetectorDriver:
-        """Return the driver of the detector."""
+        """Return the driver of the detector, of a rig that has one."""
         spec = self._rig.detector
+        assert spec is not None
         return DETECTORS[spec.protocol](self.open(spec.transport), spec.range)

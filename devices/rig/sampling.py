@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from time import time
 from typing import Any
 
-import numpy as np
-
 from ..clock import LabClock, LabStatus, Steps, Task
 from ..instruments.detector import Detector
 from ..instruments.heater import Heater
+from ..instruments.resultfile import ResultFile
 from ..instruments.valve import InjectionValve
 from ..protocols.transport import InstrumentError
 from ..rigfile import RigFile
@@ -30,7 +29,7 @@ class _Latch:
 
 
 class Sampler:
-    """Valve and detector, and the reading that goes into the event document.
+    """Valve and detector (or other software's files), and what of them goes into the event.
 
     Parameters
     ----------
@@ -49,7 +48,7 @@ class Sampler:
     def __init__(
         self,
         valve: InjectionValve,
-        detector: Detector,
+        detector: Detector | ResultFile,
         heater: Heater,
         feed: Feed,
         clock: LabClock,
@@ -89,6 +88,7 @@ class Sampler:
             return self._task.begin(self._inject(), self._track(LabStatus("injection")))
 
     def _inject(self) -> Steps:
+        yield from self._detector.arm()
         self._feed.look()
         self._heater.poll()
         values = self._conditions()
@@ -146,8 +146,7 @@ class Sampler:
         values: dict[str, Any] = {
             **{key: latch.values.get(key, _NONE) for key in self._scalars()},
             "lab_time": latch.lab_time,
-            "late_samples": float(self._detector.late_samples.get()),
-            "trace": np.array(self._detector.trace.get()),
+            **self._detector.facts(),
         }
         return {key: {"value": v, "timestamp": latch.timestamp} for key, v in values.items()}
 
@@ -165,13 +164,12 @@ class Sampler:
     def describe(self, source: str) -> dict[str, dict[str, Any]]:
         """Return the data keys of `read`."""
         number: dict[str, Any] = {"source": source, "dtype_numpy": "<f8"}
-        scalars = self._scalars() | {"lab_time": ("s", 1), "late_samples": ("", 0)}
+        scalars = self._scalars() | {"lab_time": ("s", 1)}
         keys = {
             key: number | {"dtype": "number", "shape": [], "units": unit, "precision": decimals}
             for key, (unit, decimals) in scalars.items()
         }
         for variable, (low, high, _) in limits(self._config).items():
             keys[variable] |= {"lower_ctrl_limit": low, "upper_ctrl_limit": high}
-        shape = [self._config.chromatogram.samples]
-        keys["trace"] = number | {"dtype": "array", "shape": shape, "units": "V", "precision": 5}
-        return keys
+        measured = self._detector.facts_described().items()
+        return keys | {key: {"source": source, **described} for key, described in measured}

@@ -127,10 +127,13 @@ def needed(setpoints: Setpoints, rig: RigFile) -> dict[str, float]:
 def fixed_quantities(rig: RigFile) -> dict[str, tuple[float, str]]:
     """Return what of a rig no experiment changes: value and unit by name."""
     reactor, method = rig.reactor, rig.chromatogram
-    return {
+    fixed = {
         "heated_volume": (reactor.heated_volume, "uL"),
         "total_volume": (reactor.total_volume, "uL"),
         "loop_volume": (reactor.loop_volume, "uL"),
-        "sample_rate": (method.rate, "Hz"),
-        "lamp": (method.lamp, "V"),
     }
+    if method is not None:
+        fixed["sample_rate"] = (method.rate, "Hz")
+        if method.lamp is not None:
+            fixed["lamp"] = (method.lamp, method.unit)
+    return fixed

@@ -12,11 +12,13 @@ from . import (
     calibrate,
     catalogue,
     check,
+    completion,
     demo,
     emulate,
     export,
     guard,
     integrate,
+    new,
     optimise,
     redesign,
     rediscover,
@@ -41,6 +43,10 @@ class Command(Protocol):
     __name__: str
     HELP: str
 
+    @property
+    def EXAMPLES(self) -> tuple[str, ...]:  # noqa: N802 - a constant of the module
+        """How it is called, for the end of its help."""
+
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the command's arguments."""
 
@@ -50,6 +56,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[Command, ...] = (
     demo,
+    new,
     check,
     ask,
     optimise,
@@ -67,5 +74,6 @@ COMMANDS: tuple[Command, ...] = (
     safe,
     guard,
     catalogue,
+    completion,
 )
 """Every command, in the order of the help."""

@@ -4,23 +4,18 @@ import argparse
 import json
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, count, seed
-
-if TYPE_CHECKING:
-    from reactune.analysis.campaign.adaptive import Suggestion
-    from reactune.analysis.problem.model import Problem
+from .common import EXIT_DONE, add_catalogue, add_problem, count, seed
 
 HELP = "add the next experiments to a table of results, CSV or XLSX; no rig needed"
+EXAMPLES = ("reactune ask snar.toml results.csv -n 5",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Example: reactune ask snar.toml results.csv -n 5"
     add_catalogue(parser)
-    parser.add_argument("problem", metavar="PROBLEM")
+    add_problem(parser)
     parser.add_argument(
         "table",
         metavar="TABLE",
@@ -47,19 +42,20 @@ def run(a: argparse.Namespace) -> int:
 
     from ..errors import told
     from ..problems import load_problem
-    from ..tables import kept, open_table
+    from ..tables import keep, open_table
+    from .points import layout
 
     problem = load_problem(a.problem)
     asking = open_table(problem, a.table, a.seed)
     results = asking.results
     if any(entry.measurement for entry in results.entries):
-        kept(asking, a.table, a.seed, a.catalogue)
+        keep(asking, a.table, a.seed, a.catalogue)
     with told(SheetError):
         asks = asking.ask(a.n or (problem.batch if results.entries else problem.first_batch))
     if a.json:
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
-    say(_text(problem, asks))
+    say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
     states = [entry.measurement for entry in results.entries]
     done = sum(m is not None and m.valid for m in states)
     failed = sum(m is not None and not m.valid for m in states)
@@ -67,8 +63,8 @@ def run(a: argparse.Namespace) -> int:
     lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
     if asking.lost:
         lines.append(
-            f"Row {', '.join(map(str, asking.lost))}: outside today's limits, where the streams "
-            "have no place in the models; kept, and not counted."
+            f"Row {', '.join(map(str, asking.lost))}: outside today's limits or choices, with no "
+            "place in the models; kept, and not counted."
         )
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
@@ -77,23 +73,3 @@ def run(a: argparse.Namespace) -> int:
     for line in lines:
         say(textwrap.fill(line, 80))
     return EXIT_DONE
-
-
-def _text(problem: "Problem", asks: "list[Suggestion]") -> str:
-    """Lay the asks out as a table, the reasons beside it."""
-    from reactune.analysis.sheets.sheet import title_of
-    from reactune.analysis.written import exact
-
-    titles = ["row", *(title_of(name, v.unit) for name, v in problem.variables.items())]
-    cells = [[str(asked.number), *map(exact, asked.conditions.values())] for asked in asks]
-    widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
-    text = []
-    for line, why in zip([titles, *cells], ["why", *(asked.why for asked in asks)], strict=True):
-        start = "  ".join(f"{cell:>{width}}" for cell, width in zip(line, widths, strict=True))
-        beside = len(start) <= 50
-        if not beside:
-            text.append(start)
-        indent = " " * (len(start) + 2 if beside else 8)
-        first = start + "  " if beside else indent
-        text.append(textwrap.fill(why, 80, initial_indent=first, subsequent_indent=indent))
-    return "\n".join(text)

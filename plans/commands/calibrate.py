@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..integration import Calibration
 
 HELP = "find the responses of an HPLC method with samples of known composition"
+EXAMPLES = ("reactune calibrate standards.csv --method method.toml -o calibrated.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

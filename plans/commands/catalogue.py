@@ -3,9 +3,10 @@
 import argparse
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue
+from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue, described, examples
 
 HELP = "look after where runs are stored"
+EXAMPLES = ("reactune catalogue repair",)
 REPAIR = (
     "make damaged databases anew from the journals, bring home what was stored elsewhere, and name "
     "what is lost; nothing is deleted"
@@ -15,7 +16,8 @@ REPAIR = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     actions = parser.add_subparsers(metavar="ACTION", required=True)
-    mend = actions.add_parser("repair", help=REPAIR, description=REPAIR)
+    mend = actions.add_parser("repair", help=REPAIR, **described(REPAIR))
+    mend.epilog = examples(*EXAMPLES)
     add_catalogue(mend)
     mend.set_defaults(act=_repair)
 

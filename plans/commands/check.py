@@ -7,21 +7,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_rig
+from .common import EXIT_DONE, EXIT_FAILURE, add_problem, add_rig
 
 if TYPE_CHECKING:
+    from reactune.analysis.problem.model import Problem
     from reactune.devices.rig.greeting import Greeting
     from reactune.devices.rigfile import RigFile
 
 _LABEL = 18  # columns of the left-hand column
 
 HELP = "say in words what a problem file asks, without hardware; or see which instruments answer"
+EXAMPLES = (
+    "reactune check snar.toml",
+    "reactune check adducts.toml --rig my-rig.toml",
+    "reactune check --connect --rig my-rig.toml",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_rig(parser)
-    parser.add_argument("problem", metavar="PROBLEM", nargs="?")
+    add_problem(parser, optional=True)
     parser.add_argument(
         "--connect",
         action="store_true",
@@ -47,20 +53,23 @@ def run(a: argparse.Namespace) -> int:
     name = a.rig or "walker"
     rig = load_rig(name)
     if a.problem:
-        _check(a.problem, rig)
+        _check(a.problem, rig, named=a.rig is not None)
     return _connect(rig, name, a.record) if a.connect else EXIT_DONE
 
 
-def _check(source: str, rig: "RigFile") -> None:
+def _check(source: str, rig: "RigFile", named: bool) -> None:
     """Say what a problem asks, and what keeps the rig from it."""
     from reactune.analysis.problem.in_words import in_words
 
-    from ..compatibility import fitted, forecast, incompatibilities
+    from ..compatibility import analytics_of, fitted, forecast, incompatibilities
     from ..errors import UserError, told
     from ..preparation import new_campaign
     from ..problems import load_problem
 
     problem = load_problem(source)
+    if not named and not {*problem.measured} & {*analytics_of(rig).names}:
+        _of_no_rig(problem, source)
+        return
     with told(ValueError):  # limits that no space can map
         wrong = incompatibilities(problem, rig)
         cost = None if wrong else forecast(problem, rig)
@@ -70,6 +79,23 @@ def _check(source: str, rig: "RigFile") -> None:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse
     say(f"Fits the rig: {rig.title}.")
+
+
+def _of_no_rig(problem: "Problem", source: str) -> None:
+    """Say what a problem asks whose quantities the built-in rig has never heard of."""
+    from reactune.analysis.campaign.agent import Agent
+    from reactune.analysis.problem.in_words import in_words
+
+    from ..errors import told
+
+    with told(ValueError):
+        say(in_words(problem))
+        Agent(problem)  # what only the optimiser can refuse
+    told_how = (
+        f"For a table that you keep: reactune ask {source} results.csv. Whether it fits a rig: "
+        f"reactune check {source} --rig FILE."
+    )
+    say(textwrap.fill(told_how, 80, subsequent_indent="  ", break_on_hyphens=False))
 
 
 def _page(greeting: "Greeting") -> list[str]:

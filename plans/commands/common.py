@@ -1,6 +1,8 @@
 """What commands share: exit codes and options."""
 
 import argparse
+import textwrap
+from typing import Any
 
 EXIT_DONE = 0
 EXIT_FAILURE = 1
@@ -10,6 +12,38 @@ EXIT_USAGE = 2
 
 
 _SEED_DIGITS = 18  # every store holds such integers
+
+
+def described(what: str) -> dict[str, Any]:
+    """Give what a parser of a command is made with: its description, as wide as a terminal."""
+    return {
+        "description": textwrap.fill(what, 80),
+        "formatter_class": argparse.RawDescriptionHelpFormatter,
+    }
+
+
+def examples(*commands: str) -> str:
+    """Write what stands below the help of a command."""
+    return "\n  ".join(("example:" if len(commands) == 1 else "examples:", *commands))
+
+
+def add_problem(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
+    """Declare the problem."""
+    parser.add_argument(
+        "problem",
+        metavar="PROBLEM",
+        nargs="?" if optional else None,
+        help="problem file, or a built-in one: walker-i ... walker-vi",
+    )
+
+
+def add_uid(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare a stored run."""
+    parser.add_argument(
+        "uid",
+        metavar="UID",
+        help=f"{what}: its uid as reactune runs lists it, the beginning of that, or 'last'",
+    )
 
 
 def add_catalogue(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +59,9 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
 def add_rig(parser: argparse.ArgumentParser) -> None:
     """Declare the rig file."""
     parser.add_argument(
-        "--rig", metavar="FILE", help="rig file, or 'walker': the paper's rig, emulated [walker]"
+        "--rig",
+        metavar="FILE",
+        help="rig file, or an emulated one: 'walker', the paper's, or 'snar' [walker]",
     )
 
 
@@ -52,6 +88,7 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed",
         type=seed,
+        metavar="S",
         help="seed of the optimiser and of an emulated rig [drawn, and stored]",
     )
     parser.add_argument(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from reactune.devices.rigfile import RigFile
 
 HELP = "run the emulated instruments in a process of their own, in real time"
+EXAMPLES = ("reactune emulate --rig my-rig.toml --write rehearsal.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,7 +24,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write a rig file that points to them"
     )
-    parser.add_argument("--seed", type=seed, default=0, help="seed of the noise [0]")
+    parser.add_argument(
+        "--reaction",
+        metavar="FILE",
+        help="reaction file, or a reaction that comes along, in place of the rig file's",
+    )
+    parser.add_argument("--seed", type=seed, default=0, metavar="S", help="seed of the noise [0]")
 
 
 def run(a: argparse.Namespace) -> int:
@@ -37,7 +43,7 @@ def run(a: argparse.Namespace) -> int:
     rig = load_rig(a.rig or "walker")
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
-    with told(RigError), emulated(rig, a.transport, a.seed) as served:
+    with told(RigError), emulated(rig, a.transport, a.seed, a.reaction) as served:
         for name, port in served.transports.items():
             say(f"{name:<10} {port.url}")
         if a.write is not None:

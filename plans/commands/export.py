@@ -7,11 +7,11 @@ from ..saying import say
 from .common import EXIT_DONE, add_catalogue
 
 HELP = "write stored runs to one table: .csv, .xlsx or .parquet"
+EXAMPLES = ("reactune export 5f0c2a7e 91b3d0aa -o both.xlsx",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Example: reactune export 5f0c2a7e 91b3d0aa -o both.xlsx"
     add_catalogue(parser)
     parser.add_argument("uids", metavar="UID", nargs="+", help="stored runs, in one table")
     parser.add_argument(

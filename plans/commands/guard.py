@@ -7,6 +7,7 @@ from ..errors import UserError
 from .common import EXIT_DONE
 
 HELP = "make a rig safe when its campaign's process is gone; campaigns start it"
+EXAMPLES = ("reactune guard  # only campaigns call it",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ..integration import Reading
 
 HELP = "integrate chromatograms in files by an HPLC method"
+EXAMPLES = ("reactune integrate run1.csv run2.csv --method method.toml --csv results.csv",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..redesigning import Redesign
 
 HELP = "from a run that nothing fits to windows that can be met, and the next problem file"
+EXAMPLES = ("reactune redesign 5f0c2a7e -o next.toml",)
 _WIDTH = 80
 _KNOWN = 0.95  # share of the functions that says an edge can be met
 _VAGUE = 0.5  # an interval so many tolerances wide says little
@@ -25,7 +26,6 @@ _VAGUE = 0.5  # an interval so many tolerances wide says little
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Example: reactune redesign 5f0c2a7e -o next.toml"
     add_catalogue(parser)
     parser.add_argument("uid", metavar="UID")
     parser.add_argument(

@@ -2,15 +2,16 @@
 
 import argparse
 
-from .common import add_campaign
+from .common import add_campaign, add_uid
 
 HELP = "start a campaign from the best points of an earlier one"
+EXAMPLES = ("reactune rediscover 5f0c2a7e --budget 20",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_campaign(parser)
-    parser.add_argument("uid", metavar="UID")
+    add_uid(parser, "the earlier run")
 
 
 def run(a: argparse.Namespace) -> int:

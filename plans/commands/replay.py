@@ -3,15 +3,16 @@
 import argparse
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue
+from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue, add_uid
 
 HELP = "feed a stored run through the agent and compare every ask"
+EXAMPLES = ("reactune replay last",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_catalogue(parser)
-    parser.add_argument("uid", metavar="UID")
+    add_uid(parser, "the run to feed through the agent")
 
 
 def run(a: argparse.Namespace) -> int:

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from ..rescoring import Answer
 
 HELP = "judge stored runs by other windows, another goal or another HPLC method; nothing is run"
+EXAMPLES = (
+    "reactune rescore 5f0c2a7e 91b3d0aa --problem walker-iii",
+    "reactune rescore 5f0c2a7e --method sharper.toml",
+)
 _WIDTH = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = (
-        "Examples: reactune rescore 5f0c2a7e 91b3d0aa --problem walker-iii; "
-        "reactune rescore 5f0c2a7e --method sharper.toml"
-    )
     add_catalogue(parser)
     parser.add_argument("uids", metavar="UID", nargs="+", help="stored runs, judged together")
     parser.add_argument(

@@ -1,13 +1,19 @@
 """``reactune runs``: what is stored."""
 
 import argparse
+import math
 import textwrap
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from ..saying import say
 from .common import EXIT_DONE, add_catalogue
 
+if TYPE_CHECKING:
+    from reactune.analysis.storage.catalogue import RunSummary
+
 HELP = "list the stored runs"
+EXAMPLES = ("reactune runs",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,10 +34,29 @@ def run(a: argparse.Namespace) -> int:
             rig = {True: "simulated", False: "REAL", None: "unmarked"}[run.simulated]
             if run.plan_name == "ask":
                 rig = "table"
-            say(f"{run.uid[:8]}  {when}  {rig:<9}  {run.events:>3} experiments")
+            made = f"{run.events:>4} experiment{'s' * (run.events != 1)}"
+            say(f"{run.uid[:8]}  {when}  {rig:<9}  {_kind(run):<20}{made}")
             ending = run.reason or run.exit_status
             if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):
                 ending += f"; to go on: reactune optimise --resume {run.uid[:8]}"
-            for text in (run.title or "", ending):
+            best = _best(run)
+            title = "" if best and run.title == run.goal else run.title
+            for text in filter(None, (title, best, ending)):
                 say(textwrap.fill(text, 80, initial_indent=" " * 10, subsequent_indent=" " * 10))
     return EXIT_DONE
+
+
+def _kind(run: "RunSummary") -> str:
+    """Say what a run is: a campaign, what one goes on from, or another's."""
+    if run.plan_name == "optimise":
+        return run.begins or "campaign"
+    return "by hand" if run.plan_name == "ask" else run.plan_name or "unknown"
+
+
+def _best(run: "RunSummary") -> str:
+    """Say what was expected of the best experiment when the run ended."""
+    for role, words in (("best_feasible", "feasible"), ("best", "none is feasible")):
+        number, value = (run.last.get(key, math.nan) for key in (role, f"{role}_goal"))
+        if run.goal and not (math.isnan(number) or math.isnan(value)):
+            return f"{run.goal}: {value:.4g} expected of no. {number:.0f} ({words})"
+    return ""

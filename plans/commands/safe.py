@@ -8,6 +8,7 @@ from ..saying import say
 from .common import EXIT_DONE, EXIT_FAILURE, add_rig
 
 HELP = "bring a rig to its safe state"
+EXAMPLES = ("reactune safe --rig my-rig.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

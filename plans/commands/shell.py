@@ -8,6 +8,7 @@ from pathlib import Path
 from .common import EXIT_DONE, add_catalogue, add_rig
 
 HELP = "an IPython session with RE, cat, rig, optimise, ..."
+EXAMPLES = ("reactune shell --rig my-rig.toml",)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

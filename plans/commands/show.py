@@ -8,11 +8,14 @@ from ..saying import say
 from .common import EXIT_DONE, add_catalogue, seed
 
 HELP = "show a stored run, or a table of results: summary and page"
+EXAMPLES = (
+    "reactune show last",
+    "reactune show snar.toml results.csv --stop",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.epilog = "Examples: reactune show 5f0c2a7e; reactune show snar.toml results.csv --stop"
     add_catalogue(parser)
     parser.add_argument(
         "what", metavar="UID|PROBLEM", help="a stored run, or the problem that a table belongs to"

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -78,4 +79,15 @@ def carry_out(
     if outcome.campaign is None:  # it ended before its run was opened
         return EXIT_FAILURE
     say_result(outcome.campaign, outcome.folder, as_json=a.json)
+    if not outcome.finished:
+        say(f"To go on: {_resuming(a, outcome.uid)}", to=sys.stderr)
     return EXIT_DONE if outcome.well else EXIT_FAILURE
+
+
+def _resuming(a: argparse.Namespace, uid: str) -> str:
+    """Give the command that goes on with a campaign that has not reached its end."""
+    words = ["reactune", "optimise", "--resume", uid[:8]]
+    for name in ("rig", "catalogue"):
+        if value := getattr(a, name):
+            words += [f"--{name}", value]
+    return shlex.join(words)

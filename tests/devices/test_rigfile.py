@@ -71,7 +71,9 @@ def test_rig_file_by_name_and_path(tmp_path):
     path = tmp_path / "rig.toml"
     path.write_text(text(), "utf-8")
     assert load(path) == load("walker")
-    with pytest.raises(RigError, match="no built-in rig 'wakler'; built in: walker"):
+    with pytest.raises(
+        RigError, match="no built-in rig 'wakler'; built in: catalysts, snar, walker"
+    ):
         load("wakler")
     with pytest.raises(RigError, match="cannot be read"):
         load(tmp_path / "none.toml")
@@ -86,7 +88,7 @@ def test_rig_file_by_name_and_path(tmp_path):
         ('name = "X3"', 'name = "Y3"', "gives the peaks X0, X1, X2, X3, but .* are Y3, X2, X1, X0"),
         ("[streams.c60]", "[streams.c70]", "does not flow from the streams c70, sultine, it needs"),
         ("walker2017", "walker2018", "not known: did you mean 'walker2017'"),
-        ("walker2017", "snar", r"reaction = 'snar' is not known: .* walker2017"),
+        ("walker2017", "amide", r"reaction = 'amide' is not known: .* walker2017, .* \.toml file"),
         ("= {}  ", "= { Ks = 2 }  ", "Ks = 2 is no parameter of this reaction: it has ks, Es, "),
         ("= {}  ", "= { ks = 0 }  ", "kinetics of walker2017: .*ks = 0.0 must be positive"),
         ("syringe_volume = 10000", "syringe_volume = 10000\nfilled = 500", "starts full"),

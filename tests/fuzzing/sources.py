@@ -9,12 +9,16 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import tomli_w
+
 from reactune.analysis.problem.model import built_in
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.emulation.eurotherm import EmulatedEurotherm
 from reactune.devices.emulation.harvard11 import EmulatedHarvardChain
 from reactune.devices.emulation.ne1000 import EmulatedNewEraNetwork
 from reactune.devices.emulation.scpi import EmulatedVoltmeter
+from reactune.devices.emulation.software import _andi
 from reactune.devices.emulation.variants import (
     EurothermVariant,
     HarvardVariant,
@@ -28,13 +32,16 @@ from reactune.devices.protocols.harvard11 import Harvard11
 from reactune.devices.protocols.ne1000 import NewEra
 from reactune.devices.protocols.scpi import ScpiVoltmeter
 from reactune.devices.protocols.vici import ViciValve
+from reactune.devices.reactionfile import built_in as reactions
+from tests.analysis.analytics.test_resulttable import workbook
 from tests.analysis.storage.samples import documents, record
+from tests.plans import software
 
 ROOT = Path(__file__).parents[2]
 PROBLEMS = [
     (ROOT / "analysis/problem/built_in" / f"{name}.toml").read_text("utf-8") for name in built_in()
 ]
-PROBLEM = PROBLEMS[1]
+PROBLEM = PROBLEMS[built_in().index("walker-ii")]
 PROBLEMS.append("""\
 maximise = { of = "STY", name = "space-time yield", unit = "mM/h" }
 measured = ["yield", "X₃", "λ"]
@@ -53,6 +60,39 @@ both = "max(yield, λ)^2 + sqrt(abs(log(X₃)))"
 slow = { of = "volume / total_flow", within = [0.1, 0.4], unit = "h" }
 """)
 RIG = (ROOT / "devices/rigs/walker.toml").read_text("utf-8")
+REACTIONS = [
+    (ROOT / "devices/reactions" / f"{name}.toml").read_text("utf-8") for name in reactions()
+]
+RIGS = [RIG, *(tomli_w.dumps(software.tables(kind)) for kind in ("table", "trace"))]
+METHODS = [(ROOT / "devices/methods/walker.toml").read_text("utf-8"), """\
+title = "Amide on C18, 254 nm"
+unit  = "counts"
+per_au = 1e6
+start = 1.5
+amounts = "mM"
+standard = { peak = "biphenyl", amount = 2.0 }
+peaks = [
+  { name = "acid", time = 3.0, window = [2.4, 3.9], width = 0.08, tail = 0.04, response = 1.2 },
+  { name = "biphenyl", time = 5.2, window = [4.6, 6.2], width = 0.09, tail = 0.05, response = 1 },
+]
+others = [{ name = "x", time = 4.2, window = [4.0, 4.5], width = 0.1, tail = 0.05 }]
+"""]  # fmt: skip
+RESULTS: Mapping[str, bytes] = {
+    "r.csv": b"Report;today\r\nPeak;RT;Area %\r\nP;5,2;25,0\r\nS;7,1;75,0\r\nsum;;100\r\n",
+    "r.txt": "Peak\tArea %\nP\t25,0\nS\t75 %\n".encode("utf-16"),
+    "r.json": b'{"made": "today", "peaks": [{"name": "P", "x": 0.25}, {"name": "S", "x": 0.75}]}',
+    "r.xlsx": workbook([["Peak", "Area %"], ["P", 25.0], ["S", 75.0]]),
+}
+"""Files of other software."""
+MINUTES = np.arange(0, 8, 1 / 30)
+SIGNAL = 2 + 900 * np.exp(-(((MINUTES - 3) / 0.08) ** 2)) + 700 * np.exp(-((MINUTES - 5.2) ** 2))
+TRACES: Mapping[str, bytes] = {
+    "t.csv": b"Sample;12\nTime [min];Signal [mAU]\n"
+    + "".join(f"{t:.4f};{s:.3f}\n" for t, s in zip(MINUTES, SIGNAL, strict=True))
+    .replace(".", ",").encode(),
+    "t.cdf": _andi(SIGNAL.tolist(), 2.0, "mAU"),
+}  # fmt: skip
+"""Chromatograms of other software."""
 
 
 @cache

@@ -7,20 +7,28 @@ import json
 import tempfile
 import time
 import tomllib
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import numpy as np
 import tomli_w
 from hypothesis import strategies as st
 
+from reactune.analysis.analytics import from_start, to_start
+from reactune.analysis.analytics.hplc.files import TraceError, trace_in
+from reactune.analysis.analytics.hplc.method import Method
+from reactune.analysis.analytics.resulttable import Quantity, ResultTable
 from reactune.analysis.problem.in_words import in_words
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.storage import names, reading
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import JournalError, seal
+from reactune.devices.emulation.reactions.mechanism import Mechanism
+from reactune.devices.methodfile import MethodError, load_method
 from reactune.devices.opening import obstacles
 from reactune.devices.protocols import harvard11
 from reactune.devices.protocols.transport import (
@@ -29,7 +37,10 @@ from reactune.devices.protocols.transport import (
     NoReplyError,
     TransportError,
 )
+from reactune.devices.reactionfile import ReactionError, load_reaction
 from reactune.devices.rigfile import RigError, load
+from reactune.plans.compatibility import analytics_of
+from reactune.plans.hplc_method import method_of
 from tests.analysis.problem.test_follow import WALKER
 from tests.analysis.storage.samples import same
 from tests.devices.emulation.bench import Bench
@@ -52,8 +63,9 @@ def soon() -> Iterator[None]:
     assert time.thread_time() - start < LONGEST
 
 
-def _refused(error: Exception) -> bool:
-    """A refusal is told in sentences that somebody can read."""
+def _refused(error: Exception, of_file: type[Exception] = Exception) -> bool:
+    """A refusal is told in sentences that somebody can read; a method tells its own."""
+    assert isinstance(error, of_file) or str(error).startswith(("method", "peak"))
     assert 5 < len(str(error)) < 20_000
     return False
 
@@ -86,22 +98,85 @@ def problem_file(which: int, changes, flips) -> bool:
     return True
 
 
-def rig_file(changes, flips) -> bool:
+def rig_file(which: int, changes, flips) -> bool:
     with tempfile.TemporaryDirectory() as folder, soon():
-        path = _file(sources.RIG, changes, flips, sources.PROBLEM, folder)
+        text = sources.RIGS[which % len(sources.RIGS)]
+        path = _file(text, changes, flips, sources.PROBLEM, folder)
         try:
             rig = load(path)
-        except RigError as error:
-            return _refused(error)
+            analytics = analytics_of(rig)
+        except ValueError as error:
+            return _refused(error, RigError)
+        assert from_start(json.loads(json.dumps(to_start(analytics)))) == analytics
         return not obstacles(rig)
 
 
+def reaction_file(which: int, changes, flips) -> bool:
+    text = sources.REACTIONS[which % len(sources.REACTIONS)]
+    with tempfile.TemporaryDirectory() as folder, soon():
+        path = _file(text, changes, flips, sources.RIG, folder)
+        try:
+            reaction = load_reaction(path)
+            made = Mechanism(reaction)
+            made.composition(np.ones(len(made.reagents)), 5.0, 80.0)
+        except ReactionError as error:
+            return _refused(error)
+        except ValueError as error:
+            assert "cannot be integrated" in str(error)  # noqa: PT017 - of many tries
+    stated = json.loads(json.dumps(reaction.model_dump(mode="json"), allow_nan=False))
+    assert type(reaction).model_validate(stated) == reaction
+    return True
+
+
+def method_file(which: int, changes, flips) -> bool:
+    with tempfile.TemporaryDirectory() as folder, soon():
+        text = sources.METHODS[which % len(sources.METHODS)]
+        path = _file(text, changes, flips, sources.RIG, folder)
+        try:
+            method = method_of(load_method(path))
+        except ValueError as error:
+            return _refused(error, MethodError)
+    assert Method.from_dict(json.loads(json.dumps(method.to_dict()))) == method
+    return True
+
+
+def result_file(which: int, flips) -> bool:
+    """No damage gives a number that is none, or one that stands nowhere in the file."""
+    name = list(sources.RESULTS)[which % len(sources.RESULTS)]
+    raw = flipped(sources.RESULTS[name], flips, sources.RESULTS["r.csv"])
+    analytics = KEYED if name == "r.json" else ROWS
+    with soon():
+        found = analytics.measure({"file": name, "file_content": b64encode(raw).decode()})
+    assert found.valid == (found.reason == "")
+    assert all(0 <= value <= 1 for value in found.values.values()) == found.valid
+    return found.valid or _refused(ValueError(found.reason))
+
+
+def trace_file(which: int, flips) -> bool:
+    name = list(sources.TRACES)[which % len(sources.TRACES)]
+    raw = flipped(sources.TRACES[name], flips, sources.TRACES["t.csv"])
+    with soon():
+        try:
+            trace_in(name, raw).in_unit("mAU").even(0.5)
+        except TraceError as error:
+            return _refused(error)
+    return True
+
+
+ROWS = ResultTable(
+    tuple(Quantity(name, column="Area %", row=name, unit="%") for name in ("P", "S")), ","
+)
+KEYED = ResultTable(tuple(Quantity(name, key=f"peaks.{i}.x") for i, name in enumerate("PS")))
 RARE_FLIPS = st.one_of(st.just([]), st.just([]), FLIPS)
 
 FILES = {
     "problem file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS),
                            problem_file),
-    "rig file": Target(st.tuples(CHANGES, RARE_FLIPS), rig_file),
+    "reaction file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS), reaction_file),
+    "rig file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS), rig_file),
+    "method file": Target(st.tuples(PLACES, CHANGES, RARE_FLIPS), method_file),
+    "result file": Target(st.tuples(PLACES, FLIPS), result_file),
+    "trace file": Target(st.tuples(PLACES, FLIPS), trace_file),
 }  # fmt: skip
 
 # ---- journals ------------------------------------------------------------------------------------

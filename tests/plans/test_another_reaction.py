@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from reactune.analysis.problem.model import Problem
 from reactune.devices import load, open_rig
 from reactune.devices.emulation import REACTIONS, Composition, parameters
+from reactune.devices.emulation.reactions import names
 from reactune.devices.rigfile import RigError
 from reactune.plans.campaign import optimise
 from reactune.plans.cli import main
@@ -147,10 +148,10 @@ def test_a_rig_of_other_streams_and_peaks_is_refused(tmp_path, capsys, command):
     assert (
         "emulation.reaction = 'walker2017' does not flow from the streams amine, ester, catalyst, "
         "it needs c60, sultine: name the streams so, or give the reaction that they feed "
-        "(known: walker2017)\n"
+        f"(known: {names()}; or a reaction file of your own)\n"
         "emulation.reaction = 'walker2017' gives the peaks X0, X1, X2, X3, but chromatogram.peaks "
         "are amide, imide, amine: name the peaks so, or give the reaction that makes them "
-        "(known: walker2017)\n"
+        f"(known: {names()}; or a reaction file of your own)\n"
     ) in said
     with pytest.raises(RigError, match="does not flow from the streams amine, ester, catalyst"):
         open_rig(load(rig))

@@ -178,7 +178,7 @@ def test_a_real_rig_that_turns_out_to_be_emulated_does_not_go_on_with_a_real_cam
     arguments = ["optimise", "--resume", uid, "--catalogue", str(folder), "--rig", "walker"]
     assert main(arguments) == 2
     err = capsys.readouterr().err
-    assert "the earlier run was on real hardware, this rig is simulated" in err
+    assert f"run {uid[:8]} was on real hardware, this rig is simulated" in err
 
 
 def test_a_damaged_journal_and_a_lost_one_are_told(stored, cut_off, capsys, caplog):

@@ -52,6 +52,8 @@ def test_a_signal_ends_the_campaign_safely_with_its_reason(tmp_path, number, rea
     result = json.loads(out)
     assert 3 <= result["n"] < 16
     assert reason in result["stop_reason"]
+    resuming = f"reactune optimise --resume {result['uid'][:8]} --catalogue {tmp_path}"
+    assert f"To go on: {resuming}\n" in err
     with Catalogue(tmp_path) as catalogue:
         (run,) = catalogue.runs()
         assert run.exit_status == "abort"

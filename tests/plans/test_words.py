@@ -106,9 +106,9 @@ def test_understood(tmp_path, capsys, text, said):
         (RATIO.replace(', of = "flow_sultine / flow_c60"', ""),
          "variables.ratio: the rig has no such variable"),
         (of((HEAT, 'temperature = { choices = ["hot", "cold"] }')),
-         "variables.temperature: the optimiser cannot choose among words yet"),
-        (of(("[variables]", 'shared = ["temperature"]\n[variables]')),
-         "shared: the optimiser cannot hold temperature for a batch yet"),
+         "variables.temperature: a rig sets numbers, and cannot choose hot or cold; give each a "),
+        (of(("[variables]", 'shared = ["flow_c60"]\n[variables]')),
+         "shared: flow_c60 is tied to others by limits or by the rig, and cannot be held"),
     ],
 )  # fmt: skip
 def test_refused(tmp_path, capsys, text, said):

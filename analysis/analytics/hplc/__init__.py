@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from ..measurement import Analytics, Kind, Measurement, Trace
-from .chromatogram import analyse
+from .chromatogram import Chromatogram, analyse
 from .method import Method
 
 __all__ = ["Hplc", "Method"]
@@ -47,14 +47,18 @@ class Hplc(Analytics):
         """Every species that has a peak; fractions are pure numbers."""
         return dict.fromkeys(self.method.quantities, self.method.amounts or "1")
 
-    def measure(self, data: Mapping[str, Any]) -> Measurement:
+    def analysed(self, data: Mapping[str, Any]) -> Chromatogram:
         """Integrate the peaks of an event's chromatogram."""
-        found = analyse(np.asarray(data["trace"], float), self.method)
+        return analyse(np.asarray(data["trace"], float), self.method)
+
+    def measure(self, data: Mapping[str, Any]) -> Measurement:
+        """Give what the peaks of an event's chromatogram measure."""
+        found = self.analysed(data)
         return Measurement(found.fractions, found.sd, found.flags, found.valid, found.reason)
 
-    def trace(self, data: Mapping[str, Any]) -> Trace:
+    def trace(self, data: Mapping[str, Any]) -> Trace | None:
         """Give the absorbance above its baseline, from the end of the solvent front on."""
-        found = analyse(np.asarray(data["trace"], float), self.method)
+        found = self.analysed(data)
         signal = 1000 * (found.absorbance - found.baseline)
         shown = found.time >= self.method.solvent_front[1]
         heights = {

@@ -1,19 +1,22 @@
 """Chromatograms out of files: text as any software exports it, ANDI/AIA, and vendors' own."""
 
 import csv
+import io
 import math
 import re
+import tempfile
 import warnings
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...cells import decoded
 from ...written import UnreadableError, quoted, read_bytes
 
-__all__ = ["FileTrace", "TraceError", "read_trace"]
+__all__ = ["FileTrace", "TraceError", "read_trace", "trace_in"]
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +25,7 @@ _FEWEST = 10  # rows of numbers that make a trace
 _UNEVEN = 0.02  # of an interval, by which samples may be off and still count as evenly spaced
 _ROUNDED = 0.9  # of an interval, by which times are off that are written with few digits
 _SPARSE = 10  # times as many samples as there are that would fill a trace with holes
+_LONGEST = 10_000_000  # samples from injection on; a day at 100 Hz has fewer
 _VENDOR = {".ch", ".uv", ".d", ".dx", ".raw"}
 _SIGNAL_UNITS = {"v": "V", "mv": "mV", "au": "AU", "mau": "mAU", "counts": "counts"}
 _TIME = re.compile(r"time|zeit|temps|minutes|seconds|r\.?\s*t", re.IGNORECASE)
@@ -98,6 +102,11 @@ class FileTrace(NamedTuple):
                 f"has {len(place)} samples over {self.minutes[-1]:.4g} min, {60 * step:.2g} s "
                 "apart where there are any; export it anew"
             )
+        if not place[-1] < _LONGEST:
+            raise TraceError(
+                f"goes from {self.minutes[0]:.4g} to {self.minutes[-1]:.4g} min after injection, "
+                f"with samples {60 * step:.2g} s apart; export it anew"
+            )
         first = max(math.ceil(place[0] - _UNEVEN), 0)
         grid = np.arange(first, math.floor(place[-1] + _UNEVEN) + 1)
         if len(grid) < _FEWEST:
@@ -129,12 +138,29 @@ def read_trace(path: Path, channel: str = "") -> FileTrace:
     try:
         if path.suffix.lower() in _VENDOR:
             return _vendor(path, channel)
-        raw = read_bytes(path, _MOST_BYTES)
-        return _andi(path) if raw[:3] == b"CDF" else _text(raw, channel)
+        return _own(read_bytes(path, _MOST_BYTES), channel)
     except UnreadableError as error:
         raise TraceError(str(error)) from error
     except OSError as error:
         raise TraceError(f"cannot be read ({error.strerror or error}): check its path") from error
+
+
+def trace_in(name: str, raw: bytes, channel: str = "") -> FileTrace:
+    """Read a chromatogram out of what a file of this name holds; see `read_trace`."""
+    if PurePath(name).suffix.lower() in _VENDOR:  # whose library wants a path
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder, PurePath(name).name)
+            path.write_bytes(raw)
+            return read_trace(path, channel)
+    try:
+        return _own(raw, channel)
+    except UnreadableError as error:
+        raise TraceError(str(error)) from error
+
+
+def _own(raw: bytes, channel: str) -> FileTrace:
+    """Read what needs no library of others."""
+    return _andi(raw) if raw[:3] == b"CDF" else _text(raw, channel)
 
 
 # ---- text ----------------------------------------------------------------------------------------
@@ -142,7 +168,7 @@ def read_trace(path: Path, channel: str = "") -> FileTrace:
 
 def _text(raw: bytes, channel: str) -> FileTrace:
     """Read a table of numbers below a header of any kind."""
-    lines = _decoded(raw).splitlines()
+    lines = decoded(raw).splitlines()
     delimiter, comma = _manner(lines)
     rows = [_cells(line, delimiter) for line in lines]
     numbers = [_numbers(row, comma) for row in rows]
@@ -161,20 +187,6 @@ def _text(raw: bytes, channel: str) -> FileTrace:
     named = _UNIT.search(head[column])
     unit = _SIGNAL_UNITS.get((named[1] if named else head[column]).strip().lower(), "")
     return FileTrace(data[:, column], minutes, unit)
-
-
-def _decoded(raw: bytes) -> str:
-    for mark, encoding in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if raw.startswith(mark):
-            return raw.decode(encoding, "replace")
-    if b"\0" in raw:
-        raise TraceError(
-            "is no text and no format known here; export it as text, CSV or ANDI/AIA (.cdf)"
-        )
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")  # of a unit or a name in the header
 
 
 def _manner(lines: Sequence[str]) -> tuple[str | None, bool]:
@@ -251,17 +263,17 @@ def _per_minute(head: str, times: Floats) -> float:
 # ---- ANDI/AIA ------------------------------------------------------------------------------------
 
 
-def _andi(path: Path) -> FileTrace:
+def _andi(raw: bytes) -> FileTrace:
     """Read an ANDI/AIA chromatogram (ASTM E1947): netCDF with ``ordinate_values``."""
     from scipy.io import netcdf_file
 
     try:
-        with np.errstate(all="ignore"), netcdf_file(path, "r", mmap=False) as file:
+        with np.errstate(all="ignore"), netcdf_file(io.BytesIO(raw), "r", mmap=False) as file:
             if "ordinate_values" not in file.variables:
                 raise TraceError("is netCDF, but no ANDI/AIA chromatogram: no ordinate_values")
             signal = np.array(file.variables["ordinate_values"][:], float)
             times = file.variables.get("raw_data_retention")
-            raw = None if times is None else np.array(times[:], float)
+            taken = None if times is None else np.array(times[:], float)
             found = {
                 key: _scalar(file.variables.get(key))
                 for key in ("actual_sampling_interval", "actual_delay_time")
@@ -275,14 +287,14 @@ def _andi(path: Path) -> FileTrace:
             raise
         raise TraceError("is a damaged netCDF file; export it anew") from error
     per_minute = 1.0 if labels["retention_unit"].startswith("min") else 60.0
-    if raw is None or len(raw) != len(signal):
+    if taken is None or len(taken) != len(signal):
         interval = found["actual_sampling_interval"]
         if not interval > 0:
             raise TraceError("has no actual_sampling_interval; export it anew")
-        raw = max(found["actual_delay_time"], 0.0) + interval * np.arange(len(signal))
+        taken = max(found["actual_delay_time"], 0.0) + interval * np.arange(len(signal))
     if len(signal) < _FEWEST:
         raise TraceError(f"holds {len(signal)} samples; export the whole trace")
-    minutes = np.asarray(raw / per_minute, float)
+    minutes = np.asarray(taken / per_minute, float)
     return FileTrace(signal, minutes, _SIGNAL_UNITS.get(labels["detector_unit"], ""))
 
 

@@ -21,12 +21,14 @@ from ..book import Book, check_measured, rows_of
 from ..geometry import hit
 from ..ranking import Window
 from ..recommend import Recommendation, hold, recommend
+from ..settable import Settable
 from ..surrogate.judge import Judge
 from ..surrogate.local import constrained_minima
 from ..surrogate.rivals import repeats
 from ..surrogate.scales import Measured
 from ..surrogate.search import Search, propose
 from ..table import SLACK, Known
+from .among import complete
 from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, compose, latin_hypercube
 
 __all__ = ["Measured", "Snobfit", "Window"]
@@ -74,6 +76,9 @@ class Snobfit:
     scales : sequence of str, optional
         On what scale the composite model sees each variable: "linear", "log", "logit",
         "reciprocal" (absolute temperature) or "celsius" (1/T of a temperature in degC).
+    settable : Settable, optional
+        What of the box can be set, where that is not all of it; nothing else is asked for. The
+        composite model is then searched among these points, and chooses all of them.
 
     Raises
     ------
@@ -101,10 +106,13 @@ class Snobfit:
         seed: int | None = None,
         measured: Measured | None = None,
         scales: Sequence[str] | None = None,
+        settable: Settable | None = None,
     ) -> None:
+        if settable is not None and model != "composite":
+            raise ValueError(f"model {model!r} knows a whole box alone; settable needs composite")
         self.book = Book(
             lower, upper, windows,
-            resolution=resolution, model=model, measured=measured, scales=scales,
+            resolution=resolution, model=model, measured=measured, scales=scales, settable=settable,
         )  # fmt: skip
         self.p = share(p)
         self._rng = generator(seed)
@@ -142,6 +150,8 @@ class Snobfit:
     def _fresh(self, n: int) -> Floats:
         """Choose n places where nothing was measured."""
         book = self.book
+        if book.settable is not None:
+            return self._settled(n, book.settable)
         known, surrogate, leads, notes = self._known(), book.surrogate(), None, dict[bytes, str]()
         apart = self._apart
         if surrogate is not None:
@@ -160,6 +170,21 @@ class Snobfit:
         whys = [notes.get(y.tobytes(), "") if kind == MODEL else "" for y, kind in pairs]
         self._note(x, kinds, whys)
         return x
+
+    def _settled(self, n: int, settable: Settable) -> Floats:
+        """Choose n places of those that can be set; what is shared as the first of them has it."""
+        book, known, surrogate = self.book, self._known(), self.book.surrogate()
+        first = 1 if settable.shared and not settable.held else n
+        chosen: list[tuple[Floats, str]] = []
+        if surrogate is not None:
+            pending = book.coordinates.to_cube(self._asked[self._pending])
+            search = Search(surrogate, pending, self._rng, settable)
+            chosen = propose(search, first, known, self._apart, book.unit)
+        x, kinds, whys = complete(first, chosen, known, book, settable, self._rng)
+        self._note(x, kinds, whys)
+        if n == first:
+            return x
+        return np.vstack([x, self._settled(n - first, settable.holding(x[0]))])
 
     def _note(self, x: Floats, kinds: list[int], whys: list[str]) -> None:
         """Keep what is asked for, and why."""
@@ -254,10 +279,16 @@ class Snobfit:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any], measured: Measured | None = None) -> Self:
+    def from_state(
+        cls,
+        state: Mapping[str, Any],
+        measured: Measured | None = None,
+        settable: Settable | None = None,
+    ) -> Self:
         """Continue from a `state`: the next ask is the one that the original would have given.
 
-        `measured` is needed again where it was given, since no state holds a function.
+        `measured` and `settable` are needed again where they were given, since no state holds a
+        function.
         """
         schema = state.get("schema") if isinstance(state, Mapping) else None
         if schema != 1:
@@ -267,7 +298,7 @@ class Snobfit:
             )
         check_measured(state, measured)
         try:
-            return cls._restored(state, measured)
+            return cls._restored(state, measured, settable)
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f"the state is not one of Snobfit, or it is damaged ({error}); start a new "
@@ -275,9 +306,11 @@ class Snobfit:
             ) from error
 
     @classmethod
-    def _restored(cls, state: Mapping[str, Any], measured: Measured | None) -> Self:
+    def _restored(
+        cls, state: Mapping[str, Any], measured: Measured | None, settable: Settable | None
+    ) -> Self:
         """Make an optimiser of its state; whatever is raised says that this is none."""
-        book = Book.from_state(state, measured)
+        book = Book.from_state(state, measured, settable)
         self = cls(book.lower, book.upper, p=state["p"])
         self.book = book
         self._rng.bit_generator.state = state["rng"]
@@ -317,6 +350,7 @@ class Snobfit:
             np.r_[error, blank],
             np.r_[book.table.failed, np.zeros(len(pending), dtype=bool)],
             book.unit(book.table.beside),
+            book.seen if book.settable is not None else None,
         )
 
     def _local(self) -> list[Floats]:

@@ -122,13 +122,13 @@ class Surrogate:
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
             self._models = [
-                likelier(places, NOISE, *column, age=points.age)
+                likelier(places, NOISE, *column, age=points.age, trend=coordinates.trend)
                 for column in zip(y.T, error.T, *curbed, strict=True)
             ]
         else:
             values, errors = self._smooth.values.T, self._smooth.errors.T
             self._models = [
-                GaussianProcess(places, *column, age=points.age)
+                GaussianProcess(places, *column, age=points.age, trend=coordinates.trend)
                 for column in zip(values, errors, strict=True)
             ]
 
@@ -306,12 +306,13 @@ def likelier(
     curbed_error: Floats,
     *,
     age: Floats | None = None,
+    trend: NDArray[np.intp] | None = None,
 ) -> GaussianProcess:
     """Model a quantity as it is or compressed, as the values themselves suggest."""
-    plain = GaussianProcess(z, y, error, noise, age)
+    plain = GaussianProcess(z, y, error, noise, age, trend)
     if (curbed == y).all():
         return plain
-    bent = GaussianProcess(z, curbed, curbed_error, noise, age)
+    bent = GaussianProcess(z, curbed, curbed_error, noise, age, trend)
     # densities of the same values: the slope of one scale in the other belongs to them
     slope = float(np.log(curbed_error / error).sum())
     return bent if bent.evidence + slope > plain.evidence else plain

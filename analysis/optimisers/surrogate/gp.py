@@ -92,6 +92,8 @@ class GaussianProcess:
         How many experiments ago each was measured.
     noise : float
         How much of it is expected, in units of the values' standard deviation; see `NOISE`.
+    trend : (k,) int array, optional
+        The coordinates in which there is a quadratic trend; by default all.
 
     Attributes
     ----------
@@ -100,19 +102,24 @@ class GaussianProcess:
     """
 
     def __init__(
-        self, z: Floats, y: Floats, error: Floats, noise: float = NOISE, age: Floats | None = None
+        self,
+        z: Floats,
+        y: Floats,
+        error: Floats,
+        noise: float = NOISE,
+        age: Floats | None = None,
+        trend: NDArray[np.intp] | None = None,
     ) -> None:
-        self._z = z
+        self._z, self._trend = z, trend
         self._age = np.zeros(len(z)) if age is None else age / AGES
         self._shift = float(y.mean())
         self._unit = float(y.std()) or abs(self._shift) or 1.0
         self._y = (y - self._shift) / self._unit
         self._known = (error / self._unit) ** 2 + 1e-12
-        dim = z.shape[1]
-        i, j = np.triu_indices(dim)
+        i, j = np.triu_indices(z.shape[1] if trend is None else len(trend))
         self._pairs = i, j
         self._weight = np.where(i == j, 1.0, 2.0) ** 0.5
-        self._hyper = self._maximise(Prior.of(dim, noise))
+        self._hyper = self._maximise(Prior.of(z.shape[1], noise))
         self._condition()
 
     # -- learning ---------------------------------------------------------------
@@ -120,7 +127,7 @@ class GaussianProcess:
     def _maximise(self, prior: Prior) -> Floats:
         """Find the hyper-parameters of highest posterior density."""
         result = minimize(
-            _Posterior(self._z, self._products(self._z), self._age, self._y, self._known, prior),
+            _Posterior(self._z, *self._trends(self._z), self._age, self._y, self._known, prior),
             prior.start,
             jac=True,
             method="L-BFGS-B",
@@ -171,7 +178,8 @@ class GaussianProcess:
         mean = K @ self._alpha
         half = solve_triangular(self._factor[0], K.T, lower=True, check_finite=False)
         a, _, b, c, *_ = _split(self._hyper)
-        own = OFFSET**2 + b * (z**2).sum(1) + c * (self._products(z) ** 2).sum(1) + a
+        linear, products = self._trends(z)
+        own = OFFSET**2 + b * (linear**2).sum(1) + c * (products**2).sum(1) + a
         sd = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-14))
         return self._shift + self._unit * mean, self._unit * sd
 
@@ -192,7 +200,8 @@ class GaussianProcess:
             turns = z @ frequency + phase
             turns -= np.rint(turns)
             waves = np.sqrt(2 * a / FEATURES) * np.cos((2 * np.pi * turns).astype(np.float32))
-            trend = np.sqrt(b) * z, np.sqrt(c) * self._products(z)
+            linear, products = self._trends(z)
+            trend = np.sqrt(b) * linear, np.sqrt(c) * products
             return np.hstack([np.full((len(z), 1), OFFSET), *trend, waves])
 
         at_data = basis(self._z)
@@ -226,19 +235,21 @@ class GaussianProcess:
 
     # -- inside -------------------------------------------------------------------
 
-    def _products(self, z: Floats) -> Floats:
-        """Squares and mixed products of the coordinates."""
+    def _trends(self, z: Floats) -> tuple[Floats, Floats]:
+        """Coordinates that have a trend, and their squares and mixed products."""
+        linear = z if self._trend is None else z[:, self._trend]
         i, j = self._pairs
-        products: Floats = z[:, i] * z[:, j] * self._weight
-        return products
+        products: Floats = linear[:, i] * linear[:, j] * self._weight
+        return linear, products
 
     def _kernel(self, z: Floats, other: Floats) -> Floats:
         """Prior covariance of the values at two sets of points."""
         a, length, b, c, *_ = _split(self._hyper)
         u, v = z / np.sqrt(length), other / np.sqrt(length)
         gap = (u**2).sum(1)[:, None] + (v**2).sum(1)[None, :] - 2 * u @ v.T
-        K: Floats = OFFSET**2 + b * z @ other.T + a * np.exp(-0.5 * np.maximum(gap, 0.0))
-        return K + c * self._products(z) @ self._products(other).T
+        (here, products), (there, others) = self._trends(z), self._trends(other)
+        K: Floats = OFFSET**2 + b * here @ there.T + a * np.exp(-0.5 * np.maximum(gap, 0.0))
+        return K + c * products @ others.T
 
 
 class _Posterior:
@@ -250,8 +261,10 @@ class _Posterior:
     Parameters
     ----------
     z : (N, d) array
-    products : (N, k) array
-        Squares and mixed products of the coordinates.
+    linear : (N, k) array
+        The coordinates that have a trend.
+    products : (N, k (k + 1) / 2) array
+        Squares and mixed products of these.
     age : (N,) array
     y : (N,) array
         Values, of unit variance.
@@ -263,6 +276,7 @@ class _Posterior:
     def __init__(
         self,
         z: Floats,
+        linear: Floats,
         products: Floats,
         age: Floats,
         y: Floats,
@@ -273,7 +287,7 @@ class _Posterior:
         j, i = np.triu_indices(len(y), 1)
         self._below = j * len(y) + i  # column by column, as LAPACK has them
         self._gaps = ((z[i] - z[j]) ** 2).T
-        trends = np.stack([z @ z.T, products @ products.T, np.outer(age, age)])
+        trends = np.stack([linear @ linear.T, products @ products.T, np.outer(age, age)])
         self._trends, self._diagonals = trends[:, i, j], trends.diagonal(axis1=1, axis2=2)
 
     def __call__(self, hyper: Floats) -> tuple[float, Floats]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...problem.tables import Kind
+from ..settable import Settable
 from ..table import EXACT
 
 Floats = NDArray[np.float64]
@@ -50,15 +51,36 @@ distance from there."""
 class Coordinates:
     """The map between the user's box and the models' cube [-1, 1]^d.
 
+    A choice takes as many axes of the cube as its positions have, one after the other in its place.
+
     Parameters
     ----------
     lower, upper : (d,) array
         The box.
     scales : sequence of str
         One of `SCALES` for each variable; a variable must stay finite on it all over the box.
+    settable : Settable, optional
+        What of the box can be set, if that is not all of it; it says which variables are choices.
+
+    Attributes
+    ----------
+    dim : int
+        Number of variables, d; the cube has more axes where some are choices.
+    trend : (k,) int array or None
+        The axes of the cube along which there may be a trend, if these are not all: no trend leads
+        from one choice to another but along what describes them.
     """
 
-    def __init__(self, lower: Floats, upper: Floats, scales: Sequence[str] | None) -> None:
+    def __init__(
+        self,
+        lower: Floats,
+        upper: Floats,
+        scales: Sequence[str] | None,
+        settable: Settable | None = None,
+    ) -> None:
+        self.settable, self.dim = settable, lower.size
+        self._choices = settable.choices if settable else {}
+        self.trend = self._trend()
         names = ("linear",) * lower.size if scales is None else scales
         self.scales = tuple(map(str, names)) if isinstance(names, Iterable) else (names,)
         if len(self.scales) != lower.size or not set(self.scales) <= set(SCALES):
@@ -81,13 +103,69 @@ class Coordinates:
             (1 - BRINK) * end + BRINK * edge for end, edge in ((above, lower), (below, upper))
         ]
 
+    def _trend(self) -> NDArray[np.intp] | None:
+        """Give the axes that have a trend: not a choice's own where descriptors have axes, too."""
+        axes: list[bool] = []
+        for i in range(self.dim):
+            own, width = self._choices[i].shape if i in self._choices else (0, 1)
+            axes += [True] * (width - own) + [width == own] * own
+        return None if all(axes) else np.flatnonzero(axes)
+
     def to_cube(self, x: Floats) -> Floats:
         """Map points (n, d) of the box to the cube, those beyond as far as the scales exist."""
         cube: Floats = (self._apply(np.clip(x, *self._brink)) - self._middle) / self._half
-        return cube
+        if not self._choices:
+            return cube
+        parts = []
+        for i in range(cube.shape[1]):
+            if i in self._choices:
+                number = np.clip(np.rint(x[:, i]), self._lower[i], self._upper[i]).astype(int)
+                parts.append(self._choices[i][number])
+            else:
+                parts.append(cube[:, i : i + 1])
+        return np.hstack(parts)
 
     def to_box(self, z: Floats) -> Floats:
-        """Map points (n, d) of the cube to the box, those beyond to where they came from."""
+        """Map points (n, d) of the cube to the box, those beyond to where they came from.
+
+        Of choices to the nearest.
+        """
+        if self._choices:
+            return self._nearest(z)
+        return self._plain(z)
+
+    def _nearest(self, z: Floats) -> Floats:
+        """Map points of the cube to the box, each choice to the nearest position."""
+        flat, start, numbers = np.zeros((len(z), self._lower.size)), 0, {}
+        for i in range(self._lower.size):
+            if i not in self._choices:
+                flat[:, i], start = z[:, start], start + 1
+                continue
+            placed = self._choices[i]
+            part = z[:, start : start + placed.shape[1]]
+            gap = ((part[:, None] - placed[None]) ** 2).sum(axis=2)
+            numbers[i], start = gap.argmin(axis=1), start + placed.shape[1]
+        x = self._plain(flat)
+        for i, number in numbers.items():
+            x[:, i] = number
+        return x
+
+    def evenly(self, u: Floats) -> Floats:
+        """Map points (n, d) of the unit box to the user's, evenly on the scales and by choices."""
+        x = self._plain(2 * u - 1)
+        for i, placed in self._choices.items():
+            x[:, i] = np.minimum(np.floor(u[:, i] * len(placed)), len(placed) - 1)
+        return x
+
+    def even(self, x: Floats) -> Floats:
+        """Map points (n, d) of the user's box to where `evenly` has them."""
+        cube = (self._apply(np.clip(x, *self._brink)) - self._middle) / self._half
+        u: Floats = (cube + 1) / 2
+        for i, placed in self._choices.items():
+            u[:, i] = (x[:, i] + 0.5) / len(placed)
+        return u
+
+    def _plain(self, z: Floats) -> Floats:
         u = self._middle + z * self._half
         columns = [SCALES[name].backward(u[:, i]) for i, name in enumerate(self.scales)]
         x = np.stack(columns, axis=1)

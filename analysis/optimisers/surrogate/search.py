@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..geometry import hit
+from ..settable import Settable
 from ..table import SANE, SLACK, Known
 from .composite import Outcomes, Surrogate
 
@@ -20,6 +21,9 @@ GUIDES = 64
 
 SAFE = 0.8
 """Probability to be inside all windows that the safe point of a batch has."""
+
+WIDTHS = 0.3, 0.1, 0.03
+"""How far around the leaders further candidates are looked for, step by step, in the cube."""
 
 NOTHING = 1e-6
 """Expected improvement, in units of the spread of the goal, that is not worth an experiment."""
@@ -70,8 +74,10 @@ def propose(
         offer(place, "class 1: minimum of the quadratic models inside the windows")
     if size > 1 and (z := search.safe(SAFE)) is not None:
         place = to_unit(search.surrogate.coordinates.to_box(z[None]))[0]
-        offer(place, f"class 1: {search.describe(z)}, the best that is safely inside")
-    most = size if search.surrogate.composed else (size + len(chosen)) // 2
+        how = "safely inside" if len(search.surrogate.windows) else "expected"
+        offer(place, f"class 1: {search.describe(z)}, the best that is {how}")
+    whole = search.surrogate.composed or search.surrogate.coordinates.settable is not None
+    most = size if whole else (size + len(chosen)) // 2
     while len(chosen) < most:
         gain = np.where(free, search.gain() * works, 0.0)
         best = int(gain.argmax())
@@ -98,10 +104,19 @@ class Search:
     pending : (P, d) array
         Places asked for and not told yet, in the cube.
     rng : Generator
+    settable : Settable, optional
+        Among which points to search; by default all that can be set.
     """
 
-    def __init__(self, surrogate: Surrogate, pending: Floats, rng: np.random.Generator) -> None:
+    def __init__(
+        self,
+        surrogate: Surrogate,
+        pending: Floats,
+        rng: np.random.Generator,
+        settable: Settable | None = None,
+    ) -> None:
         self.surrogate, self._rng = surrogate, rng
+        self._settable = settable or surrogate.coordinates.settable
         self._outcomes = surrogate.draw(DRAWS, rng)
         known = self._outcomes(surrogate.z)
         goal = np.minimum(known.f.mean(axis=1), 1e300)
@@ -135,6 +150,8 @@ class Search:
 
     def describe(self, z: Floats) -> str:
         """Say what is expected at a place and which window it probes."""
+        if not len(self.surrogate.windows):
+            return "expected improvement"
         inside = float(self._outcomes(z[None]).inside[0])
         text = f"expected improvement, {inside:.0%} likely inside all windows"
         probed = self.surrogate.probed(z)
@@ -151,12 +168,14 @@ class Search:
 
     def _candidates(self, known: Outcomes) -> tuple[Floats, Outcomes]:
         """Look everywhere, then ever closer around the minimum of each guiding function."""
+        if self._settable is not None:
+            return self._settled(known, self._settable)
         dim = self.surrogate.z.shape[1]
         z = self._rng.uniform(-1.0, 1.0, (256 + 128 * dim, dim))
         parts, seen = [z], [self._outcomes(z)]
         places = np.vstack([np.clip(self.surrogate.z, -1.0, 1.0), z])
         values = np.vstack([self._value(known), self._value(seen[0])])[:, :GUIDES]
-        for width in (0.3, 0.1, 0.03):
+        for width in WIDTHS:
             leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
             steps = width * self._rng.standard_normal(leaders.shape)
             # not all coordinates at once: a minimum at a wall stays there
@@ -166,5 +185,24 @@ class Search:
             seen.append(self._outcomes(z))
             places = np.vstack([places, z])
             values = np.vstack([values, self._value(seen[-1])[:, :GUIDES]])
+        f = np.vstack([part.f for part in seen])
+        return np.vstack(parts), Outcomes(f, np.vstack([part.violation for part in seen]))
+
+    def _settled(self, known: Outcomes, settable: Settable) -> tuple[Floats, Outcomes]:
+        """Do the same among points that can be set; where these are few, look at each."""
+        coordinates, rng = self.surrogate.coordinates, self._rng
+        x = settable.spread(256 + 128 * coordinates.dim, coordinates, rng)
+        z = coordinates.to_cube(x)
+        parts, seen = [z], [self._outcomes(z)]
+        if settable.every is None:
+            places = np.vstack([coordinates.to_box(self.surrogate.z), x])
+            values = np.vstack([self._value(known), self._value(seen[0])])[:, :GUIDES]
+            for width in WIDTHS:
+                leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
+                x = settable.near(leaders, width / 2, coordinates, rng)
+                places = np.vstack([places, x])
+                parts.append(coordinates.to_cube(x))
+                seen.append(self._outcomes(parts[-1]))
+                values = np.vstack([values, self._value(seen[-1])[:, :GUIDES]])
         f = np.vstack([part.f for part in seen])
         return np.vstack(parts), Outcomes(f, np.vstack([part.violation for part in seen]))

@@ -55,10 +55,10 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     already measured has it, and not all points have the same. Converged: a further experiment is
     expected to improve the goal by less than a twentieth of the scatter of repeats.
     """
-    dim = surrogate.z.shape[1]
+    dim = surrogate.coordinates.dim
     if experiments < 3 * (dim + 1) * (dim + 2) // 2:
         return None
-    search = Search(surrogate, np.zeros((0, dim)), np.random.default_rng(0))
+    search = Search(surrogate, surrogate.z[:0], np.random.default_rng(0))
     known = surrogate.judged
     if len(surrogate.windows) and not (known.inside > 0).any():
         return _unsatisfiable(surrogate, search, known)

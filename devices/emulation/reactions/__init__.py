@@ -1,10 +1,12 @@
-"""The reactions that an emulated rig can have, one file each."""
+"""The reactions that an emulated rig can have: one module each, or a reaction file."""
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 
+from ...reactionfile import built_in
 from ...rigfile import EmulationSpec, RigError
 from ..reaction import Reaction
+from .mechanism import Mechanism
 from .walker2017 import Walker2017
 
 REACTIONS: dict[str, Callable[[Mapping[str, float]], Reaction]] = {
@@ -12,8 +14,20 @@ REACTIONS: dict[str, Callable[[Mapping[str, float]], Reaction]] = {
 }
 """By the name that a rig file gives: what makes it of the file's `kinetics`.
 
-It raises ValueError, with one sentence, if it cannot use these.
+It raises ValueError, with one sentence, if it cannot use these. A reaction file that comes along
+goes before a reaction of the same name.
 """
+
+
+def names() -> str:
+    """Say which reactions there are, those of files with them."""
+    return ", ".join((*REACTIONS, *built_in()))
+
+
+def name_of(spec: EmulationSpec) -> str:
+    """Say what an ``[emulation]`` table calls its reaction."""
+    reaction = spec.reaction
+    return reaction if isinstance(reaction, str) else reaction.title or "a file"
 
 
 def reaction_of(spec: EmulationSpec) -> Reaction:
@@ -24,11 +38,20 @@ def reaction_of(spec: EmulationSpec) -> Reaction:
     RigError
         If there is no such reaction, or it cannot use the kinetics.
     """
-    if spec.reaction not in REACTIONS:
-        near = get_close_matches(spec.reaction, REACTIONS, 1)
-        cure = f"did you mean {near[0]!r}?" if near else f"give one of {', '.join(REACTIONS)}"
-        raise RigError(f"emulation.reaction = {spec.reaction!r} is not known: {cure}")
+    stated = spec.reaction
+    if isinstance(stated, str) and stated not in REACTIONS:
+        near = get_close_matches(stated, [*REACTIONS, *built_in()], 1)
+        cure = f"did you mean {near[0]!r}?" if near else f"give one of {names()}, or a .toml file"
+        raise RigError(f"emulation.reaction = {stated!r} is not known: {cure}")
     try:
-        return REACTIONS[spec.reaction](spec.kinetics)
+        if isinstance(stated, str) and spec.choices:
+            raise ValueError("there is nothing to choose")
+        file = None if isinstance(stated, str) else stated.chosen(spec.choices)
     except ValueError as error:
-        raise RigError(f"emulation.kinetics of {spec.reaction}: {error}") from error
+        raise RigError(f"emulation.choices of {name_of(spec)}: {error}") from error
+    try:
+        if file is not None:
+            return Mechanism(file.deviating(spec.kinetics))
+        return REACTIONS[str(stated)](spec.kinetics)
+    except ValueError as error:
+        raise RigError(f"emulation.kinetics of {name_of(spec)}: {error}") from error

@@ -137,5 +137,7 @@ def test_summary_and_page_show_what_it_measured(calorimeter: Calorimeter, tmp_pa
 
 def test_one_that_nobody_knows_is_refused(calorimeter: Calorimeter) -> None:
     start = analytics.to_start(calorimeter) | {"analytics": "nose"}
-    with pytest.raises(ValueError, match="'nose' is not known here, only hplc, told, calorimeter"):
+    with pytest.raises(
+        ValueError, match="'nose' is not known here, only hplc, trace, table, told, calorimeter"
+    ):
         analytics.from_start(start)

@@ -13,6 +13,7 @@ import pytest
 from reactune.analysis import optimisers as engines
 from reactune.analysis.optimisers import Engine
 from reactune.analysis.optimisers import sqsnobfit as sqsnobfit_engine
+from reactune.analysis.optimisers.settable import Settable
 from reactune.analysis.optimisers.snobfit import Snobfit
 from reactune.analysis.optimisers.sqsnobfit import SQSnobFit
 from reactune.analysis.problem.model import Problem
@@ -33,6 +34,31 @@ needs_sqsnobfit = pytest.mark.skipif(
 
 def snobfit(model: str) -> Make:
     return lambda *args, **kwargs: Snobfit(*args, model=model, **kwargs)
+
+
+class Stepped(Snobfit):
+    """Ours where only the points of a grid can be set: in two dimensions each is looked at."""
+
+    def __init__(self, lower: Any, upper: Any, windows: Any = None, **more: Any) -> None:
+        more.setdefault("settable", self.of(lower, upper))
+        super().__init__(lower, upper, windows, **more)
+
+    @classmethod
+    def of(cls, lower: Any, upper: Any) -> Settable:
+        low, span = np.array(lower), np.array(upper) - np.array(lower)
+        steps = 10 if len(low) == 2 else 63 if len(low) == 1 else 3
+        axes = [np.arange(steps + 1)] * len(low)
+        mesh = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(low))
+
+        def settle(x: np.ndarray) -> np.ndarray:
+            return low + np.rint((x - low) / span * steps) / steps * span
+
+        every = settle(low + mesh / steps * span) if len(mesh) < 2000 else None
+        return Settable(settle, np.full(len(low), 1 / steps), every=every)
+
+    @classmethod
+    def from_state(cls, state: Any, *_: Any) -> Any:
+        return super().from_state(state, None, cls.of(state["lower"], state["upper"]))
 
 
 def restore(make: Make, state: dict[str, Any]) -> Engine:
@@ -80,6 +106,7 @@ MODELS = ("merit", "composite")
     "make",
     [
         *(pytest.param(snobfit(model), id=f"snobfit-{model}") for model in MODELS),
+        Stepped,
         pytest.param(SQSnobFit, id="sqsnobfit", marks=needs_sqsnobfit),
         Sobol,
         NelderMead,

@@ -148,17 +148,3 @@ def test_limits_that_allow_none_of_the_values():
     assert sentences(Space.of, p) == [
         "limits: they allow none of the values that a, b can be set to"
     ]
-
-
-def test_choices_are_read_and_not_searched_yet():
-    p = Problem(
-        maximise="yield", measured=["yield"], shared=["temperature"],
-        variables={"solvent": {"choices": ["THF", "MeCN", "DMF"]}, "temperature": (30, 120)},
-    )  # fmt: skip
-    assert p.variables["solvent"].choices == ("THF", "MeCN", "DMF")
-    assert sentences(Space.of, p) == [
-        "variables.solvent: the optimiser cannot choose among words yet; give each of THF, MeCN, "
-        "DMF a campaign of its own",
-        "shared: the optimiser cannot hold temperature for a batch yet; leave it out, or give a "
-        "value under [fixed]",
-    ]

@@ -34,7 +34,7 @@ def line(ax: Axes, label: str) -> matplotlib.lines.Line2D:
 def test_every_run_can_be_drawn_with_its_legend_off_the_data(draw, run: FakeRun) -> None:
     ax = painted(draw(run))
     assert ax.get_title("right") == "SIMULATED"
-    assert (ax.get_xlabel() and ax.get_ylabel()) or ax.texts[0].get_text() == "no valid trace"
+    assert (ax.get_xlabel() and ax.get_ylabel()) or ax.texts[0].get_text() == "no trace to show"
     legend = ax.get_legend()
     if legend is not None:
         box, page = legend.get_window_extent(), ax.figure.bbox

@@ -119,6 +119,44 @@ def test_the_same_seed_and_table_give_the_same_asks(tmp_path) -> None:
     assert len(set(points)) == 8
 
 
+TITLED = "tau [s],equiv,temperature (K),product,sm,bis\n60,1.5,313.15,0.22,0.77,0.01\n"
+
+
+def test_units_in_titles_are_converted_both_ways(tmp_path) -> None:
+    path = written(tmp_path, TITLED)
+    results = read(path)
+    assert results.entries[0].conditions == {"tau": 1.0, "equiv": 1.5, "temperature": 40.0}
+    results.extend([{"tau": 0.7, "equiv": 2.0, "temperature": 55.5}])
+    assert path.read_text() == TITLED + "42,2,328.65,,,\n"
+    assert read(path).entries[1].conditions == {"tau": 0.7, "equiv": 2.0, "temperature": 55.5}
+
+
+def test_what_is_asked_in_other_units_is_asked_alike(tmp_path) -> None:
+    here = Asking(SNAR, read(written(tmp_path, DONE)), seed=1)
+    hours = DONE.replace("tau", "tau [h]").splitlines()
+    lines = [",".join([str(float(line.split(",")[0]) / 60), *line.split(",")[1:]])
+             for line in hours[1:]]  # fmt: skip
+    path = written(tmp_path, "\n".join([hours[0], *lines, ""]), "hours.csv")
+    there = Asking(SNAR, read(path), seed=1)
+    asks = here.ask(4)
+    assert [asked.conditions for asked in there.ask(4)] == [asked.conditions for asked in asks]
+    again = [entry.conditions for entry in read(path).entries[5:]]
+    assert again == [asked.conditions for asked in asks]
+
+
+@pytest.mark.parametrize(
+    ("title", "sentence"),
+    [
+        ("tau [mL]", "has tau in mL, the problem in min: 'mL' is a volume, not a time"),
+        ("tau [ages]", "'ages' is not a unit that is known"),
+    ],
+)
+def test_a_unit_of_something_else_is_refused(tmp_path, title, sentence) -> None:
+    with pytest.raises(SheetError) as error:
+        read(written(tmp_path, DONE.replace("tau", title)))
+    assert sentence in str(error.value)
+
+
 def test_a_new_table_has_units_in_its_titles(tmp_path) -> None:
     for name in ("new.csv", "new.xlsx"):
         path = tmp_path / name
@@ -151,7 +189,7 @@ def test_a_workbook_keeps_what_is_in_it(tmp_path) -> None:
         (DONE.replace("0.55", "?"), "row 3: product is '?', which is no number; leave it empty"),
         (DONE.replace("0.55", ""), "row 3: product is empty and others are not; fill it in"),
         (DONE.replace("\n2,", "\n,"), "row 3: tau is empty; fill in what was set"),
-        (DONE.replace("tau", "tau [h]"), "has tau in h, the problem in min; bring them to one"),
+        (DONE.replace("equiv", "equiv [g]"), "has equiv in g, the problem in no unit; bring them"),
         (DONE.replace("sm,", "sm,SM,"), "has two columns sm; rename one"),
         (
             SEMICOLONS.replace("0,55", "0.55"),

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from event_model import pack_event_page
+from event_model import compose_run, pack_event_page
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reactune.analysis.storage import journal, reading
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.columns import from_column, to_column
 from reactune.analysis.storage.journal import is_being_written
 from tests.analysis.storage.samples import (
     assert_same,
@@ -128,6 +131,38 @@ def test_what_tiled_did_not_take_is_filed_from_the_journal_when_the_run_ends(she
     assert list(catalogue.broker["mixed"]["primary"].read()["x"]) == [1, 1.1, 2.1]
     assert_same(catalogue["mixed"].documents(), mixed)
     catalogue.problems.clear()
+
+
+def test_names_that_sql_does_not_take_are_columns_of_others_and_read_back(shelf):
+    catalogue, _ = shelf
+    run = compose_run(uid="greek", time=0.9e9, metadata={"simulated": False})
+    number = {"source": "test", "dtype": "number", "shape": []}
+    data = {"\u03b1": 0.5, "asked_\u03b2": 1.5, "name_1": 2.5}
+    stream = run.compose_descriptor(
+        name="primary", data_keys=dict.fromkeys(data, number), object_keys={"rig": list(data)}
+    )
+    event = stream.compose_event(data=data, timestamps=dict.fromkeys(data, 1.0))
+    documents = [("start", run.start_doc), ("descriptor", stream.descriptor_doc)]
+    pairs = record(catalogue, [*documents, ("event", event), ("stop", run.compose_stop())])
+    assert catalogue.flush()
+    assert catalogue.problems == []
+    assert_same(catalogue["greek"].documents(), pairs)
+    columns = catalogue.broker["greek"]["primary"].read()
+    assert {str(name) for name in columns} == {"name_\u03b1", "asked_\u03b2", "name_name_1"}
+    (name,) = (n for n in catalogue._store.names() if n.endswith("greek"))
+    told = [doc for kind, doc in catalogue._store.documents(name) if kind == "descriptor"]
+    assert set(told[0]["data_keys"]) == set(data)
+    from_tiled = [doc for kind, doc in catalogue._store.documents(name) if kind == "event"]
+    assert [doc["data"] for doc in from_tiled] == [data]
+
+
+@given(st.text(min_size=1))
+def test_every_key_can_be_told_from_its_column(key):
+    column = to_column(key)
+    assert from_column(column) == key
+    assert column[0].isascii()
+    assert column[0].isalpha()
+    assert column == key or column.endswith(key)
 
 
 def test_pages_and_foreign_values(shelf):

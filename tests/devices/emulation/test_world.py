@@ -149,7 +149,8 @@ def areas(noise: Noise, n: int = 400) -> NDArray[np.float64]:
     sample, found = bench.world.sample(), []
     for i in range(n):
         bench.world.injections = i
-        found.append(bench.world._areas(sample, bench.world._rng())[:4])
+        amounts = bench.world._amounts(sample, bench.world._rng())
+        found.append(bench.world._areas(sample, amounts)[:4])
     return np.array(found) / [sample.feed[0] * p.response for p in BIG.peaks]
 
 

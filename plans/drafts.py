@@ -1,0 +1,266 @@
+"""Files that somebody begins with: written from what they say, with comments on what else there is.
+
+A draft reads answers as people write them and gives the text of a file. Further kinds of file are
+further classes like `ProblemDraft`.
+"""
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.written import exact, quoted
+
+_NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
+_RANGE = re.compile(
+    rf"(?P<name>[^\s:=,]+)\s*[:=]?\s*(?:from\s+)?(?P<low>{_NUMBER})\s*(?:to|\.\.|\u2013|-)\s*"
+    rf"(?P<high>{_NUMBER})\s*(?P<unit>.*?)(?:[\s,]+(?:in\s+)?steps?\s+(?:of\s+)?(?P<step>{_NUMBER}))?",
+    re.IGNORECASE,
+)
+_CHOICES = re.compile(r"(?P<name>[^\s:=,]+)\s*[:=]\s*(?P<choices>[^,]+(?:,[^,]+)+)")
+_GOAL = re.compile(r"(?P<verb>maximi[sz]e|minimi[sz]e)\s+(?P<of>.+)", re.IGNORECASE)
+_COUNTS = re.compile(r"(?P<budget>\d{1,6})(?:\D+(?P<batch>\d{1,5})\D*)?")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What somebody is asked for.
+
+    Attributes
+    ----------
+    key : str
+        What the answer is kept as.
+    text : str
+    example : str
+    many : bool
+        Whether there are several answers, one a line.
+    default : str or None
+        What an empty answer stands for; None if there has to be one.
+    """
+
+    key: str
+    text: str
+    example: str
+    many: bool = False
+    default: str | None = None
+
+
+class ProblemDraft:
+    """A problem file, answer by answer.
+
+    Attributes
+    ----------
+    stated : dict
+        What the problem states so far.
+    """
+
+    QUESTIONS: tuple[Question, ...] = (
+        Question(
+            "variable",
+            "What can be set? Name, range and unit, one a line; an empty line ends.",
+            "temperature 20 to 80 degC",
+            many=True,
+        ),
+        Question("measured", "What is measured of each experiment?", "product, ee"),
+        Question("goal", "What is the goal, in what is measured and set?", "maximise product"),
+        Question(
+            "window",
+            "What else should hold? One a line; an empty line ends.",
+            "ee >= 0.9 +/- 0.02",
+            many=True,
+            default="",
+        ),
+        Question(
+            "budget", "How many experiments at most, and how many at once?", "30, 4", default="30"
+        ),
+    )
+
+    def __init__(self, title: str) -> None:
+        self.stated: dict[str, Any] = {"title": title, "variables": {}, "constraints": []}
+
+    def answer(self, key: str, text: str) -> None:
+        """Take an answer in.
+
+        Parameters
+        ----------
+        key : str
+            Of its question.
+        text : str
+            As somebody wrote it.
+
+        Raises
+        ------
+        ValueError
+            If it makes no sense; one sentence, and nothing is changed.
+        """
+        stated = {**self.stated, **getattr(self, f"_{key}")(text.strip())}
+        if "minimise" in stated or "maximise" in stated:
+            _check(stated)
+        self.stated = stated
+
+    def _variable(self, text: str) -> dict[str, Any]:
+        name, variable = _variable(text)
+        if name in self.stated["variables"]:
+            raise ValueError(f"{name} is there already; call this one otherwise")
+        variables = {**self.stated["variables"], name: variable}
+        # what is wrong with a variable is said now, not with the goal
+        other = "measured_" + "".join(variables)
+        _check({"minimise": other, "measured": [other], "variables": variables})
+        return {"variables": variables}
+
+    def _measured(self, text: str) -> dict[str, Any]:
+        names = [name for name in re.split(r"[\s,;]+", text) if name]
+        if not names:
+            raise ValueError("name at least one quantity, such as product")
+        variables = self.stated["variables"]
+        _check({"minimise": names[0], "measured": names, "variables": variables})
+        return {"measured": names}
+
+    def _goal(self, text: str) -> dict[str, Any]:
+        found = _GOAL.fullmatch(text)
+        if found is None:
+            raise ValueError(
+                f"{quoted(text)} says not whether to maximise or minimise; write it as in "
+                "maximise product"
+            )
+        verb = found["verb"].lower().replace("z", "s")
+        return {"minimise": None, "maximise": None, verb: found["of"].strip()}
+
+    def _window(self, text: str) -> dict[str, Any]:
+        return {"constraints": [*self.stated["constraints"], text] if text else []}
+
+    def _budget(self, text: str) -> dict[str, Any]:
+        found = _COUNTS.fullmatch(text)
+        if found is None:
+            raise ValueError(
+                f"{quoted(text)} is no number of experiments; write it as in 30, or 30, 4"
+            )
+        return {"budget": int(found["budget"]), "batch": int(found["batch"] or 1)}
+
+    def problem(self) -> Problem:
+        """Give what is stated as a problem."""
+        return Problem.load(_bare(self.stated))
+
+    def text(self, path: Path, table: Path) -> str:
+        """Write the problem file.
+
+        Parameters
+        ----------
+        path, table : Path
+            How the file and the table that goes with it are called in its comments.
+        """
+        verb = "minimise" if self.stated.get("minimise") else "maximise"
+        windows, variables = self.stated["constraints"], self.stated["variables"]
+        width = max(map(len, map(_key, variables)))
+        return _PROBLEM.format(
+            file=shlex.quote(path.name),
+            table=shlex.quote(table.name),
+            title=_text(self.stated["title"]),
+            verb=verb,
+            goal=_text(self.stated[verb]),
+            other="maximise" if verb == "minimise" else "minimise",
+            measured=_value(self.stated["measured"]),
+            windows="".join(f"\n    {_text(window)}," for window in windows) + "\n" * bool(windows),
+            budget=self.stated["budget"],
+            batch=self.stated["batch"],
+            variables="\n".join(
+                f"{_key(name):<{width}} = {_table(variable)}"
+                for name, variable in variables.items()
+            ),
+        )
+
+
+_PROBLEM = """\
+# What to tune. To see it in words:  reactune check {file}
+# The next experiments, in a table:  reactune ask {file} {table}
+# How it stands:                     reactune show {file} {table}
+
+title    = {title}
+{verb} = {goal}  # any expression; or {other}
+measured = {measured}
+# kind   = "fractions"  # they add up to 1; "positive": they are never below 0
+
+# Windows to stay in as far as possible, such as "ee >= 0.9 +/- 0.02":
+# +/- says how far outside is still acceptable.
+constraints = [{windows}]
+
+budget = {budget}  # experiments at most
+batch  = {batch}  # asked for at once
+
+# What can be set, and between which values: nothing outside is asked for. There may be a
+# step = 5 or a resolution = 0.5, or values = [20, 40, 80] in place of the range.
+[variables]
+{variables}
+
+# Constants, for any expression
+# [fixed]
+# volume = 1.0
+
+# Hard limits on what may be set together
+# [limits]
+# residence = {{ of = "volume / flow", within = [1, 20], unit = "min" }}
+
+# When to stop before the budget is spent
+# [stop]
+# goal     = 0.95  # once so much is expected
+# patience = 10    # after so many experiments without improvement
+"""
+
+
+def _variable(text: str) -> tuple[str, dict[str, Any]]:
+    """Read a variable as somebody writes it."""
+    if found := _RANGE.fullmatch(text):
+        low, high = _number(found["low"]), _number(found["high"])
+        variable: dict[str, Any] = {"range": [low, high]}
+        if unit := found["unit"].strip(" []()"):
+            variable["unit"] = unit
+        if found["step"]:
+            variable["step"] = _number(found["step"])
+        return found["name"], variable
+    if found := _CHOICES.fullmatch(text):
+        return found["name"], {"choices": [c.strip() for c in found["choices"].split(",")]}
+    raise ValueError(
+        f"{quoted(text)} gives no range; write it as in temperature 20 to 80 degC, or "
+        "solvent: THF, MeCN"
+    )
+
+
+def _number(text: str) -> float:
+    return float(text.replace(",", ".").replace("\u2212", "-"))
+
+
+def _check(stated: Mapping[str, Any]) -> None:
+    """Refuse what makes no problem, in one sentence."""
+    try:
+        Problem.load(_bare(stated))
+    except ProblemError as error:
+        raise ValueError("; ".join(error.problems)) from None
+
+
+def _bare(stated: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in stated.items() if value is not None}
+
+
+# ---- TOML ----------------------------------------------------------------------------------------
+
+
+def _text(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)  # a JSON string is one of TOML
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_value, value))}]"
+    return _text(value) if isinstance(value, str) else exact(value)
+
+
+def _table(values: Mapping[str, Any]) -> str:
+    return f"{{ {', '.join(f'{key} = {_value(value)}' for key, value in values.items())} }}"

@@ -1,0 +1,146 @@
+"""``reactune new``: five answers make a problem file and a table that can be asked at once."""
+
+import csv
+import io
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reactune.analysis.problem.model import Problem
+from reactune.plans.cli import main
+from reactune.plans.drafts import ProblemDraft
+
+OPTIONS = {
+    "--variable": ["tau 0.5 to 10 min", "temperature from 30..120 degC in steps of 5"],
+    "--measured": ["product, sm"],
+    "--goal": ["Maximize product / tau"],
+    "--window": ["product >= 0.9 +/- 0.05"],
+    "--budget": ["24, 4 at once"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+
+
+def arguments(**changed) -> list[str]:
+    options = OPTIONS | {f"--{name}": value for name, value in changed.items()}
+    return [word for name, texts in options.items() for text in texts for word in (name, text)]
+
+
+def typed(monkeypatch, *lines: str) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def test_what_it_writes_is_checked_and_asked_at_once(capsys):
+    assert main(["new", "snar.toml", *arguments()]) == 0
+    assert "Next:    reactune ask snar.toml results.csv" in capsys.readouterr().out
+    problem = Problem.load("snar.toml")
+    assert (problem.verb, problem.goal.text) == ("maximise", "product / tau")
+    assert problem.variables["temperature"].step == 5
+    assert (problem.budget, problem.batch, problem.title) == (24, 4, "snar")
+    text = Path("snar.toml").read_text()
+    assert max(map(len, text.splitlines())) <= 90
+    assert main(["check", "snar.toml"]) == 0
+    assert "product at least 0.9; values down to 0.85" in capsys.readouterr().out
+    assert main(["ask", "snar.toml", "results.csv", "-n", "3"]) == 0
+    rows = list(csv.DictReader(Path("results.csv").read_text().splitlines()))
+    assert len(rows) == 3
+    assert rows[0].keys() >= {"tau [min]", "temperature [degC]", "product", "sm", "failed"}
+
+
+def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
+    typed(
+        monkeypatch,
+        *("", "flow", "flow 10 to 1 mL/min", "flow 0.1 \u2013 2 mL/min", "flow 1 to 3", ""),
+        *("", "yield"),
+        *("best yield", "maximise yeild", "maximise yield"),
+        *("yield >= 3", ""),
+        *("many", "12"),
+    )
+    assert main(["new", "mine"]) == 0
+    asked = capsys.readouterr().err
+    for sentence in (
+        "There has to be an answer.",
+        "'flow' gives no range; write it as in temperature 20 to 80 degC",
+        "variables.flow.range: lower 10 is above upper 1; did you mean [1, 10]?",
+        "flow is there already; call this one otherwise",
+        "'best yield' says not whether to maximise or minimise",
+        "did you mean 'yield'?",
+        "'yield >= 3' has no tolerance",
+        "'many' is no number of experiments",
+    ):
+        assert sentence in asked
+    assert Problem.load("mine.toml").variables["flow"].range == (0.1, 2)
+    assert asked.count("for example:") == 5
+    assert main(["check", "mine.toml"]) == 0
+
+
+def test_only_what_is_not_given_is_asked(monkeypatch, capsys):
+    typed(monkeypatch, "minimise y")
+    some = ["--variable", "x 0 to 1", "--measured", "y", "--window", "", "--budget", "9"]
+    assert main(["new", *some]) == 0
+    assert capsys.readouterr().err.count("for example:") == 1
+    assert Problem.load("problem.toml").budget == 9
+    typed(monkeypatch)
+    assert main(["new", "other", "--table", "other.csv", *some]) == 2
+    assert "the input ended before this was answered; give --goal" in capsys.readouterr().err
+    assert not Path("other.toml").exists()
+
+
+def test_nothing_is_overwritten(capsys):
+    Path("results.csv").write_text("mine\n")
+    assert main(["new", "snar", *arguments()]) == 2
+    assert "results.csv is there already, and is not overwritten" in capsys.readouterr().err
+    assert not Path("snar.toml").exists()
+    assert main(["new", "snar", "--table", "t.xlsx", *arguments()]) == 0
+    before = Path("snar.toml").read_bytes()
+    assert main(["new", "snar.toml", "--table", "u.csv", *arguments()]) == 2
+    assert Path("snar.toml").read_bytes() == before
+    assert not Path("u.csv").exists()
+    assert Path("results.csv").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"variable": ["tau"]}, "'tau' gives no range"),
+        ({"variable": ["x 1 to 2 apples"], "goal": ["maximise product"]}, None),
+        ({"measured": [""]}, "name at least one quantity"),
+        ({"goal": ["product"]}, "says not whether to maximise or minimise"),
+        ({"window": ["ee >= 0.9 +/- 0.1"]}, "'ee' is not known here"),
+        ({"budget": ["0"]}, "budget"),
+    ],
+)
+def test_options_are_checked_like_answers(capsys, changed, sentence):
+    assert main(["new", "snar.toml", *arguments(**changed)]) == (2 if sentence else 0)
+    assert (sentence or "") in capsys.readouterr().err
+    assert Path("snar.toml").exists() == (sentence is None)
+
+
+NAMES = st.text("abcxyz_\u03b1\u03b2\u03c4", min_size=2, max_size=6).filter(str.isidentifier)
+NUMBERS = st.floats(-1e6, 1e6, allow_nan=False).map(lambda x: float(f"{x:.6g}"))
+
+
+@given(
+    name=NAMES,
+    pair=st.tuples(NUMBERS, NUMBERS).filter(lambda p: p[0] < p[1]),
+    unit=st.sampled_from(["", "min", "\u00b5L/min", "a.u.", 'a "label"']),
+    title=st.text(max_size=20).filter(lambda t: t.isprintable()),
+)
+def test_what_is_written_says_what_was_answered(name, pair, unit, title):
+    draft = ProblemDraft(title)
+    draft.answer("variable", f"{name} {pair[0]!r} to {pair[1]!r} {unit}")
+    draft.answer("measured", "result")
+    draft.answer("goal", "minimise result")
+    draft.answer("budget", "30")
+    written = tomllib.loads(draft.text(Path("a b.toml"), Path("t.csv")))
+    variable = Problem.load(written).variables[name]
+    assert variable.range == pair
+    assert variable.unit == unit
+    assert Problem.load(written).title == title
