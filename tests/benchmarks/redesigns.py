@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.redesigns [--seeds 10] [--budget 40]
 
-For each seed a campaign of run IV on the twin, and the ratio X1 / X2 to which its window is loosened
+For each seed a campaign of run IV on the twin, and the ratio X1 / X2 to which it is loosened
 (`reactune.analysis.learning.reach`). The true limit is 1.109, with X1 + X2 at least 0.9.
 """
 
