@@ -6,7 +6,7 @@ from typing import Any
 
 from reactune.analysis.campaign.replay import stated_in
 from reactune.analysis.learning.reach import Limit, limits, proposed
-from reactune.analysis.learning.rescore import kind_of, knowing, pooled
+from reactune.analysis.learning.rescore import kind_of, knowing, pooled, searchable
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Window
 from reactune.analysis.report.table import mark_of
@@ -74,10 +74,11 @@ def redesign(catalogue: Catalogue, uid: str, keep: Sequence[int] = ()) -> Redesi
             raise UserError(f"{who} has no windows, so there is nothing to redesign")
         pool = pooled(campaigns, [stated])
         agent, _ = knowing(problem, pool)
-    surrogate = agent.optimiser.book.surrogate()
+    surrogate = searchable(agent)
     if surrogate is None:
         raise UserError(
-            f"{who} has too few experiments for a model ({len(pool)}), or none is asked"
+            f"{who} cannot be redesigned: {len(pool)} experiments are too few for a model, or "
+            "variables are words or steps, or its problem asks for another model"
         )
     moved = proposed(surrogate, [number - 1 for number in keep])
     return Redesign(

@@ -101,8 +101,7 @@ def experiments(
         number = int(fact["number"])
         if number in found:  # a paused run goes on from its checkpoint: the first counts
             continue
-        asked = asked_of(fact, stated)
-        conditions = _renamed(asked, stated, problem, who)
+        conditions = _renamed(asked_of(fact, stated), stated, problem, who)
         if number in decided:
             decision = Decision.from_data(decided[number], fact, stated)
             measured = _again(decision.evaluation.measurement)
@@ -147,7 +146,7 @@ def _renamed(
 
 
 def _in_unit(value: Setting, was: str, now: str, name: str, who: str) -> Setting:
-    """Give a condition in another unit; a choice is a word."""
+    """Give a condition in another unit; words have none."""
     if isinstance(value, str):
         return value
     try:

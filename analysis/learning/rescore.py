@@ -10,6 +10,7 @@ from ..campaign.agent import Agent
 from ..campaign.leader import Leader
 from ..campaign.replay import stated_in
 from ..optimisers.recommend import Recommendation
+from ..optimisers.surrogate.composite import Surrogate
 from ..problem.model import Problem
 from ..storage.lineage import Lineage
 from .pooled import Experiment, check_alike, experiments
@@ -113,6 +114,15 @@ def knowing(problem: Problem, pool: Sequence[Experiment], seed: int = 0) -> tupl
     return agent, agent.know(told)
 
 
+def searchable(agent: Agent) -> Surrogate | None:
+    """Give what an agent's models know, where a best point can be sought along slopes.
+
+    None without a model, and where variables are words or steps, between which there is nothing.
+    """
+    book = agent.optimiser.book
+    return book.surrogate() if book.settable is None else None
+
+
 def rescore(
     problem: Problem, pool: Sequence[Experiment], seed: int = 0, *, looking_on: bool = True
 ) -> Rescored:
@@ -135,7 +145,7 @@ def rescore(
     agent, outside = knowing(problem, pool, seed)
     standing = agent.standing()
     classes = dict(zip((e.number for e in agent.evaluations), standing.feasibility, strict=True))
-    surrogate = agent.optimiser.book.surrogate() if looking_on else None
+    surrogate = searchable(agent) if looking_on else None
     return Rescored(
         problem=agent.problem,
         pool=tuple(pool),

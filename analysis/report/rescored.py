@@ -17,6 +17,8 @@ from .numbers import dialled, share, uncertain
 _COLUMN = 22  # characters of a value's column, as in a summary
 _SHOWN = 12  # flips said one by one
 
+_UNKNOWN = "not known: too few experiments for a model, or variables that are words or steps"
+
 Found = tuple[int, Leader] | None
 
 
@@ -139,7 +141,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
     if not found.problem.windows:
         return
     if not found.prices:
-        yield from _remark("Price", "not known: too few experiments for a model", width)
+        yield from _remark("Price", _UNKNOWN, width)
         return
     if all(math.isnan(price.gain) for price in found.prices):
         told = "not known: no function that agrees with the experiments meets all windows anywhere"
@@ -167,8 +169,8 @@ def _paid(price: Price) -> str:
 
 def _conditions(found: Rescored, conditions: Mapping[str, Setting]) -> Iterator[str]:
     for name, value in conditions.items():
-        word = value if isinstance(value, str) else f"{value:.4g}"
-        yield f"{name} {word} {found.problem.variables[name].unit}".rstrip()
+        told = value if isinstance(value, str) else f"{value:.4g}"
+        yield f"{name} {told} {found.problem.variables[name].unit}".rstrip()
 
 
 def _remark(label: str, sentence: str, width: int) -> list[str]:

@@ -27,7 +27,7 @@ _VAGUE = 0.5  # an interval so many tolerances wide says little
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     add_catalogue(parser)
-    parser.add_argument("uid", metavar="UID", help="a stored run, or the beginning of its uid")
+    parser.add_argument("uid", metavar="UID", help="the stored run, or last")
     parser.add_argument(
         "--keep",
         type=int,

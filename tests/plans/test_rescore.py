@@ -217,3 +217,28 @@ def test_the_price_of_a_binding_window_is_near_the_truth():
     assert ratio.low < ratio.gain < ratio.high
     assert ratio.binding == 1
     assert found[0, "lower"].gain == found[0, "upper"].gain == 0
+
+
+def test_words_have_no_price_but_are_judged(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("ligands.toml").write_text(
+        """
+maximise = "y"
+measured = ["y", "z"]
+constraints = ["z <= 0.5 +/- 0.1"]
+[variables]
+t = { range = [0, 1] }
+ligand = { choices = ["L1", "L2"] }
+"""
+    )
+    rows = ["t,ligand,y,z"]
+    rows += [f"{i / 7},L{1 + i % 2},{i / 7 + i % 2},{i / 7}" for i in range(8)]
+    Path("results.csv").write_text("\n".join(rows) + "\n")
+    assert main(["show", "ligands.toml", "results.csv", "--catalogue", "runs"]) == 0
+    said = asked(capsys, "last", "--problem", "ligands.toml", "--catalogue", "runs")
+    assert (said["n"], said["n_feasible"], said["prices"]) == (8, 4, [])
+    assert said["best_feasible"]["conditions"] == {"t": pytest.approx(3 / 7), "ligand": "L2"}
+    assert main(["rescore", "last", "--problem", "ligands.toml", "--catalogue", "runs"]) == 0
+    assert "words or steps" in " ".join(capsys.readouterr().out.split())
+    assert main(["redesign", "last", "--catalogue", "runs"]) == 2
+    assert "variables are words or steps" in capsys.readouterr().err
