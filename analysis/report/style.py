@@ -14,6 +14,7 @@ STYLE: dict[Any, Any] = {
     "axes.spines.right": False,
     "axes.edgecolor": "#555555",
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # a number at the axis is the number
     "grid.color": "#e4e4e4",
     "grid.linewidth": 0.7,
     "legend.frameon": False,

@@ -167,7 +167,8 @@ class Summary:
         rows.append(("Set", "", ""))
         for key, unit in self.units.items():
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
-        if not math.isnan(self.best.residence_time):  # a table knows none
+        follows = "residence_time" not in self.units
+        if follows and not math.isnan(self.best.residence_time):  # a table knows none
             condition("(residence time [min])", lambda c: c.residence_time)
         if self.best.expected:
             rows.append((f"Expected of a repeat, {plus_minus} scatter", "", ""))

@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import math
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +17,7 @@ from ..analytics import Told, to_start
 from ..analytics.measurement import Measurement
 from ..campaign.agent import Agent
 from ..campaign.evaluation import Decision, describe, describe_asked
+from ..campaign.leader import Leader
 from ..problem.model import Problem
 from .asking import Asking
 from .results import Entry
@@ -77,8 +80,12 @@ def documents(asking: Asking, path: Path, seed: int) -> list[Pair]:
 
 
 def _decisions(agent: Agent) -> list[Decision]:
-    """Give what is known of each experiment; who is best is known with the last one."""
+    """Give what is known of each experiment: who was best by then, as measured; then as judged."""
     last, standing = agent.decision(), agent.standing()
+    goals = [
+        e.f if standing.feasibility[i] == "feasible" else math.inf
+        for i, e in enumerate(agent.evaluations)
+    ]
     earlier = [
         replace(
             last,
@@ -87,13 +94,19 @@ def _decisions(agent: Agent) -> list[Decision]:
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
             feasibility=standing.feasibility[i],
-            best=None,
-            best_feasible=None,
+            best=_lowest(agent, standing.f_soft[: i + 1]),
+            best_feasible=_lowest(agent, goals[: i + 1]),
             digest="",
         )
         for i, evaluation in enumerate(agent.evaluations[:-1])
     ]
     return [*earlier, last]
+
+
+def _lowest(agent: Agent, values: Iterable[float]) -> Leader | None:
+    """Give the experiment of the lowest value so far, if any is finite."""
+    finite = [(float(value), i) for i, value in enumerate(values) if math.isfinite(value)]
+    return Leader(agent.evaluations[min(finite)[1]].number) if finite else None
 
 
 def _fact(entry: Entry, measurement: Measurement) -> dict[str, float | str]:
