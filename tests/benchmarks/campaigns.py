@@ -271,6 +271,12 @@ def twin(run: str, engine: str, seed: int, budget: int = BUDGET) -> Row:
     )  # fmt: skip
 
 
+def solves(problem: Problem, run: str, target: Run, conditions: dict[str, float]) -> bool:
+    """Say whether a point is good: near the optimum, outside by no more than an experiment's SD."""
+    goal, worst = _truth(problem, run, conditions)
+    return worst <= 1.0 and goal <= target.best + target.within
+
+
 def _truth(problem: Problem, run: str, conditions: dict[str, float]) -> tuple[float, float]:
     """Noise-free goal of a point, and its worst violation in units of an experiment's SD there."""
     goal, outside = judge(problem, run, [conditions])

@@ -84,7 +84,9 @@ class Lab:
             )
         return outcomes
 
-    def experiments(self, agent: Agent, ahead: bool = True) -> Iterator[float]:
+    def experiments(
+        self, agent: Agent, ahead: bool = True, schedule: "Schedule | None" = None
+    ) -> Iterator[float]:
         """Measure what an agent asks for, as the plan does, until it asks for nothing.
 
         Parameters
@@ -92,13 +94,15 @@ class Lab:
         agent : Agent
         ahead : bool
             Whether a batch is asked for while the last one of the batch before is under way.
+        schedule : Schedule, optional
+            How long each takes.
 
         Yields
         ------
         float
             Lab time after each experiment [h].
         """
-        schedule = Schedule()
+        schedule = schedule or Schedule()
         while (asked := agent.ask()) is not None:
             within = asked.number % agent.problem.batch
             following = agent.ahead() if ahead or within else None
@@ -120,9 +124,15 @@ class Schedule:
     two residence times after; fills the loop and records. If the next conditions are known when it
     injects, it heats for them at once, and starts their flows so that it is steady when the trace
     ends (`reactune.plans.stubs.sample`).
+
+    Parameters
+    ----------
+    settles : float
+        How long the heater takes to settle [min].
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settles: float = 2.5) -> None:
+        self._settles = settles
         self._celsius = 22.0
         self._end = self._injection = 0.0  # of the last trace [min]
         self._ahead = False
@@ -144,7 +154,7 @@ class Schedule:
         total = conditions["flow_c60"] + conditions["flow_sultine"]
         steady, fill, trace = 2 * 931 / total, 50 / total, RIG.chromatogram.duration / 60
         change = conditions["temperature"] - self._celsius
-        heat = abs(change) / (15 if change > 0 else 8) + 2.5 if abs(change) > 0.5 else 0.0
+        heat = abs(change) / (15 if change > 0 else 8) + self._settles if abs(change) > 0.5 else 0.0
         ready = self._end + heat + steady
         if self._ahead:
             ready = max(self._end, self._injection + max(trace - steady, heat) + steady)
