@@ -104,6 +104,7 @@ def optimise(
         )
     metadata = {
         "plan_name": "optimise",
+        "hints": {"dimensions": [(["number"], "primary")]},
         "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
         "problem": agent.problem.to_dict(),
         **to_start(agent.analytics),

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from time import time
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,11 @@ class ExperimentRecord:
         self._problem, self._rig = problem, rig
         self._file = analytics if isinstance(analytics, TraceFile) else None
         self._own: dict[str, float | str] = {}
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What bluesky's table and plots show: the conditions, against the number."""
+        return {"fields": ["number", *self._rig.limits()]}
 
     def note(self, suggestion: Suggestion, failure: str, disturbances: Sequence[str] = ()) -> None:
         """Note what was asked, why it failed if it did, and the faults that it got over."""
@@ -90,6 +96,7 @@ class DecisionRecord:
 
     name = "decision"
     parent = None
+    hints: Mapping[str, Any] = MappingProxyType({"fields": ["goal", "best_feasible_goal"]})
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent

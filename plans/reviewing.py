@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -43,6 +44,7 @@ class ReviewRecord:
 
     name = "review"
     parent = None
+    hints: Mapping[str, Any] = MappingProxyType({"fields": []})  # texts: nothing to draw
 
     def __init__(self) -> None:
         self._data: dict[str, float | str] = {}
