@@ -268,7 +268,7 @@ class RigDraft:
             texts[self.method] = METHOD.format(
                 title=toml_text(self.method.stem),
                 unit=toml_text(self.unit), signal=SIGNALS[self.unit],
-                start=_short(self._windows()[0]), rate=self._rate,
+                start=_short(self._windows()[0][0]), rate=self._rate,
                 peaks=self._peaks_text("[[peaks]]"),
             )  # fmt: skip
         if self.rig is not None:
@@ -297,7 +297,7 @@ class RigDraft:
             chromatogram = (
                 f"lamp     = {10:<20} # V through pure eluent\n"
                 f"rate     = {self._rate:<20} # Hz\n"
-                f"start    = {_short(windows[0]):<20} # min: nothing before is evaluated\n\n"
+                f"start    = {_short(windows[0][0]):<20} # min: nothing before is evaluated\n\n"
                 + self._peaks_text("[[chromatogram.peaks]]")
             )
         else:
@@ -314,7 +314,7 @@ class RigDraft:
             ),
             limits=toml_text([low, high]), safe=exact(low), maximum=exact(high + 10),
             heated=exact(self.volumes[0]), total=exact(self.volumes[1]),
-            duration=30 * math.ceil(2 * (windows[-1] + 0.5)),
+            duration=30 * math.ceil(2 * (windows[-1][1] + 0.5)),
             chromatogram=chromatogram,
             reaction=toml_text(_relative(self.reaction, rig)),
         )  # fmt: skip
@@ -334,11 +334,18 @@ class RigDraft:
         """Samples a second [Hz] that the narrowest peak wants, as far as a meter can."""
         return min(10, math.ceil(3 / (60 * min(self._widths()))))
 
-    def _windows(self) -> list[float]:
-        """Part the chromatogram [min]: a peak is between two; for the tails, nearer the next."""
+    def _windows(self) -> list[tuple[float, float]]:
+        """Give the windows [min]: 8 SD to 12 SD off, or where close peaks part.
+
+        Peaks tail, so they part nearer to the next. Windows are no wider, because the baseline is
+        what is seen between them.
+        """
         times, widths = [*self._ordered().values()], self._widths()
-        between = [a + 0.6 * (b - a) for a, b in pairwise(times)]
-        return [times[0] - 8 * widths[0], *between, times[-1] + 12 * widths[-1]]
+        parts = [0.0, *(a + 0.6 * (b - a) for a, b in pairwise(times)), math.inf]
+        return [
+            (max(low, time - 8 * width), min(high, time + 12 * width))
+            for time, width, (low, high) in zip(times, widths, pairwise(parts), strict=True)
+        ]
 
     def _peaks_text(self, head: str) -> str:
         windows, widths = self._windows(), self._widths()
@@ -352,7 +359,7 @@ class RigDraft:
                 tail=_short(width / 2), response=response,
             )
             for (name, time), (low, high), width in zip(
-                self._ordered().items(), pairwise(windows), widths, strict=True
+                self._ordered().items(), windows, widths, strict=True
             )
         )  # fmt: skip
 

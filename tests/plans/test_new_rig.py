@@ -1,15 +1,19 @@
 """``reactune new --rig``: answers make files that can be rehearsed on at once."""
 
 import io
+import itertools
 import tomllib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from reactune.devices.methodfile import load_method
+from reactune.devices.methodfile import MethodFile, load_method
 from reactune.devices.reactionfile import load_reaction
 from reactune.devices.rigfile import load
 from reactune.plans.cli import main
+from reactune.plans.rig_drafts import RigDraft
 
 OPTIONS = {
     "--step": [
@@ -138,8 +142,28 @@ def test_a_method_alone_is_of_any_unit(unit, capsys):
     assert "reactune integrate TRACE --method hplc.toml" in capsys.readouterr().out
     method = load_method("hplc.toml")
     assert method.unit == unit
-    assert method.peaks[0].window[1] == method.peaks[1].window[0]
+    assert method.peaks[0].window[1] <= method.peaks[1].window[0]
     assert method.rate >= 2.5 / (60 * min(p.width for p in method.peaks))  # samples an SD
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.floats(0.2, 60).map(lambda t: round(t, 2)), min_size=1, max_size=8))
+def test_peaks_at_any_times_have_windows_of_their_own_and_leave_a_baseline(times):
+    path = Path("hplc.toml")
+    draft, kept = RigDraft(None, None, path), []
+    for i, time in enumerate(times):
+        try:
+            draft.answer("peak", f"P{i} {time} min")
+        except ValueError as error:
+            assert "elute together" in str(error)  # noqa: PT017 - which are refused is drawn
+        else:
+            kept.append(time)
+    peaks = MethodFile.model_validate(tomllib.loads(draft.texts()[path])).peaks
+    assert [peak.time for peak in peaks] == sorted(kept)
+    for one, other in itertools.pairwise(peaks):
+        assert one.window[1] <= other.window[0]
+    for peak in peaks:
+        assert 4 * peak.width < peak.window[1] - peak.window[0] < 20.1 * peak.width
 
 
 def test_nothing_is_overwritten_and_nothing_left_behind(capsys):
