@@ -15,10 +15,10 @@ from typing import Any
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.written import exact, quoted
 
-_NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
+NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(
-    rf"(?P<name>[^\s:=,]+)\s*[:=]?\s*(?:from\s+)?(?P<low>{_NUMBER})\s*(?:to|\.\.|\u2013|-)\s*"
-    rf"(?P<high>{_NUMBER})\s*(?P<unit>.*?)(?:[\s,]+(?:in\s+)?steps?\s+(?:of\s+)?(?P<step>{_NUMBER}))?",
+    rf"(?P<name>[^\s:=,]+)\s*[:=]?\s*(?:from\s+)?(?P<low>{NUMBER})\s*(?:to|\.\.|\u2013|-)\s*"
+    rf"(?P<high>{NUMBER})\s*(?P<unit>.*?)(?:[\s,]+(?:in\s+)?steps?\s+(?:of\s+)?(?P<step>{NUMBER}))?",
     re.IGNORECASE,
 )
 _CHOICES = re.compile(r"(?P<name>[^\s:=,]+)\s*[:=]\s*(?P<choices>[^,]+(?:,[^,]+)+)")
@@ -159,16 +159,17 @@ class ProblemDraft:
         return _PROBLEM.format(
             file=shlex.quote(path.name),
             table=shlex.quote(table.name),
-            title=_text(self.stated["title"]),
+            title=_string(self.stated["title"]),
             verb=verb,
-            goal=_text(self.stated[verb]),
+            goal=_string(self.stated[verb]),
             other="maximise" if verb == "minimise" else "minimise",
-            measured=_value(self.stated["measured"]),
-            windows="".join(f"\n    {_text(window)}," for window in windows) + "\n" * bool(windows),
+            measured=toml_text(self.stated["measured"]),
+            windows="".join(f"\n    {toml_text(window)}," for window in windows)
+            + "\n" * bool(windows),
             budget=self.stated["budget"],
             batch=self.stated["batch"],
             variables="\n".join(
-                f"{_key(name):<{width}} = {_table(variable)}"
+                f"{_key(name):<{width}} = {toml_text(variable)}"
                 for name, variable in variables.items()
             ),
         )
@@ -214,12 +215,12 @@ batch  = {batch}  # asked for at once
 def _variable(text: str) -> tuple[str, dict[str, Any]]:
     """Read a variable as somebody writes it."""
     if found := _RANGE.fullmatch(text):
-        low, high = _number(found["low"]), _number(found["high"])
+        low, high = number(found["low"]), number(found["high"])
         variable: dict[str, Any] = {"range": [low, high]}
         if unit := found["unit"].strip(" []()"):
             variable["unit"] = unit
         if found["step"]:
-            variable["step"] = _number(found["step"])
+            variable["step"] = number(found["step"])
         return found["name"], variable
     if found := _CHOICES.fullmatch(text):
         return found["name"], {"choices": [c.strip() for c in found["choices"].split(",")]}
@@ -229,7 +230,8 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _number(text: str) -> float:
+def number(text: str) -> float:
+    """Read what `NUMBER` matches."""
     return float(text.replace(",", ".").replace("\u2212", "-"))
 
 
@@ -248,19 +250,18 @@ def _bare(stated: Mapping[str, Any]) -> dict[str, Any]:
 # ---- TOML ----------------------------------------------------------------------------------------
 
 
-def _text(value: str) -> str:
+def _string(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)  # a JSON string is one of TOML
 
 
 def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _text(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
 
 
-def _value(value: Any) -> str:
+def toml_text(value: Any) -> str:
+    """Write a value in a line of TOML."""
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{key} = {toml_text(item)}' for key, item in value.items())} }}"
     if isinstance(value, list):
-        return f"[{', '.join(map(_value, value))}]"
-    return _text(value) if isinstance(value, str) else exact(value)
-
-
-def _table(values: Mapping[str, Any]) -> str:
-    return f"{{ {', '.join(f'{key} = {_value(value)}' for key, value in values.items())} }}"
+        return f"[{', '.join(map(toml_text, value))}]"
+    return _string(value) if isinstance(value, str) else exact(value)
