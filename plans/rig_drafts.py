@@ -238,6 +238,8 @@ class RigDraft:
         low, high = number(found["low"]), number(found["high"])
         if not low < high:
             raise ValueError(f"{quoted(text)}: the temperatures have to rise")
+        if low < 0 or high > 200:
+            raise ValueError(f"{quoted(text)}: the emulated heater has setpoints of 0 to 200 degC")
         self.heated = (low, high)
 
     def _signal(self, text: str) -> None:

@@ -102,7 +102,7 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         *("A", "a 100 mM", "A 0 mM", "A 100 mM, 5 to 1 uL/min", "A 100 mM", "A 200 mM"),
         *("x: A 1 mM + A 2 mM", "x: B 50 mM + tea 20 mM", "9: B 1 mM", "EtOH 17 M", ""),
         *("P", "Q 3 min", "P 0 min", "P 3 min", "P 4 min", "A 3.02 min", "A 2 min", ""),
-        *("", "120 to 25 degC", "cold", "30-90 \u00b0C"),
+        *("", "120 to 25 degC", "-40 to 60 degC", "cold", "30-90 \u00b0C"),
     )
     assert main(["new", *RIG]) == 0
     captured = capsys.readouterr()
@@ -125,6 +125,7 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         "P is there already",
         "A and P elute together",
         "the temperatures have to rise",
+        "the emulated heater has setpoints of 0 to 200 degC",
         "'cold' is no range",
     ):
         assert sentence in captured.err
