@@ -38,11 +38,19 @@ class Drift(NamedTuple):
     strange: Mask
 
 
+class NoBaselineError(ValueError):
+    """No baseline can be drawn through what peaks leave of a trace."""
+
+
 def drift(y: Floats, off: Mask, per_minute: float) -> Drift:
     """Find the slow baseline.
 
     A penalised second difference (Whittaker; P. H. C. Eilers, Anal. Chem. 75 (2003) 3631),
     reweighted so that an unknown peak or a bubble does not lift it.
+
+    Raises
+    ------
+    NoBaselineError
     """
     bend = np.diff(np.where(off, y, np.nan), 2)
     bend = np.abs(bend[np.isfinite(bend)])
@@ -60,9 +68,15 @@ def drift(y: Floats, off: Mask, per_minute: float) -> Drift:
     bands *= (DRIFT * per_minute / (2 * math.pi)) ** 4
     weight = off.astype(float)
     for _ in range(4):
-        baseline = solveh_banded(
-            bands + [[0.0], [0.0], [1.0]] * weight, weight * np.where(off, y, 0.0)
-        )
+        try:
+            baseline = solveh_banded(
+                bands + [[0.0], [0.0], [1.0]] * weight, weight * np.where(off, y, 0.0)
+            )
+        except np.linalg.LinAlgError:
+            raise NoBaselineError(
+                f"no baseline can be drawn: the peaks' windows leave {off.mean():.1%} of the "
+                "trace; make them narrower"
+            ) from None
         rest = np.where(off, y - baseline, 0.0)
         excess = rest / max(white, 1.4826 * np.median(np.abs(rest[off])))
         weight = off / (1 + (excess / 4) ** 2) ** 2

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .baseline import Drift, drift
+from .baseline import Drift, NoBaselineError, drift
 from .clusters import Part, clusters, integrate
 from .damage import damage
 from .emg import Integral
@@ -120,8 +120,11 @@ def analyse(volts: ArrayLike, method: Method) -> Chromatogram:
     if trace.reason:
         return failed
     binned, coarse = _binned(trace, method)
-    lamp = drift(binned.absorbance, binned.off, 60 * coarse.rate)
-    measured = _measure(binned, coarse, lamp)
+    try:
+        lamp = drift(binned.absorbance, binned.off, 60 * coarse.rate)
+        measured = _measure(binned, coarse, lamp)
+    except NoBaselineError as error:
+        return replace(failed, reason=str(error))
     whole, doubts = measured.whole, measured.doubts
     area_sd = np.sqrt(np.diag(whole.cov))
     found = replace(

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from reactune.analysis.analytics.hplc import baseline
 from reactune.analysis.analytics.hplc.chromatogram import analyse
 from tests.analysis.analytics.hplc.traces import (
     DEEP,
@@ -122,3 +123,16 @@ def test_saturation_is_flagged():
 def test_arrays_of_the_wrong_shape_are_errors():
     with pytest.raises(ValueError, match=r"shape \(2, 780\)"):
         analyse(np.ones((2, 780)), METHOD)
+
+
+def test_where_no_baseline_can_be_drawn_it_is_said(monkeypatch):
+    """As rounding decides where windows leave a hundredth of a long trace."""
+
+    def singular(*_):
+        raise np.linalg.LinAlgError("not positive definite")
+
+    monkeypatch.setattr(baseline, "solveh_banded", singular)
+    found = analyse(trace(), METHOD)
+    assert not found.valid
+    assert found.reason.startswith("no baseline can be drawn: the peaks' windows leave ")
+    assert all(map(math.isnan, found.fractions.values()))
