@@ -13,6 +13,8 @@ from bluesky.utils import MsgGenerator, RunEngineInterrupted
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rig.flow_rig import FlowRig, RigFaultError
 
+from .metadata import Metadata
+
 Interrupter = Callable[[RunEngine, FlowRig], AbstractContextManager[Any]]
 """Made with the RunEngine and its rig, and entered while a plan runs, which it may abort.
 
@@ -38,6 +40,8 @@ class Session:
         Ways to end a plan from outside. By default Ctrl-C pauses it, as bluesky's users expect.
     hooks : sequence of callable, optional
         Called with the statuses that a plan begins to wait for, as a ``RunEngine.waiting_hook``.
+    md : Metadata, optional
+        Of earlier sessions, for the RunEngine to go on with, ``scan_id`` too.
 
     Attributes
     ----------
@@ -50,13 +54,17 @@ class Session:
         catalogue: Catalogue,
         interrupters: Sequence[Interrupter] | None = None,
         hooks: Sequence[Callable[[Any], object]] = (),
+        md: Metadata | None = None,
     ) -> None:
         self._log = _log_to(catalogue.folder / "reactune.log")
         managers = None
         if interrupters is not None:
             managers = [_of(rig, interrupter) for interrupter in interrupters]
         self._rig = rig
-        self.RE = RunEngine({"simulated": rig.simulated}, context_managers=managers)
+        self.RE = RunEngine(md, context_managers=managers)  # type: ignore[arg-type]  # any mapping
+        if md is not None:
+            self.RE.scan_id_source = md.next_scan_id
+        self.RE.md["simulated"] = rig.simulated  # whatever it was before
         self.RE.subscribe(catalogue.record)  # type: ignore[no-untyped-call]  # bluesky's own
         self._hooks = [*hooks, rig.clock.waiting]
         self.RE.waiting_hook = self._waiting  # type: ignore[assignment]  # declared as None

@@ -13,7 +13,9 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import bluesky.preprocessors as bpp
+from bluesky.callbacks.best_effort import BestEffortCallback
 from bluesky.utils import MsgGenerator, ProgressBarManager
+from event_model import RunRouter
 from IPython import get_ipython
 from IPython.terminal.prompts import Prompts
 from pygments.token import Token
@@ -27,6 +29,7 @@ from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.devices import FlowRig, load, open_rig
 
 from .guard import guarded
+from .metadata import Metadata
 from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .reagents import reconciled, truth_of_session
@@ -68,6 +71,8 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         and REACTUNE_REAGENTS does not say which is true, ``stored`` or ``rig-file``.
     OSError
         If the catalogue's folder cannot be made.
+    ValueError
+        If the metadata of earlier sessions there cannot be read.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     config, book = reconciled(config, truth_of_session())
@@ -94,24 +99,47 @@ class Workspace:
     Attributes
     ----------
     RE : bluesky.RunEngine
+        Its ``md`` goes on from session to session of the catalogue.
+    bec : bluesky.callbacks.best_effort.BestEffortCallback
+        Shows the runs of ordinary plans.
     """
 
     def __init__(self, rig: FlowRig, catalogue: Catalogue) -> None:
         self.rig, self.cat = rig, catalogue
         console = Console(highlight=False)
         hooks = [ProgressBarManager()] if console.is_terminal else []
-        self.RE = Session(rig, catalogue, hooks=hooks).RE
+        md = Metadata(catalogue.folder / "md.json")
+        self.RE = Session(rig, catalogue, hooks=hooks, md=md).RE
         self._progress = Progress(console)
         self.RE.subscribe(self._progress)  # type: ignore[no-untyped-call]  # bluesky's own
+        self.bec = BestEffortCallback()  # type: ignore[no-untyped-call]  # bluesky's own
+        self.bec.disable_plots()  # type: ignore[no-untyped-call]  # too; who has a display enables
+        shown = RunRouter([self._shown])
+        self.RE.subscribe(shown)  # type: ignore[no-untyped-call]  # too
 
     def names(self) -> dict[str, Any]:
         """Give what a session calls by name."""
-        mine = ("RE", "cat", "rig", "optimise", "resume", "rediscover", "last", "summary", "safe")
+        mine = (
+            "RE",
+            "bec",
+            "cat",
+            "rig",
+            "optimise",
+            "resume",
+            "rediscover",
+            "last",
+            "summary",
+            "safe",
+        )
         return {
             **{name: getattr(self, name) for name in mine},
             **{"Problem": Problem, "bp": bp, "bpp": bpp, "bps": bps},
             **{"lab_sleep": lab_sleep, "replay": replay, "sample": sample},
         }
+
+    def _shown(self, _: str, start: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
+        """Have bluesky's table show the runs of ordinary plans; campaigns have their own."""
+        return ([] if start.get("plan_name") == "optimise" else [self.bec]), []
 
     # -- plans ------------------------------------------------------------------------------
 
@@ -223,7 +251,8 @@ class Workspace:
             "last(), summary()           the last run, and how it came out\n"
             "replay(cat, last().uid)     compare its asks with the stored ones\n"
             "safe()                      pumps stopped, heater safe, valve in load\n"
-            "RE, cat, rig, bp, bps       as everywhere in bluesky\n"
+            "RE, cat, rig, bp, bps       as everywhere in bluesky; RE.md is kept for next time\n"
+            "bec.enable_plots()          figures of ordinary plans, where there is a display\n"
         )
 
 

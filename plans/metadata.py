@@ -1,0 +1,81 @@
+"""Metadata that go on from session to session: ``RE.md``, kept beside the runs."""
+
+import json
+import logging
+import os
+from collections import UserDict
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+
+
+class Metadata(UserDict[str, Any]):
+    """A RunEngine's metadata in a file, replaced whole at each change: a power cut loses none.
+
+    bluesky's own ``PersistentDict`` deletes a value before it writes the next one. What the file
+    does not take is held in memory, for a full disk ends no campaign; of a value changed in place
+    the next assignment takes note.
+
+    Parameters
+    ----------
+    path : Path
+        A file in JSON, made at the first change.
+
+    Raises
+    ------
+    ValueError
+        If there is such a file and it holds something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__()
+        self.data.update(_read(path))
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        try:
+            json.dumps({key: value})
+        except TypeError as error:
+            raise TypeError(
+                f"RE.md[{key!r}] = {value!r} cannot be kept ({error}): give text, numbers, lists "
+                "and dicts of them"
+            ) from None
+        super().__setitem__(key, value)
+        self._write()
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self._write()
+
+    def next_scan_id(self, _: Any = None) -> int:
+        """Give the number after the last, be that another session's; a ``scan_id_source``."""
+        try:
+            stored = _read(self._path).get("scan_id", 0)
+        except (OSError, ValueError) as error:
+            _log.warning("scan_id goes on from this session's alone: %s", error)
+            stored = 0
+        return int(max(stored, self.get("scan_id", 0))) + 1
+
+    def _write(self) -> None:
+        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        try:
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(self.data, file, indent=1)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
+        except OSError as error:
+            _log.warning("RE.md is not kept for the next session: %s", error)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        found = error
+    if not isinstance(found, dict):
+        raise ValueError(f"{path} does not hold the metadata of a session: move it away or mend it")
+    return found
