@@ -186,7 +186,12 @@ def main() -> int:
     """Run both sides and compare them."""
     parser = argparse.ArgumentParser(prog="python -m tests.same_decisions", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--before", metavar="REF", default="HEAD", help="[%(default)s]")
+    parser.add_argument(
+        "--before",
+        metavar="REF",
+        default="HEAD",
+        help="commit to compare with [%(default)s: of use before a change is committed]",
+    )
     parser.add_argument("--problems", nargs="+", default=PROBLEMS, help="[the six built-in ones]")
     parser.add_argument("--models", nargs="+", default=("composite", "merit"), help="[both]")
     parser.add_argument("--experiments", type=int, default=30, metavar="N", help="[%(default)s]")

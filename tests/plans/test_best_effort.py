@@ -1,8 +1,6 @@
 """What bluesky's BestEffortCallback makes of a campaign: few axes, so that it costs little.
 
-Measured on two shared cores, eight experiments of walker-ii, figures in agg: 1.6 s without it,
-4.9 s with it, 16 s while others worked. Without hints, while others worked, the second experiment
-came 300 s after the first. ``pytest --durations=3`` of this file shows one experiment's.
+``pytest --durations=3`` of this file shows what one experiment takes with it.
 """
 
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 ALONE = 0.2
 """Probability to be inside all windows, by what all others tell of it, below which the point handed
-over stands alone. (Those of ordinary campaigns have 0.35 and more, so that nothing is repeated.)"""
+over stands alone: of those of ordinary campaigns hardly one does."""
 
 FIRST = 3
 """Experiments for each variable, below which every point stands alone."""
