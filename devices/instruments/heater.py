@@ -88,7 +88,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         with self._lock:
             self.firmware.fill(self.driver.connect().name)
             self.decimals.fill(float(self.driver.decimals or 0))
-            self.driver.check(self.limits, self.spec.maximum)
+            self.driver.check(self.limits, self.spec.maximum, self.spec.safe)
             if look := self.driver.arm(self.spec.maximum):
                 _log.warning("%s: look at this: %s", self.driver.name, look)
         self.poll()

@@ -217,7 +217,7 @@ class Eurotherm:
             look.append("that its remote setpoint is switched off: it does not follow ours")
         return tuple(look)
 
-    def check(self, limits: Limits, maximum: float) -> None:
+    def check(self, limits: Limits, maximum: float, safe: float) -> None:
         """Refuse numbers that make no sense in degC; see `roles.HeaterDriver.check`.
 
         A controller that does not tell its decimals has to be met cold: its reading is the only
@@ -225,7 +225,8 @@ class Eurotherm:
         """
         reading = self.read()
         low, high = (self._degrees(register) for register in (_RANGE, _RANGE + 1))
-        highest, alarm = self._degrees(_SP_HIGH), self._degrees(_ALARM)
+        lowest, highest = self._degrees(_SP_LOW), self._degrees(_SP_HIGH)
+        alarm = self._degrees(_ALARM)
         wrong = []
         if isfinite(t := reading.temperature):
             if not (self._told or self._trusted or _ROOM[0] <= t <= _ROOM[1]):
@@ -240,11 +241,14 @@ class Eurotherm:
             wrong.append(f"its alarm is at {alarm:g} degC, outside its range")
         if highest is not None and not limits[1] <= highest <= _HOTTEST:
             wrong.append(f"its setpoints end at {highest:g} degC")
+        if lowest is not None and lowest > min(limits[0], self._shown_below(safe)):
+            wrong.append(f"its setpoints begin at {lowest:g} degC")
         if wrong:
             raise InstrumentError(
                 f"{self.name} makes no sense with {self.decimals} decimals, limits = "
-                f"{list(limits)} degC and maximum = {maximum:g} degC: {'; '.join(wrong)}. Compare "
-                "its display with these and set what is wrong; a hot reactor has to cool down first"
+                f"{list(limits)} degC, safe = {safe:g} degC and maximum = {maximum:g} degC: "
+                f"{'; '.join(wrong)}. Compare its display with these and set what is wrong; a hot "
+                "reactor has to cool down first"
             )
         self._trusted = True
 
@@ -255,7 +259,7 @@ class Eurotherm:
                 f"that an alarm of its own ends heating above {maximum:g} degC: alarm 1 is not set "
                 "up as a high alarm, or does not tell"
             )
-        word = floor(maximum * 10**self._decimals + 1e-6)
+        word = round(self._shown_below(maximum) * 10**self._decimals)
         if self._ask(encode_read(self.address, _ALARM)) != [word]:
             self._ask(encode_write(self.address, _ALARM, word))
         (taken,) = self._ask(encode_read(self.address, _ALARM))
@@ -306,7 +310,7 @@ class Eurotherm:
             except (TransportError, InstrumentError) as error:
                 _log.warning("%s: cooling it in whole degrees: %s", self.name, error)
         if self.decimals is not None and (self._told or self._trusted):
-            self.write_setpoint(temperature)
+            self.write_setpoint(self._shown_below(temperature))
         elif (taken := self._set(floor(temperature))) is not None:
             raise InstrumentError(
                 f"{self.name} was sent {floor(temperature)} to cool, but has {taken}"
@@ -330,6 +334,10 @@ class Eurotherm:
         if self.decimals is None:
             raise InstrumentError(f"{self.name} has not been greeted: its scale is not known")
         return self.decimals
+
+    def _shown_below(self, temperature: float) -> float:
+        """Return the highest temperature of its display that is not above this one [degC]."""
+        return self._of(floor(temperature * 10**self._decimals + 1e-6))
 
     def _of(self, word: int) -> float:
         return float(round(word / 10**self._decimals, self._decimals))

@@ -180,7 +180,7 @@ class HeaterDriver(Protocol):
         """
         ...
 
-    def check(self, limits: Limits, maximum: float) -> None:
+    def check(self, limits: Limits, maximum: float, safe: float) -> None:
         """Refuse a controller whose numbers make no sense in degC; read-only.
 
         Parameters
@@ -189,12 +189,15 @@ class HeaterDriver(Protocol):
             Of its setpoints [degC].
         maximum : float
             Above which it is too hot [degC].
+        safe : float
+            What it is set to when the rig is made safe [degC].
 
         Raises
         ------
         InstrumentError
-            If reading, setpoint, ranges and alarm do not fit together and to these: their scale is
-            wrong, or they are another heater's.
+            If it does not take `limits` or `safe` for a setpoint, or if reading, setpoint, ranges
+            and alarm do not fit together and to these: their scale is wrong, or they are another
+            heater's.
         """
         ...
 

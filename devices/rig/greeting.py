@@ -85,8 +85,9 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
         reading = driver.read()
         now = f"{reading.temperature:g} degC, setpoint {reading.setpoint:g} degC"
         yield Identity("", {"now": now + (", SENSOR BROKEN" if reading.sensor_break else "")})
-        driver.check(rig.heater.limits, rig.heater.maximum)
-        fits = f"limits {list(rig.heater.limits)} and maximum {rig.heater.maximum:g} degC"
+        spec = rig.heater
+        driver.check(spec.limits, spec.maximum, spec.safe)
+        fits = f"limits {list(spec.limits)}, safe {spec.safe:g} and maximum {spec.maximum:g} degC"
         yield Identity("", {"makes sense with": fits}, _HEATER)
 
     def valve(driver: ValveDriver) -> Iterator[Identity]:

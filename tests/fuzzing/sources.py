@@ -140,7 +140,7 @@ def _pump(driver: Any) -> list[Call]:
 def _heater(driver: Any) -> list[Call]:
     return [
         lambda: driver.connect(),
-        lambda: driver.check((25.0, 150.0), 165.0),
+        lambda: driver.check((25.0, 150.0), 165.0, 25.0),
         lambda: driver.arm(165.0),
         lambda: driver.read(),
         lambda: driver.write_setpoint(100.0),

@@ -40,7 +40,7 @@ def test_what_is_recorded_is_played_back_to_the_drivers(rig, tmp_path, capsys):
     heater = Eurotherm(recorded(record, "heater"), 1)
     assert heater.connect().facts["decimals"] in out
     assert heater.read().setpoint == 25.0
-    heater.check((25.0, 150.0), 165.0)
+    heater.check((25.0, 150.0), 165.0, 25.0)
     valve = ViciValve(recorded(record, "valve"))
     valve.connect()
     assert valve.position() == "A"

@@ -181,7 +181,7 @@ class Direct:
         return decode(self.controller.receive(request), request)
 
 
-LIMITS, MAXIMUM = (25.0, 150.0), 165.0
+LIMITS, MAXIMUM, SAFE = (25.0, 150.0), 165.0, 25.0
 decimals = st.sampled_from([0, 1, 2])
 
 
@@ -215,10 +215,18 @@ def test_no_setpoint_off_by_a_power_of_ten_reaches_the_oven(shown, stated, tells
     assert line.world.temperature() == pytest.approx(setpoint, abs=0.2)
 
 
+def test_it_cools_to_what_its_display_shows_and_no_higher():
+    line = Direct(EurothermVariant())
+    driver = Eurotherm(line, 1)
+    driver.connect()
+    driver.cool(24.97)
+    assert line.ask(2) == [249]
+
+
 def opened(driver):
     """As `Heater.connect` does."""
     driver.connect()
-    driver.check(LIMITS, MAXIMUM)
+    driver.check(LIMITS, MAXIMUM, SAFE)
     driver.arm(MAXIMUM)
 
 
@@ -227,6 +235,7 @@ def opened(driver):
     [
         (2, 180, "its setpoint is 180 degC"),
         (111, 120, "its setpoints end at 120 degC"),
+        (112, 30, "its setpoints begin at 30 degC"),
     ],
 )
 def test_what_makes_no_sense_in_degrees_is_refused_before_anything_is_written(
@@ -237,7 +246,7 @@ def test_what_makes_no_sense_in_degrees_is_refused_before_anything_is_written(
     driver = Eurotherm(line, 1)
     driver.connect()
     with pytest.raises(InstrumentError, match=words):
-        driver.check(LIMITS, MAXIMUM)
+        driver.check(LIMITS, MAXIMUM, SAFE)
 
 
 @pytest.mark.parametrize(("unit", "name"), [("degF", "degF"), ("K", "K")])

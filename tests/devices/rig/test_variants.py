@@ -106,6 +106,7 @@ def test_it_is_greeted_with_nothing_wrong(walker, line, changes):
         ({"heater.decimals": 0}, "heater.decimals = 0 in the rig file, but .* shows 1"),
         ({"emulation.heater": {"unit": "degF"}}, "shows degF"),
         ({"emulation.heater": {"tells": False}, "heater.decimals": 0}, "makes no sense with 0"),
+        ({"heater.safe": -5}, "safe = -5 degC .* its setpoints begin at 0 degC"),
         ({"emulation.valve": {"id": "3"}}, 'add id = "3"'),
     ],
 )
@@ -116,7 +117,7 @@ def test_what_must_not_be_opened_is_refused(open_rig, line, changes, sentence):
 
 @pytest.mark.parametrize("role", ALL)
 def test_a_dead_instrument_on_a_line_that_echoes_confirms_nothing(open_rig, line, role):
-    fast = {f"transports.{name}": {"timeout": 0.05} for name in ALL}
+    fast = {f"transports.{name}": {"timeout": 0.15} for name in ALL}
     rig = open_rig(line, SHORT | fast | {"emulation.echo": ALL})
     rig.emulation.world.links[role].silent = float("inf")
     report = rig.safe()
