@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from ...reactionfile import built_in
 from ...rigfile import EmulationSpec, RigError
@@ -30,8 +31,14 @@ def name_of(spec: EmulationSpec) -> str:
     return reaction if isinstance(reaction, str) else reaction.title or "a file"
 
 
-def reaction_of(spec: EmulationSpec) -> Reaction:
+def reaction_of(spec: EmulationSpec, chosen: Mapping[str, str] = MappingProxyType({})) -> Reaction:
     """Make the reaction that an ``[emulation]`` table asks for.
+
+    Parameters
+    ----------
+    spec : EmulationSpec
+    chosen : mapping of str to str, optional
+        What a rig has chosen; what else there is to choose, the table says.
 
     Raises
     ------
@@ -46,7 +53,7 @@ def reaction_of(spec: EmulationSpec) -> Reaction:
     try:
         if isinstance(stated, str) and spec.choices:
             raise ValueError("there is nothing to choose")
-        file = None if isinstance(stated, str) else stated.chosen(spec.choices)
+        file = None if isinstance(stated, str) else stated.chosen({**spec.choices, **chosen})
     except ValueError as error:
         raise RigError(f"emulation.choices of {name_of(spec)}: {error}") from error
     try:
