@@ -15,9 +15,8 @@ from .transport import GarbledError, InstrumentError, NoReplyError, Transport
 
 _Answer = TypeVar("_Answer")
 
-_PREFIX = rb'([0-9A-Za-z])??(?:CP|[^"\r]*= ?)?"?'
-_POSITION = re.compile(_PREFIX + rb'([AB])"?\r\n?')
-_OF_MANY = re.compile(_PREFIX + rb'0*(\d{1,2})"?\r\n?')
+_POSITION = re.compile(rb'([0-9A-Za-z])??(?:CP|[^"\r]*= ?)?"?([AB])"?\r\n?')
+_OF_MANY = re.compile(rb'([0-9A-Za-z])??(?:CP|[^"\r]*= ?)"?0*(\d{1,2})"?\r\n?')
 _SETTING = re.compile(rb"[0-9A-Za-z]??(AM|NP) ?=? ?0*(\d{1,2})\r\n?")
 _ACTION = re.compile(  # some give it back
     rb"(?:[0-9A-Za-z*]??(?:GO(?:[AB]|\d{1,2})?|CW|CC|IFM\d?)\r\n?)*"
@@ -60,7 +59,7 @@ def decode_id(reply: bytes) -> str:
 
 
 def decode_number(reply: bytes) -> int:
-    r"""Return the position of many in `CP03\r`, `3\r` or `Position is = 3\r`, with or without ID.
+    r"""Return the position of many in `CP03\r` or `Position is = 3\r`, with or without an ID.
 
     Raises
     ------

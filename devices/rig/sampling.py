@@ -92,6 +92,7 @@ class Sampler:
         self._feed.look()
         self._heater.poll()
         values = self._conditions()
+        self._detector.injecting()
         yield self._track(self._valve.set("inject"))
         self._latch = _Latch(self._clock.now(), time(), values)
         for key, pump in self._feed.pumps.items():

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import math
 import threading
 import time
 from contextlib import contextmanager
@@ -306,6 +307,33 @@ def test_a_fault_elsewhere_does_not_cost_the_file(tmp_path):
         it.assert_safe()
     assert [fact["file"] for fact in facts[:2]] == ["simulated-0001.csv", "simulated-0002.csv"]
     assert decisions[1]["valid"] == 1
+
+
+def test_a_line_that_falls_silent_at_an_injection_costs_a_repeat_and_not_the_campaign(tmp_path):
+    """As under load: the valve has turned, so a file comes, for which nobody waits any more.
+
+    It comes while the experiment is repeated, and is not taken for the repeat's.
+    """
+    rig = tables(emulated={"delay": 600})
+    rig["transports"]["valve"]["timeout"] = 0.2
+    with lab(written(tmp_path, rig)) as it:
+        valve, line = it.rig.valve.driver, it.world.links["valve"]
+        turn, turned = valve.go, []
+
+        def go(position: str) -> None:
+            turned.append(position)
+            line.lost = math.inf if turned.count("B") == 2 and position == "B" else 0
+            turn(position)
+
+        valve.go = go
+        it.campaign(it.agent(budget=4))
+        facts, decisions = it.events("primary"), it.events("decision")
+        assert it.world.injections == 5
+    assert [decision["valid"] for decision in decisions] == [1, 1, 1, 1]
+    assert "no reply" in facts[1]["disturbances"]
+    assert [fact["file"] for fact in facts] == [
+        f"simulated-000{number}.csv" for number in (1, 3, 4, 5)
+    ]
 
 
 # ---- what the check says, and other ways in ------------------------------------------------------
