@@ -210,13 +210,13 @@ def ways(problem: Problem, rig: RigFile) -> list[str]:
         flow = f"flow_{choice.stream or name}"
         for option in (variable.choices if variable else None) or (choice.default or "",):
             how = (
-                f"position {choice.positions[option]} of its valve, {flow} through it"
+                f"position {choice.positions[option]} of its valve, and {flow} through it"
                 if choice.valve
-                else f"{flow} by pump {choice.streams[option]}, the others stand still"
+                else f"{flow} by stream {choice.streams[option]}, the others stand still"
             )
             lines.append(f"{name} = {option}: {how}")
         if choice.line_volume:
-            lines.append(f"After a change of {name} {exact(choice.line_volume)} uL are rinsed out.")
+            lines.append(f"after a change {exact(choice.line_volume)} uL of {flow} rinse the line")
     return lines
 
 

@@ -78,8 +78,8 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
     if wrong:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse
-    for line in ways(problem, rig):
-        say(textwrap.fill(line, 80, subsequent_indent="  "))
+    if lines := ways(problem, rig):
+        say("\n".join(("To choose:", *(f"  {line}" for line in lines))))
     say(f"Fits the rig: {rig.title}.")
 
 
