@@ -69,7 +69,7 @@ def test_the_check_says_what_each_choice_is_set_to(bench, capsys):
         (tables("streams"), PROBLEM,
          "variables.catalyst: the rig does not carry C2, C3, C4, C5, C7, C8; its choices.catalyst "
          "are C1, C6"),
-        (tables("streams") | {"choices": {}}, TWO, "catalyst: the rig does not carry C1 or C6; say"),
+        (tables("streams") | {"choices": {}}, TWO, "the rig does not carry C1 or C6; say"),
         (tables(), TWO.replace('catalyst       = { choices = ["C1", "C6"] }', ""),
          "variables: the rig also needs catalyst; give it choices, or choices.catalyst.default"),
         (tables(volume=300), TWO, "of C1, but its coil holds 0.30 mL; narrow the ranges or take a"),

@@ -15,8 +15,8 @@ REACTIONS: dict[str, Callable[[Mapping[str, float]], Reaction]] = {
 }
 """By the name that a rig file gives: what makes it of the file's `kinetics`.
 
-It raises ValueError, with one sentence, if it cannot use these. A reaction file that comes along
-goes before a reaction of the same name.
+It raises ValueError, with one sentence, if it cannot use these. No reaction file that comes along
+has the same name.
 """
 
 
@@ -46,6 +46,11 @@ def reaction_of(spec: EmulationSpec, chosen: Mapping[str, str] = MappingProxyTyp
         If there is no such reaction, or it cannot use the kinetics.
     """
     stated = spec.reaction
+    if twice := REACTIONS.keys() & set(built_in()):
+        raise RigError(
+            f"{', '.join(twice)}: both a reaction file that comes along and a reaction in code are "
+            "called so, and nobody can tell them apart: rename one"
+        )
     if isinstance(stated, str) and stated not in REACTIONS:
         near = get_close_matches(stated, [*REACTIONS, *built_in()], 1)
         cure = f"did you mean {near[0]!r}?" if near else f"give one of {names()}, or a .toml file"
