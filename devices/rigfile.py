@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from .choices import ChoiceSpec, check_choices, common_limits
 from .methodfile import MethodError, MethodFile, filled_in
 from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
@@ -127,6 +128,8 @@ class EmulationSpec(Table):
         Likewise the heater.
     valve : table
         Likewise the valve.
+    selector : table
+        Likewise the selector valves of `choices`.
     detector : table
         Likewise the meter.
     analytics : table
@@ -146,6 +149,7 @@ class EmulationSpec(Table):
     pumps: dict[str, Any] = Field(default_factory=dict)
     heater: dict[str, Any] = Field(default_factory=dict)
     valve: dict[str, Any] = Field(default_factory=dict)
+    selector: dict[str, Any] = Field(default_factory=dict)
     detector: dict[str, Any] = Field(default_factory=dict)
     analytics: dict[str, Any] = Field(default_factory=dict)
     echo: tuple[str, ...] = ()
@@ -186,6 +190,9 @@ class RigFile(Table):
     chromatogram : table
         The HPLC method, or ``method = "method.toml"`` for one in a file; none if other software's
         files tell the results.
+    choices : table
+        By variable of a problem how the rig makes that choice: which stream, or which position of a
+        selector valve.
     emulation : table
         The emulated laboratory; without it the rig is hardware.
     """
@@ -202,7 +209,19 @@ class RigFile(Table):
     analytics: AnalyticsSpec | None = None
     reactor: Reactor
     chromatogram: ChromatogramSpec | None = None
+    choices: dict[Name, ChoiceSpec] = Field(default_factory=dict)
     emulation: EmulationSpec | None = None
+
+    @property
+    def flows(self) -> dict[str, tuple[str, ...]]:
+        """What a problem knows as ``flow_<name>``: the streams that deliver it, one at a time."""
+        joined = {n: tuple(c.streams.values()) for n, c in self.choices.items() if c.streams}
+        taken = {stream for streams in joined.values() for stream in streams}
+        return {name: (name,) for name in self.streams if name not in taken} | joined
+
+    def flow_limits(self, name: str) -> tuple[float, float]:
+        """Return the limits of one of the `flows` [uL/min]."""
+        return common_limits([self.streams[stream] for stream in self.flows[name]])
 
     def emulating(self, **changes: Any) -> Self:
         """Return this rig with other values of its `[emulation]` table.
@@ -267,6 +286,11 @@ class RigFile(Table):
         ]
         if self.detector is not None:
             instruments.append(("detector", self.detector.transport, None))
+        instruments += [
+            (f"choices.{name}.valve", spec.valve.transport, None)
+            for name, spec in self.choices.items()
+            if spec.valve is not None
+        ]
         for key, transport, address in instruments:
             if transport not in self.transports:
                 raise ValueError(
@@ -280,6 +304,7 @@ class RigFile(Table):
                     "give them different ones"
                 )
         self._check_urls({transport for _, transport, _ in instruments})
+        check_choices(self.choices, self.streams)
         return self
 
     def _check_urls(self, used: set[str]) -> None:

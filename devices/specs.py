@@ -6,12 +6,12 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from .protocols import DETECTORS, HEATERS, PUMPS, VALVES
+from .protocols import DETECTORS, HEATERS, PUMPS, SELECTORS, VALVES
 from .written import check_text, exact
 
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, AfterValidator(check_text)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]  # of columns: 63
 Range = tuple[float, float]
 
 _URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
@@ -213,6 +213,23 @@ class ValveSpec(_InstrumentSpec):
     id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]?$")] = ""
     load: Literal["A", "B"] = "A"
     timeout: Positive = 3.0
+
+
+class SelectorSpec(_InstrumentSpec):
+    """A multiposition valve.
+
+    Attributes
+    ----------
+    id : str
+        Its device ID; nothing if it has none.
+    timeout : float
+        How long a turn may take [s].
+    """
+
+    _role, _drivers = "selector", SELECTORS
+    protocol: str = "vici"
+    id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]?$")] = ""
+    timeout: Positive = 10.0
 
 
 class DetectorSpec(_InstrumentSpec):

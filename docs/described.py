@@ -4,7 +4,8 @@ import inspect
 import re
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,29 @@ def fields(model: type[BaseModel]) -> dict[str, object]:
         field.alias or name: field.get_default(call_default_factory=True)
         for name, field in model.model_fields.items()
     }
+
+
+def page(
+    head: str,
+    tables: Iterable[tuple[str, type[BaseModel], str, Keys]],
+    told: Callable[[str, str, str], str],
+) -> str:
+    """Write the page of a file.
+
+    Parameters
+    ----------
+    head : str
+        What it begins with.
+    tables : iterable of (str, type, str, mapping)
+        Title, model, place in the file, and keys.
+    told : callable
+        Of a place, a key there and its bad value, what that is told.
+    """
+    parts = [head]
+    for title, model, place, keys in tables:
+        parts.append(f"\n## {title}\n")
+        parts += entries(model, keys, partial(told, place))
+    return "".join(parts)
 
 
 def entries(model: type[BaseModel], keys: Keys, told: Callable[[str, str], str]) -> Iterator[str]:

@@ -5,10 +5,10 @@ in the last column is what the bad value before it is really told. The suite com
 what this prints.
 """
 
-from functools import partial
 from pathlib import Path
 
-from described import entries, refusal
+import described
+from described import refusal
 
 from reactune.devices.methodfile import (
     Front,
@@ -113,11 +113,7 @@ def told(place: str, key: str, bad: str) -> str:
 
 def page() -> str:
     """Write the whole page."""
-    parts = [HEAD]
-    for title, model, place, keys in TABLES:
-        parts.append(f"\n## {title}\n")
-        parts += entries(model, keys, partial(told, place))
-    return "".join(parts)
+    return described.page(HEAD, TABLES, told)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ What a key means is read off the docstrings of the model, its default off the fi
 behind a bad value is what it is really told. The suite compares the page with what this prints.
 """
 
-from functools import partial
 from pathlib import Path
 
-from described import entries, refusal
+import described
+from described import refusal
 
 from reactune.devices.reactionfile import (
     ReactionError,
@@ -126,11 +126,7 @@ def told(place: str, key: str, bad: str) -> str:
 
 def page() -> str:
     """Write the whole page."""
-    parts = [HEAD]
-    for title, model, place, keys in TABLES:
-        parts.append(f"\n## {title}\n")
-        parts += entries(model, keys, partial(told, place))
-    return "".join(parts)
+    return described.page(HEAD, TABLES, told)
 
 
 if __name__ == "__main__":

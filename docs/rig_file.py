@@ -6,22 +6,32 @@ behind a bad value is what it is really told. The suite compares the page with w
 
 import tomllib
 from dataclasses import MISSING, fields
-from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
+import described
 import tomli_w
-from described import entries, meanings, refusal
+from described import meanings, refusal
 
+from reactune.devices.choices import ChoiceSpec
 from reactune.devices.emulation import build
 from reactune.devices.opening import obstacles
 from reactune.devices.resultfile import AnalyticsSpec, QuantitySpec
 from reactune.devices.rigfile import EmulationSpec, Reactor, RigError, RigFile, load
-from reactune.devices.specs import DetectorSpec, HeaterSpec, Port, StreamSpec, ValveSpec
+from reactune.devices.specs import (
+    DetectorSpec,
+    HeaterSpec,
+    Port,
+    SelectorSpec,
+    StreamSpec,
+    ValveSpec,
+)
 
 PAGE = Path(__file__).parent / "reference" / "rig-file.md"
 
-BASE = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+_RIGS = files("reactune.devices") / "rigs"
+BASE = (_RIGS / "walker.toml").read_text("utf-8")
+CHOOSING = (_RIGS / "catalysts.toml").read_text("utf-8")
 
 
 def _by_software() -> str:
@@ -49,6 +59,7 @@ TABLES = [
         "analytics": ("", '{ kind = "table", folder = "results" }'),
         "reactor": ("", "7"),
         "chromatogram": ("", "{ method = 7 }"),
+        "choices": ("", "7"),
         "emulation": ("{ reaction = \"snar\" }", "7"),
     }),
     ("`[transports]`: ports", Port, "transports.heater", {
@@ -117,6 +128,22 @@ TABLES = [
         "unit": ('"%"', "100"),
         "sd": ('"error"', "0.1"),
     }),
+    ("`[choices.NAME]`: how the rig makes a choice of a problem", ChoiceSpec, "choices.catalyst", {
+        "streams": ('{ THF = "thf", MeCN = "mecn" }', '{ C1 = "a", C2 = "b" }'),
+        "stream": ('"catalyst"', '"pd"'),
+        "valve": ("", "7"),
+        "positions": ("{ C1 = 1, C2 = 2 }", "{ C1 = 1, C2 = 1 }"),
+        "volume": ("25000", "0"),
+        "filled": ("{ C1 = 12000 }", "{ C1 = 30000 }"),
+        "line_volume": ("40", "-1"),
+        "default": ('"C1"', '"C9"'),
+    }),
+    ("`[choices.NAME.valve]`: the selector valve", SelectorSpec, "choices.catalyst.valve", {
+        "transport": ('"selector"', '"valve"'),
+        "protocol": ('"vici"', '"rheodyne"'),
+        "id": ('"3"', '"12"'),
+        "timeout": ("10", "0"),
+    }),
     ("`[reactor]`", Reactor, "reactor", {
         "heated_volume": ("931", "2000"),
         "total_volume": ("1587", "0"),
@@ -135,6 +162,7 @@ TABLES = [
         "pumps": ("{ bare = true }", "{ colour = 'red' }"),
         "heater": ("{ decimals = 0 }", "{ decimals = 3 }"),
         "valve": ("{ echo = true }", "{ speed = 1 }"),
+        "selector": ("{ positions = 8 }", "{ positions = 8 }"),
         "detector": ("{ rs232 = false }", "{ model = 7 }"),
         "analytics": ("{ delay = 30 }", "{ delay = -1 }"),
         "echo": ('["heater"]', '["oven"]'),
@@ -147,6 +175,7 @@ VARIANTS = {
     "`[emulation.pumps]`, New Era": build.EMULATED_PUMPS["ne1000"],
     "`[emulation.heater]`": build.EMULATED_HEATERS["eurotherm3216"],
     "`[emulation.valve]`": build.EMULATED_VALVES["vici"],
+    "`[emulation.selector]`": build.EMULATED_SELECTORS["vici"],
     "`[emulation.detector]`": build.EMULATED_DETECTORS["scpi"],
     "`[emulation.analytics]`": build.EMULATED_SOFTWARE,
 }
@@ -160,11 +189,12 @@ minutes. Unknown keys are refused. The keys of `[chromatogram]` are those of the
 [method file](method-file.md); a rig needs `duration` and `lamp` of them. With a table `[emulation]`
 the rig is an emulated one, and its ports have no `url`; without, each needs one. With a table
 `[analytics]` [other software](../how-to/analysis-by-other-software.md) analyses, and there is no
-`[detector]`.
+`[detector]`. With a table `[choices.NAME]` the rig makes the [choices](../how-to/choices.md) of a
+problem's variable of that name.
 
 The page is written by `python docs/rig_file.py` from the model that reads the file; the bad values
 are those of the built-in rig `walker`, where everything stands with its unit (under `[analytics]`,
-of that rig with software in place of its detector):
+of that rig with software in place of its detector; under `[choices]`, of the rig `catalysts`):
 
 ```toml
 {base}```
@@ -182,16 +212,14 @@ def opened(path: Path) -> None:
 
 def told(place: str, key: str, bad: str) -> str:
     """Give what a bad value is told."""
-    base = _by_software() if place.startswith("analytics") else BASE
+    others = {"analytics": _by_software(), "choices": CHOOSING}
+    base = others.get(place.partition(".")[0], BASE)
     return refusal(base, place, key, bad, opened, RigError)
 
 
 def page() -> str:
     """Write the whole page."""
-    parts = [HEAD.replace("{base}", BASE)]
-    for title, model, place, keys in TABLES:
-        parts.append(f"\n## {title}\n")
-        parts += entries(model, keys, partial(told, place))
+    parts = [described.page(HEAD.replace("{base}", BASE), TABLES, told)]
     parts.append("\n## What the emulated instruments are like\n")
     for title, emulated in VARIANTS.items():
         known = meanings(emulated.variant)

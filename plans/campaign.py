@@ -16,8 +16,9 @@ from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
+from reactune.devices.rig.setpoints import stream_of
 
-from .compatibility import analytics_of, bounds, fitted, incompatibilities, settings
+from .compatibility import analytics_of, bounds, chosen, fitted, incompatibilities, settings
 from .records import DecisionRecord, ExperimentRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
 from .stubs import act, lab_sleep, sample
@@ -231,14 +232,16 @@ def _made_safe(rig: FlowRig) -> MsgGenerator[None]:
     raise CampaignError(held)
 
 
-def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:
+def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float | str]:
     """Return the rig's setpoints, rounded to what can be set, never outside a bound."""
     values = settings(suggestion.conditions, problem, rig.config)
+    words = chosen(suggestion.conditions, rig.config)
     for name in rig.limits():
         if name not in problem.fixed:
-            device = rig.heater if name == "temperature" else rig.pumps[name.removeprefix("flow_")]
+            stream = stream_of(name.removeprefix("flow_"), words, rig.config)
+            device = rig.heater if name == "temperature" else rig.pumps[stream]
             values[name] = device.achievable(values[name], bounds(name, problem, rig.config))
-    return values
+    return {**values, **words}
 
 
 def _event(

@@ -19,7 +19,15 @@ from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.written import exact
 from reactune.devices.instruments.resultfile import unreadable
 from reactune.devices.opening import obstacles
-from reactune.devices.rig.setpoints import flush, limits, needed, setpoints_of, stabilisation
+from reactune.devices.rig.setpoints import (
+    chosen_of,
+    flush,
+    limits,
+    needed,
+    rinse,
+    setpoints_of,
+    stabilisation,
+)
 from reactune.devices.rigfile import RigFile
 
 from .hplc_method import method_of
@@ -48,7 +56,7 @@ class Forecast:
     hours : float
         Lab time if every experiment were the slowest one allowed, none overlapping [h].
     volumes : dict of str to float
-        Reagent by stream if every experiment were the thirstiest one allowed [uL].
+        Reagent by flow if every experiment were the thirstiest one allowed [uL].
     """
 
     hours: float
@@ -110,8 +118,8 @@ def fitted(problem: Problem, rig: RigFile) -> Problem:
 
 def _facts(rig: RigFile) -> RigFacts:
     streams = {
-        name: StreamFacts(limits=stream.limits, stock=stream.stock)
-        for name, stream in rig.streams.items()
+        name: StreamFacts(limits=rig.flow_limits(name), stock=rig.streams[streams[0]].stock)
+        for name, streams in rig.flows.items()
     }
     return RigFacts(volume=rig.reactor.heated_volume, streams=streams)
 
@@ -133,7 +141,7 @@ def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
 
 def _settable(problem: Problem, rig: RigFile) -> list[str]:
     """Say which variables the rig cannot set."""
-    if wrong := list(_words(problem)):
+    if wrong := list(_choices(problem, rig)):
         return wrong
     allowed = limits(rig)
     try:
@@ -144,7 +152,7 @@ def _settable(problem: Problem, rig: RigFile) -> list[str]:
     for name, variable in problem.variables.items():
         if name in allowed:
             wrong += _beyond(name, variable, *allowed[name])
-        elif not follows:
+        elif not (follows or variable.choices):
             wrong.append(
                 f"variables.{name}: the rig has no such variable; it has {', '.join(allowed)}, "
                 f"residence_time and total_flow. Say what {name} is in these: {name} = "
@@ -165,15 +173,51 @@ def _settable(problem: Problem, rig: RigFile) -> list[str]:
     return wrong
 
 
-def _words(problem: Problem) -> Iterator[str]:
-    """Say which variables are choices, which no rig can make so far."""
+def _choices(problem: Problem, rig: RigFile) -> Iterator[str]:
+    """Say which choices the rig cannot make, and which it leaves open."""
     for name, variable in problem.variables.items():
-        if variable.choices:
+        choice = rig.choices.get(name)
+        if variable.choices and choice is None:
             yield (
-                f"variables.{name}: a rig sets numbers, and cannot choose "
-                f"{told(variable.choices)}; give each a campaign of its own, or do the experiments "
-                "by hand (reactune ask)"
+                f"variables.{name}: the rig does not carry {told(variable.choices)}; say under "
+                f"[choices.{name}] of the rig file which stream or valve position each is, or do "
+                "the experiments by hand (reactune ask)"
             )
+        elif variable.choices and choice is not None:
+            if missing := [option for option in variable.choices if option not in choice.options]:
+                yield (
+                    f"variables.{name}: the rig does not carry {', '.join(missing)}; its "
+                    f"choices.{name} are {', '.join(choice.options)}"
+                )
+        elif choice is not None:
+            yield (
+                f"variables.{name}: the rig chooses {told(choice.options)}, and sets no number: "
+                f"name it otherwise, or give choices"
+            )
+    for name, choice in rig.choices.items():
+        if name not in problem.variables and choice.default is None:
+            yield (
+                f"variables: the rig also needs {name}; give it choices, or choices.{name}.default "
+                "in the rig file"
+            )
+
+
+def ways(problem: Problem, rig: RigFile) -> list[str]:
+    """Say how the rig makes each choice of a problem that fits it, in lines."""
+    lines = []
+    for name, choice in rig.choices.items():
+        variable = problem.variables.get(name)
+        flow = f"flow_{choice.stream or name}"
+        for option in (variable.choices if variable else None) or (choice.default or "",):
+            how = (
+                f"position {choice.positions[option]} of its valve, and {flow} through it"
+                if choice.valve
+                else f"{flow} by stream {choice.streams[option]}, the others stand still"
+            )
+            lines.append(f"{name} = {option}: {how}")
+        if choice.line_volume:
+            lines.append(f"after a change {exact(choice.line_volume)} uL of {flow} rinse the line")
+    return lines
 
 
 def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -> Iterator[str]:
@@ -205,7 +249,7 @@ def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -
 
 
 def settings(conditions: Mapping[str, Setting], problem: Problem, rig: RigFile) -> dict[str, float]:
-    """Return what the rig is set to: temperature [degC] and flows [uL/min].
+    """Return what the rig is set to but choices: temperature [degC] and flows [uL/min].
 
     Parameters
     ----------
@@ -222,6 +266,11 @@ def settings(conditions: Mapping[str, Setting], problem: Problem, rig: RigFile) 
     return {name: values[name] for name in limits(rig)}
 
 
+def chosen(conditions: Mapping[str, Setting], rig: RigFile) -> dict[str, str]:
+    """Return what the rig chooses: of the conditions, or what its file says where they do not."""
+    return chosen_of({n: v for n, v in conditions.items() if n in rig.choices}, rig)
+
+
 def bounds(name: str, problem: Problem, rig: RigFile) -> tuple[float, float]:
     """Return between which values one of the rig's setpoints stays, in the rig's unit."""
     low, high, unit = limits(rig)[name]
@@ -236,23 +285,48 @@ def _thirst(problem: Problem, rig: RigFile) -> list[str]:
     """Say which syringes are too small for an experiment, and which reagents for all of them."""
     wrong = []
     for name, volume in forecast(problem, rig).volumes.items():
-        stream = rig.streams[name]
-        filled = stream.syringe_volume if stream.filled is None else stream.filled
-        there = filled - stream.dead_volume + stream.flask_volume
-        one, stroke = volume / problem.budget, stream.syringe_volume - stream.dead_volume
-        if one > stroke:
-            wrong.append(
-                f"variables: one experiment may need {one / 1000:.2f} mL of {name}, but its "
-                f"syringe delivers {stroke / 1000:.2f} mL in one stroke; narrow the ranges or take "
-                f"a larger syringe (streams.{name}.syringe_volume)"
-            )
+        one, there = volume / problem.budget, 0.0
+        for carrier in rig.flows[name]:
+            stream = rig.streams[carrier]
+            filled = stream.syringe_volume if stream.filled is None else stream.filled
+            there += filled - stream.dead_volume + stream.flask_volume
+            stroke = stream.syringe_volume - stream.dead_volume
+            if one > stroke:
+                wrong.append(
+                    f"variables: one experiment may need {one / 1000:.2f} mL of {carrier}, but its "
+                    f"syringe delivers {stroke / 1000:.2f} mL in one stroke; narrow the ranges or "
+                    f"take a larger syringe (streams.{carrier}.syringe_volume)"
+                )
         if volume > there:
             wrong.append(
                 f"budget: {problem.budget} experiments may need {volume / 1000:.1f} mL of {name}, "
                 f"but syringe and flask hold {there / 1000:.1f} mL; lower the budget or give a "
-                f"larger flask (streams.{name}.flask_volume)"
+                f"larger flask (streams.{rig.flows[name][0]}.flask_volume)"
             )
+        wrong += _coils(name, one, volume, problem, rig)
     return wrong
+
+
+def _coils(flow: str, one: float, volume: float, problem: Problem, rig: RigFile) -> Iterator[str]:
+    """Say which coils of a selector valve are too small for an experiment, or together for all."""
+    for name, choice in rig.choices.items():
+        if choice.valve is None or choice.stream != flow:
+            continue
+        variable = problem.variables.get(name)
+        options = (variable.choices if variable else None) or (choice.default or "",)
+        for option in options:
+            if one > (left := choice.content(option)):
+                yield (
+                    f"variables: one experiment may need {one / 1000:.2f} mL of {option}, but its "
+                    f"coil holds {left / 1000:.2f} mL; narrow the ranges or take a larger coil "
+                    f"(choices.{name}.volume)"
+                )
+        if volume > (there := sum(map(choice.content, options))):
+            yield (
+                f"budget: {problem.budget} experiments may need {volume / 1000:.1f} mL of what "
+                f"{name} chooses, but its coils hold {there / 1000:.1f} mL; lower the budget or "
+                f"take larger coils (choices.{name}.volume)"
+            )
 
 
 def forecast(problem: Problem, rig: RigFile) -> Forecast:
@@ -267,9 +341,16 @@ def forecast(problem: Problem, rig: RigFile) -> Forecast:
     problem = fitted(problem, rig)
     space = Space.of(problem)
     corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
-    points = [setpoints_of(settings(c, problem, rig), rig) for c in space.to_conditions(corners)]
-    seconds = max(stabilisation(p, rig) + flush(p, rig) for p in points) + rig.analysis_duration
-    volumes = {name: max(needed(p, rig)[name] for p in points) for name in rig.streams}
+    points = [
+        setpoints_of({**settings(c, problem, rig), **chosen(c, rig)}, rig)
+        for c in space.to_conditions(corners)
+    ]
+    seconds = max(rinse(p, rig) + stabilisation(p, rig) + flush(p, rig) for p in points)
+    seconds += rig.analysis_duration
+    volumes = {
+        name: max(sum(needed(p, rig)[stream] for stream in streams) for p in points)
+        for name, streams in rig.flows.items()
+    }
     return Forecast(
         hours=problem.budget * seconds / 3600,
         volumes={name: problem.budget * volume for name, volume in volumes.items()},

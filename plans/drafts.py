@@ -1,19 +1,20 @@
 """Files that somebody begins with: written from what they say, with comments on what else there is.
 
 A draft reads answers as people write them and gives the text of a file. Further kinds of file are
-further classes like `ProblemDraft`.
+further classes of `Draft`.
 """
 
 import json
 import re
 import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.written import exact, quoted
+from reactune.analysis.written import check_text, exact, quoted
 
 NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
 _RANGE = re.compile(
@@ -49,7 +50,32 @@ class Question:
     default: str | None = None
 
 
-class ProblemDraft:
+class Draft(ABC):
+    """A file, or several that agree, answer by answer: a method ``_<key>`` for each question."""
+
+    def answer(self, key: str, text: str) -> None:
+        """Take an answer in.
+
+        Parameters
+        ----------
+        key : str
+            Of its question.
+        text : str
+            As somebody wrote it.
+
+        Raises
+        ------
+        ValueError
+            If it makes no sense; one sentence, and nothing is changed.
+        """
+        self._take(getattr(self, f"_{key}")(check_text(text.strip())))
+
+    @abstractmethod
+    def _take(self, stated: Any) -> None:
+        """Keep what the answer to a question states (`ValueError` if it makes no sense)."""
+
+
+class ProblemDraft(Draft):
     """A problem file, answer by answer.
 
     Attributes
@@ -82,22 +108,8 @@ class ProblemDraft:
     def __init__(self, title: str) -> None:
         self.stated: dict[str, Any] = {"title": title, "variables": {}, "constraints": []}
 
-    def answer(self, key: str, text: str) -> None:
-        """Take an answer in.
-
-        Parameters
-        ----------
-        key : str
-            Of its question.
-        text : str
-            As somebody wrote it.
-
-        Raises
-        ------
-        ValueError
-            If it makes no sense; one sentence, and nothing is changed.
-        """
-        stated = {**self.stated, **getattr(self, f"_{key}")(text.strip())}
+    def _take(self, stated: Mapping[str, Any]) -> None:
+        stated = {**self.stated, **stated}
         if "minimise" in stated or "maximise" in stated:
             _check(stated)
         self.stated = stated

@@ -1,4 +1,4 @@
-"""What is left in syringes and flasks of hardware, remembered from one process to the next.
+"""What is left in syringes, flasks and coils of hardware, remembered from one process to the next.
 
 A rig file says what they hold once they have been filled, and is not rewritten by every experiment.
 So what is left is stored beside it, and where the two differ a human says which is true.
@@ -29,7 +29,7 @@ _TOLERANCE = 0.01  # of a syringe, by which the two may differ unasked
 _OFTEN = 2.0  # s of wall time at least between two notes
 
 Volumes = Mapping[str, Mapping[str, float]]
-"""By stream: `syringe` and `flask` [uL]."""
+"""By stream `syringe` and `flask`, by ``choices.<name>`` the coil of each choice [uL]."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class ReagentBook:
     """
 
     path: Path
-    _noted: dict[str, Any] = field(default_factory=dict)
+    _noted: list[Any] = field(default_factory=list)
     _at: float = -_OFTEN
 
     @classmethod
@@ -91,6 +91,8 @@ class ReagentBook:
                 str(name): {key: float(of[key]) for key in ("syringe", "flask")}
                 for name, of in stored["streams"].items()
             }
+            for name, coils in stored.get("choices", {}).items():
+                volumes[f"choices.{name}"] = {str(key): float(coils[key]) for key in coils}
             return str(stored["time"]), volumes
         except FileNotFoundError:
             return None
@@ -123,15 +125,21 @@ class ReagentBook:
             name: {"syringe": round(pump.content, 1), "flask": round(pump.flask, 1)}
             for name, pump in rig.pumps.items()
         }
-        if left == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
+        coils = {
+            name: {option: round(volume, 1) for option, volume in choice.left.items()}
+            for name, choice in rig.feed.choices.items()
+            if choice.valve is not None
+        }
+        if [left, coils] == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
             return
         now = datetime.now().astimezone().isoformat(" ", "minutes")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         half_made = self.path.with_suffix(f".{os.getpid()}")
-        text = json.dumps({"rig": rig.config.title, "time": now, "streams": left}, indent=1)
+        known = {"rig": rig.config.title, "time": now, "streams": left}
+        text = json.dumps(known | ({"choices": coils} if coils else {}), indent=1)
         half_made.write_text(text, "utf-8")
         half_made.replace(self.path)
-        self._noted, self._at = left, time.monotonic()
+        self._noted, self._at = [left, coils], time.monotonic()
 
 
 def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook | None]:
@@ -176,7 +184,11 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         else stream
         for name, stream in rig.streams.items()
     }
-    return rig.model_copy(update={"streams": streams}), book
+    choices = {
+        name: choice.model_copy(update={"filled": dict(left.get(f"choices.{name}", choice.filled))})
+        for name, choice in rig.choices.items()
+    }
+    return rig.model_copy(update={"streams": streams, "choices": choices}), book
 
 
 def _check(rig: RigFile, left: Volumes, path: Path) -> None:
@@ -192,6 +204,13 @@ def _check(rig: RigFile, left: Volumes, path: Path) -> None:
                 f"{stream.syringe_volume:g} uL, and {flask:g} uL in the flask: look, then say "
                 "--reagents rig-file"
             )
+    for name, choice in rig.choices.items():
+        for option, volume in left.get(f"choices.{name}", {}).items():
+            if option not in choice.positions or not 0 <= volume <= (choice.volume or 0.0):
+                raise UserError(
+                    f"choices.{name}: by {path}, {volume:g} uL of {option} were left, for which "
+                    "the rig file has no such coil: look, then say --reagents rig-file"
+                )
 
 
 def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:
@@ -205,4 +224,11 @@ def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:
                 yield (
                     f"stream {name}: the rig file has {volume:.0f} uL in the {place}, but "
                     f"{was:.0f} uL were left"
+                )
+    for name, choice in rig.choices.items():
+        for option, was in left.get(f"choices.{name}", {}).items():
+            if abs(choice.content(option) - was) > _TOLERANCE * (choice.volume or 0.0):
+                yield (
+                    f"choices.{name}: the rig file has {choice.content(option):.0f} uL of {option} "
+                    f"in its coil, but {was:.0f} uL were left"
                 )

@@ -17,9 +17,9 @@ from reactune.devices.chemistry import Equation
 from reactune.devices.reading import SpecError, validated
 from reactune.devices.specs import Name, Table
 from reactune.devices.steps import SpeciesName, Step
-from reactune.devices.written import check_text, exact, quoted
+from reactune.devices.written import exact, quoted
 
-from .drafts import NUMBER, Question, number, toml_text
+from .drafts import NUMBER, Draft, Question, number, toml_text
 from .rig_templates import METHOD, PEAK, REACTION, RIG, SIGNALS, STREAM
 
 _CONTENT = rf"[^\s:=,+]+\s+{NUMBER}\s*m?M"
@@ -52,7 +52,7 @@ class _PeakOf(Table):
     peak: SpeciesName
 
 
-class RigDraft:
+class RigDraft(Draft):
     """A rig with its reaction, or a method, or both: answer by answer.
 
     Attributes
@@ -133,22 +133,8 @@ class RigDraft:
         self.volumes: tuple[float, float] = (0.0, 0.0)
         self.heated: tuple[float, float] = (0.0, 0.0)
 
-    def answer(self, key: str, text: str) -> None:
-        """Take an answer in.
-
-        Parameters
-        ----------
-        key : str
-            Of its question.
-        text : str
-            As somebody wrote it.
-
-        Raises
-        ------
-        ValueError
-            If it makes no sense; one sentence, and nothing is changed.
-        """
-        getattr(self, f"_{key}")(check_text(text.strip()))
+    def _take(self, stated: None) -> None:
+        """Each answer has changed what it states."""
 
     def _step(self, text: str) -> None:
         equation, _, rates = text.partition(",")

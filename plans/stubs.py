@@ -1,7 +1,7 @@
 """Plan stubs: what happens on the rig, in lab time, during one experiment."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -10,11 +10,9 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, Msg, MsgGenerator
 from ophyd.status import Status
 
-from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
+from reactune.devices.rig.flow_rig import Conditions, FlowRig, LedgerError, RigFaultError
 
 _log = logging.getLogger(__name__)
-
-Conditions = Mapping[str, float] | Setpoints
 
 _LOOK = 5.0  # lab s between looks at whether the temperature is there
 _SPARE = 120.0  # lab s that a steady state is kept up for a file that does not come

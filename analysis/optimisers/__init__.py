@@ -107,7 +107,14 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
             common["settable"] = settable
             if space.resolution is not None:  # two neighbouring values are two places
                 common["resolution"] = space.resolution / 2
-    return ENGINES[stated.engine](space.lower, space.upper, windows, **common)
+    return _sure(ENGINES[stated.engine](space.lower, space.upper, windows, **common), problem)
+
+
+def _sure(engine: Engine, problem: Problem) -> Engine:
+    """Have it hand over what is as likely to be inside the windows as the problem wants."""
+    if problem.optimiser.confidence is not None:
+        engine.book.confidence = problem.optimiser.confidence
+    return engine
 
 
 def composition(problem: Problem, space: Space) -> Measured:
@@ -142,5 +149,5 @@ def restored(problem: Problem, state: Mapping[str, Any]) -> Engine:
     space = Space.of(problem)
     measured, settable = composition(problem, space), settable_of(problem, space)
     if settable is not None:
-        return Snobfit.from_state(state, measured, settable)
-    return ENGINES[problem.optimiser.engine].from_state(state, measured)
+        return _sure(Snobfit.from_state(state, measured, settable), problem)
+    return _sure(ENGINES[problem.optimiser.engine].from_state(state, measured), problem)

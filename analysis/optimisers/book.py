@@ -15,7 +15,7 @@ from ..problem.merit import reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
-from .surrogate.composite import Surrogate
+from .surrogate.composite import LIKELY, Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
 from .surrogate.scales import Coordinates, Measured
@@ -48,6 +48,8 @@ class Book:
     table : Table
     held : int or None
         The distinct point that was handed over at the last ask.
+    confidence : float
+        How likely a point has to be inside all windows to be handed over, if one is.
 
     Raises
     ------
@@ -86,6 +88,7 @@ class Book:
         self._bench: tuple[int, Judges] | None = None  # the same of those who judge
         self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
         self.held: int | None = None
+        self.confidence = LIKELY
 
     def tell(
         self,

@@ -114,14 +114,15 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         inside = points.measured & (chance >= LIKELY)
         if (inside & modelled).any():
             inside &= modelled
-    allowed = inside if feasible else points.measured
+    sure = inside & (chance >= book.confidence)
+    allowed = (sure if sure.any() else inside) if feasible else points.measured
     if not allowed.any():
         return None
     # without windows the merit is the goal
     value = goal if feasible and len(windows) else score
     i = int(np.lexsort((goal, np.where(allowed, value, np.inf)))[0])
     if feasible and judge is not None and len(windows):
-        i = _held(book, judge, i)
+        i = _held(book, judge, i, allowed)
     if not models and (explains := book.explain()) is not None:
         models.append(explains)
     return Recommendation(
@@ -146,10 +147,12 @@ def _regret(judge: Judge | Surrogate, chosen: int, allowed: NDArray[np.bool_]) -
     return float(gain.mean())
 
 
-def _held(book: Book, judge: Judge | Surrogate, best: int) -> int:
+def _held(book: Book, judge: Judge | Surrogate, best: int, allowed: NDArray[np.bool_]) -> int:
     """Keep the point that was handed over last, unless the evidence is against it."""
     known = judge.rows.tolist()
     if book.held is None or book.held not in known or best not in known:
+        return best
+    if book.confidence > LIKELY and not allowed[book.held]:
         return best
     held = known.index(book.held)
     return best if decided(judge, held, known.index(best)) else book.held

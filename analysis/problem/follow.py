@@ -1,7 +1,8 @@
 """Which flows follow from a problem's variables: solved exactly, or refused by name.
 
-Every variable that is not the temperature is an expression in the flows of the streams: a flow
-itself, the total flow, the residence time ``volume / (a + b + ...)``, or whatever its ``of`` says.
+Every variable that is neither the temperature nor a choice is an expression in the flows of the
+streams: a flow itself, the total flow, the residence time ``volume / (a + b + ...)``, or whatever
+its ``of`` says.
 Each is a ratio of sums, ``v = (n F + n0) / (d F + d0)``, and so for given values v a linear
 equation in the flows F: ``(n - v d) F = v d0 - n0``. As many equations as flows give them by
 Cramer's rule, as expressions in the variables.
@@ -61,7 +62,7 @@ class Following:
     constants : dict of str to float
         The fixed quantities, and what is fixed by the rig: volume and stocks.
     stated : dict of str to Expression
-        Each variable but the temperature, in its unit, in flows [uL/min] and constants.
+        Each variable but temperature and choices, in its unit, in flows [uL/min] and constants.
     words : dict of str to Expression
         Total flow and residence time likewise.
     flows : dict of str to Expression
@@ -97,7 +98,7 @@ class Following:
         self.stated = {
             name: self._of(name, variable, own, names)
             for name, variable in variables.items()
-            if name != "temperature"
+            if not _apart(name, variable)
         }
         self.held = {
             name: (own[name], fixed[name])
@@ -242,8 +243,8 @@ class Following:
             )
             for flow in self._free
         }
-        heated = {name: v for name, v in variables.items() if name == "temperature"}
-        return Region(heated | flows, within, self.constants, self.held)
+        apart = {name: v for name, v in variables.items() if _apart(name, v)}
+        return Region(apart | flows, within, self.constants, self.held)
 
     def outside(self, conditions: Mapping[str, float]) -> str | None:
         """Say which pump could not deliver at these conditions, or None if all can."""
@@ -273,6 +274,11 @@ class Following:
         """Give the flows [uL/min] that follow from values of the variables."""
         values = {**self.constants, **conditions}
         return {flow: expression(values) for flow, expression in self.flows.items()}
+
+
+def _apart(name: str, variable: Variable) -> bool:
+    """Whether no flow follows from a variable."""
+    return name == "temperature" or variable.choices is not None
 
 
 def _number(value: float) -> Node | None:

@@ -77,7 +77,7 @@ def _lines(
     if problem.rig is not None:
         yield "So the rig is set to:"
         for name, (lower, upper) in Space.of(problem).spans().items():
-            if name != "temperature":
+            if name.startswith("flow_"):
                 yield f"  {name} from {show(lower)} to {show(upper)} uL/min"
     yield _budget_words(problem)
     optimiser = problem.optimiser

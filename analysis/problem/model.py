@@ -207,8 +207,8 @@ class Problem(Stated):
         """
         if self._following is None:
             return dict(conditions)
-        heat = {name: value for name, value in conditions.items() if name == "temperature"}
-        return heat | self._following.of_conditions(conditions)
+        apart = {n: v for n, v in conditions.items() if n not in self._following.stated}
+        return apart | self._following.of_conditions(conditions)
 
     def in_variables(self, flows: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
         """Return the variables for flows and temperature, those of `region`; both as columns."""

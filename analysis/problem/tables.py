@@ -347,11 +347,15 @@ class Optimiser(Part):
         otherwise the first; engine "sqsnobfit" has only the second.
     p : float
         Share of the points that explore instead of following the model.
+    confidence : float, optional
+        How likely a point has to be inside all windows to be handed over, as long as one is so
+        likely. Unless told otherwise more likely than not.
     """
 
     engine: Literal["snobfit", "sqsnobfit"] = "snobfit"
     model: Literal["composite", "merit"] = "composite"
     p: float = Field(default=0.5, strict=True, ge=0, le=1)
+    confidence: float | None = Field(default=None, strict=True, ge=0.5, lt=1)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,6 +10,9 @@ from typing import Any
 
 from .encoding import Document
 
+MOST_BYTES = 63
+"""Of a column's name: PostgreSQL takes no more, and Tiled not on any database."""
+
 _MARK = "name_"
 _FOREIGN = re.compile(rf"(?:{_MARK})*[^A-Za-z]")
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
+from functools import partial
 from math import isclose
 from typing import Any, NamedTuple
 
@@ -24,11 +25,12 @@ from .variants import (
     EurothermVariant,
     HarvardVariant,
     NewEraVariant,
+    SelectorVariant,
     SoftwareVariant,
     ViciVariant,
     VoltmeterVariant,
 )
-from .vici import EmulatedVici
+from .vici import EmulatedVici, EmulatedViciSelector
 from .world import World
 
 
@@ -50,6 +52,10 @@ EMULATED_HEATERS: Mapping[str, Emulated] = {
 """By protocol: a heater, made from the world and its address."""
 EMULATED_VALVES: Mapping[str, Emulated] = {"vici": Emulated(EmulatedVici, ViciVariant)}
 """By protocol: a valve, made from the world and the position that loads."""
+EMULATED_SELECTORS: Mapping[str, Emulated] = {
+    "vici": Emulated(EmulatedViciSelector, SelectorVariant),
+}
+"""By protocol: a selector valve, made from the world and the choice that it makes."""
 EMULATED_DETECTORS: Mapping[str, Emulated] = {
     "scpi": Emulated(EmulatedVoltmeter, VoltmeterVariant),
 }
@@ -94,6 +100,7 @@ def emulate(rig: RigFile) -> tuple[Emulation, LabClock, dict[str, str]]:
         noise=noise_of(spec),
         seed=spec.seed,
         first_injection=spec.first_injection,
+        chosen=partial(reaction_of, spec) if _differing(rig) else None,
     )
     emulation = Emulation(world, _instruments(rig, world), spec.transport, spec.echo)
     if real is None:
@@ -115,6 +122,11 @@ def obstacles(rig: RigFile) -> list[str]:
         for name, stream in rig.streams.items()
         if stream.filled not in (None, stream.syringe_volume)
     ]
+    wrong += [
+        f"choices.{name}.filled: emulated coils start full, delete it"
+        for name, choice in rig.choices.items()
+        if any(volume != choice.volume for volume in choice.filled.values())
+    ]
     try:
         reaction = reaction_of(rig.emulation)
     except RigError as error:
@@ -131,11 +143,18 @@ def _unwired(rig: RigFile) -> list[str]:
         for key in ("detector", "analytics")
         if getattr(rig.emulation, key) and getattr(rig, key) is None
     ]
+    if rig.emulation.selector and not any(choice.valve for choice in rig.choices.values()):
+        wrong.append("emulation.selector: this rig has no [choices.NAME.valve]: delete it")
     on: dict[str, dict[str, str]] = {}  # by transport: protocols by instrument
     for key, spec, known in (
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),
         ("heater", rig.heater, EMULATED_HEATERS),
         ("valve", rig.valve, EMULATED_VALVES),
+        *(
+            (f"choices.{name}.valve", choice.valve, EMULATED_SELECTORS)
+            for name, choice in rig.choices.items()
+            if choice.valve
+        ),
         *([("detector", rig.detector, EMULATED_DETECTORS)] if rig.detector else []),
     ):
         on.setdefault(spec.transport, {})[key] = spec.protocol
@@ -145,7 +164,7 @@ def _unwired(rig: RigFile) -> list[str]:
                 f"{', '.join(sorted(known))}: take one of these, or hardware"
             )
             continue
-        table = "pumps" if key.startswith("streams.") else key
+        table = {"streams": "pumps", "choices": "selector"}.get(key.partition(".")[0], key)
         wrong += _strange(f"emulation.{table}", known[spec.protocol], getattr(rig.emulation, table))
     for transport, protocols in on.items():
         if len(set(protocols.values())) > 1:
@@ -206,6 +225,10 @@ def _instruments(rig: RigFile, world: World) -> dict[str, EmulatedInstrument]:
         heater.transport: made(EMULATED_HEATERS[heater.protocol], spec.heater, heater.address),
         valve.transport: made(EMULATED_VALVES[valve.protocol], spec.valve, valve.load),
     }
+    for name, choice in rig.choices.items():
+        if choice.valve is not None:
+            emulated = EMULATED_SELECTORS[choice.valve.protocol]
+            instruments[choice.valve.transport] = made(emulated, spec.selector, name)
     if detector is not None:
         instruments[detector.transport] = made(EMULATED_DETECTORS[detector.protocol], spec.detector)
     return instruments
@@ -216,9 +239,9 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
     assert rig.emulation is not None
     wrong, others = [], f"(known: {names()}; or a reaction file of your own)"
     place = f"emulation.reaction = {name_of(rig.emulation)!r}"
-    if not set(reaction.reagents) <= set(rig.streams):
+    if not set(reaction.reagents) <= set(rig.flows):
         wrong.append(
-            f"{place} does not flow from the streams {', '.join(rig.streams)}, it needs "
+            f"{place} does not flow from the streams {', '.join(rig.flows)}, it needs "
             f"{', '.join(reaction.reagents)}: name the streams so, or give the reaction that they "
             f"feed {others}"
         )
@@ -230,14 +253,15 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
             f"{', '.join(peaks)}: name the peaks so, or give the reaction that makes them {others}"
         )
     if isinstance(file := rig.emulation.reaction, ReactionFile):
-        wrong += _other_stocks(rig, file)
+        wrong += [*_other_stocks(rig, file), *_other_choices(rig, file)]
     wrong += unwritten(rig, reaction.products)
     return wrong or _unsolved(rig, reaction)
 
 
 def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
     """Say which streams hold something else than a reaction file says."""
-    for name, stream in rig.streams.items():
+    for name, streams in rig.flows.items():
+        stream = rig.streams[streams[0]]
         if name not in file.streams:
             yield (
                 f"streams.{name} is none of the streams of its reaction, "
@@ -252,14 +276,36 @@ def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
                     f"mM of {species} in it: make them agree"
                 )
     for name, held in file.streams.items():
-        if name not in rig.streams and not held:
+        if name not in rig.flows and not held:
             yield f"streams: the solvent {name} of its reaction is no stream of the rig: add it"
+
+
+def _differing(rig: RigFile) -> bool:
+    """Whether it makes a difference to the reaction what the rig chooses."""
+    assert rig.emulation is not None
+    file = rig.emulation.reaction
+    return isinstance(file, ReactionFile) and bool(rig.choices.keys() & file.choices.keys())
+
+
+def _other_choices(rig: RigFile, file: ReactionFile) -> Iterator[str]:
+    """Say which choices of a rig its reaction does not know, and which are made twice."""
+    assert rig.emulation is not None
+    for name, choice in rig.choices.items():
+        if name in rig.emulation.choices:
+            yield f"emulation.choices.{name}: the rig makes this choice itself: delete it"
+        known = file.choices.get(name, {})
+        unknown = [option for option in choice.options if option not in known]
+        if known and unknown:
+            yield (
+                f"choices.{name}: its reaction knows {', '.join(known)}, and not "
+                f"{', '.join(unknown)}: name them so, or add them there"
+            )
 
 
 def _unsolved(rig: RigFile, reaction: Reaction) -> list[str]:
     """Say why a reaction cannot be worked out where it goes farthest."""
-    streams = [rig.streams[name] for name in reaction.reagents]
-    slowest = sum(stream.limits[0] for stream in rig.streams.values())
+    streams = [rig.streams[rig.flows[name][0]] for name in reaction.reagents]
+    slowest = sum(rig.flow_limits(name)[0] for name in rig.flows)
     feed = [stream.stock / len(streams) for stream in streams]
     try:
         reaction.composition(feed, rig.reactor.heated_volume / slowest, rig.heater.limits[1])

@@ -1,6 +1,6 @@
 """What the emulated rig is made of, and what may be wrong with it: data only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..reactionfile import ReactionFile, ReactionPeak
@@ -48,6 +48,31 @@ class FeedStream:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Several liquids for one flow: a pump for each, or a valve before one pump's way to the mixer.
+
+    Attributes
+    ----------
+    name : str
+        As in the rig file.
+    flow : str
+        The reagent that all of them are, as `FeedStream.name`.
+    pumps : dict of int to str
+        By index of a stream the liquid that it pumps; "" where the valve selects it.
+    positions : dict of int to str
+        By position of the valve the liquid behind it.
+    line : float
+        Volume of the line that they share [uL].
+    """
+
+    name: str
+    flow: str
+    pumps: Mapping[int, str]
+    positions: Mapping[int, str]
+    line: float
+
+
+@dataclass(frozen=True)
 class Layout:
     """The rig as it is built.
 
@@ -63,6 +88,7 @@ class Layout:
         Of the solvent that comes with the sample.
     baseline : float
         Photodiode signal without absorption [V].
+    choices : tuple of Choice
 
     Raises
     ------
@@ -77,6 +103,7 @@ class Layout:
     peaks: tuple[ElutingPeak, ...]
     front: tuple[ElutingPeak, ...]
     baseline: float
+    choices: tuple[Choice, ...] = ()
 
     def __post_init__(self) -> None:
         if not 0 < self.heated_volume <= self.total_volume or self.loop_volume <= 0:
@@ -124,12 +151,15 @@ class Sample:
         Average over that time [degC].
     feed : tuple of float
         Each of the reaction's reagents as it entered, all streams mixed [mM].
+    chosen : tuple of (str, str)
+        Which of several liquids was among them, by choice.
     """
 
     filled: float
     residence_time: float
     temperature: float
     feed: tuple[float, ...]
+    chosen: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass
@@ -212,6 +242,21 @@ def layout_of(rig: RigFile, reaction: Reaction) -> Layout:
         peaks=tuple(peaks[name] for name in reaction.products),
         front=tuple(ElutingPeak(f.time, f.width, f.tail, f.area) for f in front),
         baseline=(method.lamp if method else None) or _LAMP,
+        choices=tuple(_choice(name, rig) for name in rig.choices),
+    )
+
+
+def _choice(name: str, rig: RigFile) -> Choice:
+    """Build a choice of a rig file."""
+    spec, streams = rig.choices[name], list(rig.streams)
+    carried = {stream: option for option, stream in spec.streams.items()}
+    pumps = carried or {spec.stream or "": ""}
+    return Choice(
+        name,
+        spec.stream or name,
+        {streams.index(stream): option for stream, option in pumps.items()},
+        {position: option for option, position in spec.positions.items()},
+        spec.line_volume,
     )
 
 

@@ -180,16 +180,20 @@ class _Piece(NamedTuple):
         return self.end * (b - a) + self.scale * (self.value(a) - self.value(b))
 
 
-class Stretch(NamedTuple):
-    """A time of constant flow: since when, from which volume passed on, and of what.
+class Inflow(NamedTuple):
+    """What flows into the reactor: what the mixed feed contains [mM], and what was chosen of it."""
 
-    Units: [s], [uL], [uL/min], and what the mixed feed contains [mM].
-    """
+    feed: tuple[float, ...] = ()
+    chosen: tuple[tuple[str, str], ...] = ()
+
+
+class Stretch(NamedTuple):
+    """A time of constant flow: since when [s], from which volume passed on [uL], what [uL/min]."""
 
     start: float
     volume: float
     rate: float
-    feed: tuple[float, ...]
+    inflow: Inflow
 
     def passed_at(self, volume: float) -> float:
         """Lab time at which `volume` has passed [s]."""
@@ -206,22 +210,22 @@ class PlugFlow:
     """
 
     def __init__(self, start: float):
-        self._stretches = [Stretch(start, 0.0, 0.0, ())]
+        self._stretches = [Stretch(start, 0.0, 0.0, Inflow())]
 
-    def set(self, t: float, rate: float, feed: tuple[float, ...]) -> None:
-        """Flow at `rate` [uL/min] from `t` on; `feed` [mM] as mixed."""
+    def set(self, t: float, rate: float, inflow: Inflow) -> None:
+        """Flow at `rate` [uL/min] from `t` on."""
         volume = self.passed(t)
         if self._stretches[-1].start == t:  # two changes in the same instant are one
             self._stretches.pop()
-        if not self._stretches or self._stretches[-1][2:] != (rate, feed):
-            self._stretches.append(Stretch(t, volume, rate, feed))
+        if not self._stretches or self._stretches[-1][2:] != (rate, inflow):
+            self._stretches.append(Stretch(t, volume, rate, inflow))
 
     def passed(self, t: float) -> float:
         """Volume that has entered until `t`, which is not before the last change [uL]."""
         last = self._stretches[-1]
         return last.volume + last.rate * (t - last.start) / MINUTE
 
-    def parcel(self, volume: float, length: float) -> tuple[float, float, float, tuple[float, ...]]:
+    def parcel(self, volume: float, length: float) -> tuple[float, float, float, Inflow]:
         """Return what entered at `volume` and how it passed the first `length` of the tube.
 
         Parameters
@@ -237,17 +241,17 @@ class PlugFlow:
             Lab times [s].
         stay : float
             Between them [min]; exactly `length` / rate at constant flow.
-        feed : tuple of float
-            [mM]; empty for the solvent of the beginning.
+        inflow : Inflow
+            Empty for the solvent of the beginning.
         """
         if volume < 0:
             start = self._stretches[0].start
-            return start, start, 0.0, ()
+            return start, start, 0.0, Inflow()
         i, j = self._index(volume), self._index(volume + length)
         first, last = self._stretches[i], self._stretches[j]
         entered, left = first.passed_at(volume), last.passed_at(volume + length)
         stay = length / first.rate if i == j else (left - entered) / MINUTE
-        return entered, left, stay, first.feed
+        return entered, left, stay, first.inflow
 
     def forget(self, before: float) -> float:
         """Drop what entered before the volume `before`; return since when the rest is in [s]."""

@@ -1,8 +1,8 @@
 """Models, firmwares and states that instruments of a protocol are found in.
 
 A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]``,
-``[emulation.detector]`` and ``[emulation.analytics]``; what stands below are its keys and their
-defaults.
+``[emulation.selector]``, ``[emulation.detector]`` and ``[emulation.analytics]``; what stands below
+are its keys and their defaults.
 """
 
 from collections.abc import Mapping
@@ -111,6 +111,22 @@ class ViciVariant:
     id: str = ""
     long_texts: bool = False
     echo: bool = False
+
+
+@dataclass(frozen=True)
+class SelectorVariant(ViciVariant):
+    """How an actuator of many positions is set up.
+
+    Attributes
+    ----------
+    positions : int
+        Its NP.
+    mode : {"3", "1"}
+        Its AM; "1" for one that is set to two positions.
+    """
+
+    positions: Annotated[int, Field(ge=2, le=40)] = 10
+    mode: Literal["3", "1"] = "3"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""An emulated injection valve, byte by byte; facts: VICI EUH/EUA manual, p. 14-19."""
+"""Emulated valve actuators, byte by byte; facts: VICI EUT/EUD/EUH manual, p. 14-19."""
 
 import re
 from typing import Literal
 
 from .instrument import EmulatedLine
-from .variants import ViciVariant
+from .variants import SelectorVariant, ViciVariant
 from .world import World
 
 _BAD = '"{}" = Bad command'
@@ -106,3 +106,43 @@ class EmulatedVici(EmulatedLine):
     def _position(self) -> str:
         letter = self._letter()
         return f'Position is = "{letter}"' if self._settings["LG"] == "1" else f"CP{letter}"
+
+
+class EmulatedViciSelector(EmulatedVici):
+    """The actuator of many positions that makes a choice: there as soon as it is told to go."""
+
+    def __init__(self, world: World, choice: str, variant: SelectorVariant | None = None):
+        variant = variant or SelectorVariant()
+        super().__init__(world, "A", variant)
+        self._choice = choice
+        self._settings["AM"] = variant.mode
+        self._numbers["NP"] = variant.positions
+
+    def _do(self, command: str) -> str:
+        """Do a command; return what it answers."""
+        if self._settings["AM"] != "3":
+            return super()._do(command)
+        if command == "NP":
+            return f"NP{self._numbers['NP']:02d}"
+        if command == "CP":
+            return self._position()
+        match = re.fullmatch(r"(GO|CW|CC|HM)(\d{0,2})", command)
+        if match is None:
+            return _BAD.format(command) if command in ("GOA", "GOB", "TO") else super()._do(command)
+        there, most = self._world.selected[self._choice], self._numbers["NP"]
+        step = there % most + 1 if match[1] in ("GO", "CW") else (there - 2) % most + 1
+        goal = 1 if match[1] == "HM" else int(match[2]) if match[2] else step
+        if not 1 <= goal <= most:
+            return _BAD.format(command)
+        self._moves += abs(goal - there)
+        self._world.select(self._choice, goal)
+        return self._position() if self._settings["IFM"] != "0" else ""
+
+    def _turn(self, letter: str) -> None:
+        """Of two positions it selects nothing."""
+
+    def _position(self) -> str:
+        if self._settings["AM"] != "3":
+            return super()._position()
+        place = self._world.selected[self._choice]
+        return f"Position is = {place}" if self._settings["LG"] == "1" else f"CP{place:02d}"

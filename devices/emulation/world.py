@@ -7,12 +7,14 @@ The pieces are in `physics`; what happens to the reagents is the `reaction.React
 
 import threading
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import inf, pi
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from .layout import Layout, LinkFaults, Noise, Sample
+from .mixing import Mixer
 from .physics import MINUTE, Oven, PlugFlow, Plunger, PumpState, Record, absorbance
 from .reaction import Composition, Reaction
 
@@ -56,6 +58,8 @@ class World:
         None: every trace is exact.
     seed : int
         The noise of injection n is drawn from ``[seed, n]`` alone, whatever came before.
+    chosen : callable, optional
+        Gives the reaction for what was chosen, by choice; without it that makes no difference.
     first_injection : int
         Injections done before; the next gets the number after it, so that a resumed campaign
         measures what the uninterrupted one would have.
@@ -92,6 +96,7 @@ class World:
         noise: Noise | None = Noise(),  # noqa: B008 - frozen
         seed: int = 0,
         first_injection: int = 0,
+        chosen: Callable[[Mapping[str, str]], Reaction] | None = None,
     ):
         if len(layout.peaks) != len(reaction.products):
             raise ValueError(
@@ -99,6 +104,7 @@ class World:
                 f"({', '.join(reaction.products)}), the layout has {len(layout.peaks)}"
             )
         self.now, self.layout, self.reaction = now, layout, reaction
+        self._of_choice = lru_cache(lambda these: chosen(dict(these)) if chosen else reaction)
         self.noise, self._seed, self.injections = noise, seed, first_injection
         self._lock = threading.RLock()
         self._time = now()
@@ -112,6 +118,8 @@ class World:
             for s in layout.streams
         ]
         self._flow = PlugFlow(self._time)
+        self._mixer = Mixer(layout, reaction.reagents)
+        self.selected = {choice.name: 1 for choice in layout.choices if choice.positions}
         self.position: Literal["load", "inject"] = "load"
         self._load_from = 0.0  # volume passed when the loop, full of eluent, came in line
         self.last_sample: Sample | None = None
@@ -166,6 +174,15 @@ class World:
         with self._lock:
             t = self._advance()
             return tuple(p.inflow(t) for p in self._plungers)
+
+    # -- selector valves --------------------------------------------------------------------------
+
+    def select(self, choice: str, position: int) -> None:
+        """Turn the selector valve of a choice."""
+        with self._lock:
+            t = self._advance()
+            self.selected[choice] = position
+            self._feed(t)
 
     # -- heater -----------------------------------------------------------------------------------
 
@@ -234,7 +251,7 @@ class World:
         """Noise-free products of a sample, and the concentration that they are fractions of."""
         if not any(sample.feed):  # solvent: no reaction has to know what to say of it
             return Composition(np.zeros(()), np.zeros(len(self.reaction.products)))
-        return self.reaction.composition(
+        return self._of_choice(sample.chosen).composition(
             sample.feed, sample.residence_time, sample.temperature, extent
         )
 
@@ -262,9 +279,16 @@ class World:
     # -- how it goes on ---------------------------------------------------------------------------
 
     def _advance(self) -> float:
-        """Let plungers reach their ends at the right times; return the lab time."""
+        """Let plungers reach their ends at the right times, and liquids those of their lines.
+
+        Returns the lab time.
+        """
         t = max(self.now(), self._time)
-        for end in sorted(p.until for p in self._plungers if self._time < p.until <= t):
+        while True:
+            ends = [*(plunger.until for plunger in self._plungers), self._mixer.change()]
+            if (end := min((e for e in ends if self._time < e <= t), default=None)) is None:
+                break
+            self._time = end
             self._feed(end)
         self._time = t
         return t
@@ -272,12 +296,7 @@ class World:
     def _feed(self, t: float) -> None:
         """Put what the pumps deliver from `t` on into the reactor's history."""
         rates = [p.inflow(t) for p in self._plungers]
-        total = sum(rates)
-        mixed = dict.fromkeys(self.reaction.reagents, 0.0)
-        for stream, rate in zip(self.layout.streams, rates, strict=True):
-            if stream.name in mixed and rate:
-                mixed[stream.name] += stream.stock * rate / total
-        self._flow.set(t, total, tuple(mixed.values()) if total else ())
+        self._flow.set(t, sum(rates), self._mixer.mix(t, rates, self.selected))
         held = self.layout.total_volume + self.layout.loop_volume
         self._oven.forget(self._flow.forget(self._flow.passed(t) - held))
 
@@ -288,11 +307,11 @@ class World:
         fresh = min(passed - self._load_from, layout.loop_volume)
         if self.position == "inject" or fresh <= 0:
             return Sample(0.0, 0.0, Oven.AMBIENT, solvent)
-        entered, left, stay, feed = self._flow.parcel(
+        entered, left, stay, (feed, chosen) = self._flow.parcel(
             passed - fresh / 2 - layout.total_volume, layout.heated_volume
         )
         warmth = self._oven.mean(entered, left)
-        return Sample(fresh / layout.loop_volume, stay, warmth, feed or solvent)
+        return Sample(fresh / layout.loop_volume, stay, warmth, feed or solvent, chosen)
 
     def _rng(self) -> np.random.Generator:
         return np.random.default_rng([self._seed, self.injections])

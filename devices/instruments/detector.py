@@ -73,6 +73,9 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         """Do nothing before an injection: the meter is read from there on."""
         yield from ()
 
+    def injecting(self) -> None:
+        """Do nothing at an injection: what nobody records is gone."""
+
     def trigger(self, start: float | None = None) -> LabStatus:
         """Record a trace.
 

@@ -223,6 +223,10 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             self.flow_setpoint.fill(self.achievable(flow))
             self.driver.set_target(min(budget, self.deliverable))
 
+    def stand_still(self) -> None:
+        """Have the resting pump take no part in what flows; sends nothing."""
+        self.flow_setpoint.fill(0.0)
+
     def run(self) -> None:
         """Infuse as prepared (`RigFaultError` while a fault is latched)."""
         self.interlock.check()

@@ -130,6 +130,14 @@ class ResultFile(Device):  # type: ignore[misc]  # ophyd ships no types
         except OSError as error:
             raise ResultError(_unreadable(self._path, error)) from error
 
+    def injecting(self) -> None:
+        """Take note that a file comes from now on, whether or not anybody will wait for it.
+
+        A fault may come between the injection and `trigger`.
+        """
+        if self._there is not None:
+            self._owed = self._clock.now(), self._there
+
     def trigger(self, start: float | None = None) -> LabStatus:
         """Wait for the file of an injection.
 
@@ -155,6 +163,8 @@ class ResultFile(Device):  # type: ignore[misc]  # ophyd ships no types
         if self.recording:
             raise InstrumentError("a result file is being waited for already: wait for it")
         self._begin = begin = self._clock.now() if start is None else start
+        if self._there is not None:
+            self._owed = None  # by nobody any more: this is it
         status = self.interlock.watch(LabStatus("analysis", self.duration))
         return self._waiting.begin(self._await(begin), status)
 

@@ -1,13 +1,15 @@
-"""The injection valve."""
+"""The valves: one that injects, and one that selects."""
 
 import threading
+from collections.abc import Mapping
+from typing import Generic, TypeVar
 
 from ophyd import Component, Device
 
 from ..clock import LabClock, LabStatus, Steps, Task
-from ..protocols.roles import ValveDriver
+from ..protocols.roles import SelectorDriver, ValveDriver
 from ..protocols.transport import InstrumentError
-from ..specs import ValveSpec
+from ..specs import SelectorSpec, ValveSpec
 from .interlock import Interlock
 from .signals import Kind, Reading
 
@@ -19,8 +21,18 @@ class ValveError(InstrumentError):
     """The valve does not get where it was sent; a human must look."""
 
 
-class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
-    """`load` fills the loop from the reactor, `inject` puts the loop on the column."""
+_Driver = TypeVar("_Driver", ValveDriver, SelectorDriver)
+_Spec = TypeVar("_Spec", ValveSpec, SelectorSpec)
+
+
+class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd ships no types
+    """A valve whose positions have names.
+
+    Parameters
+    ----------
+    places : mapping of str
+        By name the position, as the driver calls it.
+    """
 
     place = Component(Reading, kind=Kind.hinted, value="unknown")
 
@@ -28,17 +40,19 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         self,
         *,
         name: str,
-        driver: ValveDriver,
+        driver: _Driver,
         clock: LabClock,
         interlock: Interlock,
-        spec: ValveSpec,
+        spec: _Spec,
+        places: Mapping[str, str | int],
     ):
         super().__init__(name=name)
-        self.driver, self.spec, self.interlock = driver, spec, interlock
+        self.driver: _Driver = driver
+        self.spec: _Spec = spec
+        self.interlock = interlock
         self.source = f"serial:{driver.transport.url}"
         self._clock = clock
-        other = {"A": "B", "B": "A"}[spec.load]
-        self._places = {"load": spec.load, "inject": other}
+        self._places = places
         self._lock = threading.RLock()
         self._turning = Task(clock, self._lock)
 
@@ -48,14 +62,15 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         self.poll()
 
     def poll(self) -> str:
-        """Fetch and return the position, `load` or `inject`."""
+        """Fetch and return the name of the position."""
         actual = self.driver.position()
-        name = "load" if actual == self._places["load"] else "inject"
+        names = {there: name for name, there in self._places.items()}
+        name = names.get(actual, f"position {actual}")
         self.place.fill(name)
         return name
 
     def set(self, position: str) -> LabStatus:
-        """Turn to `load` or `inject`.
+        """Turn to a position by its name.
 
         Returns
         -------
@@ -71,7 +86,8 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
             While a fault is latched.
         """
         if position not in self._places:
-            raise ValueError(f"valve position {position!r} is neither 'load' nor 'inject'")
+            known = " nor ".join(map(repr, self._places))
+            raise ValueError(f"{self.name} position {position!r} is neither {known}")
         self.interlock.check()
         status = self.interlock.watch(LabStatus(f"{self.name} to {position}"))
         return self._turning.begin(self._turn(position), status)
@@ -84,7 +100,7 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
             now = self._clock.now()
             if now >= deadline:
                 raise ValveError(
-                    f"the valve has not reached {position} in {self.spec.timeout:g} s: "
+                    f"{self._told} has not reached {position} in {self.spec.timeout:g} s: "
                     "check its air or motor"
                 )
             if now - told >= _AGAIN:  # nothing answers that command: it may have been lost
@@ -95,13 +111,85 @@ class InjectionValve(Device):  # type: ignore[misc]  # ophyd ships no types
         """Send it to a position; return when [s]."""
         with self.driver.transport.together():
             self.interlock.check()
-            self.driver.go(self._places[position])
+            self.driver.go(self._places[position])  # type: ignore[arg-type]  # of its own kind
         return self._clock.now()
 
+    @property
+    def _told(self) -> str:
+        """What it is called in error texts."""
+        return f"the {self.name}"
+
     def give_up(self) -> None:
-        """Take note that the valve was turned to load, by whoever makes the rig safe."""
+        """End what turns it: whoever makes the rig safe has turned it, or wants it left alone."""
         with self._lock:
             self._turning.give_up()
 
     def stop(self, *, success: bool = False) -> None:
         """Do nothing: a valve half-way is worse than one that arrives."""
+
+
+class InjectionValve(_Valve[ValveDriver, ValveSpec]):
+    """`load` fills the loop from the reactor, `inject` puts the loop on the column."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        driver: ValveDriver,
+        clock: LabClock,
+        interlock: Interlock,
+        spec: ValveSpec,
+    ):
+        other = {"A": "B", "B": "A"}[spec.load]
+        super().__init__(
+            name=name,
+            driver=driver,
+            clock=clock,
+            interlock=interlock,
+            spec=spec,
+            places={"load": spec.load, "inject": other},
+        )
+
+
+class SelectorValve(_Valve[SelectorDriver, SelectorSpec]):
+    """Leads one of several liquids into a line that they share; they name its positions."""
+
+    def connect(self) -> None:
+        """Check that the valve answers, and has the positions of the rig file.
+
+        Raises
+        ------
+        TransportError, InstrumentError
+            If it does not, or has not.
+        """
+        super().connect()
+        there = self.driver.positions()
+        for option, position in self._places.items():
+            if int(position) > there:
+                raise InstrumentError(
+                    f"{self.driver.name} has {there} positions, and none {position} for {option}: "
+                    "correct positions in the rig file, or set NP at the actuator"
+                )
+
+    def look(self, option: str) -> None:
+        """Fetch the position; refuse any other than that of `option`.
+
+        Raises
+        ------
+        ValveError
+            If somebody has turned it: what flows is not what was asked for.
+        """
+        if (place := self.poll()) != option:
+            raise ValveError(
+                f"{self._told} is at {place}, but was turned to {option}: something else flows; "
+                "look who has turned it"
+            )
+
+    @property
+    def position(self) -> int:
+        """Number of the position it was last seen in; 0 for one that selects nothing."""
+        return int(self._places.get(str(self.place.get()), 0))
+
+    @property
+    def _told(self) -> str:
+        return f"the selector valve of {self.name}"

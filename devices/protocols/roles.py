@@ -250,6 +250,36 @@ class ValveDriver(Protocol):
         ...
 
 
+class SelectorDriver(Protocol):
+    """A multiposition valve, whose positions have the numbers from 1 on.
+
+    Every method raises `TransportError` if it does not answer.
+    """
+
+    transport: Transport
+    name: str
+
+    def __init__(self, transport: Transport, id_: str) -> None:
+        """`id_` is the device ID that it is addressed by; empty if it has none."""
+        ...
+
+    def connect(self) -> Identity:
+        """Agree on how to talk, and return what it is; refuse one that is no such valve."""
+        ...
+
+    def positions(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def position(self) -> int:
+        """Return where it is, or where it still turns away from."""
+        ...
+
+    def go(self, position: int) -> None:
+        """Start turning there; harmless if it is there."""
+        ...
+
+
 class DetectorDriver(Protocol):
     """A voltmeter behind the photodiode.
 

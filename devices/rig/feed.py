@@ -2,10 +2,14 @@
 
 import threading
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ..clock import LabClock, LabStatus, Steps, Task, conclude
 from ..instruments.pump import SyringePump
+from ..instruments.valve import SelectorValve
+from ..protocols.roles import PumpError
 from ..rigfile import RigFile
+from .choosing import Choice
 from .setpoints import Setpoints, needed
 
 _BUDGET = 1.5  # of what an experiment needs, after which a pump stops by itself
@@ -28,13 +32,17 @@ class Feed:
         For what an experiment needs.
     lock : RLock
         The rig's: one motion at a time.
+    selectors : mapping of str to SelectorValve, optional
+        By choice, of those that a valve makes.
 
     Attributes
     ----------
     setpoints : Setpoints or None
         What the pumps run, or are being started, at.
     since : float or None
-        Lab time [s] since which every pump runs at its flow; None while they do not.
+        Lab time [s] since which every pump runs at its flow, and what is chosen reaches the mixer:
+        later than now while lines are rinsed. None while the pumps do not run.
+    choices : dict of str to Choice
     """
 
     def __init__(
@@ -43,12 +51,20 @@ class Feed:
         clock: LabClock,
         config: RigFile,
         lock: threading.RLock,
+        selectors: Mapping[str, SelectorValve] = MappingProxyType({}),
     ):
         self.pumps, self._clock, self._config = pumps, clock, config
         self._lock = lock
         self._task = Task(clock, lock)  # starting, or pausing
         self.setpoints: Setpoints | None = None
         self.since: float | None = None
+        self.choices = {
+            name: Choice(name, config, pumps, selectors.get(name)) for name in config.choices
+        }
+
+    def rinse(self, setpoints: Setpoints) -> float:
+        """Return how long it takes until what is chosen reaches the mixer [s]."""
+        return max((one.rinse(setpoints) for one in self.choices.values()), default=0.0)
 
     def check(self, setpoints: Setpoints) -> None:
         """Refuse an experiment that syringes and flasks cannot finish (`LedgerError`).
@@ -57,8 +73,11 @@ class Feed:
         """
         if setpoints == self.setpoints:
             return
-        for name, volume in needed(setpoints, self._config).items():
+        volumes = needed(setpoints, self._config)
+        for name, volume in volumes.items():
             self.pumps[name].check_volume(volume)
+        for choice in self.choices.values():
+            choice.check(setpoints, volumes)
 
     def start(self, setpoints: Setpoints) -> LabStatus:
         """Start all pumps, after refilling those that could not finish the experiment.
@@ -71,7 +90,11 @@ class Feed:
         """
         status = LabStatus("flow")
         with self._lock:
-            same = self.setpoints is not None and self.setpoints.flows == setpoints.flows
+            flowing = self.setpoints
+            same = flowing is not None and (flowing.pumped, flowing.chosen) == (
+                setpoints.pumped,
+                setpoints.chosen,
+            )
             if not same:
                 self._task.begin(self._start(setpoints), status)
                 self.setpoints, self.since = setpoints, None
@@ -82,23 +105,32 @@ class Feed:
         return status
 
     def _start(self, setpoints: Setpoints) -> Steps:
-        """Stop all pumps, refill those that could not finish the experiment, start all together."""
+        """Stop all pumps, choose, refill those that could not finish, start all together."""
         volumes = needed(setpoints, self._config)
         try:
             for pump in self.pumps.values():
                 pump.rest()
+            turns = [one.turn(setpoints.chosen[name]) for name, one in self.choices.items()]
+            yield from [turn for turn in turns if turn is not None]
             low = [p for key, p in self.pumps.items() if p.deliverable < volumes[key]]
             yield from [pump.refill() for pump in low]
-            for key, pump in self.pumps.items():
+            for choice in self.choices.values():
+                choice.check(setpoints, volumes)
+            rinse = self.rinse(setpoints)
+            for key, flow in setpoints.pumped.items():
+                pump = self.pumps[key]
+                if not flow:
+                    pump.stand_still()
+                    continue
                 pump.check_volume(volumes[key])
-                budget = min(_BUDGET * volumes[key], pump.deliverable)
-                pump.prepare(setpoints.flows[key], budget)
-            for pump in self.pumps.values():
-                pump.run()
+                pump.prepare(flow, min(_BUDGET * volumes[key], pump.deliverable))
+            for key, flow in setpoints.pumped.items():
+                if flow:
+                    self.pumps[key].run()
         except Exception:
             self.setpoints = None
             raise
-        self.since = self._clock.now()
+        self.since = self._clock.now() + rinse
 
     def pause(self, reason: Exception) -> LabStatus:
         """Stop all pumps; what waits for the flow fails with the `reason`.
@@ -138,12 +170,21 @@ class Feed:
         Raises
         ------
         TransportError, InstrumentError
-            If a pump does not answer, has stalled, or has stopped for no known reason.
+            If a pump does not answer, has stalled, or runs or has stopped for no known reason; or a
+            selector valve has been turned.
         """
         with self._lock:
-            if self.since is None:
+            if self.since is None or self.setpoints is None:
                 return
-            states = [pump.poll().state for pump in self.pumps.values()]
+            for choice in self.choices.values():
+                choice.look()
+            states = []
+            for key, flow in self.setpoints.pumped.items():
+                state = self.pumps[key].poll().state
+                if flow:
+                    states.append(state)
+                elif state == "infusing":
+                    raise PumpError(f"stream {key} should stand still, but flows: look at its pump")
             if any(state != "infusing" for state in states):
                 self.give_up()
                 for pump in self.pumps.values():

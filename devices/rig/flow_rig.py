@@ -42,6 +42,10 @@ __all__ = [
 ]
 
 
+Conditions = Mapping[str, float | str] | Setpoints
+"""Numbers and words by variable, or the setpoints that follow from them."""
+
+
 class FlowRig:
     """A flow reactor with on-line HPLC; Movable, Triggerable, Readable, Stageable, Stoppable.
 
@@ -59,6 +63,8 @@ class FlowRig:
     clock : LabClock
     pumps : dict of str to SyringePump
         By stream.
+    selectors : dict of str to SelectorValve
+        By choice, of those that a valve makes.
     heater, valve, detector : ophyd Device
         The other instruments.
     simulated : bool
@@ -76,10 +82,11 @@ class FlowRig:
         self.simulated, self.emulation = bench.simulated, bench.emulation
         self.pumps, self.heater = bench.pumps, bench.heater
         self.valve, self.detector = bench.valve, bench.detector
+        self.selectors = bench.selectors
         self.interlock = bench.interlock
         self._lock = threading.RLock()
         self.watch = Watch(bench, self._lock)
-        self.feed = Feed(self.pumps, self.clock, self.config, self._lock)
+        self.feed = Feed(self.pumps, self.clock, self.config, self._lock, self.selectors)
         common = (self.clock, self.config, self._lock, self.watch.track)
         self._steady = SteadyState(self.heater, self.feed, *common)
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
@@ -117,14 +124,15 @@ class FlowRig:
         """Return lower limit, upper limit and unit by variable."""
         return convert.limits(self.config)
 
-    def setpoints(self, conditions: Mapping[str, float] | Setpoints) -> Setpoints:
+    def setpoints(self, conditions: Conditions) -> Setpoints:
         """Turn conditions into achievable setpoints.
 
         Parameters
         ----------
         conditions : mapping or Setpoints
             `temperature` [degC] with one `flow_<stream>` [uL/min] each or, for two streams,
-            `residence_time` [min] and `ratio` of the second flow to the first.
+            `residence_time` [min] and `ratio` of the second flow to the first; and what is chosen,
+            where the rig has choices.
 
         Raises
         ------
@@ -144,8 +152,8 @@ class FlowRig:
         return convert.residence_time(setpoints.total, self.config)
 
     def stabilisation(self, setpoints: Setpoints) -> float:
-        """Return how long the rig takes to forget the conditions before [s]."""
-        return convert.stabilisation(setpoints, self.config)
+        """Return how long the rig takes from now on to forget the conditions before [s]."""
+        return self.feed.rinse(setpoints) + convert.stabilisation(setpoints, self.config)
 
     def needed(self, setpoints: Setpoints) -> dict[str, float]:
         """Return what one experiment uses of each stream [uL]."""
@@ -153,7 +161,7 @@ class FlowRig:
 
     # -- steady state -----------------------------------------------------------------------
 
-    def set(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
+    def set(self, conditions: Conditions) -> LabStatus:
         """Go to conditions and stay there until steady.
 
         Heats, starts the flow once the temperature has settled (unless `flow` has started it
@@ -170,7 +178,7 @@ class FlowRig:
             self.interlock.check()
             return self._steady.set(self.setpoints(conditions))
 
-    def heat(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
+    def heat(self, conditions: Conditions) -> LabStatus:
         """Set the heater only.
 
         Returns
@@ -182,7 +190,7 @@ class FlowRig:
             self.interlock.check()
             return self.watch.track(self.heater.set(self.setpoints(conditions).temperature))
 
-    def flow(self, conditions: Mapping[str, float] | Setpoints) -> LabStatus:
+    def flow(self, conditions: Conditions) -> LabStatus:
         """Start the pumps, after refilling from the flasks those that could not finish.
 
         Returns

@@ -9,7 +9,14 @@ from typing import Any
 
 from ..instruments.arrivals import stamps
 from ..instruments.resultfile import unreadable
-from ..protocols.roles import DetectorDriver, HeaterDriver, Identity, PumpDriver, ValveDriver
+from ..protocols.roles import (
+    DetectorDriver,
+    HeaterDriver,
+    Identity,
+    PumpDriver,
+    SelectorDriver,
+    ValveDriver,
+)
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import RigFile
 from .lines import Lines
@@ -24,6 +31,9 @@ _SOFTWARE = (
 _PUMP = ("that the plunger pushes the syringe of the rig file, and which reagent is in it",)
 _HEATER = ("that the sensor sits in the reactor, and that a fuse of its own ends heating",)
 _VALVE = ("that in this position the loop is where the rig file says",)
+_SELECTOR = (
+    "that at each position is the coil of the choice that the rig file names, and is full",
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,7 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
     Returns
     -------
     list of Greeting
-        Pumps in the order of the rig file, heater, valve, detector or other software's folder.
+        Pumps in the order of the rig file, heater, valves, detector or other software's folder.
     """
 
     def pump(driver: PumpDriver) -> Iterator[Identity]:
@@ -95,6 +105,10 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
         position = driver.position()
         place = "load" if position == rig.valve.load else "inject"
         yield Identity("", {"now": f"position {position} ({place})"}, _VALVE)
+
+    def selector(driver: SelectorDriver) -> Iterator[Identity]:
+        yield driver.connect()
+        yield Identity("", {"now": f"position {driver.position()}"}, _SELECTOR)
 
     def detector(driver: DetectorDriver) -> Iterator[Identity]:
         yield driver.connect()
@@ -127,6 +141,11 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
         *(one(f"streams.{k}", s.protocol, partial(lines.pump, k), pump) for k, s in streams),
         one("heater", rig.heater.protocol, lines.heater, heater),
         one("valve", rig.valve.protocol, lines.valve, valve),
+        *(
+            one(f"choices.{k}.valve", c.valve.protocol, partial(lines.selector, k), selector)
+            for k, c in rig.choices.items()
+            if c.valve is not None
+        ),
         (
             one("detector", rig.detector.protocol, lines.detector, detector)
             if rig.detector is not None

@@ -9,7 +9,7 @@ from ..instruments.heater import Heater
 from ..instruments.interlock import Interlock
 from ..instruments.pump import SyringePump
 from ..instruments.resultfile import ResultFile
-from ..instruments.valve import InjectionValve
+from ..instruments.valve import InjectionValve, SelectorValve
 from ..rigfile import RigError, RigFile
 from .lines import Lines
 
@@ -52,6 +52,8 @@ class Bench:
         Asked by every instrument.
     pumps : dict of str to SyringePump
         By stream.
+    selectors : dict of str to SelectorValve
+        By choice.
     heater, valve, detector : ophyd Device
         The other instruments; in place of a detector may be what waits for other software's files.
 
@@ -89,6 +91,17 @@ class Bench:
         }
         self.heater = Heater(name="heater", driver=lines.heater(), spec=config.heater, **shared)
         self.valve = InjectionValve(name="valve", driver=lines.valve(), spec=config.valve, **shared)
+        self.selectors = {
+            name: SelectorValve(
+                name=name,
+                driver=lines.selector(name),
+                spec=spec.valve,
+                places=spec.positions,
+                **shared,
+            )
+            for name, spec in config.choices.items()
+            if spec.valve is not None
+        }
         self.detector: Detector | ResultFile
         if config.analytics is not None:
             emulated = emulation.folder if emulation else None
@@ -125,7 +138,8 @@ class Bench:
         TransportError, InstrumentError
             If one does not answer, or is not what the rig file says.
         """
-        devices: tuple[Any, ...] = (*self.pumps.values(), self.heater, self.valve, self.detector)
+        valves = (*self.selectors.values(), self.valve)
+        devices: tuple[Any, ...] = (*self.pumps.values(), self.heater, *valves, self.detector)
         for device in devices:
             device.connect()
 

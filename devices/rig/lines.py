@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping
 
-from ..protocols import DETECTORS, HEATERS, PUMPS, VALVES
-from ..protocols.roles import DetectorDriver, HeaterDriver, PumpDriver, ValveDriver
+from ..protocols import DETECTORS, HEATERS, PUMPS, SELECTORS, VALVES
+from ..protocols.roles import (
+    DetectorDriver,
+    HeaterDriver,
+    PumpDriver,
+    SelectorDriver,
+    ValveDriver,
+)
 from ..protocols.transport import Transport
 from ..rigfile import RigFile
 from ..token import EmulationToken
@@ -65,6 +71,12 @@ class Lines:
         """Return the driver of the valve."""
         spec = self._rig.valve
         return VALVES[spec.protocol](self.open(spec.transport), spec.id)
+
+    def selector(self, choice: str) -> SelectorDriver:
+        """Return the driver of the valve that makes a choice, of a rig that has one."""
+        spec = self._rig.choices[choice].valve
+        assert spec is not None
+        return SELECTORS[spec.protocol](self.open(spec.transport), spec.id)
 
     def detector(self) -> DetectorDriver:
         """Return the driver of the detector, of a rig that has one."""

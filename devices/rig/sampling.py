@@ -25,7 +25,7 @@ class _Latch:
 
     lab_time: float
     timestamp: float
-    values: Mapping[str, float]
+    values: Mapping[str, float | str]
 
 
 class Sampler:
@@ -92,6 +92,7 @@ class Sampler:
         self._feed.look()
         self._heater.poll()
         values = self._conditions()
+        self._detector.injecting()
         yield self._track(self._valve.set("inject"))
         self._latch = _Latch(self._clock.now(), time(), values)
         for key, pump in self._feed.pumps.items():
@@ -125,18 +126,25 @@ class Sampler:
 
     # -- the event's data ---------------------------------------------------------------------
 
-    def _conditions(self) -> dict[str, float]:
+    def _conditions(self) -> dict[str, float | str]:
         """Collect what the instruments read back, by name in the event document."""
-        values = {
+        values: dict[str, float | str] = {
             "temperature": float(self._heater.temperature.get()),
             "temperature_setpoint": float(self._heater.setpoint.get()),
         }
+        for key, streams in self._config.flows.items():
+            pumps = [self._feed.pumps[stream] for stream in streams]
+            values[f"flow_{key}"] = sum(float(pump.flow.get()) for pump in pumps)
+            values[f"flow_{key}_setpoint"] = sum(float(p.flow_setpoint.get()) for p in pumps)
         for key, pump in self._feed.pumps.items():
-            values[f"flow_{key}"] = float(pump.flow.get())
-            values[f"flow_{key}_setpoint"] = float(pump.flow_setpoint.get())
             values[f"used_{key}"] = pump.total_infused - self._used_before[key]
             values[f"remaining_{key}"] = pump.content
-        total = sum(values[f"flow_{key}"] for key in self._feed.pumps)
+        total = sum(float(pump.flow.get()) for pump in self._feed.pumps.values())
+        for key, choice in self._feed.choices.items():
+            values[key] = option = self._feed.setpoints.chosen[key] if self._feed.setpoints else ""
+            if choice.valve is not None:
+                values[f"{key}_position"] = float(choice.valve.position)
+                values[f"{key}_left"] = choice.left.get(option, _NONE)
         values["residence_time"] = residence_time(total, self._config) if total else _NONE
         return values
 
@@ -145,6 +153,7 @@ class Sampler:
         latch = self._latch or _Latch(_NONE, time(), {})
         values: dict[str, Any] = {
             **{key: latch.values.get(key, _NONE) for key in self._scalars()},
+            **{key: latch.values.get(key, "") for key in self._config.choices},
             "lab_time": latch.lab_time,
             **self._detector.facts(),
         }
@@ -159,6 +168,9 @@ class Sampler:
         keys["residence_time"] = ("min", 3)
         for key in self._feed.pumps:
             keys[f"used_{key}"] = keys[f"remaining_{key}"] = ("uL", 1)
+        for key, choice in self._feed.choices.items():
+            if choice.valve is not None:
+                keys[f"{key}_position"], keys[f"{key}_left"] = ("", 0), ("uL", 1)
         return keys
 
     def describe(self, source: str) -> dict[str, dict[str, Any]]:
@@ -171,5 +183,7 @@ class Sampler:
         }
         for variable, (low, high, _) in limits(self._config).items():
             keys[variable] |= {"lower_ctrl_limit": low, "upper_ctrl_limit": high}
+        for name in self._config.choices:
+            keys[name] = {"source": source, "dtype": "string", "shape": []}
         measured = self._detector.facts_described().items()
         return keys | {key: {"source": source, **described} for key, described in measured}

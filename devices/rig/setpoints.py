@@ -1,7 +1,7 @@
 """Conditions <-> setpoints: what a chemist asks for, and what is sent to heater and pumps."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ..instruments.signals import check_limits
 from ..protocols import HEATERS, PUMPS
@@ -21,11 +21,17 @@ class Setpoints:
     temperature : float
         [degC].
     flows : dict of str to float
-        By stream [uL/min].
+        By flow as a problem knows it, mostly a stream [uL/min].
+    chosen : dict of str to str
+        By choice what is chosen.
+    pumped : dict of str to float
+        By stream [uL/min]; 0 for those that stand still.
     """
 
     temperature: float
     flows: Mapping[str, float]
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    pumped: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
@@ -33,20 +39,44 @@ class Setpoints:
         return sum(self.flows.values())
 
     @property
-    def conditions(self) -> dict[str, float]:
-        """By variable: `temperature`, `flow_<stream>`."""
+    def conditions(self) -> dict[str, float | str]:
+        """By variable: `temperature`, `flow_<stream>`, choices."""
         flows = {f"flow_{name}": flow for name, flow in self.flows.items()}
-        return {"temperature": self.temperature, **flows}
+        return {"temperature": self.temperature, **flows, **self.chosen}
 
 
 def limits(rig: RigFile) -> dict[str, tuple[float, float, str]]:
     """Return lower limit, upper limit and unit by variable."""
-    flows = {f"flow_{name}": (*s.limits, "uL/min") for name, s in rig.streams.items()}
+    flows = {f"flow_{name}": (*rig.flow_limits(name), "uL/min") for name in rig.flows}
     return {"temperature": (*rig.heater.limits, "degC"), **flows}
 
 
+def chosen_of(conditions: Mapping[str, float | str], rig: RigFile) -> dict[str, str]:
+    """Return what conditions choose, or the rig file's default where they do not.
+
+    Raises
+    ------
+    ConditionsError
+        If a choice is open, or the rig does not carry what is chosen.
+    """
+    chosen = {}
+    for name, choice in rig.choices.items():
+        option = conditions.get(name, choice.default)
+        if option not in choice.options:
+            what = "is open" if option is None else f"= {option!r} is not carried by this rig"
+            raise ConditionsError(f"{name} {what}: choose {', '.join(choice.options)}")
+        chosen[name] = str(option)
+    return chosen
+
+
+def stream_of(flow: str, chosen: Mapping[str, str], rig: RigFile) -> str:
+    """Return which stream delivers a flow that a problem knows."""
+    choice = rig.choices.get(flow)
+    return choice.streams[chosen[flow]] if choice is not None and choice.streams else flow
+
+
 def setpoints_of(
-    conditions: Mapping[str, float], rig: RigFile, decimals: int | None = None
+    conditions: Mapping[str, float | str], rig: RigFile, decimals: int | None = None
 ) -> Setpoints:
     """Turn conditions into setpoints.
 
@@ -55,7 +85,7 @@ def setpoints_of(
     conditions : mapping
         `temperature` [degC] with either one `flow_<stream>` [uL/min] each, or - for two streams -
         `residence_time` in the heated volume [min] and `ratio`, the flow of the second stream to
-        that of the first.
+        that of the first; and what is chosen, where the rig has choices.
     rig : RigFile
         The rig.
     decimals : int, optional
@@ -68,10 +98,13 @@ def setpoints_of(
     LimitError
         If a setpoint would be outside its limits.
     """
-    names = list(rig.streams)
+    names, chosen = list(rig.flows), chosen_of(conditions, rig)
     by_flow = {"temperature", *(f"flow_{name}" for name in names)}
     by_time = {"temperature", "residence_time", "ratio"} if len(names) == 2 else None
-    given = set(conditions)
+    numbers = {name: value for name, value in conditions.items() if name not in chosen}
+    given = set(numbers)
+    if wrong := [name for name, value in numbers.items() if isinstance(value, str)]:
+        raise ConditionsError(f"{wrong[0]} = {numbers[wrong[0]]!r} is no number")
     if given not in (by_flow, by_time):
         also = f", or {', '.join(sorted(by_time))}" if by_time else ""
         raise ConditionsError(
@@ -79,27 +112,30 @@ def setpoints_of(
             f"{', '.join(sorted(by_flow))}{also}"
         )
     if given == by_flow:
-        flows = {name: conditions[f"flow_{name}"] for name in names}
+        flows = {name: float(numbers[f"flow_{name}"]) for name in names}
     else:
-        for key in ("residence_time", "ratio"):
-            if not conditions[key] > 0:
-                raise ConditionsError(f"{key} = {conditions[key]!r} must be positive")
-        total, ratio = (
-            rig.reactor.heated_volume / conditions["residence_time"],
-            conditions["ratio"],
-        )
+        time, ratio = float(numbers["residence_time"]), float(numbers["ratio"])
+        for key, value in (("residence_time", time), ("ratio", ratio)):
+            if not value > 0:
+                raise ConditionsError(f"{key} = {value!r} must be positive")
+        total = rig.reactor.heated_volume / time
         flows = {names[0]: total / (1 + ratio), names[1]: total * ratio / (1 + ratio)}
     heater = rig.heater
     shown = heater.decimals if decimals is None else decimals
+    streams = {name: stream_of(name, chosen, rig) for name in names}
+    flows = {
+        name: PUMPS[rig.streams[stream].protocol].achievable(flows[name], rig.flow_limits(name))
+        for name, stream in streams.items()
+    }
+    temperature = float(numbers["temperature"])
     setpoints = Setpoints(
-        HEATERS[heater.protocol].achievable(conditions["temperature"], heater.limits, shown),
-        {
-            name: PUMPS[stream.protocol].achievable(flows[name], stream.limits)
-            for name, stream in rig.streams.items()
-        },
+        HEATERS[heater.protocol].achievable(temperature, heater.limits, shown),
+        flows,
+        chosen,
+        dict.fromkeys(rig.streams, 0.0) | {streams[name]: flow for name, flow in flows.items()},
     )
     for variable, (low, high, unit) in limits(rig).items():
-        check_limits(variable, setpoints.conditions[variable], (low, high), unit)
+        check_limits(variable, float(setpoints.conditions[variable]), (low, high), unit)
     return setpoints
 
 
@@ -118,10 +154,19 @@ def flush(setpoints: Setpoints, rig: RigFile) -> float:
     return 60 * rig.reactor.flush_loops * rig.reactor.loop_volume / setpoints.total
 
 
+def rinse(setpoints: Setpoints, rig: RigFile) -> float:
+    """Return how long it takes at most until the choice before has left the lines it shared [s]."""
+    times = [
+        60 * choice.line_volume / setpoints.flows[choice.stream or name]
+        for name, choice in rig.choices.items()
+    ]
+    return max(times, default=0.0)
+
+
 def needed(setpoints: Setpoints, rig: RigFile) -> dict[str, float]:
-    """Return what one experiment uses of each stream [uL]: stabilise, then fill the loop."""
-    minutes = (stabilisation(setpoints, rig) + flush(setpoints, rig)) / 60
-    return {name: flow * minutes for name, flow in setpoints.flows.items()}
+    """Return what one experiment uses of each stream [uL]: rinse, stabilise, fill the loop."""
+    seconds = rinse(setpoints, rig) + stabilisation(setpoints, rig) + flush(setpoints, rig)
+    return {name: flow * seconds / 60 for name, flow in setpoints.pumped.items()}
 
 
 def fixed_quantities(rig: RigFile) -> dict[str, tuple[float, str]]:

@@ -87,7 +87,8 @@ class SteadyState:
 
     def progress(self) -> None:
         """Tell progress bars how far it is."""
-        self._task.progress(self._clock.now() - self._since() if self._right() else 0.0)
+        steady = self._clock.now() - self._since() if self._right() else 0.0
+        self._task.progress(max(steady, 0.0))
 
     def give_up(self, reason: Exception | None = None) -> None:
         """Give it up; who waits for it gets the `reason`, or goes on waiting for a later `set`."""

@@ -61,7 +61,7 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
     """Say what a problem asks, and what keeps the rig from it."""
     from reactune.analysis.problem.in_words import in_words
 
-    from ..compatibility import analytics_of, fitted, forecast, incompatibilities
+    from ..compatibility import analytics_of, fitted, forecast, incompatibilities, ways
     from ..errors import UserError, told
     from ..preparation import new_campaign
     from ..problems import load_problem
@@ -78,6 +78,8 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
     if wrong:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse
+    if lines := ways(problem, rig):
+        say("\n".join(("To choose:", *(f"  {line}" for line in lines))))
     say(f"Fits the rig: {rig.title}.")
 
 

@@ -7,6 +7,7 @@ from .common import add_campaign
 DEMOS = {
     "walker2017": ("walker-ii", "walker"),
     "snar": ("snar", "snar"),
+    "catalysts": ("catalysts", "catalysts"),
 }
 """By reaction: problem and rig."""
 

@@ -13,8 +13,7 @@ from .common import EXIT_DONE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..drafts import ProblemDraft, Question
-    from ..rig_drafts import RigDraft
+    from ..drafts import Draft, Question
 
 HELP = "write a problem file and an empty table, or rig, reaction and method files, from answers"
 EXAMPLES = (
@@ -194,9 +193,7 @@ def _write(path: Path, text: str) -> None:
         file.write(text)
 
 
-def _answer(
-    draft: "ProblemDraft | RigDraft", questions: "Sequence[Question]", a: argparse.Namespace
-) -> None:
+def _answer(draft: "Draft", questions: "Sequence[Question]", a: argparse.Namespace) -> None:
     """Take the answers from the options, and ask for those that are missing."""
     from ..errors import told
 
@@ -214,7 +211,7 @@ def _answer(
                 draft.answer(question.key, text)
 
 
-def _ask(draft: "ProblemDraft | RigDraft", question: "Question") -> None:
+def _ask(draft: "Draft", question: "Question") -> None:
     """Ask a question until its answer makes sense."""
     from ..errors import UserError
 

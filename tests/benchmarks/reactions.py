@@ -22,7 +22,6 @@ from scipy.optimize import differential_evolution, minimize
 from scipy.stats import qmc
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.loop import minimise
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.space import Space
 from reactune.devices.emulation import Reaction
@@ -31,9 +30,6 @@ from reactune.devices.emulation.reactions import reaction_of
 from reactune.devices.rigfile import RigFile, load
 from reactune.plans.commands.demo import DEMOS
 from reactune.plans.compatibility import analytics_of, fitted, settings
-
-BOTH = DEMOS | {"catalysts": ("catalysts", "catalysts")}
-"""By reaction: problem and rig."""
 
 Floats = NDArray[np.float64]
 Conditions = Mapping[str, Any]
@@ -61,16 +57,14 @@ class Truth:
         for name in choices:
             del stated["variables"][name]
         if choices:
-            config = config.emulating(choices=choices)
-        whole = Problem.load(stated)
-        by_hand = any(v.choices for v in whole.variables.values())  # no rig chooses
-        return cls(whole if by_hand else fitted(whole, config), config)
+            config = config.model_copy(update={"choices": {}}).emulating(choices=choices)
+        return cls(fitted(Problem.load(stated), config), config)
 
     @cached_property
     def chosen(self) -> "dict[str, Truth]":
         """What is true with each choice; empty where there is none."""
         return {
-            option: Truth.of(self.problem.to_dict(), self.rig, **{name: option})
+            option: Truth.of({**self.problem.to_dict(), "rig": None}, self.rig, **{name: option})
             for name, variable in self.problem.variables.items()
             for option in variable.choices or ()
         }
@@ -198,7 +192,7 @@ class Ended(NamedTuple):
 
 
 def campaign(truth: Truth, seed: int) -> Ended:
-    """Run the agent until it is sure, or its budget is spent; by hand where there is a choice."""
+    """Run the agent until it is sure, or its budget is spent."""
     rng = np.random.default_rng(seed)
 
     def measure(one: Conditions) -> dict[str, float]:
@@ -208,13 +202,10 @@ def campaign(truth: Truth, seed: int) -> Ended:
         found = dict(zip(names, x.tolist(), strict=True))
         return found | {f"{name}_sd": float(s) for name, s in zip(names, sd, strict=True)}
 
-    if truth.chosen:
-        agent = minimise(measure, truth.problem, seed=seed)
-    else:
-        agent = Agent(truth.problem, analytics_of(truth.rig), seed=seed)
-        while (asked := agent.ask()) is not None:
-            agent.ahead()
-            agent.ingest([{"_id": asked.number, **measure(asked.conditions)}])
+    agent = Agent(truth.problem, analytics_of(truth.rig), seed=seed)
+    while (asked := agent.ask()) is not None:
+        agent.ahead()
+        agent.ingest([{"_id": asked.number, **measure(asked.conditions)}])
     best = agent.optimiser.best(feasible=True) or agent.optimiser.best()
     (handed,) = agent.space.to_conditions(best.x[None, :])
     return _ended(truth, len(agent.evaluations), handed)
@@ -253,9 +244,9 @@ def main() -> None:
     """Print a line for each reaction and way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--only", choices=BOTH)
+    parser.add_argument("--only", choices=DEMOS)
     a = parser.parse_args()
-    for name, (problem, rig) in BOTH.items():
+    for name, (problem, rig) in DEMOS.items():
         if a.only in (None, name):
             truth = Truth.of(problem, rig)
             best = optimum(truth)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reactune.devices.emulation.reactions import names, reaction_of
+from reactune.devices.emulation.reactions import REACTIONS, names, reaction_of
 from reactune.devices.reactionfile import built_in
 from reactune.devices.rigfile import RigError, load
 from reactune.plans.commands.demo import DEMOS
@@ -35,7 +35,7 @@ def test_the_first_catalyst_is_the_best():
 
 
 def test_what_is_in_the_flask_is_chosen():
-    rig = load("catalysts")
+    rig = load("catalysts").model_copy(update={"choices": {}})
     for choices, told in (
         ({"catalyst": "C9"}, "catalyst = 'C9' is none of C1, C2, C3, C4, C5, C6, C7, C8: name one"),
         ({"ligand": "C1"}, "ligand = 'C1' is no choice of this reaction: it has catalyst"),
@@ -44,6 +44,14 @@ def test_what_is_in_the_flask_is_chosen():
             reaction_of(rig.emulating(choices=choices).emulation)
     with pytest.raises(RigError, match="choices of walker2017: there is nothing to choose"):
         reaction_of(load("walker").emulating(choices={"catalyst": "C1"}).emulation)
+
+
+def test_no_reaction_in_code_hides_behind_a_file_of_its_name(monkeypatch):
+    monkeypatch.setitem(REACTIONS, "snar", REACTIONS["walker2017"])
+    with pytest.raises(
+        RigError, match="snar: both a reaction file that comes along and a reaction"
+    ):
+        reaction_of(load("snar").emulation)
 
 
 def test_every_reaction_comes_with_a_rig():

@@ -3,6 +3,9 @@
 import base64
 import hashlib
 import json
+import math
+import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -71,6 +74,20 @@ def test_a_campaign_comes_to_its_end(tmp_path, form):
         assert replay(catalogue, catalogue[-1].uid).identical == 3
 
 
+def whole(folder, budget) -> list[dict]:
+    """Give the decisions of the newest run, which is one whole campaign of the three streams."""
+    with Catalogue(folder) as catalogue:
+        run = catalogue[-1]
+        decisions = list(run.events("decision"))
+        assert run.stop["exit_status"] == "success"
+    assert len(decisions) == budget
+    for decision in decisions:
+        assert decision["valid"] == 1
+        shares = [decision[name] for name in ("dfnb", "ortho", "para", "bis")]
+        assert sum(shares) == pytest.approx(1, abs=1e-5)
+    return decisions
+
+
 @pytest.mark.parametrize("kind", ["table", "trace"])
 def test_three_streams_of_a_reaction_file(tmp_path, capsys, kind):
     rig = written(tmp_path, tables(kind, of="snar"))
@@ -78,11 +95,42 @@ def test_three_streams_of_a_reaction_file(tmp_path, capsys, kind):
     assert main(["check", "snar", "--rig", rig]) == 0
     assert main(["optimise", "snar", "--budget", "8", *where]) == 0
     assert "Stopped   budget: 8 of 8 experiments done" in capsys.readouterr().out
-    with Catalogue(tmp_path / "runs") as catalogue:
-        for decision in catalogue[-1].events("decision"):
-            assert decision["valid"] == 1
-            shares = [decision[name] for name in ("dfnb", "ortho", "para", "bis")]
-            assert sum(shares) == pytest.approx(1, abs=1e-5)
+    whole(tmp_path / "runs", 8)
+
+
+SESSION = """\
+RE(optimise({**Problem.load("snar").to_dict(), "budget": 3}, seed=1))
+summary()
+"""
+
+SCRIPT = """\
+import sys
+from reactune.plans import service
+
+outcome = service.run("snar", sys.argv[1], catalogue=sys.argv[2], seed=1, budget=3)
+print(outcome.finished, outcome.reason)
+"""
+
+
+@pytest.mark.parametrize("way", ["session", "script"])
+def test_three_streams_and_a_table_in_a_session_and_by_a_script(tmp_path, way):
+    """As by the command line, each in a process of its own."""
+    rig, runs = written(tmp_path, tables(of="snar")), str(tmp_path / "runs")
+    (tmp_path / "campaign.py").write_text(SCRIPT)
+    command = {
+        "session": ["-m", "reactune", "shell", "--rig", rig, "--catalogue", runs],
+        "script": [str(tmp_path / "campaign.py"), rig, runs],
+    }[way]
+    done = subprocess.run(
+        [sys.executable, *command],
+        input=SESSION if way == "session" else None,
+        capture_output=True, text=True, timeout=100,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+    told = {"session": "3/3", "script": "True budget: 3 of 3 experiments done"}[way]
+    assert told in done.stdout
+    whole(runs, 3)
 
 
 def test_the_numbers_are_those_of_the_reaction(tmp_path):
@@ -306,6 +354,33 @@ def test_a_fault_elsewhere_does_not_cost_the_file(tmp_path):
         it.assert_safe()
     assert [fact["file"] for fact in facts[:2]] == ["simulated-0001.csv", "simulated-0002.csv"]
     assert decisions[1]["valid"] == 1
+
+
+def test_a_line_that_falls_silent_at_an_injection_costs_a_repeat_and_not_the_campaign(tmp_path):
+    """As under load: the valve has turned, so a file comes, for which nobody waits any more.
+
+    It comes while the experiment is repeated, and is not taken for the repeat's.
+    """
+    rig = tables(emulated={"delay": 600})
+    rig["transports"]["valve"]["timeout"] = 0.2
+    with lab(written(tmp_path, rig)) as it:
+        valve, line = it.rig.valve.driver, it.world.links["valve"]
+        turn, turned = valve.go, []
+
+        def go(position: str) -> None:
+            turned.append(position)
+            line.lost = math.inf if turned.count("B") == 2 and position == "B" else 0
+            turn(position)
+
+        valve.go = go
+        it.campaign(it.agent(budget=4))
+        facts, decisions = it.events("primary"), it.events("decision")
+        assert it.world.injections == 5
+    assert [decision["valid"] for decision in decisions] == [1, 1, 1, 1]
+    assert "no reply" in facts[1]["disturbances"]
+    assert [fact["file"] for fact in facts] == [
+        f"simulated-000{number}.csv" for number in (1, 3, 4, 5)
+    ]
 
 
 # ---- what the check says, and other ways in ------------------------------------------------------

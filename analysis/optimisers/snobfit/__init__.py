@@ -22,6 +22,7 @@ from ..geometry import hit
 from ..ranking import Window
 from ..recommend import Recommendation, hold, recommend
 from ..settable import Settable
+from ..surrogate.composite import Surrogate
 from ..surrogate.judge import Judge
 from ..surrogate.local import constrained_minima
 from ..surrogate.rivals import repeats
@@ -34,6 +35,9 @@ from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, compose, latin
 __all__ = ["Measured", "Snobfit", "Window"]
 
 Floats = NDArray[np.float64]
+
+COMMON = 4
+"""Values of what a batch shares that are tried with all of it, at most."""
 
 GIVEN = -1
 """Class of a point that the optimiser has not chosen."""
@@ -172,8 +176,13 @@ class Snobfit:
         return x
 
     def _settled(self, n: int, settable: Settable) -> Floats:
-        """Choose n places of those that can be set; what is shared as the first of them has it."""
+        """Choose n places of those that can be set, all of them with what is shared in common.
+
+        Where nothing is known that is as the first of them has it.
+        """
         book, known, surrogate = self.book, self._known(), self.book.surrogate()
+        if n > 1 and settable.shared and not settable.held and surrogate is not None:
+            settable = self._in_common(n, settable, surrogate)
         first = 1 if settable.shared and not settable.held else n
         chosen: list[tuple[Floats, str]] = []
         if surrogate is not None:
@@ -185,6 +194,25 @@ class Snobfit:
         if n == first:
             return x
         return np.vstack([x, self._settled(n - first, settable.holding(x[0]))])
+
+    def _in_common(self, n: int, settable: Settable, surrogate: Surrogate) -> Settable:
+        """Hold what is shared as it is best for a whole batch: of a few values, each tried with n.
+
+        They are those of a batch that shares nothing. All are judged by the same functions.
+        """
+        book, known = self.book, self._known()
+        pending = book.coordinates.to_cube(self._asked[self._pending])
+        seed = int(self._rng.integers(2**32))
+
+        def batch(among: Settable, size: int) -> tuple[Search, list[Floats]]:
+            search = Search(surrogate, pending, np.random.default_rng(seed), among)
+            chosen = propose(search, size, known, self._apart, book.unit)
+            return search, [book.lower + y * (book.upper - book.lower) for y, _ in chosen]
+
+        _, leads = batch(settable, COMMON)
+        tried = [settable.holding(settable.settle(x[None])[0]) for x in leads]
+        tried = list({tuple(each.held.values()): each for each in tried}.values())
+        return max(tried, key=lambda each: batch(each, n)[0].gained, default=settable)
 
     def _note(self, x: Floats, kinds: list[int], whys: list[str]) -> None:
         """Keep what is asked for, and why."""

@@ -124,6 +124,7 @@ class Search:
         self._incumbent: Floats = self._value(known).min(axis=0)
         if len(pending):
             self._take(self._value(self._outcomes(pending)))
+        self._before = self._incumbent
         self.z, found = self._candidates(known)
         self._values: Floats = self._value(found)
         self._mean_goal: Floats = np.minimum(found.f, self._top).mean(axis=1)
@@ -134,6 +135,11 @@ class Search:
         """Mean improvement at each candidate, in units of the spread of the goal."""
         gain = np.maximum(self._incumbent - self._values, 0.0).mean(axis=1)
         return np.asarray(gain / self.unit)
+
+    @property
+    def gained(self) -> float:
+        """Mean improvement by what was taken, all together, in units of the spread of the goal."""
+        return float((self._before - self._incumbent).mean() / self.unit)
 
     def take(self, candidate: int) -> None:
         """Count a candidate as chosen."""

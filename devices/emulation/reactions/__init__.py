@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from types import MappingProxyType
 
 from ...reactionfile import built_in
 from ...rigfile import EmulationSpec, RigError
@@ -14,8 +15,8 @@ REACTIONS: dict[str, Callable[[Mapping[str, float]], Reaction]] = {
 }
 """By the name that a rig file gives: what makes it of the file's `kinetics`.
 
-It raises ValueError, with one sentence, if it cannot use these. A reaction file that comes along
-goes before a reaction of the same name.
+It raises ValueError, with one sentence, if it cannot use these. No reaction file that comes along
+has the same name.
 """
 
 
@@ -30,8 +31,14 @@ def name_of(spec: EmulationSpec) -> str:
     return reaction if isinstance(reaction, str) else reaction.title or "a file"
 
 
-def reaction_of(spec: EmulationSpec) -> Reaction:
+def reaction_of(spec: EmulationSpec, chosen: Mapping[str, str] = MappingProxyType({})) -> Reaction:
     """Make the reaction that an ``[emulation]`` table asks for.
+
+    Parameters
+    ----------
+    spec : EmulationSpec
+    chosen : mapping of str to str, optional
+        What a rig has chosen; what else there is to choose, the table says.
 
     Raises
     ------
@@ -39,6 +46,11 @@ def reaction_of(spec: EmulationSpec) -> Reaction:
         If there is no such reaction, or it cannot use the kinetics.
     """
     stated = spec.reaction
+    if twice := REACTIONS.keys() & set(built_in()):
+        raise RigError(
+            f"{', '.join(twice)}: both a reaction file that comes along and a reaction in code are "
+            "called so, and nobody can tell them apart: rename one"
+        )
     if isinstance(stated, str) and stated not in REACTIONS:
         near = get_close_matches(stated, [*REACTIONS, *built_in()], 1)
         cure = f"did you mean {near[0]!r}?" if near else f"give one of {names()}, or a .toml file"
@@ -46,7 +58,7 @@ def reaction_of(spec: EmulationSpec) -> Reaction:
     try:
         if isinstance(stated, str) and spec.choices:
             raise ValueError("there is nothing to choose")
-        file = None if isinstance(stated, str) else stated.chosen(spec.choices)
+        file = None if isinstance(stated, str) else stated.chosen({**spec.choices, **chosen})
     except ValueError as error:
         raise RigError(f"emulation.choices of {name_of(spec)}: {error}") from error
     try:

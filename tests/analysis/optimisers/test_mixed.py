@@ -14,7 +14,7 @@ from reactune.analysis.analytics import Measurement, Told
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.evaluation import Decision, describe_asked
 from reactune.analysis.campaign.replay import retell
-from reactune.analysis.optimisers import engine_of, restored, settable_of
+from reactune.analysis.optimisers import engine_of, restored, settable_of, snobfit
 from reactune.analysis.optimisers.surrogate.scales import Coordinates
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
@@ -274,6 +274,28 @@ def test_a_batch_shares_one_value_and_the_others_are_free(n: int) -> None:
     assert len(set(heats)) > 3
     assert agent.best_points()[0][2]["yield"] > 0.8
     assert p.first_batch == n
+
+
+def test_what_a_batch_shares_is_chosen_for_all_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first point alone would share another value, of which the others have less."""
+    p = problem("choice-and-ranges", shared=["temperature"], batch=4)
+    agents = [Agent(p, seed=1)]
+    for _ in range(3):
+        asked = agents[0].suggest(4)
+        agents[0].ingest(outcomes(asked))
+
+    def gain(common: int) -> float:
+        monkeypatch.setattr(snobfit, "COMMON", common)
+        optimiser = Agent.from_state(agents[0].state()).optimiser
+        x = optimiser.ask(4)
+        assert len(set(x[:, optimiser.book.settable.shared[0]])) == 1
+        surrogate = optimiser.book.surrogate()
+        drawn = surrogate.draw(2000, np.random.default_rng(7))
+        known, new = (drawn(z).f for z in (surrogate.z, optimiser.book.coordinates.to_cube(x)))
+        return float(np.maximum(known.min(axis=0) - new.min(axis=0), 0).mean())
+
+    assert gain(4) >= 0.95 * gain(1)  # of other functions than those by which it chose
+    assert gain(4) > 0
 
 
 def test_a_campaign_is_rebuilt_from_its_documents_and_asks_the_same() -> None:

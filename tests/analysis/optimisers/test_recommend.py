@@ -45,6 +45,24 @@ def test_every_optimiser_is_judged_alike() -> None:
     assert given.x.sum() > 0.4
 
 
+def test_what_is_handed_over_is_as_sure_as_it_is_asked_to_be() -> None:
+    rng = np.random.default_rng(5)
+    x = np.repeat(np.linspace(0.22, 0.32, 30)[:, None], 2, axis=1)  # across the edge, at 0.25
+    f, F = (x**2).sum(axis=1), x.sum(axis=1) + 0.02 * rng.standard_normal(30)
+    given = {}
+    for confidence in (0.5, 0.95, 0.999999):
+        book = Book(*BOX, WINDOWS)
+        book.confidence = confidence
+        book.tell(x, f, F, df=1e-4, dF=0.02)
+        given[confidence] = best = recommend(book, feasible=True)
+        assert best is not None
+        assert best.feasible
+    likely, sure, surest = given.values()
+    assert likely.probability_feasible < 0.95 <= sure.probability_feasible
+    assert likely.expected.value[0] <= sure.expected.value[0]
+    assert surest.probability_feasible >= 0.5  # where nothing is as sure, the likely one
+
+
 def test_a_verdict_needs_no_optimiser() -> None:
     x = np.random.default_rng(0).uniform(-1, 1, (60, 2))
     book = Book(*BOX, [(5.0, None, 0.5)])

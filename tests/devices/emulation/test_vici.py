@@ -1,7 +1,7 @@
 """The emulated valve, byte by byte."""
 
-from reactune.devices.emulation.variants import ViciVariant
-from reactune.devices.emulation.vici import EmulatedVici
+from reactune.devices.emulation.variants import SelectorVariant, ViciVariant
+from reactune.devices.emulation.vici import EmulatedVici, EmulatedViciSelector
 from tests.devices.emulation.lines import Lab
 
 
@@ -64,3 +64,26 @@ def test_bytes_that_are_no_letters_are_a_bad_command() -> None:
     valve = EmulatedVici(Lab("pty").world)
     assert valve.receive(b"CP\xff\xb5\r").endswith(b"= Bad command\r")
     assert valve.receive(b"CP\r") == b"CPA\r"
+
+
+def test_an_actuator_of_many_positions() -> None:
+    world = Lab("pty").world
+    world.selected["solvent"] = 1
+    valve = EmulatedViciSelector(world, "solvent", SelectorVariant(positions=6))
+    assert valve.receive(b"AM\rNP\rCP\r") == b"AM3\rNP06\rCP01\r"
+    assert valve.receive(b"GO4\r") == b"CP04\r"  # IFM1, as from the factory
+    assert valve.receive(b"IFM0\rGO06\r") == b""
+    assert world.selected["solvent"] == 6
+    for command, there in ((b"GO", 1), (b"CC", 6), (b"CW", 1), (b"CC2", 2), (b"HM", 1)):
+        valve.receive(command + b"\r")
+        assert valve.receive(b"CP\r") == b"CP%02d\r" % there
+    for wrong in (b"GO7", b"GO0", b"GOA", b"TO"):
+        assert valve.receive(wrong + b"\r").endswith(b"= Bad command\r")
+    assert valve.receive(b"LG1\rCP\r") == b"Position is = 1\r"
+    assert world.position == "load"
+    assert (
+        EmulatedViciSelector(world, "solvent", SelectorVariant(mode="1"))
+        .receive(b"AM\rGOB\r")
+        .startswith(b"AM1\r")
+    )
+    assert world.position == "load"
