@@ -60,6 +60,7 @@ class Sampler:
         self._clock, self._config, self._lock, self._track = clock, config, lock, track
         self._task = Task(clock, lock)  # filling the loop, or injecting
         self._latch: _Latch | None = None
+        self._current = False  # whether the plan that has injected goes on
         self._used_before = dict.fromkeys(feed.pumps, 0.0)
 
     def fill_loop(self) -> LabStatus:
@@ -93,7 +94,7 @@ class Sampler:
         self._heater.poll()
         values = self._conditions()
         yield self._track(self._valve.set("inject"))
-        self._latch = _Latch(self._clock.now(), time(), values)
+        self._latch, self._current = _Latch(self._clock.now(), time(), values), True
         for key, pump in self._feed.pumps.items():
             self._used_before[key] = pump.total_infused
 
@@ -124,6 +125,14 @@ class Sampler:
                 self._latch = None
 
     # -- the event's data ---------------------------------------------------------------------
+
+    def conditions(self) -> dict[str, float]:
+        """Return the conditions latched at the injection of this plan; without one those of now."""
+        return dict(self._latch.values) if self._latch and self._current else self._conditions()
+
+    def end(self) -> None:
+        """Take note that the plan is over which the last sample belongs to."""
+        self._current = False
 
     def _conditions(self) -> dict[str, float]:
         """Collect what the instruments read back, by name in the event document."""
