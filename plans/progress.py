@@ -33,7 +33,7 @@ class Progress:
         """Listen to one document; those of other plans are passed over."""
         if name == "start":
             self._streams = {}
-            if doc.get("plan_name") == "optimise":
+            if "problem" in doc:
                 self._budget = doc["problem"]["budget"]
                 self._began = self._lab_time = doc["lab_time"]
                 self._say(_banner(doc))

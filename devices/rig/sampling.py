@@ -128,7 +128,10 @@ class Sampler:
 
     def conditions(self) -> dict[str, float]:
         """Return the conditions latched at the injection of this plan; without one those of now."""
-        return dict(self._latch.values) if self._latch and self._current else self._conditions()
+        if self._latch and self._current:
+            return dict(self._latch.values)
+        still = [f"flow_{key}" for key, pump in self._feed.pumps.items() if not pump.running]
+        return self._conditions() | dict.fromkeys(still, 0.0)
 
     def end(self) -> None:
         """Take note that the plan is over which the last sample belongs to."""
