@@ -26,7 +26,7 @@ from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.scan import is_scan, scan_of
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.lineage import Lineage, lineage
+from reactune.analysis.storage.lineage import Lineage, is_campaign, lineage
 from reactune.devices import FlowRig, load, open_rig
 
 from . import scans
@@ -148,7 +148,7 @@ class Workspace:
 
     def _shown(self, _: str, start: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
         """Have bluesky's table show the runs of ordinary plans; campaigns have their own."""
-        return ([] if "problem" in start else [self.bec]), []
+        return ([] if is_campaign(start) else [self.bec]), []
 
     # -- plans ------------------------------------------------------------------------------
 
@@ -275,8 +275,8 @@ class Workspace:
         """Print how the n-th last run came out: a campaign, or what a scan found."""
         run = self.last(n)
         if is_scan(run.start):
-            say(scan_of(run).to_text())
-        if "problem" in run.start:
+            say(f"\n{scan_of(run).to_text()}\n")
+        if is_campaign(run.start):
             say(summarise(run).to_text())
 
     def safe(self) -> None:

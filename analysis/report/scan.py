@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..storage.lineage import Lineage
+from ..storage.lineage import Lineage, is_campaign
 from .numbers import aligned, dialled
 from .table import Campaign, mark_of
 
@@ -155,7 +155,7 @@ class Scan:
 
 def is_scan(start: Mapping[str, Any]) -> bool:
     """Say whether a run has points that were given beforehand, be it bluesky's or ours."""
-    return "scan" in start or "problem" not in start
+    return "scan" in start or not is_campaign(start)
 
 
 def scan_of(run: Lineage) -> Scan:
@@ -167,7 +167,7 @@ def scan_of(run: Lineage) -> Scan:
         Of a scan of ours, or of any plan of bluesky's: what its devices hint at is taken, against
         what its plan says it moves.
     """
-    if "problem" in run.start:
+    if is_campaign(run.start):
         return _of_campaign(run)
     table, latest = run.table(), run.runs[-1]
     units, hinted = latest.units(), [name for name in latest.hinted() if _numeric(table, name)]

@@ -69,6 +69,11 @@ class Lineage:
         return whole
 
 
+def is_campaign(start: Mapping[str, Any]) -> bool:
+    """Say whether a start document states a problem, and what measures: a campaign, or a design."""
+    return isinstance(start.get("problem"), Mapping) and "method" in start
+
+
 def budget_of(run: Run) -> int | None:
     """How many experiments a run allows in all; None if it does not say."""
     budget = (run.start.get("problem") or {}).get("budget")
