@@ -11,7 +11,7 @@ import bluesky.preprocessors as bpp
 import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator
 
-from reactune.analysis.analytics import to_start
+from reactune.analysis.analytics import Analytics, to_start
 from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
@@ -94,21 +94,13 @@ def optimise(
             raise ValueError("\n".join(wrong))
         problem = fitted(problem, rig.config)
         agent = Agent(problem, analytics_of(rig.config), seed=seed, first=first)
-    if agent.analytics is None:
-        raise ValueError("the agent cannot read events: give it an analytics of this rig")
-    if wrong := incompatibilities(agent.problem, rig.config, len(agent.evaluations)):
-        raise ValueError("\n".join(wrong))
-    if fitted(agent.problem, rig.config) != agent.problem:
-        raise ValueError(
-            "the agent does not know which flows follow from its variables: make it of "
-            "compatibility.fitted(problem, rig)"
-        )
+    analytics = check_agent(agent, rig)
     metadata = {
         "plan_name": "optimise",
         "hints": {"dimensions": [(["number"], "primary")]},
         "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
         "problem": agent.problem.to_dict(),
-        **to_start(agent.analytics),
+        **to_start(analytics),
         "rig": rig.description(),
         "simulated": rig.simulated,
         "lab_time": rig.clock.now(),
@@ -129,6 +121,25 @@ def optimise(
 
     reason: str = yield from bpp.subs_wrapper(campaign(), agent)  # type: ignore[no-untyped-call]  # too
     return reason
+
+
+def check_agent(agent: Agent, rig: FlowRig) -> Analytics:
+    """Refuse an agent that this rig cannot serve; return what reads its events.
+
+    Raises
+    ------
+    ValueError
+    """
+    if agent.analytics is None:
+        raise ValueError("the agent cannot read events: give it an analytics of this rig")
+    if wrong := incompatibilities(agent.problem, rig.config, len(agent.evaluations)):
+        raise ValueError("\n".join(wrong))
+    if fitted(agent.problem, rig.config) != agent.problem:
+        raise ValueError(
+            "the agent does not know which flows follow from its variables: make it of "
+            "compatibility.fitted(problem, rig)"
+        )
+    return agent.analytics
 
 
 def _experiments(agent: Agent, rig: FlowRig, reviewer: Reviewer | None) -> MsgGenerator[str]:
@@ -205,8 +216,8 @@ def _experiment(
 ) -> MsgGenerator[str | None]:
     """Measure a suggestion; return why it failed, or "", or None if it has to begin again."""
     try:
-        now = _settable(suggestion, problem, rig)
-        ahead = _settable(following, problem, rig) if following else None
+        now = settable(suggestion, problem, rig)
+        ahead = settable(following, problem, rig) if following else None
         yield from sample(rig, now, ahead)
     except FailedStatus as error:
         (status,) = error.args
@@ -232,7 +243,7 @@ def _made_safe(rig: FlowRig) -> MsgGenerator[None]:
     raise CampaignError(held)
 
 
-def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float | str]:
+def settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float | str]:
     """Return the rig's setpoints, rounded to what can be set, never outside a bound."""
     values = settings(suggestion.conditions, problem, rig.config)
     words = chosen(suggestion.conditions, rig.config)

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from reactune.analysis.storage.lineage import is_campaign
 from reactune.analysis.written import printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
@@ -25,21 +26,21 @@ class Progress:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._run = ""  # the campaign; within it, or around it, there may be runs of others
         self._streams: dict[str, str] = {}
         self._began = self._lab_time = 0.0
         self._budget = 0
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""
-        if name == "start":
-            self._streams = {}
-            if doc.get("plan_name") == "optimise":
-                self._budget = doc["problem"]["budget"]
-                self._began = self._lab_time = doc["lab_time"]
-                self._say(_banner(doc))
-        elif name == "descriptor":
+        if name == "start" and is_campaign(doc):
+            self._run, self._streams = doc["uid"], {}
+            self._budget = doc["problem"]["budget"]
+            self._began = self._lab_time = doc["lab_time"]
+            self._say(_banner(doc))
+        elif name == "descriptor" and doc["run_start"] == self._run:
             self._streams[doc["uid"]] = doc["name"]
-        elif name == "event":
+        elif name == "event" and doc["descriptor"] in self._streams:
             stream, data = self._streams[doc["descriptor"]], doc["data"]
             if stream == "primary" and not math.isnan(data.get("lab_time", math.nan)):
                 self._lab_time = data["lab_time"]

@@ -32,8 +32,7 @@ class ExperimentRecord:
     parent = None
 
     def __init__(self, problem: Problem, rig: FlowRig, analytics: Analytics | None = None) -> None:
-        self._problem, self._rig = problem, rig
-        self._file = analytics if isinstance(analytics, TraceFile) else None
+        self._problem, self._rig, self._analytics = problem, rig, analytics
         self._own: dict[str, float | str] = {}
 
     @property
@@ -58,9 +57,8 @@ class ExperimentRecord:
         if not self._own["valid"]:
             measured |= _blank(self._rig.describe(), now)
         own: dict[str, Any] = dict(self._own)
-        if self._file is not None and (method := self._rig.config.chromatogram):
-            facts = {k: reading["value"] for k, reading in measured.items() if self._own["valid"]}
-            own["trace"] = self._file.recorded(facts, method.samples)
+        facts = {k: reading["value"] for k, reading in measured.items() if self._own["valid"]}
+        own |= trace_in_file(self._analytics, self._rig, facts)
         return {**{k: {"value": v, "timestamp": now} for k, v in own.items()}, **measured}
 
     def describe(self) -> dict[str, dict[str, Any]]:
@@ -74,16 +72,8 @@ class ExperimentRecord:
             "reason": {**common, "dtype": "string"},
             "disturbances": {**common, "dtype": "string"},
             **self._rig.describe(),
-            **self._trace_described(common),
+            **trace_in_file_described(self._analytics, self._rig),
         }
-
-    def _trace_described(self, common: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Describe the trace that is read out of a file, as one that a meter records."""
-        method = self._rig.config.chromatogram
-        if self._file is None or method is None:
-            return {}
-        array = {"dtype": "array", "dtype_numpy": "<f8", "shape": [method.samples]}
-        return {"trace": {**common, **array, "units": method.unit, "precision": 5}}
 
 
 class DecisionRecord:
@@ -110,6 +100,26 @@ class DecisionRecord:
         """Describe the event's data."""
         analytics = self._agent.analytics
         return describe(self._agent.problem, analytics.units if analytics else {})
+
+
+def trace_in_file(
+    analytics: Analytics | None, rig: FlowRig, facts: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Give the trace that an analytics reads out of a file, as a meter would have recorded it."""
+    method = rig.config.chromatogram
+    if not isinstance(analytics, TraceFile) or method is None:
+        return {}
+    return {"trace": analytics.recorded(facts, method.samples)}
+
+
+def trace_in_file_described(analytics: Analytics | None, rig: FlowRig) -> dict[str, dict[str, Any]]:
+    """Describe `trace_in_file`."""
+    method = rig.config.chromatogram
+    if not isinstance(analytics, TraceFile) or method is None:
+        return {}
+    array = {"dtype": "array", "dtype_numpy": "<f8", "shape": [method.samples]}
+    told = {"source": "reactune.plans.campaign", "units": method.unit, "precision": 5}
+    return {"trace": {**told, **array}}
 
 
 def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:

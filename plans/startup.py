@@ -23,11 +23,14 @@ from rich.console import Console
 
 from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.report.scan import is_scan, scan_of
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.lineage import Lineage, lineage
+from reactune.analysis.storage.lineage import Lineage, is_campaign, lineage
 from reactune.devices import FlowRig, load, open_rig
 
+from . import scans
+from .detectors import OnlineAnalysis
 from .guard import guarded
 from .metadata import Metadata
 from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
@@ -100,12 +103,14 @@ class Workspace:
     ----------
     RE : bluesky.RunEngine
         Its ``md`` goes on from session to session of the catalogue.
+    hplc : OnlineAnalysis
+        Samples, measures, and gives the raw trace with it.
     bec : bluesky.callbacks.best_effort.BestEffortCallback
         Shows the runs of ordinary plans.
     """
 
     def __init__(self, rig: FlowRig, catalogue: Catalogue) -> None:
-        self.rig, self.cat = rig, catalogue
+        self.rig, self.cat, self.hplc = rig, catalogue, OnlineAnalysis(rig)
         console = Console(highlight=False)
         hooks = [ProgressBarManager()] if console.is_terminal else []
         md = Metadata(catalogue.folder / "md.json")
@@ -124,9 +129,13 @@ class Workspace:
             "bec",
             "cat",
             "rig",
+            "hplc",
             "optimise",
             "resume",
             "rediscover",
+            "one_at_a_time",
+            "grid",
+            "repeat",
             "last",
             "summary",
             "safe",
@@ -139,7 +148,7 @@ class Workspace:
 
     def _shown(self, _: str, start: Mapping[str, Any]) -> tuple[list[Any], list[Any]]:
         """Have bluesky's table show the runs of ordinary plans; campaigns have their own."""
-        return ([] if start.get("plan_name") == "optimise" else [self.bec]), []
+        return ([] if is_campaign(start) else [self.bec]), []
 
     # -- plans ------------------------------------------------------------------------------
 
@@ -221,6 +230,41 @@ class Workspace:
         prepared = rediscovered_campaign(self.cat, uid, self.rig.config, seed=seed, budget=budget)
         return (yield from prepared.plan(self.rig, md))
 
+    def one_at_a_time(
+        self,
+        problem: str | dict[str, Any] | Problem,
+        around: dict[str, float],
+        levels: dict[str, list[float]],
+        replicates: int = 1,
+        seed: int | None = None,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
+        """Change one variable at a time on this session's rig; see `scans.one_at_a_time`."""
+        how: dict[str, Any] = {"replicates": replicates, "seed": seed, "md": md}
+        return (yield from scans.one_at_a_time(problem, self.rig, around, levels, **how))
+
+    def grid(
+        self,
+        problem: str | dict[str, Any] | Problem,
+        levels: dict[str, Any],
+        replicates: int = 1,
+        seed: int | None = 0,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
+        """Measure every combination of values on this session's rig; see `scans.grid`."""
+        how: dict[str, Any] = {"replicates": replicates, "seed": seed, "md": md}
+        return (yield from scans.grid(problem, self.rig, levels, **how))
+
+    def repeat(
+        self,
+        problem: str | dict[str, Any] | Problem,
+        conditions: dict[str, float],
+        times: int = 5,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
+        """Measure the same conditions several times on this session's rig; see `scans.repeat`."""
+        return (yield from scans.repeat(problem, self.rig, conditions, times, md=md))
+
     # -- looking ----------------------------------------------------------------------------
 
     def last(self, n: int = 1) -> Lineage:
@@ -228,8 +272,12 @@ class Workspace:
         return lineage(self.cat, self.cat[-n].uid)
 
     def summary(self, n: int = 1) -> None:
-        """Print how the n-th last campaign came out."""
-        say(summarise(self.last(n)).to_text())
+        """Print how the n-th last run came out: a campaign, or what a scan found."""
+        run = self.last(n)
+        if is_scan(run.start):
+            say(f"\n{scan_of(run).to_text()}\n")
+        if is_campaign(run.start):
+            say(summarise(run).to_text())
 
     def safe(self) -> None:
         """Bring the rig to its safe state, and say what it confirmed."""
@@ -239,7 +287,10 @@ class Workspace:
         """Print what this session is connected to and what it offers."""
         mark = "SIMULATED" if self.rig.simulated else "REAL HARDWARE"
         if shell := get_ipython():  # none in a queueserver worker
+            from .magics import RigMagics  # brings a RunEngine of its own
+
             shell.prompts = _Prompt(shell, simulated=self.rig.simulated)
+            shell.register_magics(RigMagics(shell, self.RE, self.rig))
         runs = self.cat.runs(limit=1)
         latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
         say(
@@ -251,6 +302,9 @@ class Workspace:
             "last(), summary()           the last run, and how it came out\n"
             "replay(cat, last().uid)     compare its asks with the stored ones\n"
             "safe()                      pumps stopped, heater safe, valve in load\n"
+            'RE(grid("walker-ii", {...})) measure all of a grid; one_at_a_time, repeat\n'
+            "RE(bp.scan([hplc], rig.temperature, 100, 150, 6))  any plan of bluesky's\n"
+            "%wa, %mov, %ct              where the axes are; move them; measure there\n"
             "RE, cat, rig, bp, bps       as everywhere in bluesky; RE.md is kept for next time\n"
             "bec.enable_plots()          figures of ordinary plans, where there is a display\n"
         )

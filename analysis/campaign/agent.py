@@ -151,7 +151,7 @@ class Agent(Reviewed):
     def draw(self, n: int) -> list[Suggestion]:
         """Draw the next n points: what is left of the first ones, then the optimiser's."""
         points = [self._first.popleft() for _ in range(min(n, len(self._first)))]
-        whys = ["given: chosen from an earlier campaign"] * len(points)
+        whys = ["given: to be measured first"] * len(points)
         if n > len(points):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
@@ -298,7 +298,7 @@ class Agent(Reviewed):
             self._told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
-        ) or stopping.exhausted(self.optimiser.book)
+        ) or (None if self._queue else stopping.exhausted(self.optimiser.book))
 
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""

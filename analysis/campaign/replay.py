@@ -14,7 +14,7 @@ from ..analytics import Analytics, from_start
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..storage.catalogue import Catalogue
-from ..storage.lineage import Lineage, budget_of, lineage
+from ..storage.lineage import Lineage, budget_of, is_campaign, lineage
 from ..storage.run import Run
 from ..written import harmless
 from .adaptive import Suggestion
@@ -86,7 +86,7 @@ def stated_in(start: Mapping[str, Any]) -> tuple[Problem, Analytics]:
     """
     if lost := start.get("lost"):
         raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
-    if "problem" not in start or "method" not in start:
+    if not is_campaign(start):
         raise ValueError(
             f"run {start['uid'][:8]} is not a campaign: its plan is "
             f"'{start.get('plan_name', 'unknown')}', not 'optimise'"

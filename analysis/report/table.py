@@ -13,6 +13,7 @@ from ..campaign.known import evaluation_of, from_start_document
 from ..campaign.leader import Leader
 from ..problem.merit import Windows
 from ..problem.model import Problem
+from ..storage.lineage import is_campaign
 from ..written import harmless
 
 
@@ -90,7 +91,7 @@ class Campaign:
             return run
         if lost := run.start.get("lost"):
             raise ValueError(f"run {run.uid[:8]} has lost {lost}")
-        if "problem" not in run.start or "method" not in run.start:
+        if not is_campaign(run.start):
             raise ValueError(
                 f"run {run.uid[:8]} is not a campaign: its plan is "
                 f"'{run.start.get('plan_name', 'unknown')}', not 'optimise'"

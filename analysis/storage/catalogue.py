@@ -225,21 +225,24 @@ class Catalogue:
         return self._store.broker
 
     def search(self, *queries: Any) -> list[Run]:
-        """Find runs by databroker queries, newest first.
+        """Find runs by what their documents say, newest first.
 
         Parameters
         ----------
-        *queries : databroker.queries.Key, TimeRange, FullText ...
-            A run must match all of them; keys are those of the start and stop documents:
-            ``Key("start.seed") == 1``, ``Key("stop.exit_status") == "success"``.
+        *queries : mapping, or databroker.queries.Key, TimeRange, FullText ...
+            A run must match all of them. A mapping names values of the start document, dots going
+            deeper, as the filters of `runs`: ``{"plan_name": "scan"}``. Keys of databroker's
+            queries are those of start and stop document: ``Key("stop.exit_status") == "success"``.
         """
-        from databroker.client import CatalogOfBlueskyRuns
-
-        found: CatalogOfBlueskyRuns = self.broker
+        known = self._known()
+        matching, found = set(known), None
         for query in queries:
-            found = found.search(query)
-        matching = set(found)
-        return [self._run(uid, *place) for uid, place in self._known().items() if uid in matching]
+            if isinstance(query, Mapping):
+                matching &= {run.uid for run in self.runs(**query)}
+            else:
+                found = (self.broker if found is None else found).search(query)
+        matching &= set(known if found is None else found)
+        return [self._run(uid, *place) for uid, place in known.items() if uid in matching]
 
     def runs(self, limit: int | None = None, **filters: Any) -> list[RunSummary]:
         """List the runs, newest first.
@@ -269,9 +272,10 @@ class Catalogue:
         return found
 
     def __getitem__(self, key: str | int) -> Run:
-        """Give a run by its uid, the beginning of it, or -1 for the newest, -2 for the one before.
+        """Give a run by its uid, the beginning of it, its scan_id, or how long ago it was.
 
-        ``"last"`` is the newest, too.
+        A number from 1 up is a ``scan_id``, of which the newest run counts; -1 is the newest run,
+        as ``"last"`` is, and -2 the one before.
 
         Raises
         ------
@@ -281,7 +285,12 @@ class Catalogue:
         known = self._known()
         if key == "last":
             key = -1
-        if isinstance(key, int):
+        if isinstance(key, int) and key > 0:
+            same = self.runs(limit=1, scan_id=key)
+            if not same:
+                raise UnknownRun(f"There is no run with scan_id {key} in {self.folder}.")
+            uid = same[0].uid
+        elif isinstance(key, int):
             if not -len(known) <= key < 0:
                 raise UnknownRun(
                     f"There is no run {key}: {len(known)} are in {self.folder}, "
@@ -291,6 +300,18 @@ class Catalogue:
         else:
             uid = match(key, known, self.folder)
         return self._run(uid, *known[uid])
+
+    def __len__(self) -> int:
+        """Count the runs."""
+        return len(self._known())
+
+    def __bool__(self) -> bool:
+        """Say that there is a catalogue, be it empty."""
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        """Give the uids of the runs, newest first, as databroker does."""
+        return iter(self._known())
 
     def close(self, timeout: float = 60) -> None:
         """Write what is waiting and end everything; again is harmless.

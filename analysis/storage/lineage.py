@@ -1,5 +1,6 @@
 """A campaign whole: a run and those it resumed."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -51,19 +52,26 @@ class Lineage:
         """Give the data of all events of a stream, in order."""
         return [data for run in self.runs for data in run.events(stream)]
 
-    def table(self, stream: str) -> "pd.DataFrame":
-        """Give a stream as one table, a row per event in order.
+    def table(self, stream: str = "primary") -> "pd.DataFrame":
+        """Give a stream as one table, a row per event in order; ``attrs`` as of `Run.table`.
 
         Two columns more say of which ``run`` it is, and at what lab time [s] that ``began``: each
-        run has a clock of its own.
+        run has a clock of its own. NaN where it does not say.
         """
         import pandas as pd
 
         tables = [
-            run.table(stream).assign(run=run.uid, began=float(run.start["lab_time"]))
+            run.table(stream).assign(run=run.uid, began=float(run.start.get("lab_time", math.nan)))
             for run in self.runs
         ]
-        return pd.concat(tables, ignore_index=True)
+        whole = pd.concat(tables, ignore_index=True)
+        whole.attrs = tables[-1].attrs
+        return whole
+
+
+def is_campaign(start: Mapping[str, Any]) -> bool:
+    """Say whether a start document states a problem, and what measures: a campaign, or a design."""
+    return isinstance(start.get("problem"), Mapping) and "method" in start
 
 
 def budget_of(run: Run) -> int | None:

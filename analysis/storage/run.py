@@ -91,7 +91,7 @@ class Run:
         DataFrame
             Indexed by ``seq_num``; column ``time`` [s since the epoch], then one per data key,
             arrays as cells. A data key called ``time`` becomes ``time_``. Empty if there is no
-            such stream.
+            such stream. Its ``attrs`` hold the ``units`` by column, ``run`` and ``plan_name``.
         """
         import pandas as pd
 
@@ -103,7 +103,36 @@ class Run:
             name = "time_" if key == "time" else key
             columns[name] = [np.asarray(c) if isinstance(c, list) else c for c in cells]
         index = pd.Index([event["seq_num"] for event in events], name="seq_num", dtype=int)
-        return pd.DataFrame(columns, index=index)
+        frame = pd.DataFrame(columns, index=index)
+        units = {"time": "s"} | {
+            key: unit for key, unit in self.units(stream).items() if key != "time"
+        }
+        frame.attrs = {
+            "units": {column: units[column] for column in columns if column in units},
+            "run": self.uid,
+            "plan_name": str(self.start.get("plan_name", "")),
+        }
+        return frame
+
+    def units(self, stream: str = "primary") -> dict[str, str]:
+        """Give the unit of each data key that tells one; ``1`` for pure numbers."""
+        return {
+            key: str(told["units"])
+            for name, doc in self._documents
+            if name == "descriptor" and doc["name"] == stream
+            for key, told in doc.get("data_keys", {}).items()
+            if told.get("units")
+        }
+
+    def hinted(self, stream: str = "primary") -> list[str]:
+        """Give the data keys that are worth showing, as the devices say."""
+        return [
+            key
+            for name, doc in self._documents
+            if name == "descriptor" and doc["name"] == stream
+            for hint in (doc.get("hints") or {}).values()
+            for key in hint.get("fields", ())
+        ]
 
 
 @dataclass(frozen=True)

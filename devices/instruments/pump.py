@@ -123,6 +123,11 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         """Volume infused since the rig was opened [uL], as of the last poll."""
         return self._infused_before + self._counted[0]
 
+    @property
+    def running(self) -> bool:
+        """Whether it runs, as far as is known; `flow` is what it ran at when last polled."""
+        return self._running
+
     def check_volume(self, need: float) -> None:
         """Refuse what syringe and flask cannot deliver.
 

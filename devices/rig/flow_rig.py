@@ -19,9 +19,11 @@ from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
 from ..rigfile import RigError, load
 from . import setpoints as convert
+from .axes import Axes, Axis
 from .feed import Feed, InterruptedFlowError
 from .hardware import Bench
 from .safety import SafeReport
+from .sampled import SampledHplc
 from .sampling import Sampler
 from .setpoints import ConditionsError, Setpoints, fixed_quantities
 from .steady import SteadyState
@@ -73,9 +75,18 @@ class FlowRig:
         Asked by every instrument before it moves; a latched fault holds it shut.
     watch : Watch
         Looks at it now and then, and brings it to rest.
+    temperature, residence_time, ratio, flow_<stream> : Axis
+        What bluesky's plans move; `ratio` with two streams only.
+    axes : Axes
+        All of them, `named`.
+    hplc : SampledHplc
+        What bluesky's plans read.
     """
 
     parent = None
+    _ophyd_labels_ = frozenset({"rigs"})  # bluesky's magics look for it, and for the axes
+    temperature: Axis
+    residence_time: Axis
 
     def __init__(self, bench: Bench, name: str = "rig"):
         self.name, self._bench, self.config, self.clock = name, bench, bench.config, bench.clock
@@ -91,6 +102,9 @@ class FlowRig:
         self._steady = SteadyState(self.heater, self.feed, *common)
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
         self._closed = False
+        self.axes, self.hplc = Axes(self, self._lock), SampledHplc(self, self._lock)
+        vars(self).update(self.axes.named)
+        self.component_names = self.read_attrs = tuple(self.axes.named)
         self.watch.begin(self.feed, self._steady, self._sampler)
 
     # -- closing ----------------------------------------------------------------
@@ -147,10 +161,6 @@ class FlowRig:
         self.feed.check(setpoints)
         return setpoints
 
-    def residence_time(self, setpoints: Setpoints) -> float:
-        """Return the time in the heated volume [min]."""
-        return convert.residence_time(setpoints.total, self.config)
-
     def stabilisation(self, setpoints: Setpoints) -> float:
         """Return how long the rig takes from now on to forget the conditions before [s]."""
         return self.feed.rinse(setpoints) + convert.stabilisation(setpoints, self.config)
@@ -176,7 +186,9 @@ class FlowRig:
         with self._lock:
             self._sampler.forget()
             self.interlock.check()
-            return self._steady.set(self.setpoints(conditions))
+            setpoints = self.setpoints(conditions)
+            self.axes.note(setpoints)
+            return self._steady.set(setpoints)
 
     def heat(self, conditions: Conditions) -> LabStatus:
         """Set the heater only.
@@ -324,11 +336,14 @@ class FlowRig:
         """Forget samples of before."""
         with self._lock:
             self._sampler.forget()
+            self.axes.staged()
         return [self]
 
     def unstage(self) -> list[Any]:
         """Make the rig safe; see `last_report`."""
         self.safe()
+        self._sampler.end()
+        self.axes.unstaged()
         return [self]
 
     def stop(self, *, success: bool = True) -> None:
@@ -338,9 +353,15 @@ class FlowRig:
         has to be asked for again, and then starts anew.
         """
         with self._lock:
+            self.axes.give_up()
+            self.hplc.give_up()
             self.watch.give_up()
             for pump in self.pumps.values():
                 pump.stop()
+
+    def conditions(self) -> dict[str, float]:
+        """Return what the instruments said at the injection of this plan, or else say now."""
+        return self._sampler.conditions()
 
     @property
     def hints(self) -> dict[str, Any]:

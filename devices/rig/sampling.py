@@ -60,6 +60,7 @@ class Sampler:
         self._clock, self._config, self._lock, self._track = clock, config, lock, track
         self._task = Task(clock, lock)  # filling the loop, or injecting
         self._latch: _Latch | None = None
+        self._current = False  # whether the plan that has injected goes on
         self._used_before = dict.fromkeys(feed.pumps, 0.0)
 
     def fill_loop(self) -> LabStatus:
@@ -94,7 +95,7 @@ class Sampler:
         values = self._conditions()
         self._detector.injecting()
         yield self._track(self._valve.set("inject"))
-        self._latch = _Latch(self._clock.now(), time(), values)
+        self._latch, self._current = _Latch(self._clock.now(), time(), values), True
         for key, pump in self._feed.pumps.items():
             self._used_before[key] = pump.total_infused
 
@@ -125,6 +126,22 @@ class Sampler:
                 self._latch = None
 
     # -- the event's data ---------------------------------------------------------------------
+
+    def conditions(self) -> dict[str, float | str]:
+        """Return the conditions latched at the injection of this plan; without one those of now."""
+        if self._latch and self._current:
+            return dict(self._latch.values)
+        pumps = self._feed.pumps
+        still = [
+            f"flow_{key}"
+            for key, streams in self._config.flows.items()
+            if not any(pumps[stream].running for stream in streams)
+        ]
+        return self._conditions() | dict.fromkeys(still, 0.0)
+
+    def end(self) -> None:
+        """Take note that the plan is over which the last sample belongs to."""
+        self._current = False
 
     def _conditions(self) -> dict[str, float | str]:
         """Collect what the instruments read back, by name in the event document."""

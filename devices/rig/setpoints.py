@@ -1,5 +1,6 @@
 """Conditions <-> setpoints: what a chemist asks for, and what is sent to heater and pumps."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -73,6 +74,106 @@ def stream_of(flow: str, chosen: Mapping[str, str], rig: RigFile) -> str:
     """Return which stream delivers a flow that a problem knows."""
     choice = rig.choices.get(flow)
     return choice.streams[chosen[flow]] if choice is not None and choice.streams else flow
+
+
+def axes(rig: RigFile) -> dict[str, tuple[float, float, str]]:
+    """Return lower limit, upper limit and unit of all that can be moved by itself.
+
+    The variables, `residence_time` [min], and for two streams `ratio`, the flow of the second to
+    that of the first.
+    """
+    flows = [stream.limits for stream in rig.streams.values()]
+    least, most = (sum(ends) for ends in zip(*flows, strict=True))
+    volume = rig.reactor.heated_volume
+    found = {**limits(rig), "residence_time": (volume / most, _over(volume, least), "min")}
+    if len(flows) == 2:
+        (low, high), (low_2, high_2) = flows
+        found["ratio"] = (low_2 / high, _over(high_2, low), "1")
+    return found
+
+
+def _over(above: float, below: float) -> float:
+    return above / below if below else math.inf
+
+
+def moved(held: Mapping[str, float], asked: Mapping[str, float], rig: RigFile) -> dict[str, float]:
+    """Return the conditions after some axes have moved.
+
+    What was not asked for stays: the other flows, the total flow under `ratio`, the proportions of
+    the flows under `residence_time`.
+
+    Parameters
+    ----------
+    held : mapping
+        The conditions before, by variable; those that were never set are missing.
+    asked : mapping
+        New values by axis.
+    rig : RigFile
+        The rig.
+
+    Raises
+    ------
+    ConditionsError
+        If the values exclude one another, or need a flow that was never set.
+    """
+    fixed = {name: asked[f"flow_{name}"] for name in rig.streams if f"flow_{name}" in asked}
+    free = [name for name in rig.streams if name not in fixed]
+    derived = [key for key in ("residence_time", "ratio") if key in asked]
+    if len(derived) > len(free):
+        raise ConditionsError(
+            f"{' and '.join(derived)} cannot be asked for together with the flow of "
+            f"{' and '.join(fixed)}, which decide them: leave one out"
+        )
+    flows = {name: held[f"flow_{name}"] for name in free if f"flow_{name}" in held} | fixed
+    total = rig.reactor.heated_volume / asked["residence_time"] if "residence_time" in asked else 0
+    if "ratio" in asked:
+        flows |= _by_ratio(asked["ratio"], total, flows, fixed, rig)
+    elif total:
+        rest = total - sum(fixed.values())
+        if len(free) == 1:
+            flows[free[0]] = rest
+        else:
+            there = sum(_known(flows, name) for name in free)
+            flows |= {name: rest * flows[name] / there for name in free}
+    named = {f"flow_{name}": flow for name, flow in flows.items()}
+    heat = {"temperature": asked["temperature"]} if "temperature" in asked else {}
+    return {**held, **heat, **named}
+
+
+def _by_ratio(
+    ratio: float,
+    total: float,
+    flows: Mapping[str, float],
+    fixed: Mapping[str, float],
+    rig: RigFile,
+) -> dict[str, float]:
+    """Return the flows of two streams at a ratio; without a total that of before is kept."""
+    first, second = rig.streams
+    if first in fixed:
+        return {second: fixed[first] * ratio}
+    if second in fixed:
+        return {first: fixed[second] / ratio}
+    total = total or _known(flows, first) + _known(flows, second)
+    return {first: total / (1 + ratio), second: total * ratio / (1 + ratio)}
+
+
+def _known(flows: Mapping[str, float], name: str) -> float:
+    if name not in flows:
+        raise ConditionsError(f"flow_{name} was never set on this rig: set it in the same move")
+    return flows[name]
+
+
+def position(axis: str, conditions: Mapping[str, float], rig: RigFile) -> float:
+    """Return where an axis stands by the conditions that were set; NaN if nothing says."""
+    if axis in conditions:
+        return conditions[axis]
+    flows = [conditions.get(f"flow_{name}", math.nan) for name in rig.streams]
+    total = math.fsum(flows)
+    if axis == "residence_time" and total:
+        return residence_time(total, rig)
+    if axis == "ratio" and flows[0]:
+        return flows[1] / flows[0]
+    return math.nan
 
 
 def setpoints_of(

@@ -2,22 +2,21 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-import bluesky.plan_stubs as bps
-import bluesky.preprocessors as bpp
 import numpy as np
 import pytest
+from bluesky import RunEngine
 from bluesky_adaptive import optimize, protocols, sample_suggestions
+from bluesky_adaptive.scipy import Objective, RangeDOF, Scipy
+from ophyd.sim import SynAxis, SynSignal
 
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import load
+from reactune.plans import Outcomes, optimization_problem
 from reactune.plans.compatibility import analytics_of
-from reactune.plans.records import ExperimentRecord
-from reactune.plans.stubs import sample
+from reactune.plans.detectors import OnlineAnalysis
 
 PROTOCOLS = [
     protocols.Optimizer,
@@ -43,56 +42,17 @@ def outcome(number: int, X3: float = 0.02, **more: float) -> dict[str, float]:
     return {"_id": number, "X0": 0.05, "X1": 0.6, "X2": 0.35 - X3, "X3": X3, **more}
 
 
-def problem_of(lab: Any, agent: Agent) -> protocols.OptimizationProblem[str]:
-    """The emulated rig and an agent in the shape that bluesky-adaptive's plans take."""
-    record = ExperimentRecord(agent.problem, lab.rig)
-
-    def acquire(
-        suggestions: Sequence[Mapping[str, Any]],
-        actuators: Any,
-        sensors: Any = None,
-        md: Mapping[str, Any] | None = None,
-    ) -> Any:
-        @bpp.set_run_key_decorator("experiments")
-        @bpp.stage_decorator([lab.rig])
-        @bpp.run_decorator(md=dict(md or {}))
-        def experiments() -> Any:
-            for suggestion in suggestions:
-                conditions = {k: v for k, v in suggestion.items() if k != "_id"}
-                yield from sample(lab.rig, lab.rig.setpoints(conditions))
-                record.note(Suggestion(suggestion["_id"], conditions, ""), "")
-                yield from bps.trigger_and_read([record])
-
-        return (yield from experiments())
-
-    def evaluate(uid: str, suggestions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-        mine = {d["uid"] for n, d in lab.documents if n == "descriptor" and d["run_start"] == uid}
-        found = []
-        for name, doc in lab.documents:
-            if name == "event" and doc["descriptor"] in mine:
-                measured = agent.analytics.measure(doc["data"])
-                found.append(
-                    {"_id": int(doc["data"]["number"]), **measured.values}
-                    | {f"{name}_sd": sd for name, sd in measured.sd.items()}
-                )
-        return found
-
-    return protocols.OptimizationProblem(
-        optimizer=agent,
-        actuators=[lab.rig],
-        sensors=[],
-        evaluation_function=evaluate,
-        acquisition_plan=acquire,
-    )
-
-
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.__name__)
 def test_every_protocol_is_kept(agent, protocol):
     assert isinstance(agent, protocol)
 
 
 def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):
-    lab.RE(optimize(problem_of(lab, agent), iterations=None, n_points=2, checkpoint_interval=1))
+    lab.RE(
+        optimize(
+            optimization_problem(agent, lab.rig), iterations=None, n_points=2, checkpoint_interval=1
+        )
+    )
     assert [e.number for e in agent.evaluations] == [1, 2, 3, 4, 5, 6]
     assert all(e.valid for e in agent.evaluations)
     assert agent.should_stop() == (True, "budget: 6 of 6 experiments done")
@@ -109,14 +69,14 @@ def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):
 
 def test_conditions_of_ones_own_can_be_measured_too(lab, agent):
     middle = agent.space.to_conditions((agent.space.lower + agent.space.upper)[None, :] / 2)
-    lab.RE(sample_suggestions(problem_of(lab, agent), middle))
+    lab.RE(sample_suggestions(optimization_problem(agent, lab.rig), middle))
     (found,) = agent.evaluations
     assert (found.number, found.conditions, found.why) == (1, middle[0], "given")
     assert found.valid
 
 
 def test_a_fault_of_the_acquisition_is_a_failed_experiment(lab, agent):
-    problem = problem_of(lab, agent)
+    problem = optimization_problem(agent, lab.rig)
 
     def broken(*args: Any) -> Any:
         raise OSError("no chromatogram")
@@ -197,3 +157,85 @@ def test_a_checkpoint_goes_on_where_the_agent_was(agent):
 def test_a_checkpoint_needs_a_file():
     with pytest.raises(ValueError, match="no file to write to"):
         Agent(Problem.load("walker-i")).checkpoint()
+
+
+HILL = {
+    "maximise": "signal",
+    "measured": ["signal"],
+    "variables": {"x": (-5, 5), "y": (-5, 5)},
+    "budget": 20,
+    "stop": {"verdict": False},
+}
+
+
+def hill(x: float, y: float) -> float:
+    return 10 - (x - 1) ** 2 - (y + 2) ** 2
+
+
+def assert_on_top(agent: Agent) -> None:
+    ((_, conditions, values),) = agent.get_best_points()
+    assert values["signal"] > 9.9
+    assert conditions["x"] == pytest.approx(1, abs=0.3)
+
+
+def test_any_devices_are_tuned_without_a_rig():
+    x, y = SynAxis(name="x"), SynAxis(name="y")
+    detector = SynSignal(name="det", func=lambda: hill(x.position, y.position))
+    agent = Agent(Problem.load(HILL), seed=1)
+    RE = RunEngine({}, context_managers=[])
+    outcomes = Outcomes(lambda data: {"signal": data["det"]})
+    RE.subscribe(outcomes.record)
+    RE(
+        optimize(
+            protocols.OptimizationProblem(agent, [x, y], [detector], outcomes.evaluate),
+            iterations=None,
+            n_points=2,
+        )
+    )
+    assert len(agent.evaluations) == 20
+    assert_on_top(agent)
+
+
+def test_asynchronous_devices_are_tuned_alike():
+    core = pytest.importorskip("ophyd_async.core")
+    agent = Agent(Problem.load(HILL), seed=1)
+    RE = RunEngine({}, context_managers=[])
+    with core.init_devices():
+        x = core.soft_signal_rw(float)
+        y = core.soft_signal_rw(float)
+        detector = core.derived_signal_r(hill, x=x, y=y)
+    outcomes = Outcomes(lambda data: {"signal": data["detector"]})
+    RE.subscribe(outcomes.record)
+    RE(
+        optimize(
+            protocols.OptimizationProblem(agent, [x, y], [detector], outcomes.evaluate),
+            iterations=None,
+        )
+    )
+    assert_on_top(agent)
+
+
+def test_an_optimiser_of_theirs_moves_our_axes(lab):
+    lab.rig.axes.held = {"temperature": 110.0, "flow_c60": 100.0, "flow_sultine": 100.0}
+    outcomes = Outcomes()
+    lab.RE.subscribe(outcomes.record)
+    theirs = Scipy.Agent(
+        sensors=[OnlineAnalysis(lab.rig)],
+        dofs=[
+            RangeDOF(actuator=lab.rig.temperature, bounds=(100.0, 150.0), parameter_type="float")
+        ],
+        objectives=[Objective(name="X3", minimize=True)],
+        evaluation_function=outcomes.evaluate,
+    )
+    lab.RE(theirs.optimize(iterations=3))
+    assert len(lab.events("primary")) >= 3
+    lab.assert_safe()
+
+
+def test_what_was_not_heard_or_is_not_whole_is_said():
+    outcomes = Outcomes()
+    with pytest.raises(ValueError, match="nothing was heard of run abcdefgh"):
+        outcomes.evaluate("abcdefgh-1", [])
+    outcomes.record("start", {"uid": "abcdefgh-1", "blop_acquisition_order": [1, 2]})
+    with pytest.raises(ValueError, match="0 events for 2 suggestions"):
+        outcomes.evaluate("abcdefgh-1", [])

@@ -16,6 +16,13 @@ RE(optimise({**Problem.load("walker-v").to_dict(), "budget": 2}, seed=3))
 summary()
 print(replay(cat, last().uid).identical, "identical")
 safe()
+%wa
+%mov rig.temperature 110 rig.flow_c60 100 rig.flow_sultine 100
+%movr rig.temperature 10
+%ct
+%wa
+print("hook", RE.waiting_hook is not None, len(cat), "runs", cat[2].start["plan_name"])
+%ct nothing
 """
     done = subprocess.run(
         [sys.executable, "-m", "reactune.plans.cli", "shell", "--catalogue", str(tmp_path)],
@@ -32,6 +39,17 @@ safe()
     assert "2 identical" in done.stdout
     assert "heater setpoint 25 degC" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
+    before, after = (
+        line.removeprefix("rig.temperature").split()
+        for line in done.stdout.splitlines()
+        if line.startswith("rig.temperature ")
+    )
+    assert before[2:] == after[2:] == ["25.0", "150.0", "degC"]
+    assert after[0] == "120.0"
+    (flow,) = [line for line in done.stdout.splitlines()[-20:] if line.startswith("rig.flow_c60")]
+    assert flow.split()[1:3] == ["100.00", "0.00"]  # set, and what flows now
+    assert "hook True 2 runs count" in done.stdout
+    assert "nothing is labelled nothing; there are" in done.stdout
 
 
 @pytest.fixture

@@ -1,0 +1,230 @@
+"""What a scan found: means at each of its points, extremes, and how well repeats agree."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..storage.lineage import Lineage, is_campaign
+from .numbers import aligned, dialled
+from .table import Campaign, mark_of
+
+_SHOWN = 40  # points; the rest are in the table of the run
+_SURE = 2.0  # standard errors that a drift has to be beyond
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a scan found.
+
+    Attributes
+    ----------
+    uid, title : str
+    mark : str
+        Where the numbers come from, as in a summary.
+    moved, quantities : dict of str to str
+        What was changed and what was measured, with their units.
+    events : DataFrame
+        A row for each valid event in order: these columns, and ``<quantity>_sd`` as the analytics
+        stated it.
+    failed : int
+        Events that gave nothing.
+    """
+
+    uid: str
+    title: str
+    mark: str
+    moved: dict[str, str]
+    quantities: dict[str, str]
+    events: pd.DataFrame
+    failed: int
+
+    @property
+    def points(self) -> pd.DataFrame:
+        """A row for each point, in order of settings: means of its repeats, and how many, `n`."""
+        names = list(self.moved)
+        if self.events.empty:
+            return pd.DataFrame(columns=[*names, *self.quantities, "n"])
+        if not names:
+            return self.events[list(self.quantities)].mean().to_frame().T.assign(n=len(self.events))
+        groups = self.events.groupby(names, sort=True)
+        means = groups[list(self.quantities)].mean()
+        return means.assign(n=groups.size()).reset_index()
+
+    def repeatability(self, quantity: str) -> tuple[float, float, int]:
+        """Give how far repeats scatter, what the analytics states, and the degrees of freedom.
+
+        Returns
+        -------
+        scatter : float
+            Standard deviation of one result, pooled over all points; NaN without repeats.
+        stated : float
+            Root mean square of the stated standard deviations; NaN if there are none.
+        freedom : int
+        """
+        names, values = list(self.moved), self.events[quantity]
+        means = self.events.groupby(names)[quantity].transform("mean") if names else values.mean()
+        freedom = len(self.events) - len(self.points)
+        squares = float(((values - means) ** 2).sum())
+        stated = self.events.get(f"{quantity}_sd")
+        rms = math.nan if stated is None else math.sqrt((stated**2).mean())
+        return math.sqrt(squares / freedom) if freedom else math.nan, rms, freedom
+
+    def drift(self, quantity: str) -> tuple[float, float] | None:
+        """Give by how much repeats of one point drift in all, and its standard error.
+
+        None for other scans, and fewer than four repeats.
+        """
+        n = len(self.events)
+        if len(self.points) != 1 or n < 4:
+            return None
+        (slope, _), cov = np.polyfit(
+            np.arange(n), self.events[quantity].to_numpy(float), 1, cov=True
+        )
+        return float(slope) * (n - 1), math.sqrt(cov[0, 0]) * (n - 1)
+
+    def to_text(self, width: int = 80) -> str:
+        """Write it for a terminal."""
+        points, n = self.points, len(self.events)
+        count = f"{n} experiment{'s' * (n != 1)} at {len(points)} point{'s' * (len(points) != 1)}"
+        failed = f", {self.failed} failed" if self.failed else ""
+        lines = [f"{self.title}   {self.mark}", f"run {self.uid[:8]}, {count}{failed}", ""]
+        if points.empty:
+            return "\n".join([*lines, "nothing was measured"])
+        lines += self._table(points.head(_SHOWN), width)
+        if len(points) > _SHOWN:
+            lines.append(f"... and {len(points) - _SHOWN} more points: last().table()")
+        if self.moved and len(points) > 1:
+            lines += ["", *self._extremes(points)]
+        return "\n".join([*lines, "", *self._repeats()]).rstrip()
+
+    def _table(self, points: pd.DataFrame, width: int) -> list[str]:
+        """Give the points as blocks of columns that fit the width."""
+        left = [_column(name, unit, dialled(points[name])) for name, unit in self.moved.items()]
+        right = [
+            _column(name, unit, aligned(points[name], 3)) for name, unit in self.quantities.items()
+        ]
+        if int(points["n"].max()) > 1:
+            left.append(_column("n", "", [str(int(n)) for n in points["n"]]))
+        space = max(width - sum(len(column[0]) + 2 for column in left), 1)
+        lines: list[str] = []
+        while right:
+            fits = 1
+            while fits < len(right) and sum(len(c[0]) + 2 for c in right[: fits + 1]) <= space:
+                fits += 1
+            block, right = [*left, *right[:fits]], right[fits:]
+            lines += ["  ".join(cells).rstrip() for cells in zip(*block, strict=True)]
+            lines += [""] * bool(right)
+        return lines
+
+    def _extremes(self, points: pd.DataFrame) -> Iterator[str]:
+        """Say where each quantity is least and most."""
+        for name in self.quantities:
+            values = points[name]
+            if values.isna().all():
+                continue
+            low, high = aligned([values.min(), values.max()], 3)
+            ends = values.argmin(), values.argmax()
+            least, most = (self._place(points.iloc[int(end)]) for end in ends)
+            yield f"{name} least {low} at {least}"
+            yield f"{' ' * len(name)}  most {high} at {most}"
+
+    def _place(self, point: "pd.Series[Any]") -> str:
+        """Say where a point is, in words."""
+        values = dialled([point[name] for name in self.moved])
+        told = zip(self.moved.items(), values, strict=True)
+        return ", ".join(f"{name} {value} {unit}".strip() for (name, unit), value in told)
+
+    def _repeats(self) -> Iterator[str]:
+        """Say how well repeats agree, and whether they drift."""
+        for name in self.quantities:
+            scatter, stated, freedom = self.repeatability(name)
+            if not freedom:
+                continue
+            against = f", the analytics states {stated:.2g}" if math.isfinite(stated) else ""
+            line = f"{name} repeats to {scatter:.2g}{against} ({freedom} d.f.)"
+            if found := self.drift(name):
+                total, error = found
+                sure = abs(total) > _SURE * error
+                line += f"; {'drifts' if sure else 'no drift:'} {total:+.2g} +/- {error:.1g} in all"
+            yield line
+
+
+def is_scan(start: Mapping[str, Any]) -> bool:
+    """Say whether a run has points that were given beforehand, be it bluesky's or ours."""
+    return "scan" in start or not is_campaign(start)
+
+
+def scan_of(run: Lineage) -> Scan:
+    """Read what a scan found from its run.
+
+    Parameters
+    ----------
+    run : Lineage
+        Of a scan of ours, or of any plan of bluesky's: what its devices hint at is taken, against
+        what its plan says it moves.
+    """
+    if is_campaign(run.start):
+        return _of_campaign(run)
+    table, latest = run.table(), run.runs[-1]
+    units, hinted = latest.units(), [name for name in latest.hinted() if _numeric(table, name)]
+    dimensions = (run.start.get("hints") or {}).get("dimensions", [])
+    moved = [name for fields, _ in dimensions for name in fields if name in hinted]
+    moved = list(dict.fromkeys(moved))
+    for name in moved:  # where it was set, not what was read there: repeats belong together
+        if _numeric(table, f"{name}_setpoint"):
+            table[name] = table[f"{name}_setpoint"]
+    valid = table["valid"] == 1 if "valid" in table else pd.Series(data=True, index=table.index)
+    quantities = [name for name in dict.fromkeys(hinted) if name not in moved]
+    return Scan(
+        uid=run.uid,
+        title=str(run.start.get("title") or run.start.get("plan_name", "a plan without a name")),
+        mark=mark_of(run.start) if "simulated" in run.start else "UNMARKED",
+        moved=_with_units(moved, units),
+        quantities=_with_units(quantities, units),
+        events=_kept(table[valid], moved, quantities),
+        failed=int((~valid).sum()),
+    )
+
+
+def _of_campaign(run: Lineage) -> Scan:
+    campaign = Campaign.of(run)
+    problem, table = campaign.problem, campaign.table.copy()
+    for name in problem.variables:  # what was read there would tell repeats apart
+        table[name] = table[f"asked_{name}"]
+    valid = table["valid"] == 1
+    moved = [name for name in problem.variables if table[name].nunique() > 1]
+    return Scan(
+        uid=run.uid,
+        title=f"{run.start['plan_name']}: {campaign.title}",
+        mark=campaign.mark,
+        moved={name: problem.variables[name].unit for name in moved},
+        quantities=_with_units(problem.measured, campaign.analytics.units),
+        events=_kept(table[valid], moved, problem.measured),
+        failed=int((~valid).sum()),
+    )
+
+
+def _kept(table: pd.DataFrame, moved: Sequence[str], quantities: Sequence[str]) -> pd.DataFrame:
+    stated = [f"{name}_sd" for name in quantities if f"{name}_sd" in table]
+    return table[[*moved, *quantities, *stated]].reset_index(drop=True)
+
+
+def _with_units(names: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:
+    """Give names with their units; pure numbers have none."""
+    told = {name: units.get(name, "") for name in names}
+    return {name: "" if unit == "1" else unit for name, unit in told.items()}
+
+
+def _numeric(table: pd.DataFrame, name: str) -> bool:
+    return name in table and pd.api.types.is_numeric_dtype(table[name])
+
+
+def _column(name: str, unit: str, cells: Sequence[str]) -> list[str]:
+    """Give a column's title, unit and cells, all of one width."""
+    whole = [name, f"[{unit}]" if unit else "", *cells]
+    width = max(map(len, whole))
+    return [cell.rjust(width) for cell in whole]

@@ -1,0 +1,150 @@
+"""Between reactune and bluesky-adaptive: our agent under its plans, on our rig or on any devices.
+
+``RE(optimize(optimization_problem(agent, rig), iterations=None))`` has bluesky-adaptive's plan run
+our agent on our rig. `Outcomes` gives what any devices measured, to our agent or to theirs.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import bluesky.plan_stubs as bps
+import bluesky.preprocessors as bpp
+from bluesky.utils import MsgGenerator
+
+from reactune.analysis.analytics import Measurement
+from reactune.analysis.campaign.adaptive import Suggestion
+from reactune.analysis.campaign.agent import Agent
+from reactune.devices.rig.flow_rig import FlowRig
+
+from .campaign import check_agent, settable
+from .records import ExperimentRecord
+from .stubs import sample
+
+if TYPE_CHECKING:
+    from bluesky_adaptive.protocols import OptimizationProblem
+
+_ORDER = "blop_acquisition_order"  # how bluesky-adaptive names it, as its default plan does
+
+
+class Outcomes:
+    """What runs measured of suggestions, for bluesky-adaptive's evaluation function.
+
+    Holds the events of runs that say which suggestions they acquire, as bluesky-adaptive's default
+    plan does, until they are evaluated; no catalogue is asked.
+
+    Parameters
+    ----------
+    measure : callable, optional
+        Makes of an event's data what was measured, by name. By default the data themselves.
+
+    Examples
+    --------
+    >>> outcomes = Outcomes(lambda data: {"signal": data["det"]})
+    >>> RE.subscribe(outcomes.record)  # doctest: +SKIP
+    >>> OptimizationProblem(..., evaluation_function=outcomes.evaluate)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self, measure: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
+    ) -> None:
+        self._measure = measure or dict
+        self._order: dict[str, Sequence[Any]] = {}  # of suggestions, by run
+        self._run: dict[str, str] = {}  # by descriptor
+        self._data: dict[str, list[Mapping[str, Any]]] = {}  # by run
+
+    def record(self, name: str, doc: Mapping[str, Any]) -> None:
+        """Listen to a RunEngine's documents."""
+        if name == "start" and _ORDER in doc:
+            self._order[doc["uid"]], self._data[doc["uid"]] = doc[_ORDER], []
+        elif name == "descriptor" and doc["run_start"] in self._order and doc["name"] == "primary":
+            self._run[doc["uid"]] = doc["run_start"]
+        elif name == "event" and doc["descriptor"] in self._run:
+            self._data[self._run[doc["descriptor"]]].append(doc["data"])
+
+    def evaluate(self, uid: str, suggestions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Give what a run measured of each suggestion.
+
+        Raises
+        ------
+        ValueError
+            If nothing was heard of the run, or it has not one event for each suggestion.
+        """
+        order, data = self._order.pop(uid, None), self._data.pop(uid, [])
+        self._run = {descriptor: run for descriptor, run in self._run.items() if run != uid}
+        if order is None:
+            raise ValueError(
+                f"nothing was heard of run {uid[:8]}: RE.subscribe(outcomes.record) before it, and "
+                f"have the acquisition plan say {_ORDER} in its metadata"
+            )
+        if len(order) != len(data):
+            raise ValueError(
+                f"run {uid[:8]} acquired {len(data)} events for {len(order)} suggestions"
+            )
+        pairs = zip(order, data, strict=True)
+        return [{"_id": number, **self._measure(event)} for number, event in pairs]
+
+
+def optimization_problem(agent: Agent, rig: FlowRig) -> "OptimizationProblem[str]":
+    """Give an agent and a rig in the shape that bluesky-adaptive's plans take.
+
+    Each acquisition is a run of its own, with the events of a campaign's ``primary`` stream. The
+    rig stays warm from one to the next, and is left safe when the RunEngine's call ends. A failed
+    experiment ends the plan, as bluesky-adaptive has it; `campaign.optimise` goes on.
+
+    Parameters
+    ----------
+    agent : Agent
+        With an analytics of the rig, and a problem that is fitted to it (`compatibility.fitted`).
+    rig : FlowRig
+
+    Raises
+    ------
+    ImportError
+        If bluesky-adaptive is not installed; ``pip install 'reactune[adaptive]'``.
+    ValueError
+        If the rig cannot do what the agent's problem asks.
+    """
+    from bluesky_adaptive.protocols import OptimizationProblem
+
+    analytics = check_agent(agent, rig)
+    outcomes = Outcomes(lambda data: _flat(analytics.measure(data)))
+    record = ExperimentRecord(agent.problem, rig, analytics)
+
+    def acquire(
+        suggestions: Sequence[Mapping[str, Any]],
+        actuators: Sequence[Any],
+        sensors: Sequence[Any] | None = None,
+        md: Mapping[str, Any] | None = None,
+    ) -> MsgGenerator[str]:
+        asked = [
+            Suggestion(point["_id"], {k: v for k, v in point.items() if k != "_id"}, "given")
+            for point in suggestions
+        ]
+        told = {_ORDER: [one.number for one in asked], "simulated": rig.simulated, **(md or {})}
+
+        @bpp.set_run_key_decorator("experiments")  # type: ignore[untyped-decorator]  # bluesky's own
+        @bpp.subs_decorator(outcomes.record)  # type: ignore[untyped-decorator]  # too
+        @bpp.run_decorator(md=told)  # type: ignore[untyped-decorator]  # too
+        def experiments() -> MsgGenerator[Any]:
+            for one, following in zip(asked, [*asked[1:], None], strict=True):
+                now = settable(one, agent.problem, rig)
+                ahead = settable(following, agent.problem, rig) if following else None
+                yield from sample(rig, now, ahead)
+                record.note(one, "")
+                yield from bps.trigger_and_read([record])
+
+        yield from bps.stage(rig)  # not unstaged here: the RunEngine does so when its call ends
+        uid: str = yield from experiments()
+        return uid
+
+    return OptimizationProblem(
+        optimizer=agent,
+        actuators=[rig],
+        sensors=[],
+        evaluation_function=outcomes.evaluate,
+        acquisition_plan=acquire,
+    )
+
+
+def _flat(measured: Measurement) -> dict[str, float]:
+    return measured.values | {f"{name}_sd": sd for name, sd in measured.sd.items()}

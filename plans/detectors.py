@@ -1,0 +1,105 @@
+"""The on-line analysis as a detector: the raw trace, and beside it what was measured."""
+
+import hashlib
+import json
+from time import time
+from typing import Any
+
+from reactune.analysis.analytics import Analytics, to_start
+from reactune.devices.clock import LabStatus
+from reactune.devices.rig.flow_rig import FlowRig
+
+from .compatibility import analytics_of
+from .records import trace_in_file, trace_in_file_described
+
+
+class OnlineAnalysis:
+    """Samples what the axes are set to, and measures it; Triggerable, Readable, Pausable.
+
+    Its events hold what ``rig.hplc`` gives, and by name every quantity with its standard
+    uncertainty (``X3``, ``X3_sd``), `valid`, `reason` and `flags`. Which method made them is in its
+    configuration, whole and as a digest, so that a stored trace can be read by another.
+
+    Parameters
+    ----------
+    rig : FlowRig
+    analytics : Analytics, optional
+        By default what the rig file says.
+    """
+
+    component_names: tuple[str, ...] = ()
+    read_attrs: tuple[str, ...] = ()
+    _ophyd_labels_ = frozenset({"detectors"})  # bluesky's magics look for it
+
+    def __init__(self, rig: FlowRig, analytics: Analytics | None = None) -> None:
+        self.parent, self.name = rig, rig.hplc.name
+        self.analytics = analytics_of(rig.config) if analytics is None else analytics
+
+    def __repr__(self) -> str:
+        return self.name
+
+    def trigger(self) -> LabStatus:
+        """Measure the conditions of the axes; see `SampledHplc.trigger`."""
+        return self.parent.hplc.trigger()
+
+    def stop(self, *, success: bool = True) -> None:
+        """Stop pumps and recording; see `FlowRig.stop`."""
+        self.parent.stop(success=success)
+
+    def pause(self) -> None:
+        """Stop: the RunEngine repeats what it had begun."""
+        self.parent.hplc.pause()
+
+    def resume(self) -> None:
+        """Do nothing: what the RunEngine repeats starts anew."""
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What a live table shows: the quantities."""
+        return {"fields": list(self.analytics.names)}
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Return what was recorded, and what it measures; NaN before the first sample."""
+        recorded = self.parent.hplc.read()
+        facts = {key: reading["value"] for key, reading in recorded.items()}
+        own = trace_in_file(self.analytics, self.parent, facts)
+        found = self.analytics.measure(facts)
+        for name, value in found.values.items():
+            own |= {name: value, f"{name}_sd": found.sd[name]}
+        own |= {
+            "valid": float(found.valid),
+            "reason": found.reason,
+            "flags": "; ".join(found.flags),
+        }
+        now = time()
+        return {**recorded, **{key: {"value": v, "timestamp": now} for key, v in own.items()}}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return the data keys of `read`, with units."""
+        common = {"source": __name__, "shape": []}
+        numbers = {"valid": "1"}
+        for name in self.analytics.names:
+            unit = self.analytics.units.get(name, "1")
+            numbers |= {name: unit, f"{name}_sd": unit}
+        described = {
+            key: common | {"dtype": "number", "dtype_numpy": "<f8", "units": unit, "precision": 4}
+            for key, unit in numbers.items()
+        }
+        texts = {key: common | {"dtype": "string"} for key in ("reason", "flags")}
+        trace = trace_in_file_described(self.analytics, self.parent)
+        return {**self.parent.hplc.describe(), **trace, **described, **texts}
+
+    def read_configuration(self) -> dict[str, dict[str, Any]]:
+        """Return what does not change during a run: volumes, and the method with its digest."""
+        method = json.dumps(to_start(self.analytics), sort_keys=True)
+        digest = hashlib.sha256(method.encode()).hexdigest()[:16]
+        own = {"method": method, "method_digest": digest}
+        now = time()
+        return self.parent.hplc.read_configuration() | {
+            key: {"value": value, "timestamp": now} for key, value in own.items()
+        }
+
+    def describe_configuration(self) -> dict[str, dict[str, Any]]:
+        """Return the data keys of `read_configuration`."""
+        text = {"source": "rig file", "dtype": "string", "shape": []}
+        return self.parent.hplc.describe_configuration() | {"method": text, "method_digest": text}

@@ -1,0 +1,121 @@
+"""What a scan says beforehand of where it goes: refused before anything moves if it goes too far.
+
+bluesky's scans tell their trajectory in their metadata (``plan_pattern``); a RunEngine asks its
+``md_validator`` about these before a run is opened. Other plans are refused at the move that goes
+too far, before a byte of it is sent.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from reactune.devices.rig.axes import Axis
+from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError
+
+Point = dict[Axis, float]
+
+
+def foreseeing(rig: FlowRig, usual: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
+    """Have a RunEngine's usual ``md_validator`` also look at where a scan goes on a rig."""
+
+    def validate(md: dict[str, Any]) -> None:
+        usual(md)
+        check_scan(rig, md)
+
+    return validate
+
+
+def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
+    """Refuse a scan that leaves the limits at any of its points, or lacks conditions or reagent.
+
+    Parameters
+    ----------
+    rig : FlowRig
+    md : mapping
+        Metadata of a run that is about to be opened.
+
+    Raises
+    ------
+    LimitError, ConditionsError
+        As the move would that goes too far.
+    LedgerError
+        If syringes and flasks cannot last for all samples.
+    """
+    relative = str(md.get("plan_name", "")).startswith("rel_")
+    samples = rig.hplc.name in md.get("detectors", ())
+    used = dict.fromkeys(rig.pumps, 0.0)
+    known = {repr(axis): axis for axis in rig.axes.named.values()}
+    points = list(_points(md, known))
+    for point in points:
+        asked = {a.key: float(to) + (a.position if relative else 0.0) for a, to in point.items()}
+        for axis in point:
+            axis.check_value(asked[axis.key])
+        if asked or samples:
+            for stream, volume in _volumes(rig, asked, samples).items():
+                used[stream] += volume
+    for stream, volume in used.items():
+        pump = rig.pumps[stream]
+        there = pump.deliverable + pump.flask
+        if samples and volume > there:
+            raise LedgerError(
+                f"{len(points)} samples need {volume / 1000:.1f} mL of {stream}, but syringe and "
+                f"flask hold {there / 1000:.1f} mL: refill them and open the rig again, or ask for "
+                "fewer points"
+            )
+
+
+def _volumes(rig: FlowRig, asked: Mapping[str, float], samples: bool) -> dict[str, float]:
+    """Give what a sample takes of each stream [uL]; nothing where the rig need not flow yet."""
+    try:
+        return rig.needed(rig.axes.setpoints(asked))
+    except ConditionsError:
+        if samples:
+            raise
+        return {}
+
+
+def _points(md: Mapping[str, Any], known: Mapping[str, Axis]) -> Iterator[Point]:
+    """Give where each point of a run moves the axes to, as far as its metadata say."""
+    plan, pattern = md.get("plan_args", {}), md.get("plan_pattern")
+    told = md.get("plan_pattern_args", {})
+    if pattern in _TRAJECTORIES and "args" in told:
+        trajectory, together = _TRAJECTORIES[pattern]
+        moved = list(_motors(told["args"]))
+        ways = [trajectory(values, told) for _, values in moved]
+        for place in zip(*ways, strict=True) if together else itertools.product(*ways):
+            yield {
+                known[motor]: value
+                for (motor, _), value in zip(moved, place, strict=True)
+                if motor in known
+            }
+    elif plan.get("motor") in known:  # an adaptive scan goes from one to the other, in some steps
+        for end in (plan.get("start"), plan.get("stop")):
+            yield {known[plan["motor"]]: end} if isinstance(end, int | float) else {}
+    elif md.get("plan_name") == "count":
+        yield from ({} for _ in range(plan.get("num") or 1))
+
+
+def _motors(args: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """Give each motor of a pattern's arguments with those that follow it."""
+    places = [i for i, given in enumerate(args) if isinstance(given, str)]
+    for i, end in itertools.pairwise([*places, len(args)]):
+        yield args[i], list(args[i + 1 : end])
+
+
+def _line(values: Sequence[Any], told: Mapping[str, Any]) -> Iterable[float]:
+    return list(np.linspace(values[0], values[1], values[2] if values[2:] else told["num"]))
+
+
+def _list(values: Sequence[Any], _: Mapping[str, Any]) -> Iterable[float]:
+    return list(values[0])
+
+
+_TRAJECTORIES: dict[Any, tuple[Callable[..., Iterable[float]], bool]] = {
+    "inner_product": (_line, True),
+    "inner_list_product": (_list, True),
+    "outer_product": (_line, False),
+    "outer_list_product": (_list, False),
+}
+"""Positions of one motor by its arguments, and whether the motors move together."""

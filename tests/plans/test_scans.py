@@ -1,0 +1,125 @@
+"""Designs of experiments on the emulated rig: recorded as campaigns are, and what they found."""
+
+from typing import Any
+
+import bluesky.plans as bp
+import pytest
+
+from reactune.analysis.problem.model import Problem
+from reactune.analysis.report.export import export_of
+from reactune.analysis.report.figures import products
+from reactune.analysis.report.scan import scan_of
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.plans import grid, one_at_a_time, repeat
+from reactune.plans.rescoring import answer
+from reactune.plans.startup import Workspace
+
+MIDDLE = {"temperature": 120.0, "flow_c60": 100.0, "flow_sultine": 100.0}
+
+
+@pytest.fixture
+def workspace(lab: Any, tmp_path: Any) -> Any:
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        yield Workspace(lab.rig, catalogue)
+
+
+def test_a_grid_measures_every_combination_in_random_order_and_reads_as_a_campaign(
+    workspace, lab, capsys
+):
+    levels = {"temperature": [110, 140], "flow_c60": 100, "flow_sultine": [60, 120]}
+    assert workspace.RE(workspace.grid("walker-ii", levels, replicates=2, seed=3))
+    run = workspace.last()
+    made = [(f["asked_temperature"], f["asked_flow_sultine"]) for f in run.events("primary")]
+    every = [(t, f) for t in (110, 140) for f in (60, 120)]
+    assert sorted(made) == sorted(every * 2)
+    assert sorted(made[:4]) == sorted(every)  # each replicate whole, in an order of its own
+    assert made != every * 2
+    assert run.start["plan_name"] == "grid"
+    assert run.start["scan"]["levels"]["temperature"] == [110, 140]
+    assert run.stop["reason"] == "budget: 8 of 8 experiments done"
+    found = scan_of(run)
+    assert found.points["n"].tolist() == [2] * 4
+    assert list(found.moved) == ["temperature", "flow_sultine"]
+    scatter, stated, freedom = found.repeatability("X3")
+    assert freedom == 4
+    assert 0 < scatter < 0.1
+    assert stated > 0
+    products(run)
+    assert len(export_of([run]).experiments) == 8
+    capsys.readouterr()
+    workspace.summary()
+    shown = capsys.readouterr().out
+    assert "grid: " in shown
+    assert "8 experiments at 4 points" in shown
+    assert "X3 least" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    rescored = answer(workspace.cat, [run.uid], {**Problem.load("walker-v").to_dict()})
+    assert len(rescored.found.pool) == 8
+
+
+def test_one_at_a_time_changes_nothing_else_and_begins_in_the_middle(lab):
+    levels = {"temperature": [110, 120, 130], "flow_c60": [80]}
+    lab.RE(one_at_a_time("walker-ii", lab.rig, MIDDLE, levels))
+    asked = [{name: fact[f"asked_{name}"] for name in MIDDLE} for fact in lab.events("primary")]
+    assert asked[0] == MIDDLE
+    assert asked[1:] == [
+        MIDDLE | {"temperature": 110},
+        MIDDLE | {"temperature": 130},
+        MIDDLE | {"flow_c60": 80},
+    ]
+    lab.assert_safe()
+
+
+def test_repeats_tell_how_well_results_repeat(workspace, lab, capsys):
+    workspace.RE(workspace.repeat("walker-ii", MIDDLE, times=4))
+    found = scan_of(workspace.last())
+    scatter, _, freedom = found.repeatability("X3")
+    assert freedom == 3
+    assert scatter == pytest.approx(float(found.events["X3"].std()))
+    capsys.readouterr()
+    workspace.summary()
+    shown = capsys.readouterr().out
+    assert "4 experiments at 1 point" in shown
+    assert "X3 repeats to" in shown
+    assert "in all" in shown
+
+
+def test_a_summary_says_what_a_scan_of_blueskys_found(workspace, lab, capsys):
+    lab.rig.axes.held = dict(MIDDLE)
+    axis = lab.rig.temperature
+    workspace.RE(bp.list_scan([workspace.hplc], axis, [110, 140, 110]))
+    capsys.readouterr()
+    workspace.summary()
+    shown = capsys.readouterr().out
+    assert "list_scan   SIMULATED" in shown
+    assert "3 experiments at 2 points" in shown
+    assert "most" in shown
+    assert "at rig_temperature 140" in shown
+    assert "(1 d.f.)" in shown
+    table = workspace.last().table()
+    assert table.attrs["units"]["rig_temperature"] == "degC"
+    assert table.attrs["plan_name"] == "list_scan"
+    cat = workspace.cat
+    assert len(cat) == 1
+    assert cat[1].uid == next(iter(cat)) == workspace.last().uid
+    assert [run.uid for run in cat.search({"plan_name": "list_scan"})] == [cat[-1].uid]
+    assert cat.search({"plan_name": "scan"}) == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (lambda r: grid("walker-ii", r, {"temperature": [110]}), "give a value for each of"),
+        (lambda r: grid("walker-ii", r, MIDDLE | {"temperature": [300]}), "outside its range"),
+        (lambda r: repeat("walker-ii", r, MIDDLE, times=0), "give at least one"),
+        (
+            lambda r: one_at_a_time("walker-ii", r, MIDDLE, {"flow_c60": [10]}),
+            "flow_sultine / flow_c60|ratio",
+        ),
+    ],
+)
+def test_a_design_that_cannot_be_is_refused_before_anything_moves(lab, plan, words):
+    with pytest.raises(ValueError, match=words):
+        lab.RE(plan(lab.rig))
+    assert lab.documents == []
+    assert lab.world.flow() == (0.0, 0.0)
