@@ -5,13 +5,20 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .composite import LIKELY, Outcomes
+from .composite import Outcomes
 from .front import gained, unbeaten
 
 Floats = NDArray[np.float64]
 
 GUIDES = 64
 """As many of the functions drawn lead the search for candidates."""
+
+
+FAR = 10.0
+"""How many times as far from the best as half of the points are, the worst known still counts."""
+
+DECADES = 1.5
+"""How much larger or smaller the weight of one goal is than that of the other, at most."""
 
 
 class Sought(Protocol):
@@ -89,8 +96,8 @@ class TradeOff:
     """The hypervolume of two goals inside all windows.
 
     Every function has its own front of points known so far. What a further point is worth is the
-    mean of the areas that it adds over the functions, up to the worst that is known of both goals;
-    where no known point is inside, how much less it is outside counts, too. So this is the expected
+    mean of the areas that it adds over the functions, up to the worst that is known of both goals,
+    inside the windows or not (but for what lies far beyond all others, as ratios do); where no known point is inside, how much less it is outside counts, too. So this is the expected
     hypervolume improvement of noisy results (Daulton, Balandat & Bakshy, NeurIPS 2021), by draws.
 
     Parameters
@@ -105,17 +112,16 @@ class TradeOff:
 
     def __init__(self, known: Outcomes, rng: np.random.Generator) -> None:
         middle = known.middle
-        inside = middle[known.inside >= LIKELY]
-        told = inside if len(inside) > 1 else middle
-        self._worst, self._best = told.max(axis=0), told.min(axis=0)
-        span = self._worst - self._best
+        self._best, usual = middle.min(axis=0), np.median(middle, axis=0)
+        worst = np.minimum(middle.max(axis=0), usual + FAR * (usual - self._best))
+        span = worst - self._best
         self._span = np.where(span > 0, span, 1.0)
         self.unit = float(self._span.prod())
         values = self.values(known)
         self._fronts = [_front(values[:, s]) for s in range(values.shape[1])]
         self._least: Floats = values[..., 2].min(axis=0)
-        share = rng.random(GUIDES)
-        self._weights = np.array([share, 1 - share])
+        # of any size: the front may be a small part of the range of either goal
+        self._weights = 10.0 ** rng.uniform(-DECADES, DECADES, GUIDES)
 
     def values(self, outcomes: Outcomes) -> Floats:
         """Give both goals, from 0 at the best to 1 at the worst known, and the violation."""
@@ -126,10 +132,11 @@ class TradeOff:
     def lead(self, values: Floats) -> Floats:
         """Give the larger of both goals by each function's weights; above all, the violation."""
         told = values[:, :GUIDES]
-        # from below the best known, so that what is better in one goal alone leads nowhere else
-        parts = self._weights.T * (np.clip(told[..., :2], -1.0, 1e3) + 1.0)
-        lead = parts.max(axis=-1) + 0.05 * parts.sum(axis=-1)
-        return np.where(told[..., 2] == 0, lead, 1e4 + told[..., 2])
+        # from below the best known, so that nothing is below 0
+        f, g = np.moveaxis(np.clip(told[..., :2], -1.0, 1e3) + 1.0, -1, 0)
+        g = self._weights * g
+        lead = np.maximum(f, g) + 0.05 * (f + g)
+        return np.where(told[..., 2] == 0, lead, 1e6 + told[..., 2])
 
     def gain(self, values: Floats) -> Floats:
         """Give the mean area added, in units of that between the best and the worst known."""
