@@ -131,7 +131,7 @@ def botorch(task: str, seed: int, budget: int) -> Course:
         if np.isfinite(edge)
     ]
     while len(conditions) < budget:
-        x = torch.tensor([(space.to_box(c) - space.lower) / span for c in conditions])
+        x = torch.tensor(np.array([(space.to_box(c) - space.lower) / span for c in conditions]))
         y = torch.tensor(np.array(rows))
         y[:, :2] *= -1  # it maximises
         models = [

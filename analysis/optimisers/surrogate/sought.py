@@ -97,7 +97,8 @@ class TradeOff:
 
     Every function has its own front of points known so far. What a further point is worth is the
     mean of the areas that it adds over the functions, up to the worst that is known of both goals,
-    inside the windows or not (but for what lies far beyond all others, as ratios do); where no known point is inside, how much less it is outside counts, too. So this is the expected
+    inside the windows or not (but for what lies far beyond all others, as ratios do); where no
+    known point is inside, how much less it is outside counts, too. So this is the expected
     hypervolume improvement of noisy results (Daulton, Balandat & Bakshy, NeurIPS 2021), by draws.
 
     Parameters
