@@ -124,7 +124,7 @@ def searchable(agent: Agent) -> Surrogate | None:
     None without a model, and where variables are words or steps, between which there is nothing.
     """
     book = agent.optimiser.book
-    return book.surrogate() if book.settable is None else None
+    return book.overview() if book.settable is None else None
 
 
 def rescore(

@@ -15,7 +15,7 @@ from ..problem.merit import PENALTY_ALONE, reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
-from .surrogate.composite import Surrogate
+from .surrogate.composite import MOST, Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
 from .surrogate.scales import Coordinates, Measured
@@ -166,6 +166,23 @@ class Book:
         """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
         return self._fit() if self.composite else None
 
+    def overview(self) -> Surrogate | None:
+        """Give the composite model for questions about the whole box, not only the best point."""
+        fit = self.surrogate()
+        _, points = self.table.experiments([doubt.row for doubt in self.doubted()])
+        return fit if fit is None or len(points.f) <= MOST else self._model(points, everywhere=True)
+
+    def _model(self, points: Points, everywhere: bool = False) -> Surrogate:
+        return Surrogate(
+            points,
+            self.rank(points)[0],
+            self.coordinates,
+            self.windows,
+            self.measured,
+            self.goals,
+            everywhere,
+        )
+
     def _fit(self) -> Surrogate | None:
         if self._fitted is None or self._fitted[0] != len(self.table):
             self._fitted = len(self.table), *self._believed()
@@ -189,10 +206,7 @@ class Book:
             rows, points = self.table.experiments([doubt.row for doubt in doubts])
             if len(set(points.place)) < self.lower.size + 2:
                 return None, []
-            merit = self.rank(points)[0]
-            fit = Surrogate(
-                points, merit, self.coordinates, self.windows, self.measured, goals=self.goals
-            )
+            fit = self._model(points)
             found = [Doubt(int(rows[i]), k, size) for i, k, size in fit.contradicted()]
             if not found:
                 break

@@ -95,7 +95,11 @@ class Candidate:
 
     def sentence(self, goals: Sequence[str], windows: bool) -> str:
         """Say in half a sentence what it is expected to give, and what it gave."""
-        said = "; ".join(f"{goal} = {self._given(goal)}" for goal in goals)
+        if len(goals) > 1 and self.expected:
+            said = ", ".join(f"{goal} = {self.repeat(goal)}" for goal in goals)
+            said += " expected of a repeat"
+        else:
+            said = "; ".join(f"{goal} = {self._given(goal)}" for goal in goals)
         if windows:
             said += f", {share(self.probability_feasible)} likely inside every window"
         return f"experiment {self.number}: {said}".replace("+/-", "\u00b1")

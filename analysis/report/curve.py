@@ -45,13 +45,13 @@ def trade_off(run: Campaign, ax: Axes | None = None) -> Axes:
         rows = rows[rows[first].notna() & rows[second].notna()]
         if len(rows):
             mark = {**style, "ls": "", "ms": 4, "alpha": 0.55, "zorder": 2}
-            label = f"measured {word}" if run.problem.windows else "measured"
+            label = word if run.problem.windows else "measured"
             handles += ax.plot(rows[first], rows[second], label=label, **mark)
     if run.front:
         handles.append(_front(run, ax, first, second))
     else:
         ax.text(0.5, 0.94, "no front yet", transform=ax.transAxes, ha="center", color=FEASIBLE)
-    legend(ax, handles, 3)
+    legend(ax, handles, 2)
     title(ax, run, f"{names[0]} against {names[1]}")
     return ax
 
@@ -67,7 +67,7 @@ def _front(run: Campaign, ax: Axes, first: str, second: str) -> Container:
     ax.step(x[order], y[order], where=where, color=FEASIBLE, lw=1.0, alpha=0.7, zorder=3)
     bars = ax.errorbar(
         x, y, dy, dx, "v", color=FEASIBLE, ms=6, elinewidth=1.0, zorder=4,
-        label="front, as expected \u00b1 sd",
+        label="front, expected \u00b1 sd",
     )  # fmt: skip
     for i in sorted({0, len(x) - 1}):
         ax.annotate(

@@ -58,6 +58,17 @@ def dialled(settings: Iterable[float | str]) -> list[str]:
     return texts
 
 
+def as_set(value: float | str) -> str:
+    """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
+    if isinstance(value, str):
+        return value
+    short = f"{value:.4g}"
+    if float(short) == value or not math.isfinite(value):
+        return short
+    (told,) = dialled([value])
+    return told if float(told) == value else short
+
+
 def share(probability: float) -> str:
     """Write a probability in percent, never as certain."""
     if math.isnan(probability):

@@ -10,14 +10,15 @@ from typing import Any
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from .candidate import Candidate, candidate
-from .numbers import dialled, jsonable, share, table_lines, uncertain
+from .numbers import as_set, dialled, jsonable, share, table_lines, uncertain
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _TERMS = (
     "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
-    "farther out. The merit adds a penalty for being outside to the goal. How likely a point truly "
+    "farther out. The merit {}. How likely a point truly "
     "is inside, and which is best, is judged from all experiments, not from one measurement."
 )
+_MERIT = "adds a penalty for being outside to the goal", "is the penalty for being outside alone"
 
 _FRONT = (
     "(those likely inside every window that no other experiment is expected to beat in both goals; "
@@ -228,7 +229,7 @@ class Summary:
     def sentence(self, candidate: Candidate) -> str:
         """Say in half a sentence what a repeat of an experiment gives, and at which conditions."""
         conditions = ", ".join(
-            f"{name} {_as_set(value)} {self.units[name]}".rstrip()
+            f"{name} {as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
         return f"{candidate.sentence(self.goals, bool(self.windows))}, at {conditions}"
@@ -298,7 +299,7 @@ class Summary:
             if total or not unknown:
                 remarks.append(("Took", f"{hours}{total}"))
         if self.windows:
-            remarks.append(("Feasible", _TERMS))
+            remarks.append(("Feasible", _TERMS.format(_MERIT[len(self.goals) - 1])))
         return [*remarks, ("Run", self.uid)]
 
 
@@ -392,14 +393,3 @@ def _lab_hours(campaign: Campaign) -> float:
     # each run has a clock of its own, and what passed between two runs was no lab time
     runs = facts.groupby("run")
     return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
-
-
-def _as_set(value: Setting) -> str:
-    """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
-    if isinstance(value, str):
-        return value
-    short = f"{value:.4g}"
-    if float(short) == value or not math.isfinite(value):
-        return short
-    (told,) = dialled([value])
-    return told if float(told) == value else short

@@ -189,7 +189,9 @@ class Campaign:
         Of two goals the two ends of the front.
         """
         if self.front:
-            first, second = (f"best {aim.text} of the front" for aim in self.problem.aims)
+            first, second = (
+                f"{'lowest' if aim.sign > 0 else 'highest'} {aim.text}" for aim in self.problem.aims
+            )
             return [(first, self.front[0]), (second, self.front[-1])][: len(self.front)]
         if self.best is not None and self.best == self.best_feasible:
             return [("best feasible and best" if self.problem.windows else "best", self.best)]

@@ -107,6 +107,9 @@ class Surrogate:
         None: goal and properties themselves are modelled.
     goals : {1, 2}
         With 2 the last property is a goal, too.
+    everywhere : bool
+        Of very many points take not only the nearest to the best one, but some from everywhere, the
+        fewer the farther away: for questions about what is not there.
 
     Attributes
     ----------
@@ -126,9 +129,10 @@ class Surrogate:
         windows: Windows,
         measured: Measured | None,
         goals: int = 1,
+        everywhere: bool = False,
     ) -> None:
         self.coordinates, self.windows, self.goals = coordinates, with_room(windows), goals
-        self.entries = _rows(points, merit, coordinates, self.windows, measured, goals)
+        self.entries = _rows(points, merit, coordinates, self.windows, measured, goals, everywhere)
         points = points.take(self.entries)
         self.rows = points.place[: len(set(points.place))]
         self._places = places = coordinates.to_cube(points.x)
@@ -310,6 +314,7 @@ def _rows(
     windows: Windows,
     measured: Measured | None,
     goals: int,
+    everywhere: bool,
 ) -> NDArray[np.intp]:
     """Choose the experiments that a surrogate is made of, first one of each point."""
     rows = np.arange(len(points.f))
@@ -322,10 +327,16 @@ def _rows(
             both = np.column_stack([points.f, points.F[:, -1]])[good]
             centres = good[unbeaten(both)].tolist()
         near = nearest(coordinates.to_cube(points.x), *centres)
-        rows = np.sort(near[:MOST])
+        rows = np.sort(near[_thinned(len(near)) if everywhere else slice(MOST)])
     firsts = np.zeros(len(rows), dtype=bool)
     firsts[np.unique(points.place[rows], return_index=True)[1]] = True
     return np.concatenate([rows[firsts], rows[~firsts]])
+
+
+def _thinned(count: int) -> NDArray[np.intp]:
+    """Give `MOST` of more ranks, from the first to the last, ever fewer."""
+    share = np.expm1(np.log(count) * np.linspace(0.0, 1.0, MOST)) / (count - 1)
+    return np.arange(MOST) + (share * (count - MOST)).astype(np.intp)
 
 
 def likelier(
