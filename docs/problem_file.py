@@ -16,10 +16,10 @@ from described import meanings
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from reactune.analysis.problem.goals import Goal
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.tables import (
     Definition,
-    Goal,
     Limit,
     Optimiser,
     Stop,
@@ -70,7 +70,9 @@ TABLES: list[tuple[str, str, type[BaseModel], dict[str, Key]]] = [
     ("The file itself", "", Problem, {
         "schema": Key("schema = 1", "schema = 2"),
         "title": Key('title = "Amide in flow"', "title = 7"),
-        "minimise": Key('minimise = "A"', 'minimise = ["A", "P"]', 'maximise = "P"'),
+        "minimise": Key(
+            'minimise = ["A", "A / P"]', 'minimise = ["A", "P", "A / P"]', 'maximise = "P"'
+        ),
         "maximise": Key('maximise = "P / (A + P)"', 'maximise = "P / Q"', 'maximise = "P"'),
         "measured": Key('measured = ["A", "P", "yield", "X₃"]', "measured = []", _MEASURED),
         "kind": Key('kind = "fractions"', 'kind = "ratios"'),

@@ -98,7 +98,7 @@ def optimise(
     metadata = {
         "plan_name": "optimise",
         "hints": {"dimensions": [(["number"], "primary")]},
-        "title": agent.problem.title or f"{agent.problem.verb} {agent.problem.goal.text}",
+        "title": agent.problem.title or agent.problem.goal_words,
         "problem": agent.problem.to_dict(),
         **to_start(analytics),
         "rig": rig.description(),

@@ -1,5 +1,6 @@
 """What a campaign says while it runs: one line an experiment, in words as well as colour."""
 
+import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -60,6 +61,10 @@ class Progress:
         if not data["valid"]:
             return line.append(printable(data["reason"]))
         line.append(f"{data['goal']:9.4f}   ")
+        if "front" in data:  # of two goals
+            n = len(json.loads(data["front"]))
+            line.append(f"{data['goal_2']:9.4f}   ")
+            return line.append(f"{n} experiment{'s' * (n != 1)}" if n else "none yet", "green")
         line.append(f"{_standing(data, 'best_feasible'):<15} ", "green")
         return line.append(_standing(data, "best"))
 
@@ -84,6 +89,13 @@ def _known(known: Mapping[str, Any]) -> str:
     return f"{text}\n"
 
 
+def _goals(problem: Mapping[str, Any]) -> list[str]:
+    """Name the goals of a stored problem."""
+    stated = [problem[verb] for verb in ("minimise", "maximise") if problem.get(verb)]
+    goals = [goal for one in stated for goal in (one if isinstance(one, list | tuple) else [one])]
+    return [g if isinstance(g, str) else str(g.get("name") or g["of"]) for g in goals]
+
+
 def _banner(start: Mapping[str, Any]) -> Text:
     """Say what begins, and on what; then the head of the table of experiments."""
     problem = start["problem"]
@@ -97,9 +109,10 @@ def _banner(start: Mapping[str, Any]) -> Text:
     text.append("\n")
     if known := start.get("known"):
         text.append(printable(_known(known)))
-    goal = problem.get("minimise") or problem.get("maximise")
-    if isinstance(goal, Mapping):
-        goal = goal.get("name") or goal["of"]
+    goal, *others = _goals(problem)
     above = f"{'measured':>41}   expected of"
     head = f"{'experiment':>10} {'lab h':>6}  {'verdict':<13} {goal[:9]:>9}"
+    for other in others:
+        above = f"{'measured':>41}"
+        return text.append(f"{above}\n{head}   {other[:9]:>9}   on the front", "bold")
     return text.append(f"{above}\n{head}   {'best feasible':<15} best by merit", "bold")

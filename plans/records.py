@@ -3,7 +3,6 @@
 import math
 from collections.abc import Mapping, Sequence
 from time import time
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.evaluation import describe, describe_asked
+from reactune.analysis.campaign.leader import goal_keys
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -86,10 +86,15 @@ class DecisionRecord:
 
     name = "decision"
     parent = None
-    hints: Mapping[str, Any] = MappingProxyType({"fields": ["goal", "best_feasible_goal"]})
 
     def __init__(self, agent: Agent) -> None:
         self._agent = agent
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What bluesky's table and plots show: the goal and its best, or two goals."""
+        goals = goal_keys(self._agent.problem)
+        return {"fields": goals if len(goals) > 1 else ["goal", "best_feasible_goal"]}
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data."""

@@ -99,7 +99,7 @@ def _loosened(stated: Problem, moved: Sequence[Limit]) -> Problem:
     for limit in moved:
         within = plain["constraints"][limit.window]["within"]
         within[0 if limit.side == "lower" else 1] = limit.value
-    plain["title"] = f"{stated.title or stated.goal.text}, redesigned"
+    plain["title"] = f"{stated.title or stated.goal_words}, redesigned"
     return load_problem(plain)
 
 

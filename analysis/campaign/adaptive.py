@@ -82,8 +82,8 @@ class Adaptive(ABC):
         """Tell the optimiser of experiments, and where in its box they were made."""
 
     @abstractmethod
-    def handed_over(self) -> Evaluation | None:
-        """Give the best feasible experiment, or the best by merit while none is feasible."""
+    def bests(self) -> list[Evaluation]:
+        """Give the best experiment, or of two goals the front."""
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -185,9 +185,9 @@ class Adaptive(ABC):
         self._tell(told)
         self._improved = len(self.evaluations)
         if not before and self.problem.stop.patience is not None:
-            best = self.handed_over()
-            improved = (i for i, found in enumerate(self.evaluations, 1) if found is best)
-            self._improved = next(improved, 0)
+            best = {found.number for found in self.bests()}
+            improved = [i for i, found in enumerate(self.evaluations, 1) if found.number in best]
+            self._improved = max(improved, default=0)
         return lost
 
     def expect(self, pending: Sequence[Suggestion]) -> None:
@@ -234,12 +234,12 @@ class Adaptive(ABC):
         Returns
         -------
         list of (number, conditions, values)
-            One, or none while nothing has been measured.
+            One, of two goals all on the front; none while nothing has been measured.
         """
-        best = self.handed_over()
-        if best is None:
-            return []
-        return [(best.number, dict(best.conditions), dict(best.measurement.values))]
+        return [
+            (best.number, dict(best.conditions), dict(best.measurement.values))
+            for best in self.bests()
+        ]
 
     def checkpoint(self) -> None:
         """Write the state to `file`, whole or not at all.

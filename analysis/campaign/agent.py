@@ -17,7 +17,7 @@ import numpy as np
 from ..analytics import Analytics, Measurement, from_start, to_start
 from ..one_thread import on_one_thread
 from ..optimisers import engine_of, restored
-from ..optimisers.recommend import Recommendation, Verdict, verdict
+from ..optimisers.recommend import Verdict, verdict
 from ..problem import merit
 from ..problem.model import Problem
 from ..problem.space import Space
@@ -25,26 +25,23 @@ from ..problem.tables import Setting
 from . import stopping
 from .adaptive import Suggestion
 from .evaluation import (
-    PENALTY_ALONE,
     Decision,
     Evaluation,
-    Standing,
     as_set,
     asked_of,
     check_measured,
     clashes,
     in_words,
-    stand,
 )
-from .leader import Leader
-from .review import Reviewed
+from .judged import Judged
+from .standing import Standing, stand
 
 SCHEMA = 3
 """Version of the form of `Agent.state`."""
 
 
 @dataclass(eq=False)  # listens to documents, so it must be hashable
-class Agent(Reviewed):
+class Agent(Judged):
     """Reads event documents, or is told outcomes, and asks for experiments.
 
     Parameters
@@ -86,9 +83,7 @@ class Agent(Reviewed):
                 "call it otherwise in problem and rig file"
             )
         self.space = Space.of(self.problem)
-        self.windows = merit.Windows.of(
-            [(w.lower, w.upper, w.tolerance) for w in self.problem.windows]
-        )
+        self.windows = self.problem.soft
         self.optimiser = engine_of(self.problem, self.space, self.seed)
         for conditions in self.first:
             self.space.to_box(conditions)
@@ -216,8 +211,8 @@ class Agent(Reviewed):
         if self._ahead and not recorded:
             self._withdraw()
         self._ahead = False
-        if self.problem.stop.patience is not None and (best := self.leader()) is not None:
-            self._improved = max(self._improved, best[0] + 1)
+        if self.problem.stop.patience is not None:
+            self._improved = max([self._improved, *(i + 1 for i, _ in self.leaders())])
         return found
 
     def _tell(self, told: Sequence[tuple[Evaluation, np.ndarray]]) -> None:
@@ -248,11 +243,13 @@ class Agent(Reviewed):
 
     def standing(self) -> Standing:
         """Rank all experiments so far as measured, by the merit that ranks them now."""
-        return stand(self.evaluations, self.windows, self.optimiser.book.scale or PENALTY_ALONE)
+        return stand(
+            self.evaluations, self.windows, self.optimiser.book.scale or merit.PENALTY_ALONE
+        )
 
     def decision(self) -> Decision:
         """Give what is stored of the latest evaluation: how the campaign stands after it."""
-        standing, i = self.standing(), len(self.evaluations) - 1
+        standing, i, front = self.standing(), len(self.evaluations) - 1, self.front()
         return Decision(
             self.evaluations[i],
             f_soft=float(standing.f_soft[i]),
@@ -260,17 +257,12 @@ class Agent(Reviewed):
             f_star=float(standing.f_star[i]),
             scale=self.optimiser.book.scale,
             feasibility=standing.feasibility[i],
-            best=self._told(self.best()),
-            best_feasible=self._told(self.best(feasible=True)),
+            best=None if front else self.told(self.best()),
+            best_feasible=self.told(self.best(feasible=True)),
             doubted=self.doubted(),
             digest=self.digest(),
+            front=tuple(self.tell_of(*found) for found in front),
         )
-
-    def _told(self, found: tuple[int, Recommendation] | None) -> Leader | None:
-        """Say what `best` found in the words of the problem."""
-        if found is None:
-            return None
-        return Leader.of(self.evaluations[found[0]].number, found[1], self.problem)
 
     def should_stop(self) -> tuple[bool, str | None]:
         """Say whether the campaign is over, and why.
@@ -295,7 +287,7 @@ class Agent(Reviewed):
         return stopping.finished(
             self.problem,
             self.evaluations,
-            self._told(self.best(feasible=True)),
+            self.told(self.best(feasible=True)),
             lambda: None if waiting else self.verdict(),
             self._improved,
         ) or (None if self._queue else stopping.exhausted(self.optimiser.book))
@@ -303,44 +295,6 @@ class Agent(Reviewed):
     def verdict(self) -> Verdict | None:
         """Give the verdict on whether going on is of use, with its evidence."""
         return verdict(self.optimiser.book)
-
-    def doubted(self) -> dict[int, str]:
-        """Give the experiments whose results all others contradict, and why, by number."""
-        return {
-            self.evaluations[doubt.row].number: doubt.sentence(self.problem.measured)
-            for doubt in self.optimiser.book.doubted()
-        }
-
-    def leader(self) -> tuple[int, Recommendation] | None:
-        """Give the best feasible experiment, or the best by merit while none is feasible."""
-        return self.best(feasible=True) or self.best()
-
-    def handed_over(self) -> Evaluation | None:
-        """Give what became of the `leader`."""
-        best = self.leader()
-        return self.evaluations[best[0]] if best else None
-
-    def best(self, feasible: bool = False) -> tuple[int, Recommendation] | None:
-        """Give the best experiment so far, as the optimiser judges: not the luckiest noise.
-
-        Parameters
-        ----------
-        feasible : bool
-            False: the best by merit. True: the best goal among those likely inside all windows,
-            which is the one to hand over.
-
-        Returns
-        -------
-        (int, Recommendation) or None
-            Index of its first valid experiment, and what is known of it; None while there is none.
-        """
-        best = self.optimiser.best(feasible)
-        if best is None:
-            return None
-        span = self.space.upper - self.space.lower
-        valid = [i for i, e in enumerate(self.evaluations) if e.valid]
-        x = self.optimiser.book.table.x[valid]  # told row by row, as the evaluations were
-        return valid[int((np.abs(x - best.x) / span).max(axis=1).argmin())], best
 
     # -- its state ------------------------------------------------------------
 

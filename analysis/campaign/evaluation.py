@@ -15,10 +15,9 @@ from typing import Any, Self
 import numpy as np
 
 from ..analytics.measurement import Analytics, Measurement
-from ..problem import merit
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from .leader import ROLES, Leader, outcome_keys
+from .leader import ROLES, Leader, outcome_keys, property_keys
 
 NUMBERS = (
     "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "merit_f0", "merit_delta",
@@ -26,6 +25,8 @@ NUMBERS = (
 """Keys of a decision that every problem has and that are numbers."""
 TEXTS = ("digest", "doubted", "feasibility", "flags", "reason", "violated", "why")
 """Those that are texts."""
+FRONT = "front"
+"""One that a problem of two goals has: its front."""
 
 
 def measured_keys(problem: Problem) -> list[str]:
@@ -39,9 +40,14 @@ def number_keys(problem: Problem) -> list[str]:
     return [*NUMBERS, *measured_keys(problem), *leaders]
 
 
+def text_keys(problem: Problem) -> list[str]:
+    """Keys of all texts of a decision."""
+    return [*TEXTS, *([FRONT] if len(problem.aims) > 1 else [])]
+
+
 def clashes(problem: Problem) -> list[str]:
     """Name the measured quantities that are called like something else in a decision."""
-    count = Counter([*number_keys(problem), *TEXTS])
+    count = Counter([*number_keys(problem), *text_keys(problem)])
 
     def twice(name: str) -> bool:
         return any(count[key] > 1 for key in (name, *(f"{role}_{name}" for role in ROLES)))
@@ -75,7 +81,7 @@ class Evaluation:
     f, f_sd : float
         The goal as minimised (the negative of a maximised one); NaN if not valid.
     F, F_sd : ndarray, shape (n_windows,)
-        The property of each window.
+        The property of each window; then a second goal, as minimised.
     why : str
         Why the point had been asked for.
     """
@@ -198,11 +204,15 @@ class Decision:
     feasibility : str
         ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``, as measured.
     best, best_feasible : Leader or None
-        The best experiment so far, by merit and of those likely inside all windows.
+        The best experiment so far, by merit and of those likely inside all windows. Of two goals
+        nothing is the best: then the first is what is nearest to the windows while no experiment is
+        on the front, and the second None.
     digest : str
         Fingerprint of the optimiser's state.
     doubted : dict of int to str
         Experiments whose results all others contradict, by number, and why.
+    front : tuple of Leader
+        Of two goals: the experiments that no other is expected to beat in both, by the first goal.
     """
 
     evaluation: Evaluation
@@ -215,6 +225,7 @@ class Decision:
     best_feasible: Leader | None
     digest: str
     doubted: dict[int, str] = field(default_factory=dict)
+    front: tuple[Leader, ...] = ()
 
     @classmethod
     def undecided(cls, evaluation: Evaluation) -> Self:
@@ -246,8 +257,11 @@ class Decision:
         }
         for name, value in last.measurement.values.items():
             data |= {name: value, f"{name}_sd": last.measurement.sd[name]}
-        for k, (value, sd) in enumerate(zip(last.F.tolist(), last.F_sd.tolist(), strict=True), 1):
-            data |= {f"F_{k}": value, f"F_{k}_sd": sd}
+        told = zip(property_keys(problem), problem.signs[1:] * last.F, last.F_sd, strict=True)
+        for key, value, sd in told:
+            data |= {key: float(value), f"{key}_sd": float(sd)}
+        if FRONT in text_keys(problem):
+            data[FRONT] = json.dumps([leader.to_plain() for leader in self.front])
         for role, leader in zip(ROLES, (self.best, self.best_feasible), strict=True):
             data |= Leader.to_data(role, leader, problem)
         return data
@@ -277,7 +291,7 @@ class Decision:
             bool(data["valid"]),
             str(data["reason"]),
         )
-        keys = [f"F_{k}" for k in range(1, len(problem.windows) + 1)]
+        keys = property_keys(problem)
         evaluation = Evaluation(
             number=int(data["number"]),
             conditions=asked_of(fact, problem),
@@ -285,7 +299,7 @@ class Decision:
             measurement=measurement,
             f=number("f"),
             f_sd=number("goal_sd"),
-            F=np.array([number(key) for key in keys]),
+            F=problem.signs[1:] * [number(key) for key in keys],
             F_sd=np.array([number(f"{key}_sd") for key in keys]),
             why=str(data.get("why", "")),
         )
@@ -302,6 +316,7 @@ class Decision:
             feasible,
             str(data.get("digest", "")),
             {int(n): str(why) for n, why in json.loads(data.get("doubted") or "{}").items()},
+            tuple(map(Leader.from_plain, json.loads(data.get(FRONT) or "[]"))),
         )
 
 
@@ -325,26 +340,8 @@ def describe(problem: Problem, units: Mapping[str, str]) -> dict[str, dict[str, 
             dimensions |= dict.fromkeys(dimensions.keys() & set(own), units.get(name, "1"))
     return {
         **{key: {**common, "dtype": "number", "units": unit} for key, unit in dimensions.items()},
-        **{key: {**common, "dtype": "string"} for key in TEXTS},
+        **{key: {**common, "dtype": "string"} for key in text_keys(problem)},
     }
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a campaign stands: every experiment's merit by one ``f0`` and ``Delta``, as measured.
-
-    Attributes
-    ----------
-    f_soft, p, f_star : ndarray, shape (n,)
-        Merit and its parts (`reactune.analysis.problem.merit`).
-    feasibility : list of str
-        ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``.
-    """
-
-    f_soft: np.ndarray
-    p: np.ndarray
-    f_star: np.ndarray
-    feasibility: list[str]
 
 
 def in_words(why: str, problem: Problem, evaluations: Sequence[Evaluation]) -> str:
@@ -355,39 +352,3 @@ def in_words(why: str, problem: Problem, evaluations: Sequence[Evaluation]) -> s
         "experiment": [f"experiment {e.number}" for e in evaluations],
     }
     return re.sub(rf"({'|'.join(names)}) (\d+)", lambda f: names[f[1]][int(f[2]) - 1], why)
-
-
-PENALTY_ALONE = 0.0, math.inf
-"""The ``f0`` and ``Delta`` by which goals do not count."""
-
-
-def stand(
-    evaluations: Sequence[Evaluation],
-    windows: merit.Windows,
-    scale: tuple[float, float] | None = None,
-) -> Standing:
-    """Rank experiments by the soft merit (Walker et al. 2017, eqn 1).
-
-    Parameters
-    ----------
-    evaluations : sequence of Evaluation
-        All experiments of a campaign, failed ones included.
-    windows : merit.Windows
-        The constraints.
-    scale : (f0, Delta), optional
-        By default those that follow from all experiments.
-    """
-    n = len(evaluations)
-    f = np.array([e.f for e in evaluations])
-    F = np.array([e.F for e in evaluations]).reshape(n, len(windows))
-    ok = np.array([e.valid for e in evaluations], dtype=bool)
-    if not ok.any():
-        nothing = np.full(n, math.nan)
-        return Standing(np.full(n, 3.0), nothing, nothing, ["failed"] * n)
-    f0, delta = scale or merit.reference(f[ok], F[ok], windows)
-    f_soft = merit.soft_merit(f, F, windows, f0, delta)
-    p = np.where(ok, windows.penalty(F), math.nan)
-    f_star = np.where(ok, merit.f_star(f, f0, delta), math.nan)
-    classes = windows.feasibility(F)
-    feasibility = [str(c) if good else "failed" for c, good in zip(classes, ok, strict=True)]
-    return Standing(f_soft, p, f_star, feasibility)

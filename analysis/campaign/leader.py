@@ -37,9 +37,20 @@ class Estimate(NamedTuple):
     repeat_sd: float
 
 
+def property_keys(problem: Problem) -> list[str]:
+    """Keys of the windowed properties, and of a second goal."""
+    windows = [f"F_{k}" for k, _ in enumerate(problem.windows, 1)]
+    return [*windows, *(["goal_2"] if len(problem.aims) > 1 else [])]
+
+
+def goal_keys(problem: Problem) -> list[str]:
+    """Keys of the goals: one, or two."""
+    return ["goal", "goal_2"][: len(problem.aims)]
+
+
 def outcome_keys(problem: Problem) -> list[str]:
-    """Keys of what an experiment comes to: goal, windowed properties, measured quantities."""
-    return ["goal", *(f"F_{k}" for k, _ in enumerate(problem.windows, 1)), *problem.measured]
+    """Keys of what an experiment comes to: goal, properties, measured quantities."""
+    return ["goal", *property_keys(problem), *problem.measured]
 
 
 def outcome_names(problem: Problem) -> dict[str, str]:
@@ -48,7 +59,8 @@ def outcome_names(problem: Problem) -> dict[str, str]:
     What a goal or window says of a single quantity is that quantity's.
     """
     names = {name: name for name in problem.measured}
-    names.setdefault(problem.goal.text, "goal")
+    for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
+        names.setdefault(aim.text, key)
     for k, window in enumerate(problem.windows, 1):
         names.setdefault(window.of, f"F_{k}")
     return names
@@ -85,9 +97,21 @@ class Leader:
         told = zip(found.expected.value, found.expected.sd, found.expected.repeat_sd, strict=True)
         keys = outcome_keys(problem)
         expected = {k: Estimate(*map(float, e)) for k, e in zip(keys, told, strict=True)}
-        goal = expected["goal"]
-        expected["goal"] = goal._replace(value=problem.sign * goal.value)
+        for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
+            expected[key] = expected[key]._replace(value=aim.sign * expected[key].value)
         return cls(number, found.probability_feasible, found.merit, expected, found.regret)
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it for `json.dumps`; what is not known is left out."""
+        numbers = {"merit": self.merit, "probability": self.probability, "regret": self.regret}
+        told = {name: value for name, value in numbers.items() if not math.isnan(value)}
+        return {"number": self.number, **told, "expected": self.expected}
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Self:
+        """Read what JSON made of `to_plain`."""
+        expected = {key: Estimate(*told) for key, told in plain["expected"].items()}
+        return cls(**{**plain, "expected": expected})
 
     @staticmethod
     def keys(role: str, problem: Problem) -> list[str]:

@@ -261,7 +261,7 @@ def revise(catalogue: Catalogue, uid: str, problem: Problem) -> Agent:
 def _another_question(before: Problem, now: Problem) -> Iterator[str]:
     """Say what makes one problem another question than the one before."""
     for what, was, is_ in (
-        ("the goal", *(f"{p.verb} {p.goal.text}" for p in (before, now))),
+        ("the goal", *(p.goal_words for p in (before, now))),
         ("measured", *(", ".join(p.measured) for p in (before, now))),
         ("variables", *(", ".join(sorted(p.variables)) for p in (before, now))),
         ("fixed", *(", ".join(sorted(p.fixed)) for p in (before, now))),

@@ -67,7 +67,8 @@ def finished(
         return found.sentence([window.text for window in problem.windows])
     if stop.patience is not None and (since := done - improved) >= stop.patience:
         last = evaluations[improved - 1].number if improved else None
-        which = f" since experiment {last}, the last to be the best" if last else ""
+        best = "the best" if len(problem.aims) == 1 else "on the front"
+        which = f" since experiment {last}, the last to be {best}" if last else ""
         return f"no improvement in {since} experiment{'s' * (since > 1)}{which}"
     if done >= problem.budget:
         return f"budget: {done} of {problem.budget} experiments done"

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import NonlinearConstraint, minimize
 
 from ..optimisers.surrogate.composite import Surrogate
+from ..optimisers.surrogate.expected import UNSURE
 from ..problem.merit import Windows
 
 Floats = NDArray[np.float64]
@@ -29,6 +30,18 @@ def edges_of(windows: Windows) -> Iterator[tuple[int, str]]:
         for side in ("lower", "upper"):
             if math.isfinite(getattr(windows, side)[k]):
                 yield k, side
+
+
+def interval(values: Floats) -> tuple[float, float, float]:
+    """Give the 5 % quantile, the median and the 95 % quantile of what functions say; NaN of none.
+
+    The quantiles are farther from the median by what is not known of the functions themselves
+    (`expected.UNSURE`).
+    """
+    if not values.size:
+        return math.nan, math.nan, math.nan
+    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95]).tolist()
+    return middle - UNSURE * (middle - low), middle, middle + UNSURE * (high - middle)
 
 
 class Drawn:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..one_thread import on_one_thread
 from ..optimisers.surrogate.composite import Surrogate
 from ..problem.merit import Windows
-from .drawn import SHARP, Drawn, edges_of
+from .drawn import SHARP, Drawn, edges_of, interval
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +39,7 @@ class Price:
         How much better the goal gets per unit that the edge is loosened by: the median over the
         functions, from 0. NaN if the windows can be met in none.
     low, high : float
-        Its 5 and 95 % quantiles.
+        Its 90 % interval (`drawn.interval`).
     binding : float
         Share of the functions in which the edge holds the best reachable point back.
     """
@@ -69,12 +69,10 @@ def prices(surrogate: Surrogate, windows: Windows) -> list[Price]:
     found = []
     for column, (k, side) in zip(paid.T, edges_of(windows), strict=True):
         known = column[np.isfinite(column)]
-        low, middle, high = (
-            np.quantile(known, [0.05, 0.5, 0.95]).tolist() if known.size else [math.nan] * 3
-        )
+        low, middle, high = interval(known)
         edge = float(getattr(windows, side)[k])
         binding = float((known > 0).mean()) if known.size else math.nan
-        found.append(Price(k, edge, side, middle, low, high, binding))
+        found.append(Price(k, edge, side, middle, max(low, 0.0), high, binding))
     return found
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..one_thread import on_one_thread
 from ..optimisers.surrogate.composite import LIKELY, Surrogate
 from ..problem.merit import Windows
-from .drawn import SHARP, Drawn, edges_of
+from .drawn import SHARP, Drawn, edges_of, interval
 from .price import FUNCTIONS
 
 Floats = NDArray[np.float64]
@@ -23,8 +23,8 @@ Floats = NDArray[np.float64]
 LEVELS = 0.0, 0.5, 1.0
 """How much wider the other windows are, in their tolerances."""
 
-SAFE = 0.95
-"""Share of the functions in which an edge that is proposed can be reached."""
+ROUNDED = 0.02
+"""Share of an edge by which one that is proposed is rounded at most."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,8 @@ class Limit:
     level : float
         How much wider the other windows are than stated, in their tolerances.
     value, low, high : float
-        The edge: median, 5 and 95 % quantiles over the functions; NaN if the other windows alone
-        cannot be met in any.
+        The edge: median over the functions and its 90 % interval (`drawn.interval`); NaN if the
+        other windows alone cannot be met in any.
     met : float
         Share of the functions in which the edge as stated can be met.
     """
@@ -85,9 +85,7 @@ def _limit(
     sign = 1.0 if side == "lower" else -1.0
     edge, tolerance = float(getattr(windows, side)[k]), functions[0].tolerances[aim]
     values = edge + sign * known * tolerance
-    low, middle, high = (
-        np.quantile(values, [0.05, 0.5, 0.95]).tolist() if known.size else [math.nan] * 3
-    )
+    low, middle, high = interval(values)
     met = float((np.array(room) >= -SHARP).mean())
     return Limit(k, side, level, middle, low, high, met)
 
@@ -97,7 +95,7 @@ def proposed(surrogate: Surrogate, first: Sequence[int] = ()) -> list[Limit]:
     """Give the edges to loosen, and where to, so that all windows can be met together.
 
     Windows are kept in turn: one that likely cannot be met together with those before it is
-    loosened until it can, in 95 % of the functions.
+    loosened until it can, to the end of the interval that is sure to be reached.
 
     Parameters
     ----------
@@ -122,8 +120,12 @@ def proposed(surrogate: Surrogate, first: Sequence[int] = ()) -> list[Limit]:
 
 
 def _outwards(limit: Limit) -> float:
-    """Round the cautious end of a limit to two digits, away from what cannot be reached."""
+    """Round the cautious end of a limit away from what cannot be reached, by 2 % at most."""
     cautious = limit.low if limit.side == "lower" else limit.high
-    digits = 1 - math.floor(math.log10(abs(cautious))) if cautious else 2
+    if not cautious:
+        return 0.0
+    finest = ROUNDED * abs(cautious)
+    digits = -math.floor(math.log10(finest))
+    step = next(n for n in (5, 2, 1) if n <= finest * 10**digits)
     rounded = math.floor if limit.side == "lower" else math.ceil
-    return float(rounded(cautious * 10**digits) / 10**digits)
+    return float(rounded(cautious * 10**digits / step) * step / 10**digits)

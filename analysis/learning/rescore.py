@@ -30,13 +30,16 @@ class Rescored:
     feasibility : tuple of str
         Of each, as measured: ``feasible``, ``semi-feasible``, ``infeasible`` or ``failed``.
     best, best_feasible : (int, Leader) or None
-        By merit, and by goal of those likely inside all windows: which, and what is expected of it.
+        By merit, and by goal of those likely inside all windows: which, and what is expected of it;
+        of two goals as of a `Decision`.
+    front : tuple of (int, Leader)
+        Of two goals, by the first.
     doubted : dict of int to str
         Results that all others contradict, and why.
     outside : tuple of int
         Experiments of which the models cannot be told, since they have no place in today's limits.
     prices : tuple of Price
-        Of each edge of each window; empty where no model says.
+        Of each edge of each window; empty where no model says, and of two goals.
     next : Suggestion or None
         What would be asked next.
     """
@@ -46,6 +49,7 @@ class Rescored:
     feasibility: tuple[str, ...]
     best: tuple[int, Leader] | None
     best_feasible: tuple[int, Leader] | None
+    front: tuple[tuple[int, Leader], ...]
     doubted: dict[int, str]
     outside: tuple[int, ...]
     prices: tuple[Price, ...]
@@ -120,7 +124,7 @@ def searchable(agent: Agent) -> Surrogate | None:
     None without a model, and where variables are words or steps, between which there is nothing.
     """
     book = agent.optimiser.book
-    return book.surrogate() if book.settable is None else None
+    return book.overview() if book.settable is None else None
 
 
 def rescore(
@@ -145,13 +149,15 @@ def rescore(
     agent, outside = knowing(problem, pool, seed)
     standing = agent.standing()
     classes = dict(zip((e.number for e in agent.evaluations), standing.feasibility, strict=True))
-    surrogate = searchable(agent) if looking_on else None
+    surrogate = searchable(agent) if looking_on and len(problem.aims) == 1 else None
+    front = agent.front()
     return Rescored(
         problem=agent.problem,
         pool=tuple(pool),
         feasibility=tuple(classes.get(i, "outside") for i in range(len(pool))),
-        best=_leader(agent, agent.best()),
+        best=None if front else _leader(agent, agent.best()),
         best_feasible=_leader(agent, agent.best(feasible=True)),
+        front=tuple(_of(agent, found) for found in front),
         doubted=agent.doubted(),
         outside=tuple(outside),
         prices=tuple(prices(surrogate, agent.windows)) if surrogate else (),
@@ -166,11 +172,13 @@ def _named(asked: Suggestion, pool: Sequence[Experiment]) -> Suggestion:
 
 
 def _leader(agent: Agent, found: tuple[int, Recommendation] | None) -> tuple[int, Leader] | None:
-    """Say what is expected of an experiment called best, in the words of the problem."""
-    if found is None:
-        return None
-    number = agent.evaluations[found[0]].number
-    return number, Leader.of(number, found[1], agent.problem)
+    """Say what is expected of an experiment called best, if there is one."""
+    return found and _of(agent, found)
+
+
+def _of(agent: Agent, found: tuple[int, Recommendation]) -> tuple[int, Leader]:
+    """Say what is expected of an experiment, in the words of the problem."""
+    return agent.evaluations[found[0]].number, agent.tell_of(*found)
 
 
 def flips(before: Rescored, after: Rescored) -> list[Flip]:

@@ -101,6 +101,8 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
         "measured": composition(problem, space),
         "scales": space.scales,
     }
+    if len(problem.aims) > 1:
+        common["goals"] = len(problem.aims)
     if stated.engine == "snobfit":  # the only one with a choice of what it models
         common["model"] = stated.model
         if settable is not None:
@@ -119,8 +121,7 @@ def _sure(engine: Engine, problem: Problem) -> Engine:
 
 def composition(problem: Problem, space: Space) -> Measured:
     """Say what a problem measures, and how goal and windowed properties follow from it."""
-    expressions = [problem.goal, *(window.expression for window in problem.windows)]
-    mentioned = {name for expression in expressions for name in expression.names}
+    mentioned = {name for expression in problem.outcomes for name in expression.names}
     named = [name for name in problem.variables if name in mentioned]
 
     def compose(y: Floats, x: Floats) -> tuple[Floats, Floats]:

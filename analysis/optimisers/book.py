@@ -11,11 +11,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..problem.merit import reference
+from ..problem.merit import PENALTY_ALONE, reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
-from .surrogate.composite import LIKELY, Surrogate
+from .surrogate.composite import LIKELY, MOST, Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
 from .surrogate.scales import Coordinates, Measured
@@ -32,7 +32,7 @@ class Book:
 
     Parameters
     ----------
-    lower, upper, windows, resolution, model, measured, scales, settable
+    lower, upper, windows, resolution, model, measured, scales, settable, goals
         As for `reactune.analysis.optimisers.snobfit.Snobfit`, which documents them. With model
         "merit" points are judged as they were measured, as in the paper.
 
@@ -41,6 +41,8 @@ class Book:
     lower, upper, resolution : (d,) array
         In the user's units.
     windows : Windows
+        Of a second goal an open one, the last.
+    goals : int
     coordinates : Coordinates
     measured : Measured or None
     model : {"composite", "merit"}
@@ -68,12 +70,18 @@ class Book:
         measured: Measured | None = None,
         scales: Sequence[str] | None = None,
         settable: Settable | None = None,
+        goals: int = 1,
     ) -> None:
         self.lower, self.upper = box(lower, upper)
         if model not in ("composite", "merit"):
             raise ValueError(f'model must be "composite" or "merit", not {model!r}')
         self.model = model
-        self.windows = as_windows(windows)
+        if goals not in (1, 2) or (goals == 2 and (model != "composite" or measured is None)):
+            raise ValueError(
+                f"goals must be 1, or 2 of the composite model of what is measured, not {goals!r}"
+            )
+        self.goals = goals
+        self.windows = as_windows(windows).opened(goals - 1)
         self.resolution = apart(resolution, self.upper - self.lower)
         if not isinstance(measured, Measured | None):
             raise ValueError(f"measured must be a Measured, or None, not {measured!r}")
@@ -86,7 +94,8 @@ class Book:
         # rows they were made of, the model, those that it leaves out
         self._fitted: tuple[int, Surrogate | None, list[Doubt]] | None = None
         self._bench: tuple[int, Judges] | None = None  # the same of those who judge
-        self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
+        # f0 and delta, once fixed; two goals have no common scale, so that the penalty alone ranks
+        self._scale: tuple[float, float] | None = PENALTY_ALONE if goals > 1 else None
         self.held: int | None = None
         self.confidence = LIKELY
 
@@ -132,6 +141,8 @@ class Book:
     @property
     def scale(self) -> tuple[float, float] | None:
         """f0 and delta of the merit now; None while the penalty alone ranks."""
+        if self.goals > 1:
+            return None
         return current_scale(self.points(), self.windows, self._scale, len(self.table))
 
     def fix_scale(self) -> None:
@@ -158,6 +169,23 @@ class Book:
         """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
         return self._fit() if self.composite else None
 
+    def overview(self) -> Surrogate | None:
+        """Give the composite model for questions about the whole box, not only the best point."""
+        fit = self.surrogate()
+        _, points = self.table.experiments([doubt.row for doubt in self.doubted()])
+        return fit if fit is None or len(points.f) <= MOST else self._model(points, everywhere=True)
+
+    def _model(self, points: Points, everywhere: bool = False) -> Surrogate:
+        return Surrogate(
+            points,
+            self.rank(points)[0],
+            self.coordinates,
+            self.windows,
+            self.measured,
+            self.goals,
+            everywhere,
+        )
+
     def _fit(self) -> Surrogate | None:
         if self._fitted is None or self._fitted[0] != len(self.table):
             self._fitted = len(self.table), *self._believed()
@@ -181,8 +209,7 @@ class Book:
             rows, points = self.table.experiments([doubt.row for doubt in doubts])
             if len(set(points.place)) < self.lower.size + 2:
                 return None, []
-            merit = self.rank(points)[0]
-            fit = Surrogate(points, merit, self.coordinates, self.windows, self.measured)
+            fit = self._model(points)
             found = [Doubt(int(rows[i]), k, size) for i, k, size in fit.contradicted()]
             if not found:
                 break
@@ -220,9 +247,11 @@ class Book:
 
     def state(self) -> dict[str, Any]:
         """Give everything in it, for `json.dumps`."""
-        w = self.windows
-        rows = zip(w.lower, w.upper, w.below, w.above, strict=True)
+        w, own = self.windows, len(self.windows) + 1 - self.goals
+        rows = [*zip(w.lower, w.upper, w.below, w.above, strict=True)][:own]
+        several = {"goals": self.goals} if self.goals > 1 else {}
         return {
+            **several,
             "lower": self.lower.tolist(),
             "upper": self.upper.tolist(),
             "windows": [[_plain(a), _plain(b), [float(c), float(d)]] for a, b, c, d in rows],
@@ -230,7 +259,7 @@ class Book:
             "model": self.model,
             "measured": int(self.measured.count) if self.measured else 0,
             "scales": list(self.coordinates.scales),
-            "scale": self._scale and list(self._scale),
+            "scale": list(self._scale) if self._scale and self.goals == 1 else None,
             "held": self.held,
             "told": {
                 "x": self.table.x.tolist(),
@@ -260,6 +289,7 @@ class Book:
             measured=measured,
             scales=state["scales"],
             settable=settable,
+            goals=state.get("goals", 1),
         )
         if state["scale"] is not None:
             f0, delta = map(float, state["scale"])

@@ -42,10 +42,10 @@ def neighbours(x: Floats, count: int, resolution: Floats) -> Ints:
     return np.take_along_axis(near, order, axis=1)
 
 
-def nearest(x: Floats, centre: int) -> Ints:
-    """Order points (N, d) by their distance from one, that one first: (N,)."""
-    distance = ((x - x[centre]) ** 2).sum(axis=1)
-    distance[centre] = -1.0
+def nearest(x: Floats, *centres: int) -> Ints:
+    """Order points (N, d) by their distance from the nearest of some, these first: (N,)."""
+    distance = np.min([((x - x[centre]) ** 2).sum(axis=1) for centre in centres], axis=0)
+    distance[list(centres)] = -1.0
     return np.argsort(distance, kind="stable")
 
 

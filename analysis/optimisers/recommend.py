@@ -15,12 +15,13 @@ from .book import Book
 from .ranking import probability_feasible, within
 from .surrogate.composite import LIKELY, Surrogate
 from .surrogate.expected import Expected
+from .surrogate.front import unbeaten
 from .surrogate.judge import TURNS, Judge, decided, losses
 from .surrogate.shaping import with_room
 from .surrogate.verdict import Verdict, give
 from .table import Points
 
-__all__ = ["Expected", "Recommendation", "Verdict", "hold", "recommend", "verdict"]
+__all__ = ["Expected", "Recommendation", "Verdict", "front", "hold", "recommend", "verdict"]
 
 Floats = NDArray[np.float64]
 
@@ -164,8 +165,45 @@ def hold(book: Book) -> None:
 
     For the optimiser to call before it asks, so that looking does not change the answer.
     """
-    if book.composite and len(book.windows) and (best := recommend(book, feasible=True)):
+    if (
+        book.goals == 1
+        and book.composite
+        and len(book.windows)
+        and (best := recommend(book, feasible=True))
+    ):
         book.held = int((book.table.places == best.x).all(axis=1).argmax())
+
+
+@on_one_thread
+def front(book: Book) -> list[Recommendation]:
+    """Give the points that no other is expected to beat in both of two goals, by the first goal.
+
+    Of those likely inside all windows; of those measured inside while nothing is modelled.
+
+    Parameters
+    ----------
+    book : Book
+        Of two goals.
+    """
+    points, surrogate = book.points(), book.surrogate()
+    if surrogate is None:
+        rows = np.flatnonzero(points.measured & within(book.windows, points.F))
+        goals = np.column_stack([points.f, points.F[:, -1]])[rows]
+        chance = probability_feasible(with_room(book.windows), points.F, points.dF)[rows]
+        merit = np.zeros(len(rows))
+    else:
+        judged = surrogate.judged
+        likely = judged.inside >= LIKELY
+        rows, goals = surrogate.rows[likely], judged.middle[likely]
+        chance, merit = judged.inside[likely], judged.merit(None)[likely]
+    models = [] if surrogate is None else [surrogate]
+    return [
+        Recommendation(
+            points.x[i].copy(), float(points.f[i]), points.F[i].copy(),
+            float(merit[k]), True, float(chance[k]), _expected(points, i, models),
+        )
+        for k, i in ((k, int(rows[k])) for k in unbeaten(goals))
+    ]  # fmt: skip
 
 
 def _expected(points: Points, i: int, models: Sequence[Judge | Surrogate]) -> Expected:

@@ -62,8 +62,15 @@ def _lines(
         for name, part in problem.define.items():
             yield f"  {name} = {part.of}" + (f", in {part.unit}" if part.unit else "")
     measured = ", ".join(problem.measured) + (f" ({_KINDS[problem.kind]})" if problem.kind else "")
-    goal = problem.goal.text + (f" [{problem.goal_unit}]" if problem.goal_unit else "")
-    yield f"{problem.verb.capitalize()} {goal}, measuring {measured}."
+    goals = " and ".join(
+        f"{aim.verb} {aim.text}" + (f" [{aim.unit}]" if aim.unit else "") for aim in problem.aims
+    )
+    yield f"{goals[0].upper()}{goals[1:]}, measuring {measured}."
+    if len(problem.aims) > 1:
+        yield (
+            "Two goals: what is sought is the curve on which neither gets better but at the "
+            "other's cost."
+        )
     if problem.windows:
         yield "Keep, as far as possible (soft constraints):"
         for window in problem.windows:

@@ -26,6 +26,9 @@ FloatArray = NDArray[np.float64]
 
 _LARGEST = np.finfo(np.float64).max
 
+PENALTY_ALONE = 0.0, float("inf")
+"""The ``f0`` and ``delta`` by which goals do not count."""
+
 FAILED = 3.0
 """The merit of a failed or non-finite measurement: above every measured one."""
 
@@ -82,6 +85,13 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.lower)
+
+    def opened(self, count: int) -> "Windows":
+        """Return them with so many more that everything finite is inside of: further goals."""
+        if not count:
+            return self
+        edges = (self.lower, -np.inf), (self.upper, np.inf), (self.below, 1.0), (self.above, 1.0)
+        return Windows(*(np.append(side, [open_] * count) for side, open_ in edges))
 
     def violation(self, F: ArrayLike | None) -> FloatArray:
         """Distance outside each window in units of its tolerance; 0 inside.

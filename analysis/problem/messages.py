@@ -78,6 +78,9 @@ def canonical(stated: Mapping[str, Any]) -> dict[str, Any]:
         name = _SPELLINGS.get(key, key)
         # stated in both spellings: leave the foreign one for the model to refuse
         data[key if name in stated else name] = _plain(value)
+    goals = [key for key in ("minimise", "maximise") if data.get(key) is not None]
+    if len(goals) == 1 and isinstance(one := data[goals[0]], list) and len(one) == 1:
+        (data[goals[0]],) = one
     limits = data.get("limits")
     if isinstance(limits, dict):
         data["limits"] = dict(_named_limits(limits))
@@ -183,8 +186,8 @@ def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> 
         The settings that each table knows; ``""`` is the file itself.
     """
     loc = error["loc"]
-    if loc[:1] in (("minimise",), ("maximise",)):  # the second says in which of two forms
-        loc = (loc[0], *loc[2:])
+    if loc[:1] in (("minimise",), ("maximise",)):  # what follows says in which form it is
+        loc = (loc[0], *(loc[2:3] + loc[4:] if loc[1:2] == ("list",) else loc[2:]))
     place = [str(part + 1) if isinstance(part, int) else part for part in loc]
     where = ".".join(place)
     if len(loc) == 2 and isinstance(loc[1], int):
@@ -202,6 +205,8 @@ def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> 
             if "has no tolerance" in cause:  # quotes the whole constraint: its number adds nothing
                 where = place[0]
             return f"{where}: {cause}"
+        case "union_tag_invalid":
+            message = "should be text or a table"
         case "too_short":
             return f"{where}: is empty"
         case "model_type" | "model_attributes_type" | "dict_type":

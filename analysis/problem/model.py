@@ -38,7 +38,7 @@ class Properties:
     f : float
         The goal, to be minimised: the negative of a quantity to be maximised.
     F : ndarray, shape (m,)
-        The constrained properties, in the order of the windows.
+        The constrained properties, in the order of the windows; then a second goal, as minimised.
     f_sd, F_sd : float and ndarray, shape (m,)
         Their standard deviations; nan unless those of the fractions were given.
     failure : str or None
@@ -57,9 +57,10 @@ class Problem(Stated):
 
     Parameters
     ----------
-    minimise, maximise : str or mapping
+    minimise, maximise : str, mapping, or list of two
         The goal, an expression in measured quantities, or ``{"of": ..., "name": ..., "unit":
-        ...}``; exactly one of the two.
+        ...}``. Two goals, in a list or in a list of one under each word, are traded off: the
+        campaign then looks for the curve on which neither gets better but at the other's cost.
     measured : list of str
         What each experiment yields, for example mole fractions.
     kind : {"fractions", "positive", "real"}, optional
@@ -251,7 +252,7 @@ class Problem(Stated):
         values = {**self.fixed, **numbers, **fractions}
         spread = np.array([math.nan if sd is None else sd[name] for name in self.measured])
         results, deviations = [], []
-        expressions = [self.goal, *(window.expression for window in self.windows)]
+        expressions = self.outcomes
         for expression in expressions:
             value, slopes = expression.gradient(values, self.measured)
             results.append(value)
@@ -263,9 +264,10 @@ class Problem(Stated):
             for expression, value in zip(expressions, results, strict=True)
             if not math.isfinite(value)
         ]
+        minimised = self.signs * results
         return Properties(
-            f=self.sign * results[0],
-            F=np.array(results[1:]),
+            f=float(minimised[0]),
+            F=minimised[1:],
             f_sd=deviations[0],
             F_sd=np.array(deviations[1:]),
             failure="; ".join(wrong) or None,
@@ -297,9 +299,9 @@ class Problem(Stated):
             **dict(zip(self.measured, measured.T, strict=True)),
         }
         n = len(measured)
-        F = [np.broadcast_to(window.expression(values), n) for window in self.windows]
-        f = self.sign * np.broadcast_to(self.goal(values), n)
-        return f, np.array(F).reshape(len(F), n).T
+        found = np.array([np.broadcast_to(outcome(values), n) for outcome in self.outcomes])
+        minimised = self.signs * found.T
+        return minimised[:, 0], minimised[:, 1:]
 
     def outside_limits(self, stated: Mapping[str, Setting]) -> str | None:
         """Say why these conditions must not be tried, or None if they may.
@@ -357,7 +359,7 @@ class Problem(Stated):
         Parameters
         ----------
         F : sequence of float, shape (m,)
-            Constrained properties, in the order of the windows.
+            Constrained properties, in the order of the windows; others after them do not count.
         """
         return "; ".join(
             f"{window.of} = "
@@ -366,7 +368,7 @@ class Problem(Stated):
                 if value < window.lower
                 else f"{_apart(value, window.upper)} is above {exact(window.upper)}"
             )
-            for window, value in zip(self.windows, F, strict=True)
+            for window, value in zip(self.windows, F[: len(self.windows)], strict=True)
             if value < window.lower or value > window.upper
         )
 

@@ -19,7 +19,11 @@ from .windows import read_window
 _RIGS = re.compile(r"(flow|stock)_\w+|total_flow|residence_time|temperature|volume")
 """Words that a rig gives a value; without one, nobody."""
 
-TRADE = "to trade two properties off, keep one as the goal and put the other under constraints"
+
+TRADE = (
+    "to trade two properties off, keep one as the goal and put the other under constraints; or, "
+    'for the whole curve, write both as lists: minimise = ["A"], maximise = ["B"]'
+)
 """What to do about two goals."""
 
 
@@ -140,8 +144,15 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     goals = [key for key in ("minimise", "maximise") if data.get(key) is not None]
     # a misspelt goal is told as an unknown setting, not as a missing goal too
     misspelt = any(get_close_matches(key, {"minimise", "maximise"}, n=1) for key in data)
-    if len(goals) > 1 or not (goals or misspelt):
-        yield "give exactly one of 'minimise' and 'maximise'" + (f" — {TRADE}" if goals else "")
+    both = len(goals) > 1 and not all(isinstance(data[key], list) for key in goals)
+    if both or not (goals or misspelt):
+        yield "give exactly one of 'minimise' and 'maximise'" + (f" — {TRADE}" if both else "")
+    stated = [goal for key in goals for goal in _several(data[key])]
+    if len(stated) > 2:
+        yield (
+            f"{len(stated)} goals are stated, and no more than two can be traded off: keep two, "
+            "and put the others under constraints"
+        )
     measured = _names(data.get("measured"))
     variables, fixed = _keys(data.get("variables")), _keys(data.get("fixed"))
     define, limits = _keys(data.get("define")), _keys(data.get("limits"))
@@ -158,8 +169,8 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     # what is missing is told once, not again for each place that uses it
     everything = [*measured, *variables, *fixed, *own] if measured and variables else None
     names = _Known(everything, meant, measured, _follows(data))
-    for key in goals:
-        yield from _goal_problems(data[key], names)
+    for goal in stated:
+        yield from _goal_problems(goal, names)
     for number, window in enumerate(_items(data.get("constraints")), start=1):
         yield from names.problems(f"constraints[{number}]", _of(window))
     for name, part in _tables(data.get("define")):
@@ -183,7 +194,7 @@ def _computed_with_words(data: Mapping[str, Any]) -> Iterator[str]:
     """Say where an expression computes with a choice."""
     tables = _tables(data.get("variables"))
     words = [name for name, part in tables if isinstance(part, dict) and part.get("choices")]
-    goals = [("goal", data.get(key)) for key in ("minimise", "maximise")]
+    goals = [("goal", g) for key in ("minimise", "maximise") for g in _several(data.get(key))]
     windows = enumerate(_items(data.get("constraints")), start=1)
     places = [*goals, *((f"constraints[{number}]", window) for number, window in windows)]
     for section in ("define", "limits", "variables"):
@@ -302,6 +313,11 @@ def _of(part: object) -> object:
         except ValueError:
             return None
     return part.get("of") if isinstance(part, dict) else getattr(part, "of", None)
+
+
+def _several(value: object) -> list[Any]:
+    """Give one goal or a list of them as a list."""
+    return value if isinstance(value, list) else [value]
 
 
 def _names(value: object) -> list[str]:

@@ -3,17 +3,19 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
 from . import messages
 from .expression import Expression, parse
 from .follow import Following, Region
+from .goals import Aim, Goal, GoalTexts
+from .merit import Windows
 from .messages import ProblemError
-from .naming import TRADE, Names, name_problems, named, rigs_unit
+from .naming import Names, name_problems, named, rigs_unit
 from .tables import (
     Definition,
-    Goal,
-    GoalText,
     Kind,
     Limit,
     Optimiser,
@@ -37,8 +39,8 @@ class Stated(Part):
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     title: Text = ""
-    minimise: GoalText | None = None
-    maximise: GoalText | None = None
+    minimise: GoalTexts | None = None
+    maximise: GoalTexts | None = None
     measured: tuple[str, ...] = Field(min_length=1)
     kind: Kind | None = None
     constraints: tuple[Window, ...] = ()
@@ -55,7 +57,7 @@ class Stated(Part):
     _following: Following | None = PrivateAttr(None)
     _region: Region | None = PrivateAttr(None)
     _names: Names = PrivateAttr()
-    _goal: Expression = PrivateAttr()
+    _aims: tuple[Aim, ...] = PrivateAttr()
 
     def __init__(self, **stated: Any) -> None:
         data = messages.canonical(stated)
@@ -66,7 +68,7 @@ class Stated(Part):
             problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
         problems += name_problems(data)
         if not problems:
-            problems += self._give_meaning(data) or self._empty_limits()
+            problems += self._give_meaning(data) or [*self._empty_limits(), *self._of_one_goal()]
         if problems:
             raise ProblemError(list(dict.fromkeys(problems)))
 
@@ -103,8 +105,10 @@ class Stated(Part):
             return [f"{table}.{error}"]
         except ProblemError as error:
             return error.problems
-        goal = self._stated_goal
-        self._goal = meant("goal.unit", goal.of, goal.unit)
+        self._aims = tuple(
+            Aim(verb, self._called(goal, meant("goal.unit", goal.of, goal.unit)), self._unit(goal))
+            for verb, goal in self._stated_goals()
+        )
         self.__dict__["constraints"] = tuple(
             window.meaning(meant(f"constraints[{i}]", window.of))
             for i, window in enumerate(self.constraints, start=1)
@@ -134,14 +138,41 @@ class Stated(Part):
         known = self._following.given
         return {n: e for n, e in known.items() if n not in self.variables and n not in self.fixed}
 
-    @field_validator("minimise", "maximise", mode="before")
-    @classmethod
-    def _one_goal(cls, value: Any) -> Any:
-        if isinstance(value, list):
-            raise ValueError(
-                f"several goals at once, a trade-off curve, are not possible yet — {TRADE}"
+    def _stated_goals(self) -> Iterator[tuple[str, Goal]]:
+        """Give the goals as tables, each with what is done to it: those to minimise first."""
+        for verb, stated in (("minimise", self.minimise), ("maximise", self.maximise)):
+            if stated is not None:
+                for goal in stated if isinstance(stated, tuple) else (stated,):
+                    yield verb, goal if isinstance(goal, Goal) else Goal(of=goal)
+
+    @staticmethod
+    def _called(goal: Goal, meaning: Expression) -> Expression:
+        """Call a goal by its name, if it has one."""
+        return Expression(goal.name, meaning.tree) if goal.name else meaning
+
+    def _unit(self, goal: Goal) -> str:
+        """Give the unit of a goal: its own, or that of what it is; "" if none is known."""
+        known = {name: variable.unit for name, variable in self.variables.items()}
+        known |= {name: limit.unit for name, limit in self.limits.items()}
+        known |= {name: part.unit for name, part in self.define.items()}
+        return goal.unit or known.get(goal.of.strip(), "")
+
+    def _of_one_goal(self) -> Iterator[str]:
+        """Say what is asked for that two goals cannot have."""
+        if len(self.aims) == 1:
+            return
+        if self.aims[0].text == self.aims[1].text:
+            yield f"goal: {self.goal.text!r} is stated twice; two goals to trade off have to differ"
+        if self.optimiser.model != "composite":
+            yield (
+                "optimiser: model 'merit' ranks by one goal, and two are stated; leave engine and "
+                "model out"
             )
-        return value
+        if self.stop.goal is not None:
+            yield (
+                "stop.goal: is the value of one goal, and two are stated; leave it out, or put one "
+                "of them under constraints"
+            )
 
     @field_validator("fixed", mode="before")
     @classmethod
@@ -182,34 +213,50 @@ class Stated(Part):
         return {key: value for key, value in data.items() if value or key not in _IF_ANY}
 
     @property
+    def aims(self) -> tuple[Aim, ...]:
+        """The goals: one, or two to trade off, those to minimise first."""
+        return self._aims
+
+    @property
     def goal(self) -> Expression:
-        """The lead property, as the user states it; its text is its name, if it has one."""
-        name = self._stated_goal.name
-        return Expression(name, self._goal.tree) if name else self._goal
+        """The lead property, as the user states it; its text is its name, if it has one.
 
-    @property
-    def goal_unit(self) -> str:
-        """The unit of the goal: its own, or that of what it is; "" if none is known."""
-        stated = self._stated_goal
-        known = {name: variable.unit for name, variable in self.variables.items()}
-        known |= {name: limit.unit for name, limit in self.limits.items()}
-        known |= {name: part.unit for name, part in self.define.items()}
-        return stated.unit or known.get(stated.of.strip(), "")
-
-    @property
-    def _stated_goal(self) -> Goal:
-        stated = self.minimise or self.maximise
-        return stated if isinstance(stated, Goal) else Goal(of=stated or "")
-
-    @property
-    def verb(self) -> str:
-        """What is done to the goal: ``minimise`` or ``maximise``."""
-        return "minimise" if self.minimise is not None else "maximise"
+        Of two goals the first, as `sign`.
+        """
+        return self.aims[0].expression
 
     @property
     def sign(self) -> int:
         """+1 if the goal is minimised, -1 if it is maximised; the optimiser's f is sign * goal."""
-        return 1 if self.minimise is not None else -1
+        return self.aims[0].sign
+
+    @property
+    def goal_words(self) -> str:
+        """Such as ``minimise X3``, ``minimise X3 and X1 / X2`` or ``minimise X3, maximise X1``."""
+        first, *others = self.aims
+        words = f"{first.verb} {first.text}"
+        for aim in others:
+            joined = " and" if aim.verb == first.verb else f", {aim.verb}"
+            words += f"{joined} {aim.text}"
+        return words
+
+    @property
+    def outcomes(self) -> tuple[Expression, ...]:
+        """What an experiment comes to: the goal, the property of each window, a second goal."""
+        windows = (window.expression for window in self.windows)
+        return (self.goal, *windows, *(aim.expression for aim in self.aims[1:]))
+
+    @property
+    def signs(self) -> NDArray[np.float64]:
+        """What makes `outcomes` goals to be minimised, and properties as they are."""
+        first, *others = (float(aim.sign) for aim in self.aims)
+        return np.array([first, *[1.0] * len(self.windows), *others])
+
+    @property
+    def soft(self) -> Windows:
+        """The soft windows as arrays, and one that is open for a second goal."""
+        windows = Windows.of([(w.lower, w.upper, w.tolerance) for w in self.windows])
+        return windows.opened(len(self.aims) - 1)
 
     @property
     def windows(self) -> tuple[Window, ...]:
@@ -224,8 +271,7 @@ class Stated(Part):
     @property
     def unmet(self) -> list[str]:
         """The names in goal, windows and limits that only a rig gives a meaning."""
-        parts = [self.goal, *(w.expression for w in self.windows)]
-        parts += [limit.expression for limit in self.limits.values()]
+        parts = [*self.outcomes, *(limit.expression for limit in self.limits.values())]
         known = {*self.variables, *self.fixed, *self.measured}
         return list(dict.fromkeys(n for e in parts for n in e.names if n not in known))
 

@@ -8,10 +8,8 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
     PrivateAttr,
-    Tag,
     field_validator,
     model_validator,
 )
@@ -177,32 +175,6 @@ class Definition(Part):
 
     of: str
     unit: Text = ""
-
-
-class Goal(Definition):
-    """What is to be tuned.
-
-    Attributes
-    ----------
-    of : str
-        An expression in what is measured, and possibly in other quantities.
-    name : str, optional
-        What it is called in figures and tables.
-    unit : str
-        The unit that it comes out in.
-    """
-
-    name: Text | None = None
-
-
-def _form_of_goal(value: Any) -> str:
-    return "table" if isinstance(value, Mapping | Goal) else "text"
-
-
-GoalText = Annotated[
-    Annotated[str, Tag("text")] | Annotated[Goal, Tag("table")], Discriminator(_form_of_goal)
-]
-"""A goal as it is written: its expression, or a table with its name and unit."""
 
 
 class _Bounded(Part):

@@ -1,6 +1,7 @@
 """An experiment that a campaign hands over: what is expected of it, and what was measured."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,14 +93,21 @@ class Candidate:
         """Write what was measured."""
         return uncertain(self.measured[name], self.measured_sds[name], plus_minus)
 
-    def sentence(self, goal: str, windows: bool) -> str:
+    def sentence(self, goals: Sequence[str], windows: bool) -> str:
         """Say in half a sentence what it is expected to give, and what it gave."""
-        said = f"{self.result(goal)} measured"
-        if self.expected:
-            said = f"{self.repeat(goal)} expected of a repeat, {said}"
+        if len(goals) > 1 and self.expected:
+            said = ", ".join(f"{goal} = {self.repeat(goal)}" for goal in goals)
+            said += " expected of a repeat"
+        else:
+            said = "; ".join(f"{goal} = {self._given(goal)}" for goal in goals)
         if windows:
             said += f", {share(self.probability_feasible)} likely inside every window"
-        return f"experiment {self.number}: {goal} = {said}".replace("+/-", "\u00b1")
+        return f"experiment {self.number}: {said}".replace("+/-", "\u00b1")
+
+    def _given(self, goal: str) -> str:
+        """Say what is expected of a goal, and what was measured."""
+        said = f"{self.result(goal)} measured"
+        return f"{self.repeat(goal)} expected of a repeat, {said}" if self.expected else said
 
 
 def candidate(campaign: Campaign, number: int | None) -> Candidate | None:

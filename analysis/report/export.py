@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..campaign.leader import ROLES
+from ..campaign.evaluation import FRONT
+from ..campaign.leader import ROLES, goal_keys
 from ..problem.model import Problem
 from ..sheets.sheet import SheetError, title_of, write_whole
 from ..storage.lineage import Lineage
@@ -156,6 +157,11 @@ def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
     if name in _LEFT_OUT or name in ROLES or name.startswith(tuple(f"{role}_" for role in ROLES)):
         return False
     own = [window.of for window in problem.windows]
+    if len(problem.aims) > 1:
+        goals = dict(zip(goal_keys(problem), problem.aims, strict=True))
+        goal = goals.get(name.removesuffix("_sd"))
+        if name == FRONT or (goal and goal.text in problem.measured):
+            return False  # likewise, or told otherwise
     if name.startswith("F_") and own[int(name.split("_")[1]) - 1] in problem.measured:
         return False  # a window on one quantity alone is that quantity's column
     return not any(np.ndim(cell) for cell in cells)  # a trace
@@ -166,6 +172,9 @@ def _names(problem: Problem) -> dict[str, str]:
     names: dict[str, str] = {}
     for k, window in enumerate(problem.windows, 1):
         names |= {f"F_{k}": window.of, f"F_{k}_sd": f"sd of {window.of}"}
+    if len(problem.aims) > 1:
+        for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
+            names |= {key: aim.text, f"{key}_sd": f"sd of {aim.text}"}
     return names
 
 
@@ -183,7 +192,7 @@ def _units(lineage: Lineage) -> dict[str, str]:
 def _provenance(lineage: Lineage, campaign: Campaign) -> Facts:
     """Say where a campaign comes from."""
     start, stop = lineage.start, lineage.stop or {}
-    method = json.dumps(start["method"], sort_keys=True)
+    method, two = json.dumps(start["method"], sort_keys=True), len(campaign.problem.aims) > 1
     ended = stop.get("time")
     return {
         "title": campaign.title,
@@ -199,6 +208,7 @@ def _provenance(lineage: Lineage, campaign: Campaign) -> Facts:
         "experiments": len(campaign.table),
         "best feasible": campaign.best_feasible or "none",
         "best by merit": campaign.best or "none",
+        **({"front": ", ".join(map(str, campaign.front)) or "none"} if two else {}),
         "analytics": campaign.analytics.key,
         "method": method,
         **{f"version of {k}": v for k, v in start.get("versions", {}).items()},

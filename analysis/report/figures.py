@@ -4,13 +4,10 @@ They use matplotlib's objects only, never pyplot: no global state, no display, a
 not kept is freed. Every distinction is made in colour *and* in shape or line style.
 """
 
-import functools
 import itertools
 import textwrap
-from collections.abc import Callable, Sequence
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
@@ -19,33 +16,18 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import ScaledTranslation
 
 from ..written import printable
-from .style import BEST, FEASIBLE, MARK, MARKS, SPECIES, STYLE
+from .curve import trade_off
+from .drawing import axes_of, legend, number_axis, styled, title
+from .style import BEST, FEASIBLE, MARK, MARKS, SPECIES
 from .summary import summarise
-from .table import NOT_EVALUATED, Campaign, StoredRun
+from .table import NOT_EVALUATED, Campaign
 
-__all__ = ["best_so_far", "merit", "overview", "products", "traces"]
-
-P = ParamSpec("P")
-R = TypeVar("R", Axes, Figure)
+__all__ = ["best_so_far", "merit", "overview", "products", "traces", "trade_off"]
 
 
-def _styled(
-    draw: Callable[Concatenate[Campaign, P], R],
-) -> Callable[Concatenate[StoredRun | Campaign, P], R]:
-    """Read the run once and draw in the house's style, whatever style the caller has set."""
-
-    @functools.wraps(draw)
-    def styled(run: StoredRun | Campaign, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with matplotlib.rc_context(STYLE):
-            return draw(Campaign.of(run), *args, **kwargs)
-
-    return styled
-
-
-@_styled
+@styled
 def products(run: Campaign, ax: Axes | None = None) -> Axes:
     """Draw what was measured in every experiment: fractions as stacked bars, others as points.
 
@@ -62,7 +44,7 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = _axes(ax, (9.5, 3.6))
+    ax = axes_of(ax, (9.5, 3.6))
     table = run.table
     stacked = run.problem.kind == "fractions"
     floor = np.zeros(len(table))
@@ -96,13 +78,13 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
         ax.spines["left"].set_bounds(0, 1)
     else:
         ax.set_ylim(top=ax.get_ylim()[1] + 0.3 * np.ptp(ax.get_ylim()))
-    _number_axis(ax, run)
-    _legend(ax, handles, 10)
-    _title(ax, run, "Products of each experiment")
+    number_axis(ax, run)
+    legend(ax, handles, 10)
+    title(ax, run, "Products of each experiment")
     return ax
 
 
-@_styled
+@styled
 def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     """Draw the goal of the best feasible point and the best merit against the experiments done.
 
@@ -121,11 +103,11 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     Axes
         That of the goal.
     """
-    ax = _axes(ax, (6.2, 3.9))
+    ax = axes_of(ax, (6.2, 3.9))
     table, goal = run.table, run.problem.goal.text
     table = table[table["feasibility"] != NOT_EVALUATED]  # nothing was decided there
-    _number_axis(ax, run)
-    _title(ax, run, "Best so far")
+    number_axis(ax, run)
+    title(ax, run, "Best so far")
     if not run.problem.windows:
         _record(ax, *_held(table, "best", "goal"), BEST, "-")
         ax.set_ylabel(f"{goal}, best")
@@ -140,7 +122,7 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     return ax
 
 
-@_styled
+@styled
 def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     """Overlay the traces of the best feasible and of the best experiment.
 
@@ -156,7 +138,7 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = _axes(ax, (6.2, 3.7))
+    ax = axes_of(ax, (6.2, 3.7))
     lines: list[Line2D] = []
     marks: dict[str, tuple[float, float]] = {}
     for number, word, colour, _ in _marked(run):
@@ -180,12 +162,12 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
         ax.text(0.5, 0.5, "no trace to show", transform=ax.transAxes, ha="center")
         ax.set(xticks=[], yticks=[])
     ax.margins(x=0.01, y=0.12)
-    _legend(ax, lines, 2)
-    _title(ax, run, "Traces of the bests")
+    legend(ax, lines, 2)
+    title(ax, run, "Traces of the bests")
     return ax
 
 
-@_styled
+@styled
 def merit(run: Campaign, ax: Axes | None = None) -> Axes:
     """Draw the merit ``f_soft`` of every experiment and its parts ``p`` and ``f_star``.
 
@@ -202,7 +184,7 @@ def merit(run: Campaign, ax: Axes | None = None) -> Axes:
     -------
     Axes
     """
-    ax = _axes(ax, (6.2, 3.7))
+    ax = axes_of(ax, (6.2, 3.7))
     table = run.table
     good = table[table["f_star"].notna()]
     handles: list[Artist] = []
@@ -223,13 +205,13 @@ def merit(run: Campaign, ax: Axes | None = None) -> Axes:
         )  # fmt: skip
     ax.axhline(0.0, color="#999999", lw=0.8, zorder=0)
     ax.set_ylabel("merit (lower is better)")
-    _number_axis(ax, run)
-    _legend(ax, handles, 3)
-    _title(ax, run, "Merit of each experiment")
+    number_axis(ax, run)
+    legend(ax, handles, 3)
+    title(ax, run, "Merit of each experiment")
     return ax
 
 
-@_styled
+@styled
 def overview(run: Campaign) -> Figure:
     """Draw a campaign on one page: the answer in words, then the three figures that show it.
 
@@ -262,7 +244,7 @@ def overview(run: Campaign) -> Figure:
     grid = figure.add_gridspec(2, 2)
     for draw, place in (
         (products, grid[0, :]),
-        (best_so_far, grid[1, 0]),
+        (trade_off if len(run.problem.aims) > 1 else best_so_far, grid[1, 0]),
         (traces, grid[1, 1]),
     ):
         ax = draw(run, figure.add_subplot(place))
@@ -274,12 +256,14 @@ def _heading(run: Campaign) -> list[tuple[str, str, str]]:
     """Return colour, weight and text of the lines that tell the outcome."""
     summary = summarise(run)
     black = "#222222"
-    lines = [] if summary.best_feasible else [(FEASIBLE, "bold", "Best feasible: none")]
-    for i, (_, name, colour, _) in enumerate(_marked(run)):
-        candidate = summary.best if name == "best" else summary.best_feasible
-        assert candidate is not None  # or it would not be marked
+    given = summary.best_feasible or summary.front
+    lines = [] if given else [(FEASIBLE, "bold", "Best feasible: none")]
+    told = {c.number: c for c in (summary.best, summary.best_feasible, *summary.front) if c}
+    for i, (number, name, colour, _) in enumerate(_marked(run)):
+        candidate = told[number]
         weight = "normal" if i else "bold"
-        lines.append((colour, weight, f"{name.capitalize()}: {summary.sentence(candidate)}"))
+        name = name[0].upper() + name[1:]
+        lines.append((colour, weight, f"{name}: {summary.sentence(candidate)}"))
     counts = f"{summary.n} experiments, {summary.n_failed} failed"
     if summary.n:
         counts += f", {summary.lab_hours:.1f} lab hours"
@@ -293,16 +277,11 @@ def _heading(run: Campaign) -> list[tuple[str, str, str]]:
     ]
 
 
-def _axes(ax: Axes | None, size: tuple[float, float]) -> Axes:
-    """Return the axes to draw in: those given, or the only ones of a new figure [inch]."""
-    return ax if ax is not None else Figure(size, layout="constrained").add_subplot()
-
-
 def _marked(run: Campaign) -> list[tuple[int, str, str, str]]:
     """Return number, name, colour and marker of the best feasible and the best."""
     return [
-        (number, name, *((BEST, "D") if name == "best" else (FEASIBLE, "v")))
-        for name, number in run.bests
+        (number, name, *((BEST, "D") if i or name == "best" else (FEASIBLE, "v")))
+        for i, (name, number) in enumerate(run.bests)
     ]
 
 
@@ -352,26 +331,3 @@ def _record(
     ax.set_yticks([tick for tick in ticks if low <= tick <= high])
     height = high - low
     ax.set_ylim(low - height * (half == 1), high + height * (half == 0))
-
-
-def _number_axis(ax: Axes, run: Campaign) -> None:
-    """Label the axis of experiment numbers; a short run does not become a few huge bars."""
-    ax.set(xlim=(0.3, max([7, *run.table.index]) + 0.7), xlabel="experiment")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
-
-
-def _legend(ax: Axes, handles: Sequence[Artist], columns: int) -> None:
-    """Put the legend below the axis, where there are no data."""
-    below = ax.transAxes + ScaledTranslation(0, -0.52, ax.figure.dpi_scale_trans)
-    if handles:
-        ax.legend(
-            handles=list(handles), loc="upper left", ncols=columns,
-            bbox_to_anchor=(0, 0), bbox_transform=below,
-        )  # fmt: skip
-
-
-def _title(ax: Axes, run: Campaign, text: str, pad: float = 8) -> None:
-    """Title the axes, and say so when nothing real was measured."""
-    ax.set_title(text, loc="left", pad=pad)
-    if run.simulated:
-        ax.set_title("SIMULATED", loc="right", pad=pad, color=MARK)

@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 
+from ..campaign.leader import goal_keys
 from ..problem.in_words import in_words
 from ..written import printable
 from . import figures
@@ -68,6 +69,7 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
         cautions=_signed(summary.cautions()),
         remarks=_signed(summary.remarks()),
         comparison=summary.rows("\u00b1"),
+        front=summary.front_columns("\u00b1"),
         figures=_figures(campaign),
         problem=in_words(campaign.problem),
         columns=[title for title, _ in _columns(campaign)],
@@ -106,10 +108,13 @@ def _any_letters() -> Iterator[None]:
 
 def _figures(run: Campaign) -> list[tuple[Markup, str]]:
     """Draw the three figures: markup and class of each."""
+    course = figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"
+    if len(run.problem.aims) > 1:
+        course = figures.trade_off, "The two goals against each other, and the front", "figure"
     drawn = (
         (figures.products, "What was measured in every experiment", "figure whole"),
-        (figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"),
-        (figures.traces, "Traces of best feasible and best", "figure"),
+        course,
+        (figures.traces, "Traces of the bests", "figure"),
     )
     return [
         (_svg(draw(run), name, f"fig{i}"), class_)
@@ -139,8 +144,9 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
         unit = f" [{variable.unit}]" if variable.unit else ""
         columns.append((name + unit, dialled(table[f"asked_{name}"])))
     columns += [(name, aligned(table[name], 3)) for name in problem.measured]
-    if problem.goal.text not in problem.measured:
-        columns.append((problem.goal.text, aligned(table["goal"], 3)))
+    for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
+        if aim.text not in problem.measured:
+            columns.append((aim.text, aligned(table[key], 3)))
     for k, window in enumerate(problem.windows, start=1):
         if window.of not in problem.measured:  # that column is there already
             columns.append((window.of, aligned(table[f"F_{k}"], 3)))
@@ -151,6 +157,7 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
 def _experiments(run: Campaign) -> list[dict[str, Any]]:
     """Give the rows of the table of all experiments."""
     table, names = run.table, {number: name for name, number in run.bests}
+    names |= dict.fromkeys(run.front, "front")
     cells = zip(*(column for _, column in _columns(run)), strict=True)
     words = zip(table.index, table["feasibility"], table["why"], table["reason"], strict=True)
     return [

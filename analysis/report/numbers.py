@@ -1,7 +1,7 @@
 """How numbers are written for people: by what is known of them."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 
@@ -58,11 +58,44 @@ def dialled(settings: Iterable[float | str]) -> list[str]:
     return texts
 
 
+def as_set(value: float | str) -> str:
+    """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
+    if isinstance(value, str):
+        return value
+    short = f"{value:.4g}"
+    if float(short) == value or not math.isfinite(value):
+        return short
+    (told,) = dialled([value])
+    return told if float(told) == value else short
+
+
 def share(probability: float) -> str:
     """Write a probability in percent, never as certain."""
     if math.isnan(probability):
         return "-"
     return f"{min(max(probability, 0.01), 0.99):.0%}"
+
+
+def table_lines(columns: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:
+    """Lay columns out, right-aligned under their titles, in blocks that fit the width.
+
+    The first column, which names the rows, begins every block.
+
+    Examples
+    --------
+    >>> table_lines([("no.", ["1", "12"]), ("X3", ["0.1", "0.25"])], 80)
+    ['no.    X3', '  1   0.1', ' 12  0.25']
+    """
+    laid = [
+        [f"{text:>{max(map(len, (title, *cells)))}}" for text in (title, *cells)]
+        for title, cells in columns
+    ]
+    blocks = [[laid[0]]]
+    for column in laid[1:]:
+        if sum(len(c[0]) + 2 for c in blocks[-1]) + len(column[0]) > width:
+            blocks.append([laid[0]])
+        blocks[-1].append(column)
+    return ["  ".join(row) for block in blocks for row in zip(*block, strict=True)]
 
 
 def jsonable(value: Any) -> Any:

@@ -12,7 +12,7 @@ from ..learning.pooled import Experiment
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting
-from .numbers import dialled, share, uncertain
+from .numbers import dialled, share, table_lines, uncertain
 
 _COLUMN = 22  # characters of a value's column, as in a summary
 _SHOWN = 12  # flips said one by one
@@ -24,7 +24,11 @@ Found = tuple[int, Leader] | None
 
 def table(found: Rescored, width: int = 80) -> list[str]:
     """Write the best experiments side by side, the prices and what would be asked next."""
-    lines = [_row(label, cells, width) for label, *cells in _rows(found)]
+    if found.front:
+        lines = ["THE FRONT (no other is expected to beat these in both goals; +/- sd)"]
+        lines += table_lines(list(_front(found)), width)
+    else:
+        lines = [_row(label, cells, width) for label, *cells in _rows(found)]
     lines += ["-" * width, *_prices(found, width)]
     for number, why in found.doubted.items():
         lines += _remark("Doubted", f"{found.pool[number].name}: {why}", width)
@@ -59,6 +63,7 @@ def data(found: Rescored) -> dict[str, Any]:
         "n_failed": found.feasibility.count("failed"),
         "best": _told(found, found.best),
         "best_feasible": _told(found, found.best_feasible),
+        "front": [_told(found, one) for one in found.front],
         "doubted": {found.pool[i].name: why for i, why in found.doubted.items()},
         "outside": [found.pool[i].name for i in found.outside],
         "prices": [
@@ -81,7 +86,7 @@ def flip_data(flip: Flip) -> dict[str, Any]:
 
 
 def _of(found: Rescored) -> str:
-    return f"{found.problem.verb} {found.problem.goal.text}"
+    return found.problem.goal_words
 
 
 def _told(found: Rescored, best: Found) -> dict[str, Any] | None:
@@ -126,6 +131,20 @@ def _rows(found: Rescored) -> Iterator[tuple[str, str, str]]:
     yield "Measured, once", a, b
 
 
+def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
+    """Give title and cells of each column of a table of the front."""
+    yield "", [found.pool[i].name for i, _ in found.front]
+    leaders, names = [leader for _, leader in found.front], outcome_names(found.problem)
+    for aim in found.problem.aims:
+        told = [leader.expected[names[aim.text]] for leader in leaders]
+        yield aim.text, [uncertain(e.value, e.sd) for e in told]
+    if found.problem.windows:
+        yield "inside", [share(leader.probability) for leader in leaders]
+    for name, variable in found.problem.variables.items():
+        title = f"{name} [{variable.unit}]" if variable.unit else name
+        yield title, dialled(found.pool[i].conditions[name] for i, _ in found.front)
+
+
 def _repeat(key: str, _: Experiment, leader: Leader) -> str:
     """Write what a repeat is expected to give."""
     return uncertain(leader.expected[key].value, leader.expected[key].repeat_sd)
@@ -139,6 +158,10 @@ def _row(label: str, cells: list[str], width: int) -> str:
 def _prices(found: Rescored, width: int) -> Iterator[str]:
     """Say what each edge costs."""
     if not found.problem.windows:
+        return
+    if len(found.problem.aims) > 1:
+        told = "a window has one for each goal: ask with one of them, the other under constraints"
+        yield from _remark("Price", told, width)
         return
     if not found.prices:
         yield from _remark("Price", _UNKNOWN, width)

@@ -10,14 +10,23 @@ from typing import Any
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from .candidate import Candidate, candidate
-from .numbers import dialled, jsonable, share
+from .numbers import as_set, dialled, jsonable, share, table_lines, uncertain
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _TERMS = (
     "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
-    "farther out. The merit adds a penalty for being outside to the goal. How likely a point truly "
+    "farther out. The merit {}. How likely a point truly "
     "is inside, and which is best, is judged from all experiments, not from one measurement."
 )
+_MERIT = "adds a penalty for being outside to the goal", "is the penalty for being outside alone"
+
+_FRONT = (
+    "(those likely inside every window that no other experiment is expected to beat in both goals; "
+    "as expected of the noise-free value, by all experiments, with its standard deviation)"
+)
+
+SURE = 0.9
+"""Probability to be inside every window below which a point of the front is cautioned about."""
 
 _COLUMN = 22  # characters of a value's column in the text; "0.0072 +/- 0.0010" and a gap
 
@@ -31,6 +40,8 @@ class Summary:
     uid, title : str
     goal : str
         In words, such as ``minimise X3``.
+    goals : tuple of str
+        Names of the one or two goals.
     simulated : bool
     mark : str
         ``SIMULATED``, ``REAL HARDWARE`` or ``FROM A TABLE``.
@@ -49,7 +60,11 @@ class Summary:
         A sentence; also for a run that has no stop document.
     best, best_feasible : Candidate or None
         Best by merit; best goal among those likely inside every window. Both as the optimiser
-        judged after the last experiment, from all of them: not the luckiest noise.
+        judged after the last experiment, from all of them: not the luckiest noise. Of two goals
+        there is neither; but what is nearest to the windows is the first while there is no front.
+    front : tuple of Candidate
+        Of two goals: those likely inside every window that no other is expected to beat in both, by
+        the first goal.
     best_measured : Candidate or None
         Best goal among those that were measured inside every window, lucky or not.
     lab_hours : float
@@ -66,6 +81,7 @@ class Summary:
     uid: str
     title: str
     goal: str
+    goals: tuple[str, ...]
     simulated: bool
     mark: str
     n: int
@@ -80,6 +96,7 @@ class Summary:
     stop_reason: str
     best: Candidate | None
     best_feasible: Candidate | None
+    front: tuple[Candidate, ...]
     best_measured: Candidate | None
     lab_hours: float
     used: dict[str, float]
@@ -122,7 +139,10 @@ class Summary:
             *more,
             *textwrap.wrap(self.asked, width),
         ]
-        lines += ["=" * width, *self._comparison(width), "-" * width]
+        found = table_lines(self.front_columns(), width) if self.front else self._comparison(width)
+        if self.front:
+            found = [*textwrap.wrap(f"THE FRONT {_FRONT}", width), *found]
+        lines += ["=" * width, *found, "-" * width]
         for label, sentence in (*self.cautions(), *self.remarks()):
             lines += textwrap.wrap(
                 sentence, width, initial_indent=f"{label:<10}", subsequent_indent=" " * 10
@@ -139,6 +159,26 @@ class Summary:
             lines.append(row.rstrip())
             lines += more
         return lines
+
+    def front_columns(self, plus_minus: str = "+/-") -> list[tuple[str, list[str]]]:
+        """Return title and cells of each column of a table of the front.
+
+        Parameters
+        ----------
+        plus_minus : str
+            What stands between an expected value and its standard deviation.
+        """
+        front = self.front
+        columns = [("no.", [str(c.number) for c in front])]
+        for goal in self.goals:
+            told = [uncertain(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
+            columns.append((goal, told))
+        if self.windows:
+            columns.append(("inside", [share(c.probability_feasible) for c in front]))
+        for key, unit in self.units.items():
+            title = f"{key} [{unit}]" if unit else key
+            columns.append((title, dialled(c.condition(key) for c in front)))
+        return columns
 
     def rows(self, plus_minus: str = "+/-") -> list[tuple[str, str, str]]:
         """Return label, best feasible and best, as text, for each line of their comparison.
@@ -189,15 +229,21 @@ class Summary:
     def sentence(self, candidate: Candidate) -> str:
         """Say in half a sentence what a repeat of an experiment gives, and at which conditions."""
         conditions = ", ".join(
-            f"{name} {_as_set(value)} {self.units[name]}".rstrip()
+            f"{name} {as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
-        return f"{candidate.sentence(self.lines[0][1], bool(self.windows))}, at {conditions}"
+        return f"{candidate.sentence(self.goals, bool(self.windows))}, at {conditions}"
 
     def cautions(self) -> list[tuple[str, str]]:
         """Return what is wrong with the two bests, each as keyword and sentence."""
         cautions = []
         best, feasible = self.best, self.best_feasible
+        if self.front:
+            unsure = [str(c.number) for c in self.front if c.probability_feasible < SURE]
+            if self.windows and unsure:
+                told = f"less than {SURE:.0%} likely inside every window: {', '.join(unsure)}"
+                cautions.append(("Close", f"{told}; repeat what you choose to be sure"))
+            return cautions
         if best is None:
             cautions.append(("Nothing", "to hand over: no experiment has a valid result"))
         elif feasible is None:
@@ -253,7 +299,7 @@ class Summary:
             if total or not unknown:
                 remarks.append(("Took", f"{hours}{total}"))
         if self.windows:
-            remarks.append(("Feasible", _TERMS))
+            remarks.append(("Feasible", _TERMS.format(_MERIT[len(self.goals) - 1])))
         return [*remarks, ("Run", self.uid)]
 
 
@@ -278,6 +324,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         uid=campaign.run.uid,
         title=campaign.title,
         goal=campaign.goal,
+        goals=tuple(aim.text for aim in problem.aims),
         simulated=campaign.simulated,
         mark=campaign.mark,
         n=len(table),
@@ -292,6 +339,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         stop_reason=_stop_reason(campaign.run),
         best=candidate(campaign, campaign.best),
         best_feasible=candidate(campaign, campaign.best_feasible),
+        front=tuple(c for number in campaign.front if (c := candidate(campaign, number))),
         best_measured=candidate(campaign, _best_measured(campaign)),
         lab_hours=_lab_hours(campaign),
         used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
@@ -302,17 +350,20 @@ def summarise(run: StoredRun | Campaign) -> Summary:
 
 def _lines(problem: Problem) -> Iterator[tuple[str, str]]:
     """Say what is told of a candidate: the goal, then quantities and windows."""
-    yield f"{problem.verb} {problem.goal.text}", problem.goal.text
+    goals = [aim.text for aim in problem.aims]
+    yield from ((f"{aim.verb} {aim.text}", aim.text) for aim in problem.aims)
     windows = [(window.text, window.of) for window in problem.windows]
     for name in problem.measured:
         # a window on one quantity alone is that quantity's line
         own = [line for line in windows if line[1] == name]
-        yield from own or ([(name, name)] if name != problem.goal.text else [])
+        yield from own or ([(name, name)] if name not in goals else [])
     yield from (line for line in windows if line[1] not in problem.measured)
 
 
 def _best_measured(campaign: Campaign) -> int | None:
-    """Find the experiment of best goal that was measured inside every window."""
+    """Find the experiment of best goal that was measured inside every window; of one goal."""
+    if len(campaign.problem.aims) > 1:
+        return None
     goals = campaign.table["goal"][campaign.table["feasibility"] == "feasible"]
     goals = (campaign.problem.sign * goals).dropna()
     return None if goals.empty else int(str(goals.idxmin()))
@@ -342,14 +393,3 @@ def _lab_hours(campaign: Campaign) -> float:
     # each run has a clock of its own, and what passed between two runs was no lab time
     runs = facts.groupby("run")
     return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
-
-
-def _as_set(value: Setting) -> str:
-    """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
-    if isinstance(value, str):
-        return value
-    short = f"{value:.4g}"
-    if float(short) == value or not math.isfinite(value):
-        return short
-    (told,) = dialled([value])
-    return told if float(told) == value else short

@@ -8,10 +8,11 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..analytics import Analytics, from_start
-from ..campaign.evaluation import PENALTY_ALONE, TEXTS, Decision, number_keys, stand
+from ..campaign.evaluation import Decision, number_keys, text_keys
 from ..campaign.known import evaluation_of, from_start_document
 from ..campaign.leader import Leader
-from ..problem.merit import Windows
+from ..campaign.standing import stand
+from ..problem.merit import PENALTY_ALONE
 from ..problem.model import Problem
 from ..storage.lineage import is_campaign
 from ..written import harmless
@@ -66,8 +67,10 @@ class Campaign:
         one, that of ``decision``), with ``f_soft``, ``p`` and ``f_star`` by the final scale.
     best, best_feasible : int or None
         Experiment numbers.
+    front : tuple of int
+        Of two goals: numbers of the experiments that no other is expected to beat in both.
     leaders : dict of int to Leader
-        What is expected of these two.
+        What is expected of all of these.
     """
 
     run: StoredRun
@@ -76,6 +79,7 @@ class Campaign:
     table: pd.DataFrame
     best: int | None
     best_feasible: int | None
+    front: tuple[int, ...]
     leaders: dict[int, Leader]
 
     @classmethod
@@ -111,13 +115,15 @@ class Campaign:
         ]
         standing = stand(
             [decision.evaluation for decision in decisions],
-            Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows]),
+            problem.soft,
             _scale(decisions) if "merit_f0" in decided else None,
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
         best = _latest([decision.best for decision in decisions], table)
         feasible = _latest([decision.best_feasible for decision in decisions], table)
+        front = decisions[-1].front if decisions else ()
+        front = tuple(found for found in front if found.number in table.index)
         return cls(
             run,
             problem,
@@ -125,7 +131,8 @@ class Campaign:
             table,
             best.number if best else None,
             feasible.number if feasible else None,
-            {found.number: found for found in (best, feasible) if found},
+            tuple(found.number for found in front),
+            {found.number: found for found in (best, feasible, *front) if found},
         )
 
     @property
@@ -174,11 +181,19 @@ class Campaign:
     @property
     def goal(self) -> str:
         """Such as ``minimise X3``."""
-        return f"{self.problem.verb} {self.problem.goal.text}"
+        return self.problem.goal_words
 
     @property
     def bests(self) -> list[tuple[str, int]]:
-        """Name and number of the best feasible and the best, one entry if they are the same."""
+        """Name and number of the best feasible and the best, one entry if they are the same.
+
+        Of two goals the two ends of the front.
+        """
+        if self.front:
+            first, second = (
+                f"{'lowest' if aim.sign > 0 else 'highest'} {aim.text}" for aim in self.problem.aims
+            )
+            return [(first, self.front[0]), (second, self.front[-1])][: len(self.front)]
         if self.best is not None and self.best == self.best_feasible:
             return [("best feasible and best" if self.problem.windows else "best", self.best)]
         pair = (("best feasible", self.best_feasible), ("best", self.best))
@@ -212,7 +227,7 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     numbers = [key for key in number_keys(problem) if key != "number"]
     asked = {f"asked_{name}": v for name, v in problem.variables.items()}
     numbers += ["residence_time", "lab_time", *(key for key, v in asked.items() if not v.choices)]
-    texts = dict.fromkeys(TEXTS, "") | {"feasibility": NOT_EVALUATED}
+    texts = dict.fromkeys(text_keys(problem), "") | {"feasibility": NOT_EVALUATED}
     table = table.reindex(columns=list(dict.fromkeys([*table.columns, *asked, *numbers, *texts])))
     table[numbers] = table[numbers].astype(float)
     for name, blank in texts.items():

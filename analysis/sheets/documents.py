@@ -57,7 +57,7 @@ def documents(asking: Asking, path: Path, seed: int) -> list[Pair]:
         time=time.time(),
         metadata={
             "plan_name": PLAN,
-            "title": problem.title or f"{problem.verb} {problem.goal.text}",
+            "title": problem.title or problem.goal_words,
             "problem": problem.to_dict(),
             **to_start(Told(problem.measured)),
             "rig": {"title": f"none: the table {path.name}"},
@@ -81,7 +81,7 @@ def documents(asking: Asking, path: Path, seed: int) -> list[Pair]:
 
 def _decisions(agent: Agent) -> list[Decision]:
     """Give what is known of each experiment: who was best by then, as measured; then as judged."""
-    last, standing = agent.decision(), agent.standing()
+    last, standing, one = agent.decision(), agent.standing(), len(agent.problem.aims) == 1
     goals = [
         e.f if standing.feasibility[i] == "feasible" else math.inf
         for i, e in enumerate(agent.evaluations)
@@ -94,9 +94,10 @@ def _decisions(agent: Agent) -> list[Decision]:
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
             feasibility=standing.feasibility[i],
-            best=_lowest(agent, standing.f_soft[: i + 1]),
-            best_feasible=_lowest(agent, goals[: i + 1]),
+            best=_lowest(agent, standing.f_soft[: i + 1]) if one else None,
+            best_feasible=_lowest(agent, goals[: i + 1]) if one else None,
             digest="",
+            front=(),
         )
         for i, evaluation in enumerate(agent.evaluations[:-1])
     ]

@@ -205,11 +205,14 @@ class RunSummary:
 
 def _goal(problem: Document) -> str | None:
     """Say what a problem wants, in its own words."""
+    said = []
     for verb in ("minimise", "maximise"):
-        if goal := problem.get(verb):
-            named = goal.get("name") or goal.get("of") if isinstance(goal, dict) else goal
-            return f"{verb} {named}"
-    return None
+        stated = problem.get(verb) or []
+        goals = stated if isinstance(stated, list | tuple) else [stated]
+        names = [g.get("name") or g.get("of") if isinstance(g, dict) else g for g in goals]
+        if names:
+            said.append(f"{verb} {' and '.join(map(str, names))}")
+    return ", ".join(said) or None
 
 
 def _begins(start: Document) -> str:

@@ -71,7 +71,7 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(found: "Redesign") -> Iterator[str]:
     """Say everything at 80 columns."""
-    title = (found.problem.title or found.problem.goal.text)[: _WIDTH - 20]
+    title = (found.problem.title or found.problem.goal_words)[: _WIDTH - 20]
     yield f"{title:<{_WIDTH - len(found.mark)}}{found.mark}"
     yield from textwrap.wrap("; ".join(w.text for w in found.problem.windows), _WIDTH)
     yield f"{found.n} experiments, {found.n_feasible} measured inside every window"
@@ -150,9 +150,10 @@ def _unknown(found: "Redesign") -> Iterator[str]:
                     f"{_name(found, limit)} with {_level(limit.level)} is known no better than "
                     f"from {limit.low:.3g} to {limit.high:.3g}: nothing was measured near there"
                 )
+    goals = " or ".join(aim.text for aim in found.problem.aims)
     yield (
         "all this holds within the ranges and limits that were searched, and says nothing of "
-        f"{found.problem.goal.text} in the new windows: ask reactune rescore, or run it"
+        f"{goals} in the new windows: ask reactune rescore, or run it"
     )
 
 

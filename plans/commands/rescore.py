@@ -68,7 +68,7 @@ def _text(told: "Answer") -> Iterator[str]:
     from reactune.analysis.report.rescored import flipped, table
 
     found, problem = told.found, told.found.problem
-    goal = f"{problem.verb} {problem.goal.text}"
+    goal = problem.goal_words
     yield f"{(problem.title or goal)[: _WIDTH - 30]:<{_WIDTH - len(told.mark)}}{told.mark}"
     yield from textwrap.wrap("; ".join([goal, *(w.text for w in problem.windows)]), _WIDTH)
     yield "=" * _WIDTH
@@ -91,6 +91,12 @@ def _changed(told: "Answer") -> str:
     n = len(told.found.pool)
     said = f"Integrated anew: {len(told.flips)} of {n} experiments are judged otherwise."
     assert told.before is not None
+    if len(told.found.problem.aims) > 1:
+        fronts = (
+            ", ".join(told.found.pool[i].name for i, _ in found.front) or "empty"
+            for found in (told.before, told.found)
+        )
+        return said + " The front was {}; now {}.".format(*fronts)
     for name, was, now in (
         ("best feasible", told.before.best_feasible, told.found.best_feasible),
         ("best by merit", told.before.best, told.found.best),
@@ -123,7 +129,7 @@ def _data(told: "Answer") -> dict[str, object]:
 
     said: dict[str, object] = {
         "mark": told.mark,
-        "goal": f"{told.found.problem.verb} {told.found.problem.goal.text}",
+        "goal": told.found.problem.goal_words,
         "windows": [window.text for window in told.found.problem.windows],
         "runs": list(_runs(told)),
         "differences": list(told.differences),

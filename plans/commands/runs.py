@@ -1,6 +1,7 @@
 """``reactune runs``: what is stored."""
 
 import argparse
+import json
 import math
 import textwrap
 from datetime import datetime
@@ -54,7 +55,10 @@ def _kind(run: "RunSummary") -> str:
 
 
 def _best(run: "RunSummary") -> str:
-    """Say what was expected of the best experiment when the run ended."""
+    """Say what was expected of the best experiment, or which were the front, when the run ended."""
+    if run.goal and (front := json.loads(str(run.last.get("front") or "[]"))):
+        numbers = ", ".join(str(found["number"]) for found in front)
+        return f"{run.goal}: on the front no. {numbers}"
     for role, words in (("best_feasible", "feasible"), ("best", "none is feasible")):
         number, value = (run.last.get(key, math.nan) for key in (role, f"{role}_goal"))
         if run.goal and not (math.isnan(number) or math.isnan(value)):

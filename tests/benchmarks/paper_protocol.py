@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.evaluation import stand
+from reactune.analysis.campaign.standing import stand
 
 from .lab import HPLC, Lab, Trial, stated
 

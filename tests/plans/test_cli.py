@@ -56,7 +56,8 @@ BAD = [
         'minimise    = "X3"',
         'minimise = "X3"\nmaximise = "X1"',
         "give exactly one of 'minimise' and 'maximise' \u2014 to trade two properties off, keep "
-        "one as the goal and put the other under constraints",
+        "one as the goal and put the other under constraints; or, for the whole curve, write both "
+        'as lists: minimise = ["A"], maximise = ["B"]',
     ),
     (
         "minimise ",

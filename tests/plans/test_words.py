@@ -63,6 +63,10 @@ GOAL, WINDOW = 'minimise    = "X3"', '"X1 / X2 >= 4 +/- 0.3"'
             for goal in ("(X1 - 0.5)**2", "(X1 - 0.5)^2", "log(X3 + 0.001)", "abs(X1 - 0.5)")
         ),
         (of((GOAL, 'minimise = "X1 / residence"')), "Minimise X1 / residence"),
+        (of((GOAL, 'minimise = ["X3", "X1 / X2"]')),
+         "Minimise X3 and minimise X1 / X2, measuring X0, X1, X2, X3.\nTwo goals: what is sought"),
+        (of((GOAL, 'minimise = ["X3"]\nmaximise = [{ of = "X1", name = "first adduct" }]')),
+         "Minimise X3 and maximise first adduct"),
         *(
             (of((WINDOW, f'"X1 / X2 {relation}"')), f"X1 / X2 {said} 4; values down to 3.7")
             for relation, said in {
@@ -102,7 +106,7 @@ def test_understood(tmp_path, capsys, text, said):
         (of((C60, C60.replace("uL/min", "mL"))),
          "variables.flow_c60.unit: 'mL' is a volume, not a flow as 'uL/min' is"),
         (of(("[3, 31]", "[300, 310]")), "flow_sultine) runs from 2.25 to 46.6 min"),
-        (of((GOAL, 'minimise = ["X3", "X1 / X2"]')), "a trade-off curve, are not possible yet"),
+        (of((GOAL, 'minimise = ["X3", "X1 / X2", "X0"]')), "no more than two can be traded off"),
         (RATIO.replace(', of = "flow_sultine / flow_c60"', ""),
          "variables.ratio: the rig has no such variable"),
         (of((HEAT, 'temperature = { choices = ["hot", "cold"] }')),

@@ -83,6 +83,9 @@ class Snobfit:
     settable : Settable, optional
         What of the box can be set, where that is not all of it; nothing else is asked for. The
         composite model is then searched among these points, and chooses all of them.
+    goals : {1, 2}
+        With 2 the last column of F is a second goal, without a window: sought are the points where
+        neither gets better but at the other's cost (`recommend.front`). Needs `measured`.
 
     Raises
     ------
@@ -111,12 +114,14 @@ class Snobfit:
         measured: Measured | None = None,
         scales: Sequence[str] | None = None,
         settable: Settable | None = None,
+        goals: int = 1,
     ) -> None:
         if settable is not None and model != "composite":
             raise ValueError(f"model {model!r} knows a whole box alone; settable needs composite")
         self.book = Book(
             lower, upper, windows,
             resolution=resolution, model=model, measured=measured, scales=scales, settable=settable,
+            goals=goals,
         )  # fmt: skip
         self.p = share(p)
         self._rng = generator(seed)

@@ -6,7 +6,7 @@ that the uncertainty of a ratio or a sum, and the probability to be inside all w
 right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `Coordinates`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
@@ -19,6 +19,7 @@ from ..geometry import nearest
 from ..table import Points
 from .doubt import contradicted
 from .expected import Expected
+from .front import unbeaten
 from .gp import NOISE, GaussianProcess
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
@@ -48,24 +49,42 @@ class Outcomes:
     f : (M, S) array
     violation : (M, S) array
         Root of the sum of squared violations, in units of the tolerances; 0 inside all windows.
+    g : (M, S) array, optional
+        The second goal.
     """
 
     f: Floats
     violation: Floats
+    g: Floats | None = None
 
     @classmethod
-    def of(cls, f: Floats, F: Floats, windows: Windows) -> Self:
-        """Make them of goals (M, S) and properties (M, S, m)."""
+    def of(cls, f: Floats, F: Floats, windows: Windows, goals: int = 1) -> Self:
+        """Make them of goals (M, S) and properties (M, S, m), the last one another goal if two."""
         outside = windows.violation(F)
         violation = np.sqrt(np.einsum("...i,...i->...", outside, outside))
         violation[~np.isfinite(violation + f)] = 1e3
-        return cls(np.where(np.isfinite(f), f, 1e300), violation)
+        return cls(_finite(f), violation, _finite(F[..., -1]) if goals > 1 else None)
+
+    @classmethod
+    def all_of(cls, parts: Sequence[Self]) -> Self:
+        """Put the outcomes of several sets of points below one another."""
+        g = [part.g for part in parts if part.g is not None]
+        f, violation = (
+            np.vstack(side) for side in zip(*((p.f, p.violation) for p in parts), strict=True)
+        )
+        return cls(f, violation, np.vstack(g) if g else None)
 
     def merit(self, scale: tuple[float, float] | None) -> Floats:
         """Give the expected merit of each point, (M,): the penalty alone without f0 and delta."""
         penalty = 2 * self.violation**2 / (1 + self.violation**2)
         goal = f_star(self.f, *scale) if scale else 0.0
         return np.asarray((goal + penalty).mean(axis=1))
+
+    @property
+    def middle(self) -> Floats:
+        """Medians of both goals over the functions, (M, 2)."""
+        assert self.g is not None
+        return np.column_stack([np.median(self.f, axis=1), np.median(self.g, axis=1)])
 
     @property
     def inside(self) -> Floats:
@@ -86,6 +105,11 @@ class Surrogate:
     windows : Windows
     measured : Measured or None
         None: goal and properties themselves are modelled.
+    goals : {1, 2}
+        With 2 the last property is a goal, too.
+    everywhere : bool
+        Of very many points take not only the nearest to the best one, but some from everywhere, the
+        fewer the farther away: for questions about what is not there.
 
     Attributes
     ----------
@@ -104,9 +128,11 @@ class Surrogate:
         coordinates: Coordinates,
         windows: Windows,
         measured: Measured | None,
+        goals: int = 1,
+        everywhere: bool = False,
     ) -> None:
-        self.coordinates, self.windows = coordinates, with_room(windows)
-        self.entries = _rows(points, merit, coordinates, self.windows, measured)
+        self.coordinates, self.windows, self.goals = coordinates, with_room(windows), goals
+        self.entries = _rows(points, merit, coordinates, self.windows, measured, goals, everywhere)
         points = points.take(self.entries)
         self.rows = points.place[: len(set(points.place))]
         self._places = places = coordinates.to_cube(points.x)
@@ -259,10 +285,9 @@ class Surrogate:
         count, draws = values.shape[:2]
         x, slab, parts = self.coordinates.to_box(z), max(1, SLAB // draws), []
         for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
-            parts.append(Outcomes.of(*self._composed(values[rows], x[rows]), self.windows))
-        return Outcomes(
-            np.vstack([part.f for part in parts]), np.vstack([part.violation for part in parts])
-        )
+            f, F = self._composed(values[rows], x[rows])
+            parts.append(Outcomes.of(f, F, self.windows, self.goals))
+        return Outcomes.all_of(parts)
 
     def _composed(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
         """Goals (M, S) and properties (M, S, m) of drawn values (M, S, k) at x (M, d)."""
@@ -278,23 +303,40 @@ class Surrogate:
         return self._measured.outcome(y, x, len(self.windows))
 
 
+def _finite(goals: Floats) -> Floats:
+    return np.where(np.isfinite(goals), goals, 1e300)
+
+
 def _rows(
     points: Points,
     merit: Floats,
     coordinates: Coordinates,
     windows: Windows,
     measured: Measured | None,
+    goals: int,
+    everywhere: bool,
 ) -> NDArray[np.intp]:
     """Choose the experiments that a surrogate is made of, first one of each point."""
     rows = np.arange(len(points.f))
     if len(rows) > MOST:
         # near the end the soft merit hardly tells goals apart, so that it may stay elsewhere
         rank = merit if measured else order(points, windows)
-        near = nearest(coordinates.to_cube(points.x), int(rank.argmin()))
-        rows = np.sort(near[:MOST])
+        centres = [int(rank.argmin())]
+        if goals > 1:
+            good = np.flatnonzero(rank <= rank.min())
+            both = np.column_stack([points.f, points.F[:, -1]])[good]
+            centres = good[unbeaten(both)].tolist()
+        near = nearest(coordinates.to_cube(points.x), *centres)
+        rows = np.sort(near[_thinned(len(near)) if everywhere else slice(MOST)])
     firsts = np.zeros(len(rows), dtype=bool)
     firsts[np.unique(points.place[rows], return_index=True)[1]] = True
     return np.concatenate([rows[firsts], rows[~firsts]])
+
+
+def _thinned(count: int) -> NDArray[np.intp]:
+    """Give `MOST` of more ranks, from the first to the last, ever fewer."""
+    share = np.expm1(np.log(count) * np.linspace(0.0, 1.0, MOST)) / (count - 1)
+    return np.arange(MOST) + (share * (count - MOST)).astype(np.intp)
 
 
 def likelier(

@@ -10,14 +10,12 @@ from ..geometry import hit
 from ..settable import Settable
 from ..table import SANE, SLACK, Known
 from .composite import Outcomes, Surrogate
+from .sought import Lowest, Sought, TradeOff
 
 Floats = NDArray[np.float64]
 
 DRAWS = 192
 """Functions drawn from the posterior for one batch."""
-
-GUIDES = 64
-"""As many of them lead the search for candidates."""
 
 SAFE = 0.8
 """Probability to be inside all windows that the safe point of a batch has."""
@@ -92,11 +90,10 @@ def propose(
 class Search:
     """The search for one batch among functions drawn from the posterior.
 
-    Every function s has its own best point known so far, of value r_s. What a further point is
-    worth is the mean of the improvements ``max(r_s - v_s, 0)`` over the functions; once it is
-    chosen (or pending) it lowers the r_s. So a batch spreads over what the functions disagree on:
-    the noisy expected improvement of Letham et al. (Bayesian Analysis 2019, 14, 495), in batches
-    as of Wilson et al. (NeurIPS 2018).
+    What a further point is worth is what it gains on average over the functions (`sought`); once
+    it is chosen (or pending) that is no gain any more. So a batch spreads over what the functions
+    disagree on: the noisy expected improvement of Letham et al. (Bayesian Analysis 2019, 14, 495),
+    in batches as of Wilson et al. (NeurIPS 2018).
 
     Parameters
     ----------
@@ -119,58 +116,52 @@ class Search:
         self._settable = settable or surrogate.coordinates.settable
         self._outcomes = surrogate.draw(DRAWS, rng)
         known = self._outcomes(surrogate.z)
-        goal = np.minimum(known.f.mean(axis=1), 1e300)
-        self._top, self.unit = float(goal.max()), float(goal.std()) or 1.0
-        self._incumbent: Floats = self._value(known).min(axis=0)
+        lowest = Lowest(known)
+        self._sought: Sought = lowest if surrogate.goals == 1 else TradeOff(known, rng)
+        self.unit = self._sought.unit
         if len(pending):
-            self._take(self._value(self._outcomes(pending)))
-        self._before = self._incumbent
+            self._sought.take(self._sought.values(self._outcomes(pending)))
+        self.gained = 0.0  # by what was taken, all together, in units
         self.z, found = self._candidates(known)
-        self._values: Floats = self._value(found)
-        self._mean_goal: Floats = np.minimum(found.f, self._top).mean(axis=1)
+        self._values: Floats = self._sought.values(found)
+        self._mean_goal: Floats = np.minimum(found.f, lowest.top).mean(axis=1)
         self.inside: Floats = found.inside
         self.violation: Floats = np.vstack([found.violation, known.violation])
 
     def gain(self) -> Floats:
-        """Mean improvement at each candidate, in units of the spread of the goal."""
-        gain = np.maximum(self._incumbent - self._values, 0.0).mean(axis=1)
-        return np.asarray(gain / self.unit)
-
-    @property
-    def gained(self) -> float:
-        """Mean improvement by what was taken, all together, in units of the spread of the goal."""
-        return float((self._before - self._incumbent).mean() / self.unit)
+        """Give what each candidate gains on average, in units."""
+        return self._sought.gain(self._values)
 
     def take(self, candidate: int) -> None:
         """Count a candidate as chosen."""
-        self._take(self._values[candidate])
+        self.gained += float(self._sought.gain(self._values[candidate : candidate + 1])[0])
+        self._sought.take(self._values[candidate])
 
     def safe(self, probability: float) -> Floats | None:
-        """Give the place of lowest expected goal that is inside with this probability, if any."""
+        """Give the place of lowest expected goal that is inside with this probability, if any.
+
+        None of two goals.
+        """
         allowed = self.inside >= probability
-        if not allowed.any():
+        if not allowed.any() or self.surrogate.goals > 1:
             return None
         start = int(np.where(allowed, self._mean_goal, np.inf).argmin())
-        self._take(self._values[start])
+        self.take(start)
         return np.asarray(self.z[start])
 
     def describe(self, z: Floats) -> str:
         """Say what is expected at a place and which window it probes."""
-        if not len(self.surrogate.windows):
-            return "expected improvement"
+        name = self._sought.name
+        if len(self.surrogate.windows) < self.surrogate.goals:
+            return name
         inside = float(self._outcomes(z[None]).inside[0])
-        text = f"expected improvement, {inside:.0%} likely inside all windows"
+        text = f"{name}, {inside:.0%} likely inside all windows"
         probed = self.surrogate.probed(z)
         return text + (f", probes window {probed + 1}" if probed is not None else "")
 
-    def _take(self, values: Floats) -> None:
-        self._incumbent = np.minimum(self._incumbent, values.reshape(-1, DRAWS).min(axis=0))
-
-    def _value(self, outcomes: Outcomes) -> Floats:
-        """Compute what is minimised: the goal inside, above all goals the violation."""
-        outside = self._top + self.unit * outcomes.violation
-        goal = np.minimum(outcomes.f, self._top)
-        return np.where(outcomes.violation == 0, goal, outside)
+    def _lead(self, outcomes: Outcomes) -> Floats:
+        """Give what the guiding functions look for the lowest of."""
+        return self._sought.lead(self._sought.values(outcomes))
 
     def _candidates(self, known: Outcomes) -> tuple[Floats, Outcomes]:
         """Look everywhere, then ever closer around the minimum of each guiding function."""
@@ -180,7 +171,7 @@ class Search:
         z = self._rng.uniform(-1.0, 1.0, (256 + 128 * dim, dim))
         parts, seen = [z], [self._outcomes(z)]
         places = np.vstack([np.clip(self.surrogate.z, -1.0, 1.0), z])
-        values = np.vstack([self._value(known), self._value(seen[0])])[:, :GUIDES]
+        values = np.vstack([self._lead(known), self._lead(seen[0])])
         for width in WIDTHS:
             leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
             steps = width * self._rng.standard_normal(leaders.shape)
@@ -190,9 +181,8 @@ class Search:
             parts.append(z)
             seen.append(self._outcomes(z))
             places = np.vstack([places, z])
-            values = np.vstack([values, self._value(seen[-1])[:, :GUIDES]])
-        f = np.vstack([part.f for part in seen])
-        return np.vstack(parts), Outcomes(f, np.vstack([part.violation for part in seen]))
+            values = np.vstack([values, self._lead(seen[-1])])
+        return np.vstack(parts), Outcomes.all_of(seen)
 
     def _settled(self, known: Outcomes, settable: Settable) -> tuple[Floats, Outcomes]:
         """Do the same among points that can be set; where these are few, look at each."""
@@ -202,13 +192,12 @@ class Search:
         parts, seen = [z], [self._outcomes(z)]
         if settable.every is None:
             places = np.vstack([coordinates.to_box(self.surrogate.z), x])
-            values = np.vstack([self._value(known), self._value(seen[0])])[:, :GUIDES]
+            values = np.vstack([self._lead(known), self._lead(seen[0])])
             for width in WIDTHS:
                 leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
                 x = settable.near(leaders, width / 2, coordinates, rng)
                 places = np.vstack([places, x])
                 parts.append(coordinates.to_cube(x))
                 seen.append(self._outcomes(parts[-1]))
-                values = np.vstack([values, self._value(seen[-1])[:, :GUIDES]])
-        f = np.vstack([part.f for part in seen])
-        return np.vstack(parts), Outcomes(f, np.vstack([part.violation for part in seen]))
+                values = np.vstack([values, self._lead(seen[-1])])
+        return np.vstack(parts), Outcomes.all_of(seen)

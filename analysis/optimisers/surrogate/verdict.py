@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .composite import LIKELY, Outcomes, Surrogate
-from .search import DRAWS, GUIDES, Search
+from .front import unbeaten
+from .search import DRAWS, Search
+from .sought import GUIDES
 
 AGREE = 0.05
 """The drawn functions agree when their least violations are within so many tolerances of each
@@ -53,7 +56,8 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     Unsatisfiable: three times as many experiments as a quadratic has coefficients, and yet not one
     of the drawn functions is inside all windows anywhere, all agree on the least violation, a point
     already measured has it, and not all points have the same. Converged: a further experiment is
-    expected to improve the goal by less than a twentieth of the scatter of repeats.
+    expected to improve the goal by less than a twentieth of the scatter of repeats; of two goals,
+    the hypervolume by less than a twentieth of what shifting the whole front by that would.
     """
     dim = surrogate.coordinates.dim
     if experiments < 3 * (dim + 1) * (dim + 2) // 2:
@@ -66,16 +70,31 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     gain = float(search.gain().max()) * search.unit
     if not inside.any():
         return None
-    best = int(np.where(inside, known.f.mean(axis=1), np.inf).argmin())
-    noise = float(surrogate.scatter(best)[0])
+    if surrogate.goals > 1:
+        noise = _shifted(surrogate, known, inside)
+        told = (
+            f"add {gain:.2g} to the hypervolume, to which the scatter of repeats adds {noise:.2g}"
+        )
+    else:
+        best = int(np.where(inside, known.f.mean(axis=1), np.inf).argmin())
+        noise = float(surrogate.scatter(best)[0])
+        told = f"improve the goal by {gain:.2g}, its repeats scatter by {noise:.2g}"
     if gain > max(SHARE * noise, 1e-6 * search.unit):
         return None
     return Verdict(
         "converged",
-        f"converged: a further experiment is expected to improve the goal by {gain:.2g}, "
-        f"its repeats scatter by {noise:.2g}",
+        f"converged: a further experiment is expected to {told}",
         {"expected_improvement": gain, "noise": noise, "functions": DRAWS},
     )
+
+
+def _shifted(surrogate: Surrogate, known: Outcomes, inside: NDArray[np.bool_]) -> float:
+    """Give the area between the front of two goals and itself, shifted by a repeat's scatter."""
+    goals, rows = known.middle, np.flatnonzero(inside)
+    rows = rows[unbeaten(goals[rows])]
+    scatter = np.median([surrogate.scatter(int(k))[[0, -1]] for k in rows], axis=0)
+    span = np.ptp(goals[rows], axis=0)
+    return float(scatter[0] * span[1] + scatter[1] * span[0] + scatter.prod())
 
 
 def _unsatisfiable(surrogate: Surrogate, search: Search, known: Outcomes) -> Verdict | None:

@@ -41,7 +41,8 @@ TEN = {
     "two goals": (
         ('minimise = "X3"', 'minimise = "X3"\nmaximise = "X1"'),
         "give exactly one of 'minimise' and 'maximise' — to trade two properties off, keep one as "
-        "the goal and put the other under constraints",
+        "the goal and put the other under constraints; or, for the whole curve, write both as "
+        'lists: minimise = ["A"], maximise = ["B"]',
     ),
     "wrong key": (
         ('"X3"\n', '"X3"\nminimum = "X3"\n'),
@@ -96,9 +97,31 @@ def test_negative_tolerance_in_the_table_form(load):
          "goal: 'X4' is not known here; "
          "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it follows "
          "from these, say how: [define] X4 = { of = \"...\" }"),
-        ('minimise = "X3"', 'minimise = ["X3", "X1 / X2"]',
-         "minimise: several goals at once, a trade-off curve, are not possible yet — to trade two "
-         "properties off, keep one as the goal and put the other under constraints"),
+        ('minimise = "X3"', 'minimise = ["X3", "X1 / X2", "X0"]',
+         "3 goals are stated, and no more than two can be traded off: keep two, and put the others "
+         "under constraints"),
+        ('minimise = "X3"', 'minimise = ["X3"]\nmaximise = ["X1", "X2"]',
+         "3 goals are stated, and no more than two can be traded off: keep two, and put the others "
+         "under constraints"),
+        ('minimise = "X3"', 'minimise = ["X3", "X3"]',
+         "goal: 'X3' is stated twice; two goals to trade off have to differ"),
+        ('minimise = "X3"', 'minimise = []', "minimise: is empty"),
+        ('minimise = "X3"', 'minimise = ["X3", 3]',
+         "minimise[2]: should be a valid string, not 3"),
+        ('minimise = "X3"', 'minimise = ["X3", { of = "X1", nick = "a" }]',
+         "minimise.2.nick: is not a setting; Allowed: of, unit, name"),
+        ('minimise = "X3"', 'minimise = ["X3", ["X1"]]',
+         "minimise[2]: should be text or a table, not ['X1']"),
+        ('minimise = "X3"', 'minimise = ["X3", "X4"]',
+         "goal: 'X4' is not known here; "
+         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it follows "
+         "from these, say how: [define] X4 = { of = \"...\" }"),
+        ('minimise = "X3"', 'minimise = ["X3", "X1"]\nstop = { goal = 0.1 }',
+         "stop.goal: is the value of one goal, and two are stated; leave it out, or put one of "
+         "them under constraints"),
+        ('minimise = "X3"', 'minimise = ["X3", "X1"]\noptimiser = { model = "merit" }',
+         "optimiser: model 'merit' ranks by one goal, and two are stated; leave engine and model "
+         "out"),
         ('minimise = "X3"', 'minimise = "flow_ratio"',
          "goal: 'flow_ratio' uses nothing that is measured. Known: X0, X1, X2, X3"),
         ('budget = 100', 'budget = 100\n[define]\nb = "a + X1"\na = "2 * c"\nc = "b"',
