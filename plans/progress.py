@@ -1,5 +1,6 @@
 """What a campaign says while it runs: one line an experiment, in words as well as colour."""
 
+import json
 import math
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from reactune.analysis.campaign.rediscovery import VERDICTS
 from reactune.analysis.written import printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
@@ -28,11 +30,12 @@ class Progress:
         self._streams: dict[str, str] = {}
         self._began = self._lab_time = 0.0
         self._budget = 0
+        self._verdict = "unknown"
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""
         if name == "start":
-            self._streams = {}
+            self._streams, self._verdict = {}, "unknown"
             if doc.get("plan_name") == "optimise":
                 self._budget = doc["problem"]["budget"]
                 self._began = self._lab_time = doc["lab_time"]
@@ -45,6 +48,9 @@ class Progress:
                 self._lab_time = data["lab_time"]
             elif stream == "decision":
                 self._say(self._line(data))
+            elif stream == "rediscovery" and data["verdict"] != self._verdict:
+                self._verdict = data["verdict"]
+                self._say(Text(f"{'':>10}         {_finding(data)}", "bold"))
 
     def _say(self, text: Text) -> None:
         """Print; that nobody reads along any more must not end a campaign."""
@@ -68,6 +74,14 @@ def _standing(data: Mapping[str, Any], role: str) -> str:
     if math.isnan(data[role]):
         return "none yet"
     return f"{data[f'{role}_goal']:.4f} (no. {int(data[role])})"
+
+
+def _finding(data: Mapping[str, Any]) -> str:
+    """Say what is thought of the earlier results."""
+    likely = json.loads(data["probability"])[data["verdict"]]
+    return printable(
+        f"the earlier results: {VERDICTS[data['verdict']]} ({likely:.0%}); used {data['trust']}"
+    )
 
 
 def _known(known: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.evaluation import describe, describe_asked
+from reactune.analysis.campaign.rediscovery import FINDING_TEXTS, Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -110,6 +111,33 @@ class DecisionRecord:
         """Describe the event's data."""
         analytics = self._agent.analytics
         return describe(self._agent.problem, analytics.units if analytics else {})
+
+
+class FindingRecord:
+    """What is thought of an earlier campaign: ``rediscovery``.
+
+    Parameters
+    ----------
+    agent : Rediscoverer
+    """
+
+    name = "rediscovery"
+    parent = None
+    hints: Mapping[str, Any] = MappingProxyType({"fields": []})  # texts: nothing to draw
+
+    def __init__(self, agent: Rediscoverer) -> None:
+        self._agent = agent
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data."""
+        data = self._agent.finding.to_data()
+        return {key: {"value": value, "timestamp": time()} for key, value in data.items()}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data: the number of the latest experiment, and texts."""
+        common = {"source": "reactune.analysis.campaign.rediscovery", "shape": []}
+        texts = {key: {**common, "dtype": "string"} for key in FINDING_TEXTS}
+        return {"number": {**common, "dtype": "number", "units": "1"}, **texts}
 
 
 def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:

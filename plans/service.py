@@ -166,9 +166,10 @@ def resume(
 
 
 def rediscover(
-    uid: str,
+    sources: str | Path | Sequence[str | Path],
     rig: RigSource | None = None,
     *,
+    problem: ProblemSource | None = None,
     catalogue: CatalogueSource = None,
     seed: int | None = None,
     budget: int | None = None,
@@ -177,14 +178,16 @@ def rediscover(
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
-    """Run a campaign that begins where an earlier one was good.
+    """Run a campaign that finds out whether earlier results still hold, and uses them if so.
 
     Parameters
     ----------
-    uid : str
-        Of the earlier run, or the beginning of it.
+    sources : str, Path or sequence of these
+        Uids of earlier runs, or the beginnings of them; tables in CSV or XLSX.
     rig : RigFile, path or built-in name, optional
         By default the rig of the earlier run.
+    problem : Problem, path, built-in name or mapping, optional
+        By default that of the earlier run; a table has none.
     catalogue, seed, budget, listener, reviewer, interrupters, precautions
         As in `run`.
 
@@ -196,7 +199,9 @@ def rediscover(
         If an instrument does not answer.
     """
     with _reading(catalogue) as stored:
-        prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
+        prepared = rediscovered_campaign(
+            stored, sources, rig, problem=problem, seed=seed, budget=budget
+        )
     return _store(prepared, catalogue, listener or Listener(), reviewer, interrupters, precautions)
 
 

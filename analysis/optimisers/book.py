@@ -15,7 +15,7 @@ from ..problem.merit import reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
-from .surrogate.composite import Surrogate
+from .surrogate.composite import Before, Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
 from .surrogate.scales import Coordinates, Measured
@@ -86,6 +86,16 @@ class Book:
         self._bench: tuple[int, Judges] | None = None  # the same of those who judge
         self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
         self.held: int | None = None
+        self._before: Before | None = None
+
+    @property
+    def before(self) -> Before | None:
+        """What the models know of an earlier campaign; it is no result of this one."""
+        return self._before
+
+    @before.setter
+    def before(self, before: Before | None) -> None:
+        self._before, self._fitted = before, None
 
     def tell(
         self,
@@ -176,10 +186,13 @@ class Book:
         doubts: list[Doubt] = []
         for _ in range(ROUNDS):
             rows, points = self.table.experiments([doubt.row for doubt in doubts])
-            if len(set(points.place)) < self.lower.size + 2:
+            enough = 1 if self.before is not None else self.lower.size + 2
+            if len(set(points.place)) < enough:
                 return None, []
             merit = self.rank(points)[0]
-            fit = Surrogate(points, merit, self.coordinates, self.windows, self.measured)
+            fit = Surrogate(
+                points, merit, self.coordinates, self.windows, self.measured, self.before
+            )
             found = [Doubt(int(rows[i]), k, size) for i, k, size in fit.contradicted()]
             if not found:
                 break

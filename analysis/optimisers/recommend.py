@@ -178,4 +178,5 @@ def _expected(points: Points, i: int, models: Sequence[Judge | Surrogate]) -> Ex
 def verdict(book: Book) -> Verdict | None:
     """Say whether going on is worth it: see `Verdict`; None while nothing is certain."""
     surrogate = book.surrogate()
-    return None if surrogate is None else give(surrogate, len(book.table))
+    before = len(book.before.points.x) if book.before is not None else 0
+    return None if surrogate is None else give(surrogate, len(book.table) + before)

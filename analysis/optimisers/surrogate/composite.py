@@ -19,7 +19,8 @@ from ..geometry import nearest
 from ..table import Points
 from .doubt import contradicted
 from .expected import Expected
-from .gp import NOISE, GaussianProcess
+from .gp import GaussianProcess
+from .prior import NOISE
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
 
@@ -73,6 +74,52 @@ class Outcomes:
         return np.asarray((self.violation == 0).mean(axis=1))
 
 
+@dataclass(frozen=True)
+class Before:
+    """Results of an earlier campaign that the models of this one know.
+
+    Attributes
+    ----------
+    points : Points
+        Experiments, each by itself.
+    differs : bool
+        Whether they may all be off by a shift and a tilt, which is found from both campaigns.
+    """
+
+    points: Points
+    differs: bool
+
+    def near(self, z: Floats, coordinates: Coordinates, count: int) -> Points:
+        """Give so many of them, the nearest to a place (d,) of the cube."""
+        away = ((coordinates.to_cube(self.points.x) - z) ** 2).sum(axis=1)
+        return self.points.take(np.sort(np.argsort(away, kind="stable")[: max(count, 0)]))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What was measured beside what is foretold, on smooth scales: n experiments, k scales.
+
+    Attributes
+    ----------
+    values, foretold : (n, k) array
+    doubt : (k, n, n) array
+        Covariance of what is foretold.
+    scatter : (n, k) array
+        Standard deviation of a single experiment.
+    level : (k, 2) array
+        Mean and standard deviation of all values that the models are made of.
+    measured : callable
+        Smooth values (..., k) back to measured quantities (..., q).
+    """
+
+    values: Floats
+    foretold: Floats
+    doubt: Floats
+    scatter: Floats
+    level: Floats
+    measured: Callable[[Floats], Floats]
+
+
 class Surrogate:
     """What is known of goal and properties everywhere.
 
@@ -86,6 +133,8 @@ class Surrogate:
     windows : Windows
     measured : Measured or None
         None: goal and properties themselves are modelled.
+    before : Before, optional
+        What is known besides, of measured quantities only; it is not judged.
 
     Attributes
     ----------
@@ -104,20 +153,28 @@ class Surrogate:
         coordinates: Coordinates,
         windows: Windows,
         measured: Measured | None,
+        before: Before | None = None,
     ) -> None:
         self.coordinates, self.windows = coordinates, with_room(windows)
         self.entries = _rows(points, merit, coordinates, self.windows, measured)
         points = points.take(self.entries)
         self.rows = points.place[: len(set(points.place))]
-        self._places = places = coordinates.to_cube(points.x)
-        self.z: Floats = places[: len(self.rows)]
+        self.z: Floats = coordinates.to_cube(points.x)[: len(self.rows)]
         self._measured = measured
         self.composed = measured is not None
         if measured is None:
             y, error = tamed(points, windows).columns
         else:
             y, error = points.y, points.dy
-        self._y, self._error = y, error
+        age, mark, places = points.age, None, coordinates.to_cube(points.x)
+        if before is not None and measured is not None:
+            best = self.z[int(merit[self.entries].argmin())] if len(self.z) else np.zeros(0)
+            old = before.near(best, coordinates, MOST - len(y))
+            y, error = np.vstack([y, old.y]), np.vstack([error, old.dy])
+            places = np.vstack([places, coordinates.to_cube(old.x)])
+            age, own = np.r_[age, np.zeros(len(old.x))], len(age)
+            mark = np.arange(len(age)) >= own if before.differs else None
+        self._places, self._y, self._error = places, y, error
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
@@ -128,7 +185,7 @@ class Surrogate:
         else:
             values, errors = self._smooth.values.T, self._smooth.errors.T
             self._models = [
-                GaussianProcess(places, *column, age=points.age, trend=coordinates.trend)
+                GaussianProcess(places, *column, age=age, trend=coordinates.trend, before=mark)
                 for column in zip(values, errors, strict=True)
             ]
 
@@ -141,7 +198,8 @@ class Surrogate:
             return []
         told, _, surprise = self._left_out
         off = (self._y - self._smooth.measured(told)) / self._error
-        found = contradicted(self._places, surprise, off)
+        own = slice(len(self.entries))  # those of before were doubted in their time
+        found = contradicted(self._places[own], surprise[own], off[own])
         return [(int(self.entries[i]), k, size) for i, k, size in found]
 
     @cached_property
@@ -188,6 +246,23 @@ class Surrogate:
             )
 
         return Expected.of(everything(drawn), everything(repeats))
+
+    def compared(self, z: Floats, y: Floats, error: Floats) -> "Compared":
+        """Set further measured values (n, q) at z (n, d) beside what the models foretell.
+
+        On the smooth scales, on which errors are alike everywhere.
+        """
+        values, errors = self._smooth.scaled(y, error)
+        foretold = [model.joint(z) for model in self._models]
+        pairs = zip(self._models, errors.T, strict=True)
+        return Compared(
+            values,
+            np.stack([mean for mean, _ in foretold], axis=-1),
+            np.stack([covariance for _, covariance in foretold]),
+            np.stack([model.repeat_sd(column) for model, column in pairs], axis=-1),
+            np.array([model.level for model in self._models]),
+            self._smooth.measured,
+        )
 
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""

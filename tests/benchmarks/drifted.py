@@ -1,0 +1,218 @@
+"""How much does rediscovery save, and does it see what has changed?
+
+    python -m tests.benchmarks.drifted [--seeds 20] [--first 0] [--runs II,III,V]
+        [--cases drifted,same,another] [--jobs 1]
+
+For each seed an old campaign on the twin, to its own end or 60 experiments; then, on the twin as it
+is today, a rediscovery from it and a campaign from nothing (*cold*). Today's twin is the same; or
+has drifted (ks x 0.9, eta x 0.95, a2 x 1.1, and 2 degC hotter than it reads, all together); or is
+another reaction. The same experiment of both has the same noise.
+
+Counted are the experiments until one was truly inside all windows and within 5 % of today's
+optimum, which is found without noise, 60 at most (*visited*); and until the point handed over was
+that, a window missed by one standard deviation of an experiment allowed (*handed*). The verdict is
+looked at after the sentinels and after twelve experiments.
+"""
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import differential_evolution
+
+from reactune.analysis.campaign.adaptive import Suggestion
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
+from reactune.analysis.problem.model import Problem
+from reactune.devices.emulation.reactions.walker2017 import Kinetics
+
+from .campaigns import scatter
+from .lab import HPLC, SPECIES, Floats, Lab, stated, true_fractions
+
+USUAL = Kinetics()
+DRIFTED = replace(USUAL, ks=0.9 * USUAL.ks, eta=0.95 * USUAL.eta, a2=1.1 * USUAL.a2)
+ANOTHER = replace(
+    USUAL, ks=0.6, Es=70.0, eta=0.7, kappa=0.12, beta=0.8, a2=0.11, E2=-5.0, a_fast=0.5, a_slow=0.03
+)
+"""Slower and less steep, with much of the sultine lost: its optima lie elsewhere."""
+
+CASES = {"drifted": (DRIFTED, 2.0), "same": (USUAL, 0.0), "another": (ANOTHER, 0.0)}
+"""Kinetics today, and how much hotter the reactor is than it reads [K]."""
+
+VERDICTS = {"drifted": "shifted", "same": "holds", "another": "another"}
+OLD, MOST, SEEN = 60, 60, 12
+WITHIN = 0.05
+
+
+@dataclass
+class Today(Lab):
+    """The twin as it is today; equal experiments have equal noise, whoever asks for them."""
+
+    hotter: float = 0.0
+
+    def measure(self, suggestions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Measure at the temperatures that there really are."""
+        found = []
+        for one in suggestions:
+            settings = [float(one[name]) for name in ("temperature", "flow_c60", "flow_sultine")]
+            key = np.frombuffer(np.array(settings).tobytes(), dtype=np.uint32)
+            self._rng = np.random.default_rng([*np.atleast_1d(self.seed), *key])
+            found += super().measure([one | {"temperature": one["temperature"] + self.hotter}])
+        return found
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a run of the paper today."""
+
+    run: str
+    case: str
+
+    @cached_property
+    def problem(self) -> Problem:
+        return Agent(stated(f"walker-{self.run.lower()}", budget=MOST), HPLC).problem
+
+    def at(self, points: Sequence[Mapping[str, Any]]) -> tuple[Floats, Floats]:
+        """Noise-free goal (n,), and how far the worst window is missed (n,)."""
+        kinetics, hotter = CASES[self.case]
+        hot = [one | {"temperature": one["temperature"] + hotter} for one in points]
+        goals, outside = [], []
+        for one, x in zip(points, true_fractions(hot, kinetics), strict=True):
+            found = self.problem.properties(dict(zip(SPECIES, x, strict=True)), conditions=one)
+            edges = zip(self.problem.windows, found.F, strict=True)
+            goals.append(found.f)
+            outside.append(max(max(w.lower - F, F - w.upper, 0.0) for w, F in edges))
+        return np.array(goals), np.array(outside)
+
+    @cached_property
+    def optimum(self) -> float:
+        """Least goal inside all windows."""
+        space = Agent(self.problem, HPLC).space
+        span = space.upper - space.lower
+
+        def penalised(u: Floats) -> Floats:
+            f, outside = self.at(space.to_conditions(space.lower + u.T * span))
+            return f + 100 * outside
+
+        return float(
+            differential_evolution(
+                penalised, [(0.0, 1.0)] * space.dim, vectorized=True, updating="deferred",
+                polish=False, seed=0, maxiter=200, tol=1e-6,
+            ).fun
+        )  # fmt: skip
+
+    def good(self, points: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
+        """Whether points are inside all windows and within 5 % of the optimum."""
+        f, outside = self.at(points)
+        return (outside == 0) & (f <= self.optimum * (1 + WITHIN))
+
+    def nearly(self, point: Mapping[str, Any]) -> bool:
+        """Whether that is so but for one standard deviation of an experiment in a window."""
+        (f,), (outside,) = self.at([point])
+        allowed = scatter(self.problem, dict(point)) if outside else 0.0
+        return bool(outside <= allowed and f <= self.optimum * (1 + WITHIN))
+
+
+class Ended(NamedTuple):
+    """What became of a campaign: experiments, and the verdicts of a rediscovery."""
+
+    visited: float
+    handed: float
+    first: str = ""
+    last: str = ""
+
+
+def campaign(agent: Agent, truth: Truth, lab: Lab) -> Ended:
+    """Run a campaign until what it hands over is good, and a rediscovery for twelve at least."""
+    visited = handed = math.inf
+    verdicts = {}
+    for n, _ in enumerate(lab.experiments(agent), 1):
+        if isinstance(agent, Rediscoverer):
+            verdicts[n] = agent.finding.verdict
+        best = agent.handed_over()
+        if math.isinf(handed) and best is not None and truth.nearly(best.conditions):
+            handed = n
+        if math.isinf(visited) and truth.good([agent.evaluations[-1].conditions])[0]:
+            visited = n
+        if max(visited, handed) <= n and n >= SEEN * isinstance(agent, Rediscoverer):
+            break
+    told = [verdicts.get(n, "") for n in (SENTINELS, SEEN)]
+    return Ended(visited, handed, *told)
+
+
+def both(run: str, case: str, seed: int) -> tuple[Ended, Ended]:
+    """Rediscover, and begin from nothing."""
+    truth, problem = Truth(run, case), Truth(run, "same").problem
+    old = Agent(problem, HPLC, seed)
+    for _ in Lab([seed, 2017]).experiments(old):
+        if len(old.evaluations) >= OLD or old.should_stop()[0]:
+            break
+    before = [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in old.evaluations]
+    earlier = Earlier(problem, before)
+    kinetics, hotter = CASES[case]
+
+    def today() -> Lab:
+        return Today([seed, 2018], kinetics=kinetics, hotter=hotter)
+
+    again = Rediscoverer(problem, HPLC, seed, earlier.sentinels(), earlier=earlier)
+    cold = Agent(problem, HPLC, seed)
+    return campaign(again, truth, today()), campaign(cold, truth, today())
+
+
+def told(case: str, run: str, pairs: Sequence[tuple[Ended, Ended]]) -> str:
+    """Write a row of the table."""
+    again, cold = zip(*pairs, strict=True)
+    beside = [a.visited <= c.visited + 3 for a, c in pairs]
+    ranked = zip(*(sorted(e.visited for e in side) for side in (again, cold)), strict=True)
+    quartiles = [
+        f"{median(values):g} ({min(values):g} to {max(values):g})"
+        for values in (
+            [e.visited for e in again], [e.visited for e in cold],
+            [e.handed for e in again], [e.handed for e in cold],
+        )
+    ]  # fmt: skip
+    right = [sum(getattr(e, at) == VERDICTS[case] for e in again) for at in ("first", "last")]
+    n = len(pairs)
+    cells = [
+        case, run, *quartiles, f"{sum(beside)} of {n}",
+        f"{sum(a <= c + 3 for a, c in ranked)} of {n}", *(f"{r} of {n}" for r in right),
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |"
+
+
+HEAD = (
+    "| today | run | visited | cold | handed over | cold | <= cold + 3, by seed | by rank "
+    "| verdict right after 3 | after 12 |"
+)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.drifted")
+    parser.add_argument("--seeds", type=int, default=20, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--runs", default="II,III,V")
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--each", action="store_true", help="print every campaign, too")
+    a = parser.parse_args(argv)
+    seeds = range(a.first, a.first + a.seeds)
+    print(HEAD, "|---" * 10 + "|", sep="\n", flush=True)
+    with ProcessPoolExecutor(a.jobs) as pool:
+        for case in a.cases.split(","):
+            for run in a.runs.split(","):
+                pairs = list(pool.map(partial(both, run, case), seeds))
+                print(told(case, run, pairs), flush=True)
+                if a.each:
+                    print(*pairs, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
