@@ -16,7 +16,8 @@ import numpy as np
 from ..analytics.measurement import Measurement
 from ..one_thread import on_one_thread
 from ..optimisers import engine_of
-from ..optimisers.surrogate.composite import Before, Compared, Surrogate
+from ..optimisers.surrogate.before import Before, Compared
+from ..optimisers.surrogate.composite import Surrogate
 from ..optimisers.surrogate.drift import LEFT, Drift, drift, informative
 from ..optimisers.table import Points
 from ..problem.model import Problem

@@ -15,7 +15,8 @@ from ..problem.merit import reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
-from .surrogate.composite import Before, Surrogate
+from .surrogate.before import Before
+from .surrogate.composite import Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
 from .surrogate.scales import Coordinates, Measured

@@ -22,10 +22,13 @@ class Setpoints:
         [degC].
     flows : dict of str to float
         By stream [uL/min].
+    collect : float
+        What is to be collected there besides an experiment [uL].
     """
 
     temperature: float
     flows: Mapping[str, float]
+    collect: float = 0.0
 
     @property
     def total(self) -> float:
@@ -119,8 +122,9 @@ def flush(setpoints: Setpoints, rig: RigFile) -> float:
 
 
 def needed(setpoints: Setpoints, rig: RigFile) -> dict[str, float]:
-    """Return what one experiment uses of each stream [uL]: stabilise, then fill the loop."""
+    """Return what one experiment uses of each stream [uL]: stabilise, collect, fill the loop."""
     minutes = (stabilisation(setpoints, rig) + flush(setpoints, rig)) / 60
+    minutes += setpoints.collect / setpoints.total
     return {name: flow * minutes for name, flow in setpoints.flows.items()}
 
 

@@ -13,10 +13,12 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import qmc
 
 from ...problem.merit import Windows, f_star
 from ..geometry import nearest
 from ..table import Points
+from .before import Before, Compared
 from .doubt import contradicted
 from .expected import Expected
 from .gp import GaussianProcess
@@ -35,6 +37,9 @@ JUDGES = 768
 
 SLAB = 8192
 """Values composed at once: large intermediate arrays cost memory that is not always given back."""
+
+EVERYWHERE = 256
+"""Places that stand for the whole box."""
 
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
@@ -72,52 +77,6 @@ class Outcomes:
     def inside(self) -> Floats:
         """Probability of each point to be inside all windows, (M,)."""
         return np.asarray((self.violation == 0).mean(axis=1))
-
-
-@dataclass(frozen=True)
-class Before:
-    """Results of an earlier campaign that the models of this one know.
-
-    Attributes
-    ----------
-    points : Points
-        Experiments, each by itself.
-    differs : bool
-        Whether they may all be off by a shift and a tilt, which is found from both campaigns.
-    """
-
-    points: Points
-    differs: bool
-
-    def near(self, z: Floats, coordinates: Coordinates, count: int) -> Points:
-        """Give so many of them, the nearest to a place (d,) of the cube."""
-        away = ((coordinates.to_cube(self.points.x) - z) ** 2).sum(axis=1)
-        return self.points.take(np.sort(np.argsort(away, kind="stable")[: max(count, 0)]))
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What was measured beside what is foretold, on smooth scales: n experiments, k scales.
-
-    Attributes
-    ----------
-    values, foretold : (n, k) array
-    doubt : (k, n, n) array
-        Covariance of what is foretold.
-    scatter : (n, k) array
-        Standard deviation of a single experiment.
-    level : (k, 2) array
-        Mean and standard deviation of all values that the models are made of.
-    measured : callable
-        Smooth values (..., k) back to measured quantities (..., q).
-    """
-
-    values: Floats
-    foretold: Floats
-    doubt: Floats
-    scatter: Floats
-    level: Floats
-    measured: Callable[[Floats], Floats]
 
 
 class Surrogate:
@@ -260,9 +219,17 @@ class Surrogate:
             np.stack([mean for mean, _ in foretold], axis=-1),
             np.stack([covariance for _, covariance in foretold]),
             np.stack([model.repeat_sd(column) for model, column in pairs], axis=-1),
-            np.array([model.level for model in self._models]),
+            self._level,
             self._smooth.measured,
         )
+
+    @cached_property
+    def _level(self) -> Floats:
+        """Mean and standard deviation of what is foretold all over the box, (k, 2)."""
+        u = qmc.Sobol(self.coordinates.dim, seed=0).random(EVERYWHERE)
+        z = self.coordinates.to_cube(self.coordinates.evenly(u))
+        means = [model.predict(z)[0] for model in self._models]
+        return np.array([(mean.mean(), mean.std()) for mean in means])
 
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""

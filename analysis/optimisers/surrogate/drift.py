@@ -15,16 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 
-from .composite import Compared
+from .before import Compared
 
 Floats = NDArray[np.float64]
 Kind = Literal["holds", "shifted", "another"]
 
-PRIOR: dict[Kind, float] = {"holds": 0.45, "shifted": 0.45, "another": 0.1}
+PRIOR: dict[Kind, float] = {"holds": 0.6, "shifted": 0.3, "another": 0.1}
 """How likely each is before anything was measured."""
 
 SIZES = 0.03, 0.1, 0.3
-"""Sizes of a drift that are reckoned with, in units of the spread of the old values."""
+"""Sizes of a drift that are reckoned with, in units of how far what the old models
+foretell varies all over the box."""
 
 TREND, REST = 0.5, 0.25
 """A drift's trend along the variables and its smooth rest, in units of the size of the drift."""

@@ -155,11 +155,6 @@ class GaussianProcess:
         sizes = self._sizes
         return np.asarray(np.sqrt(sizes.told * error**2 + sizes.noise * self._unit**2))
 
-    @property
-    def level(self) -> tuple[float, float]:
-        """Mean and standard deviation of its values."""
-        return self._shift, self._unit
-
     def left_out(self) -> tuple[Floats, Floats, Floats]:
         """Give what all others tell of each value, the SD of that, and how many SD it is off, (N,).
 
