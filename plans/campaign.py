@@ -208,8 +208,8 @@ def _experiment(
 ) -> MsgGenerator[str | None]:
     """Measure a suggestion; return why it failed, or "", or None if it has to begin again."""
     try:
-        now = _settable(suggestion, problem, rig)
-        ahead = _settable(following, problem, rig) if following else None
+        now = settable(suggestion, problem, rig)
+        ahead = settable(following, problem, rig) if following else None
         yield from sample(rig, now, ahead)
     except FailedStatus as error:
         (status,) = error.args
@@ -235,7 +235,7 @@ def _made_safe(rig: FlowRig) -> MsgGenerator[None]:
     raise CampaignError(held)
 
 
-def _settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:
+def settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str, float]:
     """Return the rig's setpoints, rounded to what can be set, never outside a bound."""
     values = settings(suggestion.conditions, problem, rig.config)
     for name in rig.limits():

@@ -2,15 +2,45 @@
 
 from collections.abc import Collection, Iterator, Sequence
 
+from reactune.analysis.analytics import Analytics
+from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rigfile import RigFile
 from reactune.devices.specs import Table
 
+from .compatibility import analytics_of, incompatibilities
+
 
 def stored_rig(run: Run) -> RigFile:
     """Give the rig file that a run was made with."""
     return RigFile.model_validate(harmless(run.start["rig"]["file"]))
+
+
+def changed(
+    problem: Problem, analytics: Analytics | None, done: int, before: RigFile, rig: RigFile
+) -> str:
+    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ.
+
+    Parameters
+    ----------
+    problem : Problem
+        Of the campaign.
+    analytics : Analytics
+        What has measured it.
+    done : int
+        How many experiments were made.
+    before, rig : RigFile
+        Its rig, and the one to go on with.
+    """
+    if wrong := incompatibilities(problem, rig, done):
+        return "\n".join(wrong)
+    if facts := not_comparable(before, rig):
+        return facts
+    if analytics_of(rig) != analytics:
+        what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
+        return f"this rig reads its {what} than the campaign did so far"
+    return ""
 
 
 def not_comparable(before: RigFile, rig: RigFile) -> str:

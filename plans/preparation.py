@@ -20,7 +20,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 
 from .campaign import optimise
-from .comparing import differing, not_comparable, stored_rig
+from .comparing import changed, differing, not_comparable, stored_rig
 from .compatibility import analytics_of, fitted, incompatibilities
 from .earlier import earlier, is_table
 from .errors import UserError, told
@@ -261,7 +261,8 @@ def resumed_campaign(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
                 "the syringes now (streams.*.filled)"
             )
-        if wrong := _changed(agent, stored_rig(run), config):
+        before, done = stored_rig(run), len(agent.evaluations)
+        if wrong := changed(agent.problem, agent.analytics, done, before, config):
             raise UserError(wrong)
         return _going_on(Prepared(agent, config, md), run)
 
@@ -369,15 +370,3 @@ def _going_on(prepared: Prepared, run: Run) -> Prepared:
     if prepared.rig.emulation:  # of others only the open rig tells
         prepared.check_mark(simulated=True)
     return prepared
-
-
-def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
-    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    if wrong := incompatibilities(agent.problem, rig, len(agent.evaluations)):
-        return "\n".join(wrong)
-    if facts := not_comparable(before, rig):
-        return facts
-    if analytics_of(rig) != agent.analytics:
-        what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
-        return f"this rig reads its {what} than the campaign did so far"
-    return None

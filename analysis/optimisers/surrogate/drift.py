@@ -20,14 +20,14 @@ from .before import Compared
 Floats = NDArray[np.float64]
 Kind = Literal["holds", "shifted", "another"]
 
-PRIOR: dict[Kind, float] = {"holds": 0.6, "shifted": 0.3, "another": 0.1}
+PRIOR: dict[Kind, float] = {"holds": 0.6, "shifted": 0.37, "another": 0.03}
 """How likely each is before anything was measured."""
 
 SIZES = 0.03, 0.1, 0.3
 """Sizes of a drift that are reckoned with, in units of how far what the old models
 foretell varies all over the box."""
 
-TREND, REST = 0.5, 0.25
+TREND, REST = 0.5, 0.5
 """A drift's trend along the variables and its smooth rest, in units of the size of the drift."""
 
 LEFT = 2.5
