@@ -1,5 +1,7 @@
 """Now make it: from a stored campaign to a flask of what it has found."""
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,18 +73,17 @@ def volume_of(text: str) -> float:
     UserError
         If it is none.
     """
-    number = text.strip().rstrip("".join(c for c in text if c.isalpha() or c in "\u00b5\u03bc^*/ "))
-    unit = text.strip()[len(number) :].strip()
-    try:
-        value = float(number)
-        volume = converted(value, unit, "uL")
-    except UnitError as error:
-        raise UserError(f"--volume {text}: {error}; write it as 5mL") from None
-    except ValueError:
-        raise UserError(f"--volume {text}: write a number and a unit, as 5mL") from None
+    found = re.fullmatch(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*?)\s*", text)
+    if found is None:
+        raise UserError(f"--volume {text}: write a number and a unit, as 5mL")
+    unit = found[2]
     if not unit:
         raise UserError(f"--volume {text}: of what? write {text}mL or {text}uL")
-    if not 0 < volume < float("inf"):
+    try:
+        volume = converted(float(found[1]), unit, "uL")
+    except UnitError as error:
+        raise UserError(f"--volume {text}: {error}; write it as 5mL") from None
+    if not 0 < volume < math.inf:
         raise UserError(f"--volume {text}: a volume to be made is above 0")
     return volume
 
@@ -97,12 +98,13 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
     """
     with told(ValueError, LookupError):
         campaign = Campaign.of(lineage(catalogue, uid))
-    run, number = f"run {campaign.run.uid[:8]}", campaign.best_feasible
+    short, number = campaign.run.uid[:8], campaign.best_feasible
+    run = f"run {short}"
     if number is None:
         raise UserError(
             f"{run} has no experiment that is likely inside every window, so there is nothing to "
-            f"make; go on with it (reactune optimise --resume {campaign.run.uid[:8]}), or ask what could "
-            f"be reached (reactune redesign {campaign.run.uid[:8]})"
+            f"make; go on with it (reactune optimise --resume {short}), or ask what could be "
+            f"reached (reactune redesign {short})"
         )
     expected = campaign.leaders[number].expected
     if not expected:
@@ -201,7 +203,7 @@ def make_product(
         config = _rig_of(run, rig)
         product = product_of(stored, run.uid, config)
     if config.emulation:
-        _check_mark(run, simulated=True)
+        check_mark(run, simulated=True)
         config = config.emulating(seed=seed, first_injection=product.number)
     config, _ = reconciled(config, precautions.reagents)
     check_ledger(product, config, volume)
@@ -215,7 +217,7 @@ def make_product(
 
     fault, interrupted = "", False
     with told(UnknownStore, OSError), Catalogue(catalogue, writing=True) as writing:
-        how = precautions, interrupters, lambda mark: _check_mark(run, simulated=mark)
+        how = precautions, interrupters, lambda mark: check_mark(run, simulated=mark)
         with watched(config, writing, *how) as (opened, session):
             session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
             try:
@@ -243,8 +245,13 @@ def _rig_of(run: Run, rig: RigSource | None) -> RigFile:
     return config
 
 
-def _check_mark(run: Run, *, simulated: bool) -> None:
-    """Refuse to make on hardware what was found in a simulation, and the other way round."""
+def check_mark(run: Run, *, simulated: bool) -> None:
+    """Refuse to make on hardware what was found in a simulation, and the other way round.
+
+    Raises
+    ------
+    UserError
+    """
     if bool(run.start["simulated"]) != simulated:
         was, now = (
             "simulated" if mark else "on real hardware" for mark in (not simulated, simulated)

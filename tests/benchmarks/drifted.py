@@ -10,8 +10,9 @@ another reaction. The same experiment of both has the same noise.
 
 *Visited* counts the experiments until one was truly inside all windows and within 5 % of today's
 optimum, which is found without noise; 60 at most. A rediscovery goes on until it says itself that
-it is done; *handed over well*: what it then hands over is that good, a window missed by one standard
-deviation of an experiment allowed. The verdict is looked at after the sentinels, and at the end.
+it is done; *handed over well*: what it then hands over is that good, a window missed by one
+standard deviation of an experiment allowed. The verdict is looked at after the sentinels and at the
+end.
 """
 
 import argparse
@@ -144,7 +145,7 @@ class Ended(NamedTuple):
 
 
 def campaign(agent: Agent, truth: Truth, lab: Lab) -> Ended:
-    """Run a rediscovery to its own end, and any other campaign until it has visited a good point."""
+    """Run a rediscovery to its own end, any other campaign until it has visited a good point."""
     visited, done, verdicts = math.inf, 0, [""]
     for done, _ in enumerate(lab.experiments(agent), 1):
         if math.isinf(visited) and truth.good([agent.evaluations[-1].conditions])[0]:
