@@ -27,7 +27,7 @@ from .campaign import CampaignError, settable
 from .records import ExperimentRecord
 from .stubs import act, lab_sleep, sample
 
-LIMIT = 2.5
+LIMIT = 3.0
 """Times the scatter of a repeat by which a check may be off what was promised."""
 
 _GLANCE = 0.1  # wall s between looks at whether somebody has answered

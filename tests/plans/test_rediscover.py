@@ -79,7 +79,8 @@ def test_sentinels_come_first_and_the_drift_is_told(place, capsys):
     assert sum(said["probability"].values()) == pytest.approx(1)
     assert [one["number"] for one in said["evidence"]] == [1, 2, 3, 4, 5]
     assert set(said["change"]["X3"]) == {"then", "now", "sd"}
-    assert said["saved"] == said["found_then"] - said["found_now"]
+    then, now = said["found_then"], said["found_now"]
+    assert said["saved"] == (then - now if then and now else None)
 
 
 def test_the_page_and_the_terminal_say_it(place, capsys):
@@ -113,6 +114,11 @@ def test_a_killed_rediscovery_goes_on_with_identical_asks(place):
     assert rest == asked[2:]
     assert resumed.rediscovery == whole.rediscovery
     assert (resumed.best, resumed.best_feasible) == (whole.best, whole.best_feasible)
+
+
+def test_it_is_not_changed_in_mid_campaign(place):
+    with pytest.raises(UserError, match=r"reactune rediscover .* --problem NEW"):
+        resume("last", catalogue=place, problem="walker-iii")
 
 
 def test_a_table_begins_one_too(place, capsys):
