@@ -14,12 +14,13 @@ from bluesky.utils import FailedStatus, MsgGenerator
 from reactune.analysis.analytics import Analytics, to_start
 from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.rediscovery import Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 from reactune.devices.rig.setpoints import stream_of
 
 from .compatibility import analytics_of, bounds, chosen, fitted, incompatibilities, settings
-from .records import DecisionRecord, ExperimentRecord
+from .records import DecisionRecord, ExperimentRecord, FindingRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
 from .stubs import act, lab_sleep, sample
 
@@ -146,6 +147,7 @@ def _experiments(agent: Agent, rig: FlowRig, reviewer: Reviewer | None) -> MsgGe
     """Go from one experiment to the next until the agent has a reason to stop."""
     record, decisions = ExperimentRecord(agent.problem, rig, agent.analytics), DecisionRecord(agent)
     reviews = ReviewRecord()
+    findings = FindingRecord(agent) if isinstance(agent, Rediscoverer) else None
     if agent.evaluations:  # a resumed process may have died before it had stored the last one
         yield from _event("decision", decisions)
     while True:
@@ -165,6 +167,8 @@ def _experiments(agent: Agent, rig: FlowRig, reviewer: Reviewer | None) -> MsgGe
         record.note(suggestion, failure, disturbances)
         yield from _event("primary", record)  # the agent hears of it here
         yield from _event("decision", decisions)
+        if findings is not None:
+            yield from _event("rediscovery", findings)
         if rig.fault is not None:
             raise CampaignError(rig.fault)
         stop, reason = agent.should_stop()
@@ -256,7 +260,7 @@ def settable(suggestion: Suggestion, problem: Problem, rig: FlowRig) -> dict[str
 
 
 def _event(
-    stream: str, record: ExperimentRecord | DecisionRecord | ReviewRecord
+    stream: str, record: ExperimentRecord | DecisionRecord | FindingRecord | ReviewRecord
 ) -> MsgGenerator[None]:
     """Emit an event; a pause never repeats what came before it, measured or told already."""
     yield from bps.checkpoint()

@@ -1,7 +1,7 @@
 """A campaign before anything moves: its problem is read, its rig looked at, its agent made."""
 
 import secrets
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -10,18 +10,19 @@ from bluesky.utils import MsgGenerator
 
 from reactune.analysis.campaign import known, replay
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.rediscovery import Earlier, Rediscoverer
+from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.lineage import Lineage, lineage
 from reactune.analysis.storage.run import Run
-from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
-from reactune.devices.specs import Table
 
 from .campaign import optimise
+from .comparing import changed, differing, not_comparable, stored_rig
 from .compatibility import analytics_of, fitted, incompatibilities
-from .earlier import earlier
+from .earlier import earlier, is_table
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
 from .reviewing import Reviewer
@@ -198,7 +199,7 @@ def informed_campaign(
     agent, config = prepared.agent, prepared.rig
     found = earlier(sources, agent.problem, catalogue)
     for run in found.runs:
-        if wrong := _not_comparable(stored_rig(run), config):
+        if wrong := not_comparable(stored_rig(run), config):
             raise UserError(f"run {run.uid[:8]}: {wrong}")
     old = known.numbered(agent, found.experiments)
     agent.know(old, before=True)
@@ -260,47 +261,106 @@ def resumed_campaign(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
                 "the syringes now (streams.*.filled)"
             )
-        if wrong := _changed(agent, stored_rig(run), config):
+        before, done = stored_rig(run), len(agent.evaluations)
+        if wrong := changed(agent.problem, agent.analytics, done, before, config):
             raise UserError(wrong)
         return _going_on(Prepared(agent, config, md), run)
 
 
 def rediscovered_campaign(
-    catalogue: Catalogue,
-    uid: str,
+    catalogue: Catalogue | None,
+    sources: str | Path | Sequence[str | Path],
     rig: RigSource | None = None,
     *,
+    problem: ProblemSource | None = None,
     seed: int | None = None,
     budget: int | None = None,
 ) -> Prepared:
-    """Prepare a campaign that begins where an earlier one was good.
+    """Prepare a campaign that finds out whether earlier results still hold, and uses them if so.
 
     Parameters
     ----------
-    catalogue : Catalogue
-    uid : str
-        Of the earlier run, or the beginning of it.
-    rig, seed, budget
-        As in `new_campaign`; by default rig and budget of the earlier campaign.
+    catalogue : Catalogue or None
+        Where stored runs are; None if only tables are named.
+    sources : str, Path or sequence of these
+        Uids of stored runs, or the beginnings of them, and tables.
+    rig : RigFile, path or built-in name, optional
+        By default that of the earlier campaign.
+    problem : Problem, path, built-in name or mapping, optional
+        By default that of the earlier campaigns, if it is the same for all.
+    seed, budget
+        As in `new_campaign`.
 
     Raises
     ------
     UserError
         If there is no such run, nothing in it to start from, or the rig cannot do it.
     """
-    from reactune.analysis.learning.warm_start import starting_points  # few need its splines
-
-    run = find_run(catalogue, uid)
+    named = [sources] if isinstance(sources, str | Path) else [*sources]
+    uids = [str(source) for source in named if not is_table(source)]
     with told(ValueError, LookupError):
-        problem = replay.agent_of(run.start).problem
-        first = starting_points(catalogue, run.uid, problem.first_batch)
-    if not first:
-        raise UserError(f"run {run.uid[:8]} has no valid experiment to start from")
-    config = load_rig(rig) if rig else stored_rig(run)
-    prepared = new_campaign(
-        problem, config, seed=seed, budget=budget, first=first, rediscovers=run.uid
-    )
-    return _going_on(prepared, run)
+        campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
+        problem = asked_in(campaigns) if problem is None else problem
+    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]
+    config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
+    prepared = new_campaign(problem, config, seed=seed, budget=budget)
+    agent, found = prepared.agent, earlier(named, prepared.agent.problem, catalogue)
+    before = Earlier(agent.problem, found.experiments)
+    if not (first := _to_begin_with(before)):
+        raise UserError(f"{_called(named[0])} has no valid experiment to start from")
+    handed_over = before.agent.handed_over()
+    differences = dict.fromkeys(fact for was in stored for fact in differing(was, config))
+    md = {
+        "rediscovers": campaigns[0].uid if campaigns else "a table",
+        "before": {
+            **known.to_start(before.agent, found.sources),
+            "handed_over": handed_over.number if handed_over else None,
+            "differences": [*differences],
+        },
+    }
+    with told(ValueError):
+        how = agent.problem, agent.analytics, agent.seed, first
+        prepared = replace(prepared, agent=Rediscoverer(*how, earlier=before), md=md)
+    return _going_on(prepared, found.runs[0]) if found.runs else prepared
+
+
+def _called(source: str | Path) -> str:
+    return str(source) if is_table(source) else f"run {str(source)[:8]}"
+
+
+def _to_begin_with(before: Earlier) -> list[dict[str, Setting]]:
+    """Choose what a rediscovery measures first: sentinels, or what is promising without a model."""
+    agent = before.agent
+    if agent.optimiser.book.composite and (sentinels := before.sentinels()):
+        return sentinels
+    from reactune.analysis.learning.warm_start import promising  # few need its splines
+
+    # what was known before may be outside the limits
+    inside = [e for e in before.evaluations if agent.problem.outside_limits(e.conditions) is None]
+    return promising(inside, agent.space, agent.windows, agent.problem.first_batch)
+
+
+def asked_in(campaigns: Sequence[Lineage]) -> Problem:
+    """Give what all campaigns were asked.
+
+    Raises
+    ------
+    UserError
+        If that is not the same, or there is none.
+    ValueError
+        If one of the runs is no campaign.
+    """
+    if not campaigns:
+        raise UserError("a table does not say what is looked for: name its problem, --problem FILE")
+    asked = [known.stated_in(campaign.start)[0] for campaign in campaigns]
+    essence = [p.to_dict() | dict.fromkeys(("budget", "title", "rig", "batch")) for p in asked]
+    for campaign, other in zip(campaigns, essence, strict=True):
+        if other != essence[0]:
+            raise UserError(
+                f"run {campaign.uid[:8]} was asked something else than run "
+                f"{campaigns[0].uid[:8]}; say with --problem by which to judge them"
+            )
+    return asked[0]
 
 
 def _going_on(prepared: Prepared, run: Run) -> Prepared:
@@ -310,50 +370,3 @@ def _going_on(prepared: Prepared, run: Run) -> Prepared:
     if prepared.rig.emulation:  # of others only the open rig tells
         prepared.check_mark(simulated=True)
     return prepared
-
-
-def stored_rig(run: Run) -> RigFile:
-    """Give the rig file that a run was made with."""
-    return RigFile.model_validate(harmless(run.start["rig"]["file"]))
-
-
-def _changed(agent: Agent, before: RigFile, rig: RigFile) -> str | None:
-    """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ."""
-    if wrong := incompatibilities(agent.problem, rig, len(agent.evaluations)):
-        return "\n".join(wrong)
-    if facts := _not_comparable(before, rig):
-        return facts
-    if analytics_of(rig) != agent.analytics:
-        what = "traces by another HPLC method" if rig.chromatogram else "files by another mapping"
-        return f"this rig reads its {what} than the campaign did so far"
-    return None
-
-
-def _not_comparable(before: RigFile, rig: RigFile) -> str:
-    """Say which facts of a rig keep results on it from being compared with those before."""
-    return "\n".join(
-        f"{fact} in the campaign so far, and results before and after would not compare: correct "
-        "it, or begin a new campaign"
-        for fact in differing(before, rig)
-    )
-
-
-def differing(before: RigFile, now: RigFile) -> Iterator[str]:
-    """Say which volumes, stocks and times differ, so that results of both do not compare."""
-    for place, pair in (
-        ("reactor", (before.reactor, now.reactor)),
-        ("chromatogram", (before.chromatogram, now.chromatogram)),
-        *((f"streams.{k}", (s, now.streams.get(k))) for k, s in before.streams.items()),
-    ):
-        stated = [table for table in pair if table is not None]
-        keys = ("stock",) if place.startswith("streams.") else _keys(stated)
-        for key in keys:
-            was, is_ = (getattr(table, key, None) for table in pair)
-            if was != is_:
-                other = f" = {is_:g} was {was:g}" if isinstance(is_, float) else " was another"
-                yield f"{place}.{key}{other}"
-
-
-def _keys(tables: Sequence[Table]) -> Collection[str]:
-    """Name the keys that a table of a rig file may have; none if neither rig has it."""
-    return type(tables[0]).model_fields if tables else ()

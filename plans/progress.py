@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from reactune.analysis.campaign.rediscovery import VERDICTS
 from reactune.analysis.storage.lineage import is_campaign
 from reactune.analysis.written import printable
 
@@ -31,11 +32,12 @@ class Progress:
         self._streams: dict[str, str] = {}
         self._began = self._lab_time = 0.0
         self._budget = 0
+        self._verdict = "unknown"
 
     def __call__(self, name: str, doc: Mapping[str, Any]) -> None:
         """Listen to one document; those of other plans are passed over."""
         if name == "start" and is_campaign(doc):
-            self._run, self._streams = doc["uid"], {}
+            self._run, self._streams, self._verdict = doc["uid"], {}, "unknown"
             self._budget = doc["problem"]["budget"]
             self._began = self._lab_time = doc["lab_time"]
             self._say(_banner(doc))
@@ -47,6 +49,9 @@ class Progress:
                 self._lab_time = data["lab_time"]
             elif stream == "decision":
                 self._say(self._line(data))
+            elif stream == "rediscovery" and data["verdict"] != self._verdict:
+                self._verdict = data["verdict"]
+                self._say(Text(f"{'':>10}         {_finding(data)}", "bold"))
 
     def _say(self, text: Text) -> None:
         """Print; that nobody reads along any more must not end a campaign."""
@@ -74,6 +79,14 @@ def _standing(data: Mapping[str, Any], role: str) -> str:
     if math.isnan(data[role]):
         return "none yet"
     return f"{data[f'{role}_goal']:.4f} (no. {int(data[role])})"
+
+
+def _finding(data: Mapping[str, Any]) -> str:
+    """Say what is thought of the earlier results."""
+    likely = json.loads(data["probability"])[data["verdict"]]
+    return printable(
+        f"the earlier results: {VERDICTS[data['verdict']]} ({likely:.0%}); used {data['trust']}"
+    )
 
 
 def _known(known: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.evaluation import describe, describe_asked
 from reactune.analysis.campaign.leader import goal_keys
+from reactune.analysis.campaign.rediscovery import FINDING_TEXTS, Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -125,6 +126,37 @@ def trace_in_file_described(analytics: Analytics | None, rig: FlowRig) -> dict[s
     array = {"dtype": "array", "dtype_numpy": "<f8", "shape": [method.samples]}
     told = {"source": "reactune.plans.campaign", "units": method.unit, "precision": 5}
     return {"trace": {**told, **array}}
+
+
+class FindingRecord:
+    """What is thought of an earlier campaign: ``rediscovery``.
+
+    Parameters
+    ----------
+    agent : Rediscoverer
+    """
+
+    name = "rediscovery"
+    parent = None
+
+    def __init__(self, agent: Rediscoverer) -> None:
+        self._agent = agent
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """Nothing to draw: texts."""
+        return {"fields": []}
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data."""
+        data = self._agent.finding.to_data()
+        return {key: {"value": value, "timestamp": time()} for key, value in data.items()}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data: the number of the latest experiment, and texts."""
+        common = {"source": "reactune.analysis.campaign.rediscovery", "shape": []}
+        texts = {key: {**common, "dtype": "string"} for key in FINDING_TEXTS}
+        return {"number": {**common, "dtype": "number", "units": "1"}, **texts}
 
 
 def _blank(keys: Mapping[str, Mapping[str, Any]], now: float) -> dict[str, dict[str, Any]]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from reactune.analysis.campaign.replay import stated_in
+from reactune.analysis.campaign.known import stated_in
 from reactune.analysis.learning.reach import Limit, limits, proposed
 from reactune.analysis.learning.rescore import kind_of, knowing, pooled, searchable
 from reactune.analysis.problem.model import Problem

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reactune.analysis.analytics.hplc import Hplc
-from reactune.analysis.campaign.replay import stated_in
 from reactune.analysis.learning.rescore import Flip, Rescored, flips, kind_of, pooled, rescore
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.table import mark_of
@@ -13,11 +12,12 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import Lineage
 from reactune.devices.rigfile import RigFile
 
+from .comparing import differing, stored_rig
 from .compatibility import fitted
-from .errors import UserError, told
+from .errors import told
 from .hplc_method import method_of
 from .integration import open_method
-from .preparation import campaigns_of, differing, stored_rig
+from .preparation import asked_in, campaigns_of
 from .problems import ProblemSource, load_problem
 
 
@@ -76,7 +76,7 @@ def answer(
     """
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids)
-        asked = _own(campaigns) if problem is None else load_problem(problem)
+        asked = asked_in(campaigns) if problem is None else load_problem(problem)
         problems = [_fitted(asked, campaign) for campaign in campaigns]
         judged = kind_of(problems[0], campaigns)
         before, found = pooled(campaigns, problems), None
@@ -94,19 +94,6 @@ def answer(
         flips=tuple(flips(first, second)),
         differences=tuple(_differences(campaigns)),
     )
-
-
-def _own(campaigns: Sequence[Lineage]) -> Problem:
-    """Give what all campaigns were asked."""
-    asked = [stated_in(campaign.start)[0] for campaign in campaigns]
-    essence = [p.to_dict() | dict.fromkeys(("budget", "title", "rig", "batch")) for p in asked]
-    for campaign, other in zip(campaigns, essence, strict=True):
-        if other != essence[0]:
-            raise UserError(
-                f"run {campaign.uid[:8]} was asked something else than run "
-                f"{campaigns[0].uid[:8]}; say with --problem by which to judge them"
-            )
-    return asked[0]
 
 
 def _rig(campaign: Lineage) -> RigFile | None:

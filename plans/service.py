@@ -17,15 +17,10 @@ from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
 from reactune.analysis.storage.stores import UnknownStore
-from reactune.devices.opening import open_rig
-from reactune.devices.protocols.transport import InstrumentError, TransportError
-from reactune.devices.rig.flow_rig import FlowRig, RigError
-from reactune.devices.rigfile import RigFile
 
 from .campaign import CampaignError
 from .earlier import is_table
 from .errors import RigTroubleError, UserError, told
-from .guard import guarded
 from .memory import give_back_large_arrays
 from .outcome import Listener, Outcome
 from .preparation import (
@@ -38,10 +33,10 @@ from .preparation import (
     resumed_campaign,
 )
 from .problems import ProblemSource
-from .reagents import Precautions, reconciled
+from .reagents import Precautions
 from .reviewing import Reviewer
-from .session import Interrupter, Session
-from .supervisor import Supervisor
+from .session import Interrupter
+from .watched import watched
 
 __all__ = [
     "Listener",
@@ -166,9 +161,10 @@ def resume(
 
 
 def rediscover(
-    uid: str,
+    sources: str | Path | Sequence[str | Path],
     rig: RigSource | None = None,
     *,
+    problem: ProblemSource | None = None,
     catalogue: CatalogueSource = None,
     seed: int | None = None,
     budget: int | None = None,
@@ -177,14 +173,16 @@ def rediscover(
     interrupters: Sequence[Interrupter] = (),
     precautions: Precautions = _USUAL,
 ) -> Outcome:
-    """Run a campaign that begins where an earlier one was good.
+    """Run a campaign that finds out whether earlier results still hold, and uses them if so.
 
     Parameters
     ----------
-    uid : str
-        Of the earlier run, or the beginning of it.
+    sources : str, Path or sequence of these
+        Uids of earlier runs, or the beginnings of them; tables in CSV or XLSX.
     rig : RigFile, path or built-in name, optional
         By default the rig of the earlier run.
+    problem : Problem, path, built-in name or mapping, optional
+        By default that of the earlier run; a table has none.
     catalogue, seed, budget, listener, reviewer, interrupters, precautions
         As in `run`.
 
@@ -196,7 +194,9 @@ def rediscover(
         If an instrument does not answer.
     """
     with _reading(catalogue) as stored:
-        prepared = rediscovered_campaign(stored, uid, rig, seed=seed, budget=budget)
+        prepared = rediscovered_campaign(
+            stored, sources, rig, problem=problem, seed=seed, budget=budget
+        )
     return _store(prepared, catalogue, listener or Listener(), reviewer, interrupters, precautions)
 
 
@@ -251,19 +251,6 @@ def _writing(source: CatalogueSource, listener: Listener) -> Iterator[Catalogue]
             yield catalogue
 
 
-@contextlib.contextmanager
-def _open_rig(config: RigFile) -> Iterator[FlowRig]:
-    """Open a rig; what hardware cannot do is said in its own sentence."""
-    try:
-        rig = open_rig(config)
-    except RigError as error:
-        raise UserError(str(error)) from error
-    except (TransportError, InstrumentError) as error:
-        raise RigTroubleError(str(error)) from error
-    with rig:
-        yield rig
-
-
 def _store(
     prepared: Prepared,
     source: CatalogueSource,
@@ -291,7 +278,6 @@ def _carry_out(
     if config.emulation:
         injections = sum(1 for e in agent.evaluations if e.recorded)
         config = config.emulating(seed=agent.seed, first_injection=injections)
-    config, book = reconciled(config, precautions.reagents)
     ends: dict[str, Mapping[str, Any]] = {}
 
     def hear(name: str, doc: Mapping[str, Any]) -> None:
@@ -300,15 +286,9 @@ def _carry_out(
         _tell(listener.document, name, doc)
 
     _tell(listener.prepared, agent)
-    with (
-        guarded(config, catalogue.folder, precautions.guard) as guard,
-        contextlib.ExitStack() as last,  # for what the rig has to be closed before
-        _open_rig(config) as rig,
-    ):
-        prepared.check_mark(rig.simulated)
-        session = last.enter_context(Session(rig, catalogue, interrupters))
+    with watched(config, catalogue, precautions, interrupters, prepared.check_mark) as opened:
+        rig, session = opened
         session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
-        last.enter_context(Supervisor(session.RE, rig, guard, book))
         interrupted = False
         try:
             interrupted = session.run(

@@ -209,25 +209,31 @@ class Workspace:
 
     def rediscover(
         self,
-        uid: str,
+        uid: str | Sequence[str],
         seed: int = 0,
         budget: int | None = None,
+        problem: str | dict[str, Any] | Problem | None = None,
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
-        """Run a campaign on this session's rig that begins where an earlier one was good.
+        """Find out on this session's rig whether earlier results still hold, and use them if so.
 
         Parameters
         ----------
-        uid : str
-            Of the earlier run, or the beginning of it.
+        uid : str or sequence of str
+            Of the earlier run, or the beginning of it; a table; or several of these.
         seed : int
             Seed of the optimiser.
         budget : int, optional
             Experiments at most, in place of the earlier campaign's.
+        problem : str, dict or Problem, optional
+            By default that of the earlier run.
         md : mapping, optional
             Metadata for the start document.
         """
-        prepared = rediscovered_campaign(self.cat, uid, self.rig.config, seed=seed, budget=budget)
+        prepared = rediscovered_campaign(
+            self.cat, uid, self.rig.config, problem=problem, seed=seed, budget=budget
+        )
+        prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
     def one_at_a_time(
@@ -298,7 +304,7 @@ class Workspace:
             f"catalogue {self.cat.folder}, last run {latest}\n\n"
             'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'
             "RE(resume(UID))             go on with one that was interrupted\n"
-            "RE(rediscover(UID))         begin where an earlier one was good\n"
+            "RE(rediscover(UID))         does an earlier one still hold? if so, use it\n"
             "last(), summary()           the last run, and how it came out\n"
             "replay(cat, last().uid)     compare its asks with the stored ones\n"
             "safe()                      pumps stopped, heater safe, valve in load\n"

@@ -5,14 +5,17 @@ be replayed and gone on with when that is gone.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from ..analytics import Measurement, from_start
+import numpy as np
+
+from ..analytics import Analytics, Measurement, from_start
 from ..problem.model import Problem
 from ..problem.tables import Setting, Variable
 from ..problem.units import UnitError, converted
-from ..storage.lineage import Lineage
+from ..storage.lineage import Lineage, is_campaign
 from ..written import exact, harmless
 from .adaptive import Suggestion
 from .agent import Agent
@@ -35,9 +38,9 @@ def to_start(agent: Agent, sources: Sequence[Mapping[str, Any]]) -> dict[str, An
     return {"sources": [*sources], "experiments": [e.to_dict() for e in agent.evaluations]}
 
 
-def from_start_document(start: Mapping[str, Any]) -> list[Old]:
+def from_start_document(start: Mapping[str, Any], key: str = "known") -> list[Old]:
     """Give what was known when a campaign began; of most nothing was."""
-    told = (start.get("known") or {}).get("experiments", [])
+    told = (start.get(key) or {}).get("experiments", [])
     found = map(Evaluation.from_dict, told)
     return [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in found]
 
@@ -57,10 +60,180 @@ def numbered(agent: Agent, old: Sequence[Old]) -> list[Old]:
     ]
 
 
+def stated_in(start: Mapping[str, Any]) -> tuple[Problem, Analytics]:
+    """Read what a stored campaign was asked, and what measured it.
+
+    Parameters
+    ----------
+    start : mapping
+        The start document of an ``optimise`` run, or of a table's.
+
+    Raises
+    ------
+    ValueError
+        If the run is not a campaign, or its analytics is not known here.
+    """
+    if lost := start.get("lost"):
+        raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
+    if not is_campaign(start):
+        raise ValueError(
+            f"run {start['uid'][:8]} is not a campaign: its plan is "
+            f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
+        )
+    return Problem.load(harmless(start["problem"])), from_start(start)
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A stored experiment in the names of a problem.
+
+    Attributes
+    ----------
+    run : str
+        Uid of its campaign.
+    number : int
+        Its number there.
+    asked : dict of str to float or str
+        As its campaign stated it.
+    conditions : dict of str to float or str
+        In the variables of the problem, and their units.
+    measurement : Measurement
+        Everything that the problem names.
+    """
+
+    run: str
+    number: int
+    asked: dict[str, Setting]
+    conditions: dict[str, Setting]
+    measurement: Measurement
+
+    @property
+    def name(self) -> str:
+        """Such as ``5f0c2a7e/12``."""
+        return f"{self.run[:8]}/{self.number}"
+
+
+def check_alike(campaigns: Sequence[Lineage]) -> None:
+    """Refuse campaigns that were simulated in part.
+
+    Raises
+    ------
+    ValueError
+    """
+    marks = {campaign.uid[:8]: bool(campaign.start.get("simulated")) for campaign in campaigns}
+    simulated, real = ([uid for uid, mark in marks.items() if mark is m] for m in (True, False))
+    if simulated and real:
+        raise ValueError(
+            f"simulated runs ({', '.join(simulated)}) and others ({', '.join(real)}) are never "
+            "taken together; ask of each kind by itself"
+        )
+
+
+def experiments(
+    campaign: Lineage, problem: Problem, analytics: Analytics | None = None
+) -> list[Experiment]:
+    """Read the experiments of a campaign as another problem names them.
+
+    What was decided is not measured again, unless another analytics is given or the problem names
+    a quantity that the campaign's did not. Experiments whose facts are lost are left out.
+
+    Parameters
+    ----------
+    campaign : Lineage
+    problem : Problem
+        Fitted to the rig of the campaign.
+    analytics : Analytics, optional
+        To read the raw signals by, in place of the campaign's own.
+
+    Raises
+    ------
+    ValueError
+        If the campaign lacks a quantity or variable that the problem names; by name.
+    """
+    stated, own = stated_in(campaign.start)
+    who = f"run {campaign.uid[:8]}"
+    if analytics is not None and analytics.key != own.key:
+        raise ValueError(
+            f"{who} has no raw signal that a {analytics.key} method could read: its results are "
+            f"by '{own.key}'"
+        )
+    reader = analytics or own
+    if missing := [name for name in problem.measured if name not in reader.names]:
+        raise ValueError(
+            f"{who} has no {', '.join(missing)}, which the problem measures; it has "
+            f"{', '.join(reader.names)}"
+        )
+    decided: dict[int, Mapping[str, Any]] = {}
+    if analytics is None and set(problem.measured) <= set(stated.measured):
+        decided = {int(data["number"]): data for data in campaign.events("decision")}
+    found: dict[int, Experiment] = {}
+    for fact in campaign.events("primary"):
+        number = int(fact["number"])
+        if number in found:  # a paused run goes on from its checkpoint: the first counts
+            continue
+        asked = asked_of(fact, stated)
+        conditions = _renamed(asked, stated, problem, who)
+        if number in decided:
+            decision = Decision.from_data(decided[number], fact, stated)
+            measured = _again(decision.evaluation.measurement)
+        elif fact["valid"]:
+            measured = reader.measure(fact)
+        else:
+            measured = Measurement.failed(reader.names, str(fact["reason"]))
+        found[number] = Experiment(campaign.uid, number, asked, conditions, measured)
+    return list(found.values())
+
+
+def _again(measurement: Measurement) -> Measurement:
+    """Give what was measured, whether or not the old problem could make anything of it."""
+    if all(map(math.isfinite, measurement.values.values())):
+        return Measurement(measurement.values, measurement.sd, measurement.flags)
+    return measurement
+
+
+def _renamed(
+    asked: Mapping[str, Setting], stated: Problem, problem: Problem, who: str
+) -> dict[str, Setting]:
+    """Give conditions in the variables of another problem."""
+    held = {**stated.fixed, **asked}
+    if not set(problem.variables) - set(held):
+        return {
+            name: _in_unit(asked[name], stated.variables[name].unit, variable.unit, name, who)
+            if name in asked
+            else held[name]
+            for name, variable in problem.variables.items()
+        }
+    was, now = stated.region.variables, problem.region.variables
+    try:
+        flows = {
+            name: np.array([_in_unit(value, was[name].unit, now[name].unit, name, who)])
+            for name, value in stated.settings(stated.numbers(asked)).items()
+            if name in now
+        }
+        columns = problem.in_variables(flows)
+        words = {name: value for name, value in asked.items() if isinstance(value, str)}
+        return {name: words.get(name, float(columns[name][0])) for name in problem.variables}
+    except KeyError as error:
+        raise ValueError(
+            f"{who} has no {error.args[0]}, a variable of the problem; it has {', '.join(asked)}"
+        ) from None
+
+
+def _in_unit(value: Setting, was: str, now: str, name: str, who: str) -> Setting:
+    """Give a condition in another unit; words have none."""
+    if isinstance(value, str):
+        return value
+    try:
+        return converted(value, was, now)
+    except UnitError as error:
+        raise ValueError(f"{who}: variables.{name}: {error}") from None
+
+
 def experiments_of(campaign: Lineage, problem: Problem) -> list[Old]:
     """Give the experiments of a stored campaign, what it knew itself included, to another problem.
 
-    Results are those that were concluded when they were made.
+    Those that compare: at other fixed values than the problem's, or with a choice that there is no
+    more, they are left out. Results are those that were concluded when they were made.
 
     Parameters
     ----------
@@ -75,46 +248,36 @@ def experiments_of(campaign: Lineage, problem: Problem) -> list[Old]:
         be said in the problem's variables.
     """
     run, start = f"run {campaign.uid[:8]}", campaign.start
-    if lost := start.get("lost"):
-        raise ValueError(f"{run} has lost {lost}")
-    if "problem" not in start or "method" not in start:
-        plan = start.get("plan_name", "unknown")
-        raise ValueError(f"{run} is not a campaign: its plan is '{plan}', not 'optimise'")
-    before = Problem.load(harmless(start["problem"]))
+    before, _ = stated_in(start)
     try:
-        translated = _translation(before, problem)
+        _check_comparable(before, problem)
     except ValueError as error:
         raise ValueError(f"{run}: {error}") from None
     old = []
-    for asked, found in (*from_start_document(start), *_made(campaign, before, run)):
-        conditions = translated(asked.conditions)
-        if conditions is not None:
+    for asked, found in from_start_document(start):
+        if _stays(asked.conditions, problem):
+            conditions = _renamed(asked.conditions, before, problem, run)
             old.append((Suggestion(asked.number, conditions, asked.why), found))
+    for made in experiments(campaign, problem):
+        if _stays(made.asked, problem):
+            why = f"known: experiment {made.number} of {run}"
+            old.append((Suggestion(made.number, made.conditions, why), made.measurement))
     return old
 
 
-def _made(campaign: Lineage, problem: Problem, run: str) -> Iterator[Old]:
-    """Give the experiments that a campaign made; of one not judged yet the signal is read."""
-    decided = {int(data["number"]): data for data in campaign.events("decision")}
-    facts = {int(data["number"]): data for data in reversed(campaign.events("primary"))}
-    for number in sorted(facts):
-        data, why = facts[number], f"known: experiment {number} of {run}"
-        if number in decided:
-            found = Decision.from_data(decided[number], data, problem).evaluation.measurement
-        elif data["valid"]:
-            found = from_start(campaign.start).measure(data)
-        else:
-            found = Measurement.failed(problem.measured, str(data["reason"]))
-        yield Suggestion(number, asked_of(data, problem), why), found
+def _stays(conditions: Mapping[str, Setting], now: Problem) -> bool:
+    """Whether conditions are at today's fixed values, and with choices that there still are."""
+    for name, value in conditions.items():
+        if name in now.fixed and not _alike(value, now.fixed[name]):
+            return False
+        variable = now.variables.get(name)
+        if isinstance(value, str) and (variable is None or value not in (variable.choices or ())):
+            return False  # a solvent that nobody has any more
+    return True
 
 
-def _translation(
-    before: Problem, now: Problem
-) -> Callable[[Mapping[str, Setting]], dict[str, Setting] | None]:
-    """Say how conditions of one problem read in another.
-
-    None for those at other fixed values, and with choices that there are no more.
-    """
+def _check_comparable(before: Problem, now: Problem) -> None:
+    """Refuse a problem by which results before and after would not compare."""
     if missing := [name for name in now.measured if name not in before.measured]:
         raise ValueError(
             f"it did not measure {', '.join(missing)}, only {', '.join(before.measured)}"
@@ -140,22 +303,6 @@ def _translation(
                 f"it varied {name}, of which the problem says nothing; give it a range, or its "
                 "value under [fixed]"
             )
-
-    def translated(conditions: Mapping[str, Setting]) -> dict[str, Setting] | None:
-        for name, value in conditions.items():
-            if name not in now.variables and not _alike(value, now.fixed[name]):
-                return None
-            if isinstance(value, str) and value not in (now.variables[name].choices or ()):
-                return None  # a solvent that nobody has any more
-        values = {**before.fixed, **conditions}
-        return {name: in_today(name, values[name], name in conditions) for name in now.variables}
-
-    def in_today(name: str, value: Setting, varied: bool) -> Setting:
-        if isinstance(value, str) or not varied:  # a choice is a word
-            return value
-        return converted(value, before.variables[name].unit, now.variables[name].unit)
-
-    return translated
 
 
 def _check_same(name: str, was: Variable, now: Variable) -> None:

@@ -10,17 +10,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..analytics import Analytics, from_start
+from ..analytics import from_start
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..storage.catalogue import Catalogue
-from ..storage.lineage import Lineage, budget_of, is_campaign, lineage
+from ..storage.lineage import Lineage, budget_of, lineage
 from ..storage.run import Run
 from ..written import harmless
 from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Decision, asked_of
-from .known import experiments_of, from_start_document, numbered
+from .known import experiments_of, from_start_document, numbered, stated_in
+from .rediscovery import Earlier, Rediscoverer
 
 
 @dataclass(frozen=True)
@@ -66,32 +67,13 @@ def agent_of(start: Mapping[str, Any]) -> Agent:
             f"run {start['uid'][:8]} is what a table held; reactune show PROBLEM TABLE reads that "
             "anew"
         )
-    agent = Agent(problem, analytics, seed=int(start["seed"]), first=start["first"])
+    how = problem, analytics, int(start["seed"]), start["first"]
+    if "before" in start:
+        earlier = Earlier(problem.resolved(analytics.kind), from_start_document(start, "before"))
+        return Rediscoverer(*how, earlier=earlier)
+    agent = Agent(*how)
     agent.know(from_start_document(start), before=True)
     return agent
-
-
-def stated_in(start: Mapping[str, Any]) -> tuple[Problem, Analytics]:
-    """Read what a stored campaign was asked, and what measured it.
-
-    Parameters
-    ----------
-    start : mapping
-        The start document of an ``optimise`` run, or of a table's.
-
-    Raises
-    ------
-    ValueError
-        If the run is not a campaign, or its analytics is not known here.
-    """
-    if lost := start.get("lost"):
-        raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
-    if not is_campaign(start):
-        raise ValueError(
-            f"run {start['uid'][:8]} is not a campaign: its plan is "
-            f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
-        )
-    return Problem.load(harmless(start["problem"])), from_start(start)
 
 
 class LostExperiment(ValueError):  # noqa: N818 - says what is, as KeyError does not
@@ -246,6 +228,11 @@ def revise(catalogue: Catalogue, uid: str, problem: Problem) -> Agent:
     """
     campaign = _latest(catalogue, uid)
     start = campaign.start
+    if "before" in start:
+        raise ValueError(
+            f"run {uid[:8]} rediscovers an earlier campaign, which would be forgotten under "
+            f"another problem; find it again under that: reactune rediscover {uid[:8]} --problem NEW"
+        )
     old = experiments_of(campaign, problem)
     if changed := list(_another_question(Problem.load(harmless(start["problem"])), problem)):
         raise ValueError(

@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from ..analytics.measurement import Analytics
 from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
+from ..campaign.known import Experiment, check_alike, experiments, stated_in
 from ..campaign.leader import Leader
-from ..campaign.replay import stated_in
 from ..optimisers.recommend import Recommendation
 from ..optimisers.surrogate.composite import Surrogate
 from ..problem.model import Problem
 from ..storage.lineage import Lineage
-from .pooled import Experiment, check_alike, experiments
 from .price import Price, prices
 
 

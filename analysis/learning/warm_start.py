@@ -13,13 +13,10 @@ from scipy.interpolate import RBFInterpolator
 from scipy.stats import qmc
 
 from ..campaign.evaluation import Evaluation
-from ..campaign.replay import relive
 from ..campaign.standing import stand
 from ..problem.merit import Windows, f_star, reference, soft_merit
 from ..problem.space import Space
 from ..problem.tables import Setting
-from ..storage.catalogue import Catalogue
-from ..storage.lineage import lineage
 
 Floats = NDArray[np.float64]
 
@@ -138,25 +135,3 @@ def _measured(
             chosen.append(x)
             points.append(done[i].conditions)
     return points
-
-
-def starting_points(catalogue: Catalogue, uid: str, n: int) -> list[dict[str, Setting]]:
-    """Choose the conditions that a new campaign should measure first (`promising`).
-
-    Parameters
-    ----------
-    catalogue : Catalogue
-    uid : str
-        An earlier campaign of the same variables.
-    n : int
-        How many at most; one batch is a good number.
-    """
-    agent, _, _ = relive(lineage(catalogue, uid))
-    if len(agent.problem.aims) > 1:
-        raise ValueError(
-            f"run {uid} has two goals, and no one best to start from; begin a campaign that knows "
-            f"its results: reactune optimise PROBLEM --from {uid}"
-        )
-    # what was known before may be outside the limits
-    inside = [e for e in agent.evaluations if agent.problem.outside_limits(e.conditions) is None]
-    return promising(inside, agent.space, agent.windows, n)

@@ -15,6 +15,7 @@ from ..problem.merit import PENALTY_ALONE, reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
+from .surrogate.before import Before
 from .surrogate.composite import LIKELY, MOST, Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
@@ -98,6 +99,16 @@ class Book:
         self._scale: tuple[float, float] | None = PENALTY_ALONE if goals > 1 else None
         self.held: int | None = None
         self.confidence = LIKELY
+        self._before: Before | None = None
+
+    @property
+    def before(self) -> Before | None:
+        """What the models know of an earlier campaign; it is no result of this one."""
+        return self._before
+
+    @before.setter
+    def before(self, before: Before | None) -> None:
+        self._before, self._fitted = before, None
 
     def tell(
         self,
@@ -184,6 +195,7 @@ class Book:
             self.measured,
             self.goals,
             everywhere,
+            self.before,
         )
 
     def _fit(self) -> Surrogate | None:
@@ -207,7 +219,8 @@ class Book:
         doubts: list[Doubt] = []
         for _ in range(ROUNDS):
             rows, points = self.table.experiments([doubt.row for doubt in doubts])
-            if len(set(points.place)) < self.lower.size + 2:
+            enough = 1 if self.before is not None else self.lower.size + 2
+            if len(set(points.place)) < enough:
                 return None, []
             fit = self._model(points)
             found = [Doubt(int(rows[i]), k, size) for i, k, size in fit.contradicted()]

@@ -218,5 +218,7 @@ def _expected(points: Points, i: int, models: Sequence[Judge | Surrogate]) -> Ex
 @on_one_thread
 def verdict(book: Book) -> Verdict | None:
     """Say whether going on is worth it: see `Verdict`; None while nothing is certain."""
-    surrogate = book.surrogate()
-    return None if surrogate is None else give(surrogate, len(book.table))
+    surrogate, done = book.surrogate(), len(book.table)
+    if book.before is not None and done >= book.lower.size + 2:  # enough to see that it helps
+        done += len(book.before.points.x)
+    return None if surrogate is None else give(surrogate, done)

@@ -179,6 +179,8 @@ def _provenance(run: Campaign) -> Iterator[tuple[str, str]]:
     yield "rig", f"{start['rig'].get('title', 'untitled')}{', simulated' * run.simulated}"
     for source in (start.get("known") or {}).get("sources", ()):
         yield "known before", f"{source['experiments']} of {source.get('run') or source['table']}"
+    for source in (start.get("before") or {}).get("sources", ()):
+        yield "earlier", f"{source['experiments']} of {source.get('run') or source['table']}"
     yield "seed", str(start.get("seed", "not stored"))
     yield "started", _time(start["time"])
     yield "ended", "no stop document" if stop is None else _time(stop["time"])

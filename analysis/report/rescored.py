@@ -7,8 +7,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from ..campaign.known import Experiment
 from ..campaign.leader import Leader, outcome_names
-from ..learning.pooled import Experiment
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting

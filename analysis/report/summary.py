@@ -11,6 +11,7 @@ from ..problem.model import Problem
 from ..problem.tables import Setting
 from .candidate import Candidate, candidate
 from .numbers import as_set, dialled, jsonable, share, table_lines, uncertain
+from .rediscovered import Rediscovered, rediscovered
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
 _TERMS = (
@@ -76,6 +77,8 @@ class Summary:
         Of the conditions.
     lines : tuple of (str, str)
         What is said of a candidate: how it is called, and by which name its values are found.
+    rediscovery : Rediscovered or None
+        What became of the earlier results that a rediscovery began from.
     """
 
     uid: str
@@ -102,6 +105,7 @@ class Summary:
     used: dict[str, float]
     units: dict[str, str]
     lines: tuple[tuple[str, str], ...]
+    rediscovery: Rediscovered | None = None
 
     @property
     def n_failed(self) -> int:
@@ -120,7 +124,9 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
-        derived = {"n_failed": self.n_failed, "used_total": self.used_total}
+        derived: dict[str, Any] = {"n_failed": self.n_failed, "used_total": self.used_total}
+        if self.rediscovery is not None:
+            derived["rediscovery"] = self.rediscovery.to_json()
         plain: dict[str, Any] = jsonable(asdict(self) | derived)
         return plain
 
@@ -282,6 +288,8 @@ class Summary:
             )
             inside = " inside every window" if self.windows else ""
             remarks.append(("Measured", f"best{inside}, lucky or not: {told}"))
+        if self.rediscovery is not None:
+            remarks += self.rediscovery.remarks()
         remarks.append(("Stopped", self.stop_reason))
         counts = f"{self.n} experiment{'s' * (self.n != 1)} (budget {self.budget})"
         if self.n_known:
@@ -345,6 +353,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
         units={name: variable.unit for name, variable in problem.variables.items()},
         lines=tuple(_lines(problem)),
+        rediscovery=rediscovered(campaign),
     )
 
 

@@ -147,8 +147,8 @@ class RunSummary:
     plan_name, title, problem, goal : str or None
         Plan, title of the run, title of its problem, and what that wants, such as ``minimise X3``.
     begins : str
-        What it goes on from: it ``resumes``, ``changes`` or ``rediscovers`` a run, or begins
-        ``from`` old results; empty if from nothing.
+        What it goes on from: it ``resumes``, ``changes``, ``rediscovers`` or ``makes`` a run, or
+        begins ``from`` old results; empty if from nothing.
     simulated : bool or None
         Whether the rig was emulated; None for a run that does not say, as others' may not.
     events : int
@@ -218,7 +218,7 @@ def _goal(problem: Document) -> str | None:
 def _begins(start: Document) -> str:
     """Say what a run goes on from."""
     sources = (start.get("known") or {}).get("sources", [])
-    verb = next((verb for verb in ("resumes", "rediscovers") if verb in start), "")
+    verb = next((verb for verb in ("resumes", "rediscovers", "makes") if verb in start), "")
     if verb:
         return f"{'changes' if sources else verb} {start[verb][:8]}"
     if len(sources) == 1:

@@ -134,8 +134,8 @@ class Axes:
 
     Attributes
     ----------
-    held : dict of str to float
-        The conditions last set, by variable; what was never set is missing.
+    held : dict of str to float or str
+        The conditions last set, by variable or choice; what was never set is missing.
     named : dict of str to Axis
     """
 
@@ -143,9 +143,9 @@ class Axes:
         self._rig, self._lock = rig, lock
         self._task = Task(rig.clock, lock)
         self._asked: dict[str, float] = {}  # for the move that is being gathered
-        self._before: Mapping[str, float] = {}  # where the axes stood when the rig was staged
+        self._before: convert.Conditions = {}  # where the axes stood when the rig was staged
         self._moved = self._resting = False  # since then; since it was unstaged
-        self.held: dict[str, float] = {}
+        self.held: dict[str, float | str] = {}
         self.named = {key: Axis(rig, key) for key in convert.axes(rig.config)}
 
     def position(self, key: str) -> float:

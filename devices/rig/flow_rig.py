@@ -9,6 +9,7 @@ resuming after a pause.
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from time import time
 from typing import Any, Self
 
@@ -155,9 +156,11 @@ class FlowRig:
         LedgerError
             If syringes and flasks cannot finish an experiment there.
         """
+        collect = conditions.collect if isinstance(conditions, Setpoints) else 0.0
         if isinstance(conditions, Setpoints):
             conditions = conditions.conditions
         setpoints = convert.setpoints_of(conditions, self.config, self.heater.driver.decimals)
+        setpoints = replace(setpoints, collect=collect)
         self.feed.check(setpoints)
         return setpoints
 
@@ -359,7 +362,7 @@ class FlowRig:
             for pump in self.pumps.values():
                 pump.stop()
 
-    def conditions(self) -> dict[str, float]:
+    def conditions(self) -> dict[str, float | str]:
         """Return what the instruments said at the injection of this plan, or else say now."""
         return self._sampler.conditions()
 

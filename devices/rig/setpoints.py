@@ -8,6 +8,9 @@ from ..instruments.signals import check_limits
 from ..protocols import HEATERS, PUMPS
 from ..rigfile import RigFile
 
+Conditions = Mapping[str, float | str]
+"""Numbers by variable, words by choice."""
+
 
 class ConditionsError(ValueError):
     """The conditions do not name what this rig can set."""
@@ -27,12 +30,15 @@ class Setpoints:
         By choice what is chosen.
     pumped : dict of str to float
         By stream [uL/min]; 0 for those that stand still.
+    collect : float
+        What is to be collected there besides an experiment [uL].
     """
 
     temperature: float
     flows: Mapping[str, float]
     chosen: Mapping[str, str] = field(default_factory=dict)
     pumped: Mapping[str, float] = field(default_factory=dict)
+    collect: float = 0.0
 
     @property
     def total(self) -> float:
@@ -52,7 +58,7 @@ def limits(rig: RigFile) -> dict[str, tuple[float, float, str]]:
     return {"temperature": (*rig.heater.limits, "degC"), **flows}
 
 
-def chosen_of(conditions: Mapping[str, float | str], rig: RigFile) -> dict[str, str]:
+def chosen_of(conditions: Conditions, rig: RigFile) -> dict[str, str]:
     """Return what conditions choose, or the rig file's default where they do not.
 
     Raises
@@ -82,7 +88,7 @@ def axes(rig: RigFile) -> dict[str, tuple[float, float, str]]:
     The variables, `residence_time` [min], and for two streams `ratio`, the flow of the second to
     that of the first.
     """
-    flows = [stream.limits for stream in rig.streams.values()]
+    flows = [rig.flow_limits(name) for name in rig.flows]
     least, most = (sum(ends) for ends in zip(*flows, strict=True))
     volume = rig.reactor.heated_volume
     found = {**limits(rig), "residence_time": (volume / most, _over(volume, least), "min")}
@@ -96,7 +102,7 @@ def _over(above: float, below: float) -> float:
     return above / below if below else math.inf
 
 
-def moved(held: Mapping[str, float], asked: Mapping[str, float], rig: RigFile) -> dict[str, float]:
+def moved(held: Conditions, asked: Mapping[str, float], rig: RigFile) -> dict[str, float | str]:
     """Return the conditions after some axes have moved.
 
     What was not asked for stays: the other flows, the total flow under `ratio`, the proportions of
@@ -116,15 +122,15 @@ def moved(held: Mapping[str, float], asked: Mapping[str, float], rig: RigFile) -
     ConditionsError
         If the values exclude one another, or need a flow that was never set.
     """
-    fixed = {name: asked[f"flow_{name}"] for name in rig.streams if f"flow_{name}" in asked}
-    free = [name for name in rig.streams if name not in fixed]
+    fixed = {name: asked[f"flow_{name}"] for name in rig.flows if f"flow_{name}" in asked}
+    free = [name for name in rig.flows if name not in fixed]
     derived = [key for key in ("residence_time", "ratio") if key in asked]
     if len(derived) > len(free):
         raise ConditionsError(
             f"{' and '.join(derived)} cannot be asked for together with the flow of "
             f"{' and '.join(fixed)}, which decide them: leave one out"
         )
-    flows = {name: held[f"flow_{name}"] for name in free if f"flow_{name}" in held} | fixed
+    flows = {name: float(held[f"flow_{name}"]) for name in free if f"flow_{name}" in held} | fixed
     total = rig.reactor.heated_volume / asked["residence_time"] if "residence_time" in asked else 0
     if "ratio" in asked:
         flows |= _by_ratio(asked["ratio"], total, flows, fixed, rig)
@@ -148,7 +154,7 @@ def _by_ratio(
     rig: RigFile,
 ) -> dict[str, float]:
     """Return the flows of two streams at a ratio; without a total that of before is kept."""
-    first, second = rig.streams
+    first, second = rig.flows
     if first in fixed:
         return {second: fixed[first] * ratio}
     if second in fixed:
@@ -163,11 +169,11 @@ def _known(flows: Mapping[str, float], name: str) -> float:
     return flows[name]
 
 
-def position(axis: str, conditions: Mapping[str, float], rig: RigFile) -> float:
+def position(axis: str, conditions: Conditions, rig: RigFile) -> float:
     """Return where an axis stands by the conditions that were set; NaN if nothing says."""
     if axis in conditions:
-        return conditions[axis]
-    flows = [conditions.get(f"flow_{name}", math.nan) for name in rig.streams]
+        return float(conditions[axis])
+    flows = [float(conditions.get(f"flow_{name}", math.nan)) for name in rig.flows]
     total = math.fsum(flows)
     if axis == "residence_time" and total:
         return residence_time(total, rig)
@@ -176,9 +182,7 @@ def position(axis: str, conditions: Mapping[str, float], rig: RigFile) -> float:
     return math.nan
 
 
-def setpoints_of(
-    conditions: Mapping[str, float | str], rig: RigFile, decimals: int | None = None
-) -> Setpoints:
+def setpoints_of(conditions: Conditions, rig: RigFile, decimals: int | None = None) -> Setpoints:
     """Turn conditions into setpoints.
 
     Parameters
@@ -265,8 +269,9 @@ def rinse(setpoints: Setpoints, rig: RigFile) -> float:
 
 
 def needed(setpoints: Setpoints, rig: RigFile) -> dict[str, float]:
-    """Return what one experiment uses of each stream [uL]: rinse, stabilise, fill the loop."""
+    """Return what one experiment uses of each stream [uL]: rinse, settle, collect, fill."""
     seconds = rinse(setpoints, rig) + stabilisation(setpoints, rig) + flush(setpoints, rig)
+    seconds += 60 * setpoints.collect / setpoints.total
     return {name: flow * seconds / 60 for name, flow in setpoints.pumped.items()}
 
 

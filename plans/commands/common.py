@@ -94,6 +94,11 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
     )
+    add_hardware(parser)
+
+
+def add_hardware(parser: argparse.ArgumentParser) -> None:
+    """Declare what is taken care of on hardware, and JSON."""
     parser.add_argument(
         "--no-guard",
         action="store_true",

@@ -35,7 +35,8 @@ def run(a: argparse.Namespace) -> int:
             rig = {True: "simulated", False: "REAL", None: "unmarked"}[run.simulated]
             if run.plan_name == "ask":
                 rig = "table"
-            made = f"{run.events:>4} experiment{'s' * (run.events != 1)}"
+            what = "check" if run.plan_name == "make" else "experiment"
+            made = f"{run.events:>4} {what}{'s' * (run.events != 1)}"
             say(f"{run.uid[:8]}  {when}  {rig:<9}  {_kind(run):<20}{made}")
             ending = run.reason or run.exit_status
             if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):
@@ -51,6 +52,8 @@ def _kind(run: "RunSummary") -> str:
     """Say what a run is: a campaign, what one goes on from, or another's."""
     if run.plan_name == "optimise":
         return run.begins or "campaign"
+    if run.plan_name == "make":
+        return run.begins
     return "by hand" if run.plan_name == "ask" else run.plan_name or "unknown"
 
 

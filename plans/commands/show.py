@@ -1,6 +1,7 @@
 """``reactune show``: summary and page again, of a stored run or of a table that is kept by hand."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -36,13 +37,21 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     if a.table is not None:
         return _table(a)
+    from reactune.analysis.report.made import PLAN, made_of
+
     from ..errors import UserError
+    from ..preparation import find_run
     from ..service import open_catalogue, stored_campaign
     from .result import say_result
 
     if a.stop:
         raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
     with open_catalogue(a.catalogue) as catalogue:
+        stored = find_run(catalogue, a.what)
+        if stored.start.get("plan_name") == PLAN:
+            made = made_of(stored)
+            say(json.dumps(made.to_json()) if a.json else made.to_text())
+            return EXIT_DONE
         say_result(stored_campaign(catalogue, a.what), catalogue.folder, as_json=a.json)
     return EXIT_DONE
 

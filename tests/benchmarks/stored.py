@@ -24,7 +24,7 @@ import numpy as np
 
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.evaluation import Decision, Evaluation
-from reactune.analysis.campaign.replay import stated_in
+from reactune.analysis.campaign.known import stated_in
 from reactune.analysis.problem.space import Space
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.content import Content

@@ -232,7 +232,7 @@ def test_the_same_seed_gives_the_same_decisions(stored, tmp_path, capsys):
     assert first == second
 
 
-def test_a_new_campaign_starts_from_the_best_points_of_an_old_one(stored, tmp_path, capsys):
+def test_a_rediscovery_repeats_points_of_the_old_campaign_first(stored, tmp_path, capsys):
     folder, done = stored
     uid = json.loads(done.stdout)["uid"]
     assert (
@@ -259,7 +259,8 @@ def test_a_new_campaign_starts_from_the_best_points_of_an_old_one(stored, tmp_pa
         old, new = catalogue[uid], catalogue[result["uid"]]
         assert new.start["rediscovers"] == uid
         asked = {e["asked_temperature"] for e in old.events("primary")}
-        assert {e["asked_temperature"] for e in new.events("primary")} <= asked
+        sentinels = new.events("primary")[:3]
+        assert {e["asked_temperature"] for e in sentinels} <= asked
 
 
 def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys):

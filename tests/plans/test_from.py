@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from reactune.analysis.campaign.replay import replay
-from reactune.analysis.learning.warm_start import starting_points
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.html import write_html
 from reactune.analysis.report.summary import Summary, summarise
@@ -16,7 +15,7 @@ from reactune.devices import load
 from reactune.plans.cli import main
 from reactune.plans.earlier import earlier
 from reactune.plans.errors import UserError
-from reactune.plans.preparation import informed_campaign
+from reactune.plans.preparation import informed_campaign, rediscovered_campaign
 from reactune.plans.service import resume, run, stored_campaign
 from reactune.plans.tables import kept, open_table
 
@@ -120,7 +119,7 @@ def test_a_campaign_begins_with_the_rows_of_a_table(place):
 def test_what_was_known_outside_of_the_limits_is_no_place_to_start_from(place):
     assert run("walker-ii", catalogue=place, seed=1, budget=1, known=["old.csv"]).well
     with Catalogue(place) as catalogue:
-        first = starting_points(catalogue, "last", 7)
+        first = rediscovered_campaign(catalogue, "last").agent.first
     assert first
     assert all(point["temperature"] >= 100 for point in first)
 

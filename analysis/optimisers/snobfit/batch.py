@@ -65,6 +65,9 @@ def compose(
             batch.offer(y, FILL)
     elif np.isfinite(known.value).sum() >= resolution.size + 2:
         _branch_and_fit(batch, p, rng, leads)
+    else:  # of too few points there is a model only where more is known from before
+        for y in () if leads is None else leads:
+            batch.offer(y, MODEL)
     _fill(batch, rng)
     return np.array(batch.places), batch.kinds
 

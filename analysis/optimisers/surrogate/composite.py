@@ -13,14 +13,17 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import qmc
 
 from ...problem.merit import Windows, f_star
 from ..geometry import nearest
 from ..table import Points
+from .before import Before, Compared
 from .doubt import contradicted
 from .expected import Expected
 from .front import unbeaten
-from .gp import NOISE, GaussianProcess
+from .gp import GaussianProcess
+from .prior import NOISE
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
 
@@ -35,6 +38,9 @@ JUDGES = 768
 
 SLAB = 8192
 """Values composed at once: large intermediate arrays cost memory that is not always given back."""
+
+EVERYWHERE = 256
+"""Places that stand for the whole box."""
 
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
@@ -110,6 +116,8 @@ class Surrogate:
     everywhere : bool
         Of very many points take not only the nearest to the best one, but some from everywhere, the
         fewer the farther away: for questions about what is not there.
+    before : Before, optional
+        What is known besides, of measured quantities only; it is not judged.
 
     Attributes
     ----------
@@ -130,20 +138,28 @@ class Surrogate:
         measured: Measured | None,
         goals: int = 1,
         everywhere: bool = False,
+        before: Before | None = None,
     ) -> None:
         self.coordinates, self.windows, self.goals = coordinates, with_room(windows), goals
         self.entries = _rows(points, merit, coordinates, self.windows, measured, goals, everywhere)
         points = points.take(self.entries)
         self.rows = points.place[: len(set(points.place))]
-        self._places = places = coordinates.to_cube(points.x)
-        self.z: Floats = places[: len(self.rows)]
+        self.z: Floats = coordinates.to_cube(points.x)[: len(self.rows)]
         self._measured = measured
         self.composed = measured is not None
         if measured is None:
             y, error = tamed(points, windows).columns
         else:
             y, error = points.y, points.dy
-        self._y, self._error = y, error
+        age, mark, places = points.age, None, coordinates.to_cube(points.x)
+        if before is not None and measured is not None:
+            best = self.z[int(merit[self.entries].argmin())] if len(self.z) else np.zeros(0)
+            old = before.near(best, coordinates, MOST - len(y))
+            y, error = np.vstack([y, old.y]), np.vstack([error, old.dy])
+            places = np.vstack([places, coordinates.to_cube(old.x)])
+            age, own = np.r_[age, np.zeros(len(old.x))], len(age)
+            mark = np.arange(len(age)) >= own if before.differs else None
+        self._places, self._y, self._error = places, y, error
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
@@ -154,7 +170,7 @@ class Surrogate:
         else:
             values, errors = self._smooth.values.T, self._smooth.errors.T
             self._models = [
-                GaussianProcess(places, *column, age=points.age, trend=coordinates.trend)
+                GaussianProcess(places, *column, age=age, trend=coordinates.trend, before=mark)
                 for column in zip(values, errors, strict=True)
             ]
 
@@ -167,7 +183,8 @@ class Surrogate:
             return []
         told, _, surprise = self._left_out
         off = (self._y - self._smooth.measured(told)) / self._error
-        found = contradicted(self._places, surprise, off)
+        own = slice(len(self.entries))  # those of before were doubted in their time
+        found = contradicted(self._places[own], surprise[own], off[own])
         return [(int(self.entries[i]), k, size) for i, k, size in found]
 
     @cached_property
@@ -214,6 +231,31 @@ class Surrogate:
             )
 
         return Expected.of(everything(drawn), everything(repeats))
+
+    def compared(self, z: Floats, y: Floats, error: Floats) -> "Compared":
+        """Set further measured values (n, q) at z (n, d) beside what the models foretell.
+
+        On the smooth scales, on which errors are alike everywhere.
+        """
+        values, errors = self._smooth.scaled(y, error)
+        foretold = [model.joint(z) for model in self._models]
+        pairs = zip(self._models, errors.T, strict=True)
+        return Compared(
+            values,
+            np.stack([mean for mean, _ in foretold], axis=-1),
+            np.stack([covariance for _, covariance in foretold]),
+            np.stack([model.repeat_sd(column) for model, column in pairs], axis=-1),
+            self._level,
+            self._smooth.measured,
+        )
+
+    @cached_property
+    def _level(self) -> Floats:
+        """Mean and standard deviation of what is foretold all over the box, (k, 2)."""
+        u = qmc.Sobol(self.coordinates.dim, seed=0).random(EVERYWHERE)
+        z = self.coordinates.to_cube(self.coordinates.evenly(u))
+        means = [model.predict(z)[0] for model in self._models]
+        return np.array([(mean.mean(), mean.std()) for mean in means])
 
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""
@@ -336,7 +378,7 @@ def _rows(
 def _thinned(count: int) -> NDArray[np.intp]:
     """Give `MOST` of more ranks, from the first to the last, ever fewer."""
     share = np.expm1(np.log(count) * np.linspace(0.0, 1.0, MOST)) / (count - 1)
-    return np.arange(MOST) + (share * (count - MOST)).astype(np.intp)
+    return np.asarray(np.arange(MOST) + (share * (count - MOST)).astype(np.intp))
 
 
 def likelier(

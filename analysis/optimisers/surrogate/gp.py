@@ -12,11 +12,11 @@ for Machine Learning, 2006, sections 2.7 and 5.4).
 On the diagonal stand the known variance of each value, times a factor of 1 at most (more may be
 told than there is), and further noise. What has changed since a value was measured, in proportion
 to its age, is one more term, ``e^2 age age'``: nothing for what is predicted, which is of today.
+Between values of an earlier campaign stands ``s^2 + t^2 z.z'`` besides: all of them may be off by a
+constant and a trend, that is by a shift and, where the values themselves have a trend, a scale.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,22 +25,15 @@ from scipy.linalg.blas import dsyrk
 from scipy.linalg.lapack import dtrtri
 from scipy.optimize import minimize
 
+from .prior import DRIFT, NOISE, Prior, Sizes, split
+
 Floats = NDArray[np.float64]
 
 OFFSET = 5.0
 """Prior standard deviation of the constant, in units of the values' own."""
 
-NOISE = 0.02
-"""Noise beyond the known one that is expected, in units of the values' standard deviation."""
-
-DRIFT = 2e-3
-"""Change in fifty experiments that is expected, in units of the values' standard deviation."""
-
 AGES = 50.0
 """Experiments in which a drift is counted."""
-
-TRUST = 0.25
-"""How far the logarithm of the true uncertainty may be below that of the one told."""
 
 UNSEEN = 1e-5
 """Estimated noise, in units of the values' own, below which there is none."""
@@ -53,30 +46,6 @@ What is left, a hundredth or so, no data can tell apart, and to find it takes tw
 
 FEATURES = 256
 """Random Fourier features that stand for the smooth part of a sample (Rahimi & Recht 2007)."""
-
-
-@dataclass(frozen=True)
-class Prior:
-    """Normal priors on the logarithms of the hyper-parameters, and bounds."""
-
-    mean: Floats
-    sd: Floats
-    low: Floats
-    high: Floats
-    start: Floats
-
-    @classmethod
-    def of(cls, dim: int, noise: float) -> "Prior":
-        """Make the one used for everything, but for the noise; in the order of `_Sizes`."""
-        mean = np.log([0.3, *[2.5] * dim, 1.0, 0.3, DRIFT, noise, 1.0])
-        sd = np.array([1.0, *[0.7] * dim, 1.0, 1.0, 1.5, 2.0, TRUST])
-        low = np.log([1e-4, *[0.1] * dim, 1e-2, 1e-3, 1e-6, 1e-6, 0.1])
-        high = np.log([10.0, *[20.0] * dim, 30.0, 30.0, 1.0, 1.0, 1.0])
-        # not from the mean: a drift of next to nothing has no slope that leads to more, and what a
-        # short length would explain is soon all noise
-        start = mean.copy()
-        start[: 1 + dim], start[-3] = 0.0, np.log(0.05)
-        return cls(mean, sd, low, high, start)
 
 
 class GaussianProcess:
@@ -94,6 +63,8 @@ class GaussianProcess:
         How much of it is expected, in units of the values' standard deviation; see `NOISE`.
     trend : (k,) int array, optional
         The coordinates in which there is a quadratic trend; by default all.
+    before : (N,) bool array, optional
+        Which values are an earlier campaign's, and may be off by a shift and a tilt.
 
     Attributes
     ----------
@@ -109,8 +80,10 @@ class GaussianProcess:
         noise: float = NOISE,
         age: Floats | None = None,
         trend: NDArray[np.intp] | None = None,
+        before: NDArray[np.bool_] | None = None,
     ) -> None:
         self._z, self._trend = z, trend
+        self._before = before if before is not None and before.any() else None
         self._age = np.zeros(len(z)) if age is None else age / AGES
         self._shift = float(y.mean())
         self._unit = float(y.std()) or abs(self._shift) or 1.0
@@ -119,7 +92,8 @@ class GaussianProcess:
         i, j = np.triu_indices(z.shape[1] if trend is None else len(trend))
         self._pairs = i, j
         self._weight = np.where(i == j, 1.0, 2.0) ** 0.5
-        self._hyper = self._maximise(Prior.of(z.shape[1], noise))
+        prior = Prior.of(z.shape[1], noise)
+        self._hyper = self._maximise(prior if self._before is None else prior.with_difference())
         self._condition()
 
     # -- learning ---------------------------------------------------------------
@@ -127,7 +101,15 @@ class GaussianProcess:
     def _maximise(self, prior: Prior) -> Floats:
         """Find the hyper-parameters of highest posterior density."""
         result = minimize(
-            _Posterior(self._z, *self._trends(self._z), self._age, self._y, self._known, prior),
+            _Posterior(
+                self._z,
+                *self._trends(self._z),
+                self._age,
+                self._y,
+                self._known,
+                prior,
+                self._before,
+            ),
             prior.start,
             jac=True,
             method="L-BFGS-B",
@@ -139,15 +121,22 @@ class GaussianProcess:
 
     def _condition(self) -> None:
         """Prepare what predictions and samples need."""
-        sizes = _split(self._hyper)
+        sizes = self._sizes
         # nothing drifts unless the values say so, rather than the prior
         self._drift = sizes.drift if self._age.any() and sizes.drift > (2 * DRIFT) ** 2 else 0.0
         self._noise = sizes.noise
         self._scatter: Floats = sizes.told * self._known + sizes.noise
         K = self._kernel(self._z, self._z) + self._drift * np.outer(self._age, self._age)
+        if self._before is not None:
+            linear, mark = self._trends(self._z)[0], np.outer(self._before, self._before)
+            K += mark * (sizes.shift + sizes.tilt * linear @ linear.T)
         K[np.diag_indices_from(K)] += self._scatter
         self._factor = _factor(K)
         self._alpha = cho_solve(self._factor, self._y, check_finite=False)
+
+    @property
+    def _sizes(self) -> Sizes:
+        return split(self._hyper, self._z.shape[1])
 
     # -- knowing ------------------------------------------------------------------
 
@@ -160,6 +149,11 @@ class GaussianProcess:
     def noisy(self) -> bool:
         """Whether anything tells of noise."""
         return bool(self._scatter.max() > UNSEEN**2)
+
+    def repeat_sd(self, error: Floats) -> Floats:
+        """Give the standard deviation of further values of these known uncertainties."""
+        sizes = self._sizes
+        return np.asarray(np.sqrt(sizes.told * error**2 + sizes.noise * self._unit**2))
 
     def left_out(self) -> tuple[Floats, Floats, Floats]:
         """Give what all others tell of each value, the SD of that, and how many SD it is off, (N,).
@@ -177,11 +171,18 @@ class GaussianProcess:
         K = self._kernel(z, self._z)
         mean = K @ self._alpha
         half = solve_triangular(self._factor[0], K.T, lower=True, check_finite=False)
-        a, _, b, c, *_ = _split(self._hyper)
+        a, _, b, c, *_ = self._sizes
         linear, products = self._trends(z)
         own = OFFSET**2 + b * (linear**2).sum(1) + c * (products**2).sum(1) + a
         sd = np.sqrt(np.maximum(own - (half**2).sum(axis=0), 1e-14))
         return self._shift + self._unit * mean, self._unit * sd
+
+    def joint(self, z: Floats) -> tuple[Floats, Floats]:
+        """Give mean (M,) and covariance (M, M) of the quantity itself at z (M, d)."""
+        K = self._kernel(z, self._z)
+        half = solve_triangular(self._factor[0], K.T, lower=True, check_finite=False)
+        covariance = self._unit**2 * (self._kernel(z, z) - half.T @ half)
+        return self._shift + self._unit * K @ self._alpha, covariance
 
     def sample(self, count: int, rng: np.random.Generator) -> Callable[[Floats], Floats]:
         """Draw functions from the posterior, to be evaluated anywhere: z (M, d) to (M, count).
@@ -190,7 +191,7 @@ class GaussianProcess:
         JMLR 2021, 22, 105).
         """
         dim = self._z.shape[1]
-        a, length, b, c, *_ = _split(self._hyper)
+        a, length, b, c, *_ = self._sizes
         # in turns, so that single precision, twenty times as fast, is good enough for the cosine
         frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None] / (2 * np.pi)
         phase = rng.random(FEATURES)
@@ -209,6 +210,11 @@ class GaussianProcess:
         jitter = rng.standard_normal((len(self._y), count)) * np.sqrt(self._scatter)[:, None]
         if self._drift:
             jitter += np.outer(np.sqrt(self._drift) * self._age, rng.standard_normal(count))
+        if self._before is not None:
+            sizes, linear = self._sizes, self._trends(self._z)[0]
+            off = np.sqrt(sizes.shift) * rng.standard_normal(count)
+            off = off + np.sqrt(sizes.tilt) * linear @ rng.standard_normal((linear.shape[1], count))
+            jitter += self._before[:, None] * off
         update = cho_solve(self._factor, self._y[:, None] - at_data @ weights - jitter)
         loads = self._unit * np.vstack([weights, update])
 
@@ -244,7 +250,7 @@ class GaussianProcess:
 
     def _kernel(self, z: Floats, other: Floats) -> Floats:
         """Prior covariance of the values at two sets of points."""
-        a, length, b, c, *_ = _split(self._hyper)
+        a, length, b, c, *_ = self._sizes
         u, v = z / np.sqrt(length), other / np.sqrt(length)
         gap = (u**2).sum(1)[:, None] + (v**2).sum(1)[None, :] - 2 * u @ v.T
         (here, products), (there, others) = self._trends(z), self._trends(other)
@@ -271,6 +277,8 @@ class _Posterior:
     known : (N,) array
         Their known variances.
     prior : Prior
+    before : (N,) bool array, optional
+        Which values may be off by a shift and a tilt.
     """
 
     def __init__(
@@ -282,18 +290,24 @@ class _Posterior:
         y: Floats,
         known: Floats,
         prior: Prior,
+        before: NDArray[np.bool_] | None = None,
     ) -> None:
-        self._y, self._known, self._prior = y, known, prior
+        self._y, self._known, self._prior, self._dim = y, known, prior, z.shape[1]
         j, i = np.triu_indices(len(y), 1)
         self._below = j * len(y) + i  # column by column, as LAPACK has them
         self._gaps = ((z[i] - z[j]) ** 2).T
-        trends = np.stack([linear @ linear.T, products @ products.T, np.outer(age, age)])
+        parts = [linear @ linear.T, products @ products.T, np.outer(age, age)]
+        if before is not None:
+            mark = np.outer(before, before).astype(float)
+            parts += [mark, mark * parts[0]]
+        trends = np.stack(parts)
         self._trends, self._diagonals = trends[:, i, j], trends.diagonal(axis1=1, axis2=2)
 
     def __call__(self, hyper: Floats) -> tuple[float, Floats]:
-        a, length, b, c, drift, noise, told = _split(hyper)
+        a, length, b, c, drift, noise, told, *differs = split(hyper, self._dim)
         smooth = a * np.exp(-0.5 / length @ self._gaps)
-        scale, scatter = np.array([b, c, drift]), told * self._known + noise
+        scatter = told * self._known + noise
+        scale = np.array([b, c, drift, *differs])[: len(self._trends)]
         count = len(self._y)
         K = np.zeros(count * count)
         K[self._below] = OFFSET**2 + scale @ self._trends + smooth
@@ -307,12 +321,14 @@ class _Posterior:
         flat = both.ravel(order="F")
         pull, own = 2 * flat[self._below], flat[:: count + 1]  # twice: above the diagonal, too
         weighted = pull * smooth
+        trends = scale * (self._trends @ pull + self._diagonals @ own)
         slopes = np.concatenate(
             [
                 [weighted.sum() + a * own.sum()],  # d/d ln a of a^2 is twice; times one half
                 0.5 * (self._gaps @ weighted) / length,
-                scale * (self._trends @ pull + self._diagonals @ own),
+                trends[:3],
                 [noise * own.sum(), told * (self._known @ own)],
+                trends[3:],
             ]
         )
         away = (hyper - self._prior.mean) / self._prior.sd
@@ -331,21 +347,3 @@ def _factor(K: Floats) -> tuple[Floats, bool]:
             jitter *= 10
         else:
             return factor, bool(lower)
-
-
-class _Sizes(NamedTuple):
-    """The squares of the hyper-parameters."""
-
-    a: float
-    lengths: Floats
-    b: float
-    c: float
-    drift: float
-    noise: float
-    told: float
-
-
-def _split(hyper: Floats) -> _Sizes:
-    """Give the squares of hyper-parameters of which the logarithms are given."""
-    a, *lengths, b, c, drift, noise, told = np.exp(2 * hyper)
-    return _Sizes(a, np.array(lengths), b, c, drift, noise, told)

@@ -252,23 +252,19 @@ class Smooth:
         self.errors: Floats
         self._restore: Floats
         self._columns = np.arange(self._count)
-        if kind == "real":
-            values, errors = y, error
-        else:
+        if kind != "real":
             largest = np.abs(y).max(axis=0)
             told = error.min(axis=0)
             untold = told <= 2 * EXACT * largest
             self._floor = np.maximum(np.where(untold, UNTOLD * largest, told), 1e-300)
-            values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
-            errors = error / np.hypot(y, 2 * self._floor)
             missing = np.abs(y.sum(axis=1) - 1) - 4 * np.linalg.norm(error, axis=1)
             if kind == "fractions" and missing.max() > INCOMPLETE:
                 self._kind = "positive"
             if self._kind == "fractions":
-                largest = int(np.median(values, axis=0).argmax())
-                self._columns = np.delete(self._columns, largest)
-                values = values[:, self._columns] - values[:, [largest]]
-                errors = np.hypot(errors[:, self._columns], errors[:, [largest]])
+                logarithms = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
+                self._whole = int(np.median(logarithms, axis=0).argmax())
+                self._columns = np.delete(self._columns, self._whole)
+        values, errors = self._bent(y, error)
         if not chained:
             self._restore = np.eye(len(self._columns))
             self.values, self.errors = values, errors
@@ -281,6 +277,24 @@ class Smooth:
         self._restore = np.asarray(np.linalg.inv(unchain), dtype=float)
         self.values = values @ unchain.T
         self.errors = np.asarray(np.sqrt(errors**2 @ (unchain**2).T))
+
+    def scaled(self, y: Floats, error: Floats) -> tuple[Floats, Floats]:
+        """Give further measured values (n, q) and their uncertainties on these scales, (n, k)."""
+        values, errors = self._bent(y, error)
+        unchain = np.linalg.inv(self._restore)
+        return values @ unchain.T, np.asarray(np.sqrt(errors**2 @ (unchain**2).T))
+
+    def _bent(self, y: Floats, error: Floats) -> tuple[Floats, Floats]:
+        """Give values and uncertainties as logarithms or log-ratios, not chained."""
+        if self._kind == "real":
+            return y, error
+        values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
+        errors = error / np.hypot(y, 2 * self._floor)
+        if self._kind == "fractions":
+            whole = [self._whole]
+            errors = np.hypot(errors[:, self._columns], errors[:, whole])
+            return values[:, self._columns] - values[:, whole], errors
+        return values[:, self._columns], errors[:, self._columns]
 
     def measured(self, values: Floats) -> Floats:
         """Return the measured quantities (..., q) for values on the smooth scales (..., k)."""

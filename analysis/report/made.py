@@ -1,0 +1,170 @@
+"""What came of making a product, read back from its run."""
+
+import json
+import math
+import textwrap
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..problem.tables import Setting
+from ..storage.run import Run
+from .numbers import dialled, jsonable, uncertain
+from .table import mark_of
+
+PLAN = "make"
+"""The name of the plan whose runs these are."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """An injection beside what was promised.
+
+    Attributes
+    ----------
+    number : int
+        1 before, 2 after the product was collected.
+    passed : bool
+    failure : str
+        What is not as promised; empty if all is.
+    told : dict of str to dict
+        By goal, windowed property and measured quantity: ``expected``, ``repeat_sd``, ``measured``,
+        ``passed``.
+    """
+
+    number: int
+    passed: bool
+    failure: str
+    told: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Made:
+    """What came of making a product.
+
+    Attributes
+    ----------
+    uid, title, mark : str
+    simulated : bool
+    makes : str
+        Uid of the run that found it.
+    number : int
+        Of its experiment there.
+    conditions : dict of str to float or str
+    units : dict of str to str
+        Of the conditions.
+    volume, collected : float
+        Asked for, and what flowed into the flask by the pumps' counters [mL].
+    checks : tuple of Check
+    used : dict of str to float
+        By stream, until the last check was injected [mL].
+    ended_well : bool
+    reason : str
+        How it ended, a sentence.
+    """
+
+    uid: str
+    title: str
+    mark: str
+    simulated: bool
+    makes: str
+    number: int
+    conditions: dict[str, Setting]
+    units: dict[str, str]
+    volume: float
+    collected: float
+    checks: tuple[Check, ...]
+    used: dict[str, float]
+    ended_well: bool
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain data."""
+        plain: dict[str, Any] = jsonable(
+            {name: value for name, value in vars(self).items() if name != "checks"}
+            | {"checks": [vars(check) for check in self.checks]}
+        )
+        return plain
+
+    def to_text(self, width: int = 80) -> str:
+        """Return it for a terminal."""
+        lines = [f"{self.title[: width - 16]:<{width - len(self.mark)}}{self.mark}", "=" * width]
+        at = zip(self.conditions, dialled(self.conditions.values()), strict=True)
+        said = ", ".join(
+            f"{name} {value} {self.units.get(name, '')}".rstrip() for name, value in at
+        )
+        told = [("At", said), *self._checked()]
+        told.append(("Collected", f"{self.collected:.3g} mL of {self.volume:.3g} mL"))
+        if self.used:
+            told.append(("Used", ", ".join(f"{k} {v:.1f} mL" for k, v in self.used.items())))
+        told += [("Ended", self.reason), ("Run", self.uid)]
+        for label, sentence in told:
+            lines += textwrap.wrap(
+                sentence, width, initial_indent=f"{label:<10}", subsequent_indent=" " * 10
+            )
+        return "\n".join(lines)
+
+    def _checked(self) -> Iterator[tuple[str, str]]:
+        for check in self.checks:
+            when = "before" if check.number == 1 else "after"
+            each = [
+                f"{name} {one['measured']:.4g} ({uncertain(one['expected'], one['repeat_sd'])} "
+                "promised)"
+                for name, one in check.told.items()
+            ]
+            verdict = "as promised" if check.passed else "NOT as promised"
+            yield "Check", f"{when}, {verdict}: {'; '.join(each) or check.failure}"
+
+
+def made_of(run: Run) -> Made:
+    """Read what came of making a product.
+
+    Raises
+    ------
+    ValueError
+        If the run is no such one.
+    """
+    start, stop = run.start, run.stop or {}
+    if start.get("plan_name") != PLAN:
+        raise ValueError(
+            f"run {run.uid[:8]} made no product: its plan is '{start.get('plan_name')}'"
+        )
+    product, facts = start["product"], run.events("primary")
+    collected = [float(data["collected"]) for data in run.events("collection")]
+    used = {
+        key.removeprefix("used_"): sum(
+            float(data[key]) for data in facts if math.isfinite(float(data[key]))
+        )
+        / 1000
+        for key in (facts[0] if facts else {})
+        if key.startswith("used_")
+    }
+    return Made(
+        uid=run.uid,
+        title=str(start["title"]),
+        mark=mark_of(start),
+        simulated=bool(start["simulated"]),
+        makes=str(start["makes"]),
+        number=int(product["number"]),
+        conditions=dict(product["conditions"]),
+        units=_units(product["problem"]),
+        volume=float(start["volume"]) / 1000,
+        collected=sum(collected) / 1000,
+        checks=tuple(
+            Check(
+                int(data["number"]),
+                bool(data["passed"]),
+                str(data["failure"]),
+                json.loads(data["told"]),
+            )
+            for data in run.events("check")
+        ),
+        used=used,
+        ended_well=stop.get("exit_status") == "success",
+        reason=str(stop.get("reason") or "not yet, or the process was killed"),
+    )
+
+
+def _units(problem: Mapping[str, Any]) -> dict[str, str]:
+    variables = problem["variables"].items()
+    return {name: str(variable.get("unit") or "") for name, variable in variables}

@@ -1,0 +1,262 @@
+"""Now make it: from a stored campaign to a flask of what it has found."""
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from reactune.analysis.campaign.evaluation import asked_of
+from reactune.analysis.campaign.leader import outcome_names
+from reactune.analysis.problem.units import UnitError, converted
+from reactune.analysis.report.made import Made, made_of
+from reactune.analysis.report.table import Campaign
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.lineage import lineage
+from reactune.analysis.storage.run import Run
+from reactune.analysis.storage.stores import UnknownStore
+from reactune.analysis.written import harmless
+from reactune.devices.rig.flow_rig import ConditionsError, LimitError
+from reactune.devices.rig.safety import SafeReport
+from reactune.devices.rig.setpoints import needed, setpoints_of
+from reactune.devices.rigfile import RigFile
+
+from .campaign import CampaignError
+from .comparing import changed, stored_rig
+from .compatibility import analytics_of, fitted, incompatibilities, settings
+from .errors import UserError, told
+from .outcome import Listener
+from .preparation import RigSource, find_run, load_rig
+from .producing import Attendant, Product, make
+from .reagents import Precautions, reconciled
+from .session import Interrupter
+from .watched import watched
+
+
+@dataclass(frozen=True)
+class MakingOutcome:
+    """How making a product came out.
+
+    Attributes
+    ----------
+    made : Made or None
+        As it is stored; None if it was over before its run was opened.
+    interrupted : bool
+        Whether it was ended from outside.
+    fault : str
+        What ended it, or kept it from being begun; empty otherwise.
+    stored : bool
+    safe_state : SafeReport or None
+        What the rig confirmed when all was over.
+    """
+
+    made: Made | None
+    interrupted: bool
+    fault: str
+    stored: bool
+    safe_state: SafeReport | None
+
+    @property
+    def well(self) -> bool:
+        """Whether what was asked for is in the flask, and nobody has to see to anything."""
+        safe = self.safe_state is not None and self.safe_state.confirmed
+        done = self.made is not None and self.made.ended_well
+        return done and self.stored and safe and not self.interrupted and not self.fault
+
+
+def volume_of(text: str) -> float:
+    """Read a volume such as ``5mL`` [uL].
+
+    Raises
+    ------
+    UserError
+        If it is none.
+    """
+    found = re.fullmatch(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*?)\s*", text)
+    if found is None:
+        raise UserError(f"--volume {text}: write a number and a unit, as 5mL")
+    unit = found[2]
+    if not unit:
+        raise UserError(f"--volume {text}: of what? write {text}mL or {text}uL")
+    try:
+        volume = converted(float(found[1]), unit, "uL")
+    except UnitError as error:
+        raise UserError(f"--volume {text}: {error}; write it as 5mL") from None
+    if not 0 < volume < math.inf:
+        raise UserError(f"--volume {text}: a volume to be made is above 0")
+    return volume
+
+
+def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
+    """Find what a stored campaign promises, for a rig.
+
+    Raises
+    ------
+    UserError
+        If there is no such campaign, nothing in it is feasible, or the rig is another.
+    """
+    with told(ValueError, LookupError):
+        campaign = Campaign.of(lineage(catalogue, uid))
+    short, number = campaign.run.uid[:8], campaign.best_feasible
+    run = f"run {short}"
+    if number is None:
+        raise UserError(
+            f"{run} has no experiment that is likely inside every window, so there is nothing to "
+            f"make; go on with it (reactune optimise --resume {short}), or ask what could be "
+            f"reached (reactune redesign {short})"
+        )
+    expected = campaign.leaders[number].expected
+    if not expected:
+        raise UserError(f"{run} does not say what a repeat would give: an older version stored it")
+    start = campaign.run.start
+    with told(ValueError):
+        problem = fitted(campaign.problem, rig)
+        if "file" in start["rig"]:
+            before = RigFile.model_validate(harmless(start["rig"]["file"]))
+            wrong = changed(problem, campaign.analytics, problem.budget, before, rig)
+        else:
+            wrong = "\n".join(incompatibilities(problem, rig, problem.budget))
+        if wrong:
+            raise UserError(wrong)
+    return Product(
+        campaign.run.uid,
+        number,
+        problem,
+        analytics_of(rig),
+        asked_of({str(k): v for k, v in campaign.table.loc[number].items()}, problem),
+        {name: expected[key] for name, key in outcome_names(problem).items()},
+    )
+
+
+def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
+    """Refuse what syringes and flasks cannot give: both checks, and the volume [uL] between them.
+
+    Raises
+    ------
+    UserError
+    """
+    with told(ConditionsError, LimitError):
+        there = setpoints_of(settings(product.conditions, product.problem, rig), rig)
+    check, collect = needed(there, rig), needed(replace(there, collect=volume), rig)
+    for name, stream in rig.streams.items():
+        filled = stream.syringe_volume if stream.filled is None else stream.filled
+        stroke = stream.syringe_volume - stream.dead_volume
+        left = max(filled - stream.dead_volume, 0.0) + stream.flask_volume
+        if collect[name] > stroke:
+            most = (stroke - check[name]) / there.flows[name] * there.total
+            raise UserError(
+                f"--volume: {volume / 1000:.3g} mL needs {collect[name] / 1000:.2f} mL of {name}, "
+                f"and one filling of its syringe delivers {stroke / 1000:.2f} mL; make "
+                f"{max(most, 0.0) / 1000:.2f} mL at a time"
+            )
+        if (total := check[name] + collect[name]) > left:
+            raise UserError(
+                f"stream {name}: making {volume / 1000:.3g} mL, with both checks, needs "
+                f"{total / 1000:.2f} mL, and {left / 1000:.2f} mL are left: refill syringe and "
+                "flask, or make less"
+            )
+
+
+def make_product(
+    uid: str,
+    volume: float,
+    rig: RigSource | None = None,
+    *,
+    attendant: Attendant,
+    catalogue: str | Path | None = None,
+    seed: int = 0,
+    listener: Listener | None = None,
+    interrupters: Sequence[Interrupter] = (),
+    precautions: Precautions = Precautions(),  # noqa: B008 - frozen
+) -> MakingOutcome:
+    """Make what a stored campaign has found, on a rig that nobody has open.
+
+    Parameters
+    ----------
+    uid : str
+        Of the campaign, or the beginning of it.
+    volume : float
+        How much [uL].
+    rig : RigFile, path or built-in name, optional
+        By default the rig of the campaign, where that was emulated.
+    attendant : Attendant
+        Who puts the flask under the outlet.
+    catalogue : path, optional
+        Where the campaign is stored, and this run will be.
+    seed : int
+        Of an emulated rig.
+    listener, interrupters, precautions
+        As in `service.run`.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to make, the rig is another, the reagents do not suffice, or a simulated
+        product would be made on hardware, or the other way round.
+    RigTroubleError
+        If an instrument does not answer.
+    """
+    listener = listener or Listener()
+    with told(UnknownStore, OSError), Catalogue(catalogue) as stored:
+        run = find_run(stored, uid)
+        config = _rig_of(run, rig)
+        product = product_of(stored, run.uid, config)
+    if config.emulation:
+        check_mark(run, simulated=True)
+        config = config.emulating(seed=seed, first_injection=product.number)
+    config, _ = reconciled(config, precautions.reagents)
+    check_ledger(product, config, volume)
+    listener.opening()
+    uids: list[str] = []
+
+    def hear(name: str, doc: Mapping[str, Any]) -> None:
+        if name == "start":
+            uids.append(str(doc["uid"]))
+        listener.document(name, doc)
+
+    fault, interrupted = "", False
+    with told(UnknownStore, OSError), Catalogue(catalogue, writing=True) as writing:
+        how = precautions, interrupters, lambda mark: check_mark(run, simulated=mark)
+        with watched(config, writing, *how) as (opened, session):
+            session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
+            try:
+                interrupted = session.run(make(product, opened, volume, attendant))
+            except CampaignError as error:
+                fault = str(error)
+            safe_state = opened.last_report
+            listener.over(fault, safe_state)
+        writing.flush()
+        made = made_of(writing[uids[0]]) if uids else None
+        kept = bool(uids) and writing[uids[0]].stop is not None and writing.stored(uids[0])
+    return MakingOutcome(made, interrupted, fault, kept, safe_state)
+
+
+def _rig_of(run: Run, rig: RigSource | None) -> RigFile:
+    """Give the rig to make it on."""
+    if rig is not None:
+        return load_rig(rig)
+    config = stored_rig(run) if "file" in run.start["rig"] else None
+    if config is None or config.emulation is None:
+        raise UserError(
+            f"run {run.uid[:8]} was not simulated: give the rig file with --rig, with what is in "
+            "the syringes now (streams.*.filled)"
+        )
+    return config
+
+
+def check_mark(run: Run, *, simulated: bool) -> None:
+    """Refuse to make on hardware what was found in a simulation, and the other way round.
+
+    Raises
+    ------
+    UserError
+    """
+    if bool(run.start["simulated"]) != simulated:
+        was, now = (
+            "simulated" if mark else "on real hardware" for mark in (not simulated, simulated)
+        )
+        raise UserError(
+            f"run {run.uid[:8]} was {was}, this rig is {now}: what was found on one is not made on "
+            "the other"
+        )

@@ -1,0 +1,173 @@
+"""An agent that knows an earlier campaign finds out whether it still holds."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy.stats import qmc
+
+from reactune.analysis.campaign.adaptive import Suggestion
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
+from reactune.analysis.optimisers.surrogate.gp import GaussianProcess
+from tests.benchmarks import drifted
+from tests.benchmarks.drifted import CASES, VERDICTS, Today
+from tests.benchmarks.lab import HPLC, Lab, stated
+
+PROBLEM = Agent(stated("walker-ii", budget=20), HPLC).problem
+
+
+@pytest.fixture(scope="module")
+def earlier() -> Earlier:
+    """Forty experiments all over the box."""
+    space = Agent(PROBLEM, HPLC).space
+    u = qmc.LatinHypercube(space.dim, rng=1).random(40)
+    asked = space.to_conditions(space.lower + u * (space.upper - space.lower))
+    agent = Agent(PROBLEM, HPLC)
+    agent.ingest(Lab(1).measure(agent.register_suggestions(asked)))
+    found = agent.evaluations
+    old = [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in found]
+    return Earlier(PROBLEM, old)
+
+
+def begun(earlier: Earlier, case: str, n: int = SENTINELS) -> Rediscoverer:
+    kinetics, hotter = CASES[case]
+    lab = Today([1, 2], kinetics=kinetics, hotter=hotter)
+    agent = Rediscoverer(PROBLEM, HPLC, 5, earlier.sentinels(), earlier=earlier)
+    for _ in range(n):
+        asked = agent.ask()
+        agent.ingest(lab.measure([{"_id": asked.number, **asked.conditions}]))
+    return agent
+
+
+def test_sentinels_are_the_best_and_what_tells_shift_from_scale(earlier):
+    points = earlier.sentinels()
+    assert points[0] == earlier.agent.handed_over().conditions
+    assert len(points) == SENTINELS
+    old = {e.number: e for e in earlier.evaluations}
+    values = [
+        next(e.measurement.values["X1"] for e in old.values() if e.conditions == point)
+        for point in points
+    ]
+    assert np.ptp(values) > 0.3  # far apart in what is measured
+    assert earlier.sentinels() == points
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_verdict_after_the_sentinels(earlier, case):
+    agent = begun(earlier, case)
+    finding = agent.finding
+    assert finding.verdict == VERDICTS[case]
+    assert finding.probability[finding.verdict] > 0.5
+    before = agent.optimiser.book.before
+    if case == "another":
+        assert before is None
+        assert finding.trust == "not at all"
+    else:
+        assert before.differs == (case == "drifted")
+        assert len(before.points.x) == 40
+    if case == "drifted":
+        was, now, sd = finding.change["X3"]
+        assert now > was + sd  # a hotter reactor with a faster second addition
+    assert [one["number"] for one in finding.compared] == [1, 2, 3]
+    assert type(finding).from_data(json.loads(json.dumps(finding.to_data()))) == finding
+
+
+def test_what_is_handed_over_was_measured_today(earlier):
+    agent = begun(earlier, "same")
+    assert agent.handed_over() in agent.evaluations
+    assert len(agent.evaluations) == SENTINELS
+    asked = agent.ask()
+    assert asked.why.startswith("class 1: expected improvement")  # by the models of before
+
+
+def test_another_reaction_is_begun_as_from_nothing(earlier):
+    agent = begun(earlier, "another")
+    cold = Agent(PROBLEM, HPLC, 5)
+    asked, first = agent.ask(), cold.ask()
+    assert asked.conditions == first.conditions
+    assert asked.number == SENTINELS + 1
+    assert "not believed" in asked.why
+
+
+def test_a_state_goes_on_with_the_same_asks(earlier):
+    agent = begun(earlier, "drifted")
+    plain = json.loads(json.dumps(agent.state(), allow_nan=False))
+    again = Rediscoverer.from_state(plain)
+    assert again.finding == agent.finding
+    assert again.ask() == agent.ask()
+
+
+def test_few_old_experiments_say_nothing(earlier):
+    few = Earlier(PROBLEM, [(Suggestion(e.number, e.conditions, ""), e.measurement)
+                            for e in earlier.evaluations[:4]])  # fmt: skip
+    assert few.surrogate is None
+    assert few.sentinels() == []
+    agent = Rediscoverer(PROBLEM, HPLC, 5, earlier=few)
+    assert agent.finding.verdict == "unknown"
+    assert agent.ask().conditions == Agent(PROBLEM, HPLC, 5).ask().conditions
+
+
+def test_a_model_learns_how_far_earlier_values_are_off():
+    """Six values of today and forty that are off by a shift and a tilt: the shape is theirs."""
+    rng = np.random.default_rng(0)
+
+    def truth(z):
+        return np.sin(2 * z[:, 0]) + z[:, 1] ** 2
+
+    old, new, there = (rng.uniform(-1, 1, (n, 2)) for n in (40, 6, 200))
+    off = truth(old) + 0.4 + 0.2 * old[:, 0]
+    z, y = np.vstack([new, old]), np.r_[truth(new), off]
+    before, error = np.arange(46) >= 6, np.full(46, 1e-3)
+    knowing = GaussianProcess(z, y, error, before=before)
+    alone, mixed = GaussianProcess(new, y[:6], error[:6]), GaussianProcess(z, y, error)
+    misses = [
+        np.sqrt(np.mean((model.predict(there)[0] - truth(there)) ** 2))
+        for model in (knowing, alone, mixed)
+    ]
+    assert misses[0] < 0.05
+    assert misses[0] < 0.2 * min(misses[1:])
+    mean, covariance = knowing.joint(there[:5])
+    assert mean == pytest.approx(knowing.predict(there[:5])[0])
+    assert np.sqrt(np.diag(covariance)) == pytest.approx(knowing.predict(there[:5])[1], rel=1e-3)
+    drawn = knowing.sample(4000, np.random.default_rng(1))(there[:5])
+    assert drawn.mean(axis=1) == pytest.approx(mean, abs=0.02)
+
+
+def test_the_gradient_of_the_hyper_parameters_with_a_difference():
+    from scipy.optimize import check_grad
+
+    from reactune.analysis.optimisers.surrogate.gp import _Posterior
+    from reactune.analysis.optimisers.surrogate.prior import Prior
+
+    rng = np.random.default_rng(3)
+    z, y = rng.uniform(-1, 1, (12, 2)), rng.normal(size=12)
+    i, j = np.triu_indices(2)
+    products = z[:, i] * z[:, j]
+    prior = Prior.of(2, 0.02).with_difference()
+    loss = _Posterior(z, z, products, np.zeros(12), y, np.full(12, 0.01), prior, np.arange(12) > 5)
+    at = prior.start + 0.1
+    wrong = check_grad(lambda h: loss(h)[0], lambda h: loss(h)[1], at, epsilon=1e-6)
+    assert wrong < 1e-3 * np.linalg.norm(loss(at)[1])
+
+
+def test_the_benchmark_prints_a_row_for_each_case(capsys, monkeypatch):
+    monkeypatch.setattr(drifted, "OLD", 8)
+    monkeypatch.setattr(drifted.Truth, "optimum", 0.00871)
+    monkeypatch.setattr(drifted, "MOST", 5)
+    monkeypatch.setattr(drifted, "ProcessPoolExecutor", _Here)
+    drifted.main(["--seeds", "1", "--runs", "II", "--cases", "same"])
+    (row,) = capsys.readouterr().out.splitlines()[2:]
+    assert row.startswith("| same | II | ")
+    assert row.count("of 1") == 5
+
+
+class _Here:
+    def __init__(self, jobs):
+        self.map = map
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        return None

@@ -1,0 +1,245 @@
+"""How much does rediscovery save, and does it see what has changed?
+
+    python -m tests.benchmarks.drifted [--seeds 20] [--first 0] [--runs II,III,V]
+        [--cases drifted,same,another] [--jobs 1] [--each]
+
+For each seed an old campaign on the twin, to its own end or 60 experiments; then, on the twin as it
+is today, a rediscovery from it and a campaign from nothing (*cold*). Today's twin is the same; or
+has drifted (ks x 0.9, eta x 0.95, a2 x 1.1, and 2 degC hotter than it reads, all together); or is
+another reaction. The same experiment of both has the same noise.
+
+*Visited* counts the experiments until one was truly inside all windows and within 5 % of today's
+optimum, which is found without noise; 60 at most. A rediscovery goes on until it says itself that
+it is done; *handed over well*: what it then hands over is that good, a window missed by one
+standard deviation of an experiment allowed. The verdict is looked at after the sentinels and at the
+end.
+"""
+
+import argparse
+import math
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from statistics import median
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import differential_evolution
+
+from reactune.analysis.campaign.adaptive import Suggestion
+from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
+from reactune.analysis.problem.model import Problem
+from reactune.devices.emulation.reactions.walker2017 import Kinetics
+
+from .campaigns import scatter
+from .lab import HPLC, SPECIES, Floats, Lab, stated, true_fractions
+
+USUAL = Kinetics()
+DRIFTED = replace(USUAL, ks=0.9 * USUAL.ks, eta=0.95 * USUAL.eta, a2=1.1 * USUAL.a2)
+ANOTHER = replace(
+    USUAL, ks=0.6, Es=70.0, eta=0.7, kappa=0.12, beta=0.8, a2=0.11, E2=-5.0, a_fast=0.5, a_slow=0.03
+)
+"""Slower and less steep, with much of the sultine lost: its optima lie elsewhere."""
+
+CASES = {"drifted": (DRIFTED, 2.0), "same": (USUAL, 0.0), "another": (ANOTHER, 0.0)}
+"""Kinetics today, and how much hotter the reactor is than it reads [K]."""
+
+VERDICTS = {"drifted": "shifted", "same": "holds", "another": "another"}
+OLD, MOST = 60, 60
+WITHIN = 0.05
+
+
+@dataclass
+class Today(Lab):
+    """The twin as it is today; equal experiments have equal noise, whoever asks for them."""
+
+    hotter: float = 0.0
+
+    def measure(self, suggestions: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Measure at the temperatures that there really are."""
+        found = []
+        for one in suggestions:
+            settings = [float(one[name]) for name in ("temperature", "flow_c60", "flow_sultine")]
+            key = np.frombuffer(np.array(settings).tobytes(), dtype=np.uint32)
+            self._rng = np.random.default_rng([*np.atleast_1d(self.seed), *key])
+            found += super().measure([one | {"temperature": one["temperature"] + self.hotter}])
+        return found
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is true of a run of the paper today."""
+
+    run: str
+    case: str
+
+    @cached_property
+    def problem(self) -> Problem:
+        return Agent(stated(f"walker-{self.run.lower()}", budget=MOST), HPLC).problem
+
+    def at(self, points: Sequence[Mapping[str, Any]]) -> tuple[Floats, Floats]:
+        """Noise-free goal (n,), and how far the worst window is missed (n,)."""
+        kinetics, hotter = CASES[self.case]
+        hot = [one | {"temperature": one["temperature"] + hotter} for one in points]
+        goals, outside = [], []
+        for one, x in zip(points, true_fractions(hot, kinetics), strict=True):
+            found = self.problem.properties(dict(zip(SPECIES, x, strict=True)), conditions=one)
+            edges = zip(self.problem.windows, found.F, strict=True)
+            goals.append(found.f)
+            outside.append(max(max(w.lower - F, F - w.upper, 0.0) for w, F in edges))
+        return np.array(goals), np.array(outside)
+
+    @cached_property
+    def optimum(self) -> float:
+        """Least goal inside all windows."""
+        space = Agent(self.problem, HPLC).space
+        span = space.upper - space.lower
+
+        def penalised(u: Floats) -> Floats:
+            f, outside = self.at(space.to_conditions(space.lower + u.T * span))
+            return f + 100 * outside
+
+        return float(
+            differential_evolution(
+                penalised, [(0.0, 1.0)] * space.dim, vectorized=True, updating="deferred",
+                polish=False, seed=0, maxiter=200, tol=1e-6,
+            ).fun
+        )  # fmt: skip
+
+    def good(self, points: Sequence[Mapping[str, Any]]) -> NDArray[np.bool_]:
+        """Whether points are inside all windows and within 5 % of the optimum."""
+        f, outside = self.at(points)
+        return (outside == 0) & (f <= self.optimum * (1 + WITHIN))
+
+    def nearly(self, point: Mapping[str, Any]) -> bool:
+        """Whether that is so but for one standard deviation of an experiment in a window."""
+        (f,), (outside,) = self.at([point])
+        allowed = scatter(self.problem, dict(point)) if outside else 0.0
+        return bool(outside <= allowed and f <= self.optimum * (1 + WITHIN))
+
+
+class Ended(NamedTuple):
+    """What became of a campaign.
+
+    Attributes
+    ----------
+    visited : float
+        Experiments until a good one; infinite for none.
+    done : int
+        Experiments made.
+    good : bool
+        Whether what was handed over at the end is good, a window missed by one standard deviation
+        of an experiment allowed.
+    first, last : str
+        Verdict after the sentinels and at the end.
+    """
+
+    visited: float
+    done: int
+    good: bool
+    first: str = ""
+    last: str = ""
+
+
+def campaign(agent: Agent, truth: Truth, lab: Lab) -> Ended:
+    """Run a rediscovery to its own end, any other campaign until it has visited a good point."""
+    visited, done, verdicts = math.inf, 0, [""]
+    for done, _ in enumerate(lab.experiments(agent), 1):
+        if math.isinf(visited) and truth.good([agent.evaluations[-1].conditions])[0]:
+            visited = done
+        if isinstance(agent, Rediscoverer):
+            verdicts.append(agent.finding.verdict)
+            if agent.should_stop()[0]:
+                break
+        elif visited == done:
+            break
+    best = agent.handed_over()
+    good = best is not None and truth.nearly(best.conditions)
+    return Ended(visited, done, good, verdicts[min(SENTINELS, len(verdicts) - 1)], verdicts[-1])
+
+
+def old_campaign(run: str, seed: int) -> Earlier:
+    """Give the old campaign, as the model of today's problem knows it."""
+    problem = Truth(run, "same").problem
+    old = Agent(problem, HPLC, seed)
+    for _ in Lab([seed, 2017]).experiments(old):
+        if len(old.evaluations) >= OLD or old.should_stop()[0]:
+            break
+    found = old.evaluations
+    return Earlier(
+        problem, [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in found]
+    )
+
+
+def both(run: str, cases: Sequence[str], seed: int) -> list[tuple[Ended, Ended]]:
+    """Rediscover, and begin from nothing, in each case."""
+    earlier, found = old_campaign(run, seed), []
+    first = earlier.sentinels()
+    for case in cases:
+        truth = Truth(run, case)
+        kinetics, hotter = CASES[case]
+        again = Rediscoverer(truth.problem, HPLC, seed, first, earlier=earlier)
+        cold = Agent(truth.problem, HPLC, seed)
+        pair = [
+            campaign(agent, truth, Today([seed, 2018], kinetics=kinetics, hotter=hotter))
+            for agent in (again, cold)
+        ]
+        found.append((pair[0], pair[1]))
+    return found
+
+
+HEAD = (
+    "| today | run | visited | cold | done | handed over well | visited <= cold + 3, by seed "
+    "| by rank | right after 3 | at the end |"
+)
+
+
+def told(case: str, run: str, pairs: Sequence[tuple[Ended, Ended]]) -> str:
+    """Write a row of the table."""
+    again, cold = zip(*pairs, strict=True)
+    n = len(pairs)
+    ranked = zip(*(sorted(e.visited for e in side) for side in (again, cold)), strict=True)
+    ranges = [
+        f"{median(values):g} ({min(values):g} to {max(values):g})"
+        for values in (
+            [e.visited for e in again],
+            [e.visited for e in cold],
+            [e.done for e in again],
+        )
+    ]
+    counts = [
+        sum(e.good for e in again),
+        sum(a.visited <= c.visited + 3 for a, c in pairs),
+        sum(a <= c + 3 for a, c in ranked),
+        sum(e.first == VERDICTS[case] for e in again),
+        sum(e.last == VERDICTS[case] for e in again),
+    ]
+    return f"| {' | '.join([case, run, *ranges, *(f'{k} of {n}' for k in counts)])} |"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.drifted")
+    parser.add_argument("--seeds", type=int, default=20, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--runs", default="II,III,V")
+    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--jobs", type=int, default=1, help="processes")
+    parser.add_argument("--each", action="store_true", help="print every campaign, too")
+    a = parser.parse_args(argv)
+    seeds, cases = range(a.first, a.first + a.seeds), a.cases.split(",")
+    print(HEAD, "|---" * 10 + "|", sep="\n", flush=True)
+    with ProcessPoolExecutor(a.jobs) as pool:
+        for run in a.runs.split(","):
+            found = list(pool.map(partial(both, run, cases), seeds))
+            for case, pairs in zip(cases, zip(*found, strict=True), strict=True):
+                print(told(case, run, pairs), flush=True)
+                if a.each:
+                    print(*pairs, sep="\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
