@@ -26,6 +26,7 @@ from . import (
     rescore,
     runs,
     safe,
+    serve,
     shell,
     show,
 )
@@ -74,6 +75,7 @@ COMMANDS: tuple[Command, ...] = (
     safe,
     guard,
     catalogue,
+    serve,
     completion,
 )
 """Every command, in the order of the help."""
