@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from multiprocessing.util import Finalize
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -40,6 +41,7 @@ from .supervisor import Supervisor
 
 _opened = contextlib.ExitStack()
 atexit.register(_opened.close)
+Finalize(None, _opened.close, exitpriority=1)  # a queue server's worker ends without `atexit`
 
 close = _opened.close
 """Make every rig that `open_workspace` has opened safe, and close it; again is harmless."""

@@ -1,5 +1,6 @@
 """A Tiled server as a store: the runs of everybody who records there."""
 
+import logging
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -62,6 +63,8 @@ class RemoteTiled(TiledRuns):
             if self._client is None:
                 self._server.reach()  # Tiled would try for most of a minute
                 quieten()
+                # what the writer warns of is said by ours, in a sentence, where nobody logs
+                logging.getLogger("bluesky_tiled_plugins").addHandler(logging.NullHandler())
                 from tiled.client import Context, from_context
 
                 address = self._server.api("metadata")

@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from .server import KEY, KEY_FILE, ServerTrouble, api_key
+from .tiled_folder import make_tables
 from .tiled_runs import quieten
 
 _PATIENCE = 10.0  # s that a database has to answer
@@ -73,26 +74,32 @@ class Service:
             raise ServerTrouble(
                 f"The key in {source} is not fit for a server: at least 16 letters and digits."
             )
-        if database:
-            asyncio.run(_see_to(database))
-        return cls(folder, database, key, source)
+        made = cls(folder, database, key, source)
+        quieten()
+        if database and asyncio.run(_is_bare(database)):
+            make_tables(made.catalog)
+        elif not database and not (folder / "runs.db").exists():
+            make_tables(made.catalog.replace("runs.db", "runs.new"))
+            (folder / "runs.new").rename(folder / "runs.db")
+        return made
+
+    @property
+    def catalog(self) -> str:
+        """URI of Tiled's own tables, as SQLAlchemy has it."""
+        if self.database:
+            return self.database.replace("postgresql://", "postgresql+asyncpg://", 1)
+        return f"sqlite+aiosqlite:///{self.folder / 'runs.db'}"
 
     def app(self) -> Any:
-        """Give the ASGI application; it makes Tiled's tables when it is started."""
-        quieten()
+        """Give the ASGI application."""
         logging.getLogger("tiled.server.app").setLevel(logging.WARNING)  # greets at INFO
         from tiled.server.app import build_app_from_config
 
-        if self.database:
-            tables = self.database
-            catalog = self.database.replace("postgresql://", "postgresql+asyncpg://", 1)
-        else:
-            catalog, tables = (f"sqlite:///{self.folder / name}.db" for name in ("runs", "tables"))
+        tables = self.database or f"sqlite:///{self.folder / 'tables.db'}"
         return build_app_from_config(
             {
                 "catalog": {
-                    "uri": catalog,
-                    "init_if_not_exists": True,
+                    "uri": self.catalog,
                     "specs": [{"name": "CatalogOfBlueskyRuns", "version": "3.0"}],
                     "writable_storage": [str(self.folder / "files"), tables],
                 },
@@ -158,8 +165,8 @@ def _own_key(file: Path) -> str:
     return file.read_text("utf-8").strip()
 
 
-async def _see_to(database: str) -> None:
-    """See that a database can be used; make it if it is not there."""
+async def _is_bare(database: str) -> bool:
+    """See that a database can be used, make it if it is not there; whether it has no tables."""
     import asyncpg
 
     parts = urlsplit(database)
@@ -175,7 +182,11 @@ async def _see_to(database: str) -> None:
             connection = await asyncpg.connect(beside, timeout=_PATIENCE)
             quoted = name.replace('"', '""')
             await connection.execute(f'CREATE DATABASE "{quoted}"')
+            await connection.close()
+            return True
+        tables = await connection.fetchval("SELECT to_regclass('nodes')")
         await connection.close()
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         why = str(error) or type(error).__name__
         raise ServerTrouble(f"The database {place} cannot be used: {why}") from None
+    return tables is None
