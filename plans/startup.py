@@ -41,7 +41,6 @@ from .supervisor import Supervisor
 
 _opened = contextlib.ExitStack()
 atexit.register(_opened.close)
-Finalize(None, _opened.close, exitpriority=1)  # a queue server's worker ends without `atexit`
 
 close = _opened.close
 """Make every rig that `open_workspace` has opened safe, and close it; again is harmless."""
@@ -86,6 +85,8 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         workspace = Workspace(stack.enter_context(open_rig(config)), store)
         last.enter_context(Supervisor(workspace.RE, workspace.rig, guard, book))
         _opened.push(stack.pop_all())
+    # a queue server's worker is a process of multiprocessing, which ends without `atexit`
+    Finalize(None, _opened.close, exitpriority=1)
     return workspace
 
 

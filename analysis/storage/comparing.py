@@ -91,12 +91,12 @@ def _compared(kind: str, here: Document, there: Document) -> Iterator[str]:
         keys = there.get("data_keys") or {}
         for name, about in here["data_keys"].items():
             known = {part: (keys.get(name) or {}).get(part) for part in about}
-            yield from _values(_plain(about), known, f"data key {name}: ")
+            yield from _values(_plain(about), _plain(known), f"data key {name}: ")
         yield from _values(dict.fromkeys(here["data_keys"]), dict.fromkeys(keys), "data key ")
         beside = ("name", "time", "run_start", "configuration", "hints")
-        yield from _values(_plain(_part(here, beside)), _part(there, beside))
+        yield from _values(_plain(_part(here, beside)), _plain(_part(there, beside)))
     else:
-        yield from _values(_plain(here), there)
+        yield from _values(_plain(here), _plain(there))
 
 
 def _part(doc: Document, names: Iterable[str]) -> Document:
@@ -118,9 +118,11 @@ def _same(a: Any, b: Any) -> bool:
     if isinstance(a, Mapping) and isinstance(b, Mapping):
         return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
     if isinstance(a, np.ndarray) and a.dtype.kind in "biuf":
-        return isinstance(b, list) and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+        listed = isinstance(b, list | np.ndarray)
+        return listed and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
     if isinstance(a, list | tuple | np.ndarray):
-        return isinstance(b, list) and len(a) == len(b) and all(map(_same, list(a), b))
+        listed = isinstance(b, list | tuple | np.ndarray)
+        return listed and len(a) == len(b) and all(map(_same, list(a), list(b)))
     if isinstance(a, float | np.floating) and isinstance(b, float) and math.isnan(a):
         return math.isnan(b)
     return bool(a == b)
@@ -128,10 +130,10 @@ def _same(a: Any, b: Any) -> bool:
 
 def _shown(value: Any) -> str:
     """Write a value in short."""
-    if isinstance(value, list | tuple | np.ndarray) and len(value) > 3:
-        return f"{len(value)} values, {_shown(list(value[:3]))[:-1]}, ...]"
-    if isinstance(value, np.generic):
-        value = value.item()
+    if isinstance(value, np.ndarray | np.generic):
+        value = value.tolist()
+    if isinstance(value, list | tuple) and len(value) > 3:
+        return f"{len(value)} values, {list(value[:3])!r:.58}, ..."
     return f"{value!r:.60}"
 
 

@@ -92,9 +92,19 @@ class Service:
 
     def app(self) -> Any:
         """Give the ASGI application."""
-        logging.getLogger("tiled.server.app").setLevel(logging.WARNING)  # greets at INFO
         from tiled.server.app import build_app_from_config
+        from tiled.utils import SHARE_TILED_PATH
 
+        from .page import SETTINGS
+
+        logging.getLogger("tiled.server.app").setLevel(logging.WARNING)  # greets at INFO
+
+        page = self.folder / "page.yml"
+        page.write_text(
+            Path(SHARE_TILED_PATH, "static", "default_ui_settings.yml").read_text("utf-8")
+            + SETTINGS
+        )
+        os.environ["TILED_UI_SETTINGS"] = str(page)
         tables = self.database or f"sqlite:///{self.folder / 'tables.db'}"
         return build_app_from_config(
             {
@@ -108,6 +118,7 @@ class Service:
                         "application/json-seq": "bluesky_tiled_plugins.exporters:json_seq_exporter"
                     }
                 },
+                "routers": ["reactune.analysis.storage.page:router"],
                 "authentication": {
                     "allow_anonymous_access": False,
                     "single_user_api_key": self.key,

@@ -24,7 +24,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tiled]:
     try:
         with (
             postgresql() as database,
-            Tiled(tmp_path / "server", database) as tiled,
+            Tiled(tmp_path / "server", database.uri) as tiled,
         ):
             for name, value in tiled.environment.items():
                 monkeypatch.setenv(name, value)

@@ -85,9 +85,31 @@ def start(command: Sequence[str], **environment: str) -> "subprocess.Popen[str]"
     return process
 
 
+@dataclass
+class Database:
+    """A database that is not there until somebody makes it.
+
+    Attributes
+    ----------
+    uri : str
+    process : subprocess.Popen
+        Of its server.
+    folder : Path
+        Of everything that the server holds.
+    """
+
+    uri: str
+    process: "subprocess.Popen[str]"
+    folder: Path
+
+    def size(self) -> int:
+        """Bytes of its server's tables on the disk, all databases of it."""
+        return sum(path.stat().st_size for path in (self.folder / "base").rglob("*"))
+
+
 @contextlib.contextmanager
-def postgresql() -> Iterator[str]:
-    """Start a PostgreSQL cluster of its own; give the URI of a database that is not there yet."""
+def postgresql() -> Iterator[Database]:
+    """Start PostgreSQL with a cluster of its own."""
     initdb, postgres = program("initdb", "postgresql"), program("postgres", "postgresql")
     become: list[str] = []
     if os.geteuid() == 0:  # which PostgreSQL refuses
@@ -101,7 +123,7 @@ def postgresql() -> Iterator[str]:
         server = start([*become, postgres, "-D", str(place / "data"), *options])
         try:
             wait_for(port, server)
-            yield f"postgresql://reactune@127.0.0.1:{port}/lab"
+            yield Database(f"postgresql://reactune@127.0.0.1:{port}/lab", server, place / "data")
         finally:
             ended(server, signal.SIGINT)
     finally:

@@ -49,7 +49,7 @@ def lab(folder: Path) -> Iterator[Lab]:
     with (
         postgresql() as database,
         redis(folder / "redis") as queue_store,
-        Tiled(folder / "server", database) as tiled,
+        Tiled(folder / "server", database.uri) as tiled,
         contextlib.ExitStack() as stack,
     ):
         environment = {**tiled.environment, "XDG_STATE_HOME": str(folder / "state")}
