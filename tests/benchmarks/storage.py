@@ -134,7 +134,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     head += ["stored, MB", "journal, MB"]
     try:
         with tempfile.TemporaryDirectory(prefix="reactune-storage-") as folder:
-            print(markdown(head, list(rows(a.experiments, Path(folder)))))
+            print(markdown(head, []))
+            for line in rows(a.experiments, Path(folder)):
+                print(f"| {' | '.join(line)} |", flush=True)
     except MissingError as error:
         parser.error(str(error))
     return 0

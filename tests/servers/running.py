@@ -173,7 +173,8 @@ class Tiled:
         command += ["--port", str(self.port)]
         if self.database:
             command += ["--database", self.database]
-        self.process = start(command)
+        # a key of its own, whatever clients in this process have
+        self.process = start(command, TILED_API_KEY="", TILED_API_KEY_FILE="")
         wait_for(self.port, self.process)
 
     def kill(self) -> None:

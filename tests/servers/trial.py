@@ -86,6 +86,8 @@ def campaigns(lab: Lab, budget: int, killed_after: float | None = None, down: fl
         queue.ask("queue_start")
     if killed_after is not None:
         _pause(killed_after)
+        states = [queue.ask("status")["manager_state"] for queue in lab.queues]
+        assert states == ["executing_queue"] * 2, "it was to be killed while campaigns run"
         lab.tiled.kill()
         _pause(down)
         lab.tiled.start()
