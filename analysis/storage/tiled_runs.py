@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import journal, reading
-from .columns import from_column, renamed, to_column
+from .columns import from_columns, to_columns
 from .encoding import Document
 from .names import uid_of
 from .store import Refused, Writer
@@ -49,9 +49,7 @@ class TiledRuns:
     def documents(self, name: str) -> list[tuple[str, Document]]:
         """Documents of a run, rebuilt from Tiled's tables."""
         run = self.broker[uid_of(name)]
-        return [
-            (kind, renamed(kind, dict(doc), from_column)) for kind, doc in run.documents() if doc
-        ]
+        return from_columns((kind, dict(doc)) for kind, doc in run.documents() if doc)
 
     def writer(self, start: Mapping[str, Any]) -> Writer:
         """Give what files one run: event by event, from a simulated run a batch at a time."""
@@ -132,12 +130,12 @@ def quieten() -> None:
 
 def _named_as_columns(descriptor: Document) -> Document:
     """Name data keys as SQL can call them."""
-    return renamed("descriptor", descriptor, to_column)
+    return to_columns("descriptor", descriptor)
 
 
 def _plain(event: Document) -> Document:
     """Make arrays and numpy numbers plain, which is all that event-model and Arrow agree on."""
-    event = renamed("event", event, to_column)
+    event = to_columns("event", event)
     kinds = (np.ndarray, np.generic)
     data = {k: v.tolist() if isinstance(v, kinds) else v for k, v in event["data"].items()}
     return {**event, "data": data}
