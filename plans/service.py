@@ -16,6 +16,7 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
+from reactune.analysis.storage.server import NoCatalogue
 from reactune.analysis.storage.stores import UnknownStore
 
 from .campaign import CampaignError
@@ -56,7 +57,7 @@ _log = logging.getLogger(__name__)
 _USUAL = Precautions()
 
 CatalogueSource = Catalogue | str | Path | None
-"""A catalogue open for writing, which is left open; or its folder, by default the user's."""
+"""A catalogue open for writing, which is left open; or its folder or server."""
 
 
 def run(
@@ -219,14 +220,14 @@ def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
 
 
 def open_catalogue(folder: str | Path | None = None, *, writing: bool = False) -> Catalogue:
-    """Open a catalogue.
+    """Open a catalogue: a folder, or the address of a Tiled server.
 
     Raises
     ------
     UserError
-        If the folder cannot be used, or no store has the name of $REACTUNE_STORE.
+        If the folder or the server cannot be used, or no store has the name of $REACTUNE_STORE.
     """
-    with told(UnknownStore, OSError):
+    with told(UnknownStore, NoCatalogue, OSError):
         return Catalogue(folder, writing=writing)
 
 

@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import os
 from collections.abc import Mapping, Sequence
+from multiprocessing.util import Finalize
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -57,7 +58,8 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         A rig file, or ``walker``: the paper's rig, emulated. By default that of the environment
         variable REACTUNE_RIG, else ``walker``.
     catalogue : str, optional
-        A folder; by default that of REACTUNE_CATALOGUE, else the user's.
+        A folder or the address of a Tiled server; by default that of REACTUNE_CATALOGUE, else the
+        user's folder.
 
     Returns
     -------
@@ -73,9 +75,9 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         If the reagents that were left when hardware was last used are not those of the rig file,
         and REACTUNE_REAGENTS does not say which is true, ``stored`` or ``rig-file``.
     OSError
-        If the catalogue's folder cannot be made.
+        If the catalogue's folder cannot be made, or its server not worked with.
     ValueError
-        If the metadata of earlier sessions there cannot be read.
+        If the catalogue is neither, or the metadata of earlier sessions there cannot be read.
     """
     config = load(rig or os.environ.get("REACTUNE_RIG", "walker"))
     config, book = reconciled(config, truth_of_session())
@@ -86,6 +88,8 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         workspace = Workspace(stack.enter_context(open_rig(config)), store)
         last.enter_context(Supervisor(workspace.RE, workspace.rig, guard, book))
         _opened.push(stack.pop_all())
+    # a queue server's worker is a process of multiprocessing, which ends without `atexit`
+    Finalize(None, _opened.close, exitpriority=1)
     return workspace
 
 
@@ -301,7 +305,7 @@ class Workspace:
         latest = f"{runs[0].uid[:8]}  {runs[0].title or ''}" if runs else "none yet"
         say(
             f"\nreactune  {mark}  {self.rig.config.title}\n"
-            f"catalogue {self.cat.folder}, last run {latest}\n\n"
+            f"catalogue {self.cat.place}, last run {latest}\n\n"
             'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'
             "RE(resume(UID))             go on with one that was interrupted\n"
             "RE(rediscover(UID))         does an earlier one still hold? if so, use it\n"

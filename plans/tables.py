@@ -12,8 +12,10 @@ from reactune.analysis.sheets.sheet import SheetError
 from reactune.analysis.storage.content import Content
 from reactune.analysis.storage.encoding import dumps
 from reactune.analysis.storage.journal import HEADER, Journal
-from reactune.analysis.storage.names import default_folder, path_of, paths, run_name, uid_of
+from reactune.analysis.storage.names import path_of, paths, run_name, uid_of
+from reactune.analysis.storage.place import Place, place_of
 from reactune.analysis.storage.run import Run
+from reactune.analysis.storage.server import NoCatalogue
 
 from .errors import UserError, told
 
@@ -35,13 +37,28 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
         return Asking(problem, Results.open(path, problem), seed)
 
 
+def place_to_keep(catalogue: str | Path | None) -> Place:
+    """Find the catalogue that tables are kept in.
+
+    Raises
+    ------
+    UserError
+        If it is neither folder nor server, or the server cannot be worked with.
+    """
+    with told(NoCatalogue, OSError):
+        place = place_of(catalogue)
+        place.check(writing=True)
+    return place
+
+
 def keep(
     asking: Asking, path: Path, seed: int, folder: str | Path | None
 ) -> tuple[list[Pair], Path]:
     """Keep a table in a catalogue as a run of its journal.
 
     What a table holds is one run, however often it is asked or shown; with further results it is
-    another. A database of the catalogue takes it in when it is next opened for writing.
+    another. A database of the catalogue takes it in when it is next opened for writing, a server at
+    once.
 
     Returns
     -------
@@ -53,13 +70,16 @@ def keep(
     Raises
     ------
     UserError
-        If the catalogue's folder cannot be written to.
+        If the catalogue's folder cannot be written to, or its server not worked with.
     """
     pairs = documents(asking, path, seed)
-    place = default_folder() if folder is None else Path(folder).expanduser().absolute()
+    place = place_to_keep(folder)
     with told(OSError):
-        _journal(pairs, place)
-    return pairs, place
+        if _journal(pairs, place.folder) and place.server:
+            from reactune.analysis.storage.catalogue import Catalogue
+
+            Catalogue(folder, writing=True).close()  # sends what the server lacks
+    return pairs, place.folder
 
 
 def kept(
@@ -72,12 +92,12 @@ def kept(
     return Campaign.of(Run(pairs[0][1]["uid"], lambda: pairs)), place
 
 
-def _journal(pairs: list[Pair], folder: Path) -> None:
-    """Write a run down, unless it is there."""
+def _journal(pairs: list[Pair], folder: Path) -> bool:
+    """Write a run down, unless it is there; whether it was written."""
     start = pairs[0][1]
     names = [path.stem for path in paths(folder)]
     if start["uid"] in map(uid_of, names):
-        return
+        return False
     path = path_of(folder, run_name(start, names))
     path.parent.mkdir(parents=True, exist_ok=True)
     content = Content(HEADER)
@@ -85,3 +105,4 @@ def _journal(pairs: list[Pair], folder: Path) -> None:
         content.append(dumps(name, doc)[0])
     with closing(content), closing(Journal(path, content)) as journal:
         journal.save()
+    return True

@@ -1,7 +1,8 @@
-"""The catalogue: one folder with every run, written through a RunEngine, read by uid.
+"""The catalogue: every run of a folder or a server, written through a RunEngine, read by uid.
 
 Each document goes to the run's journal first (fsynced; the truth), then to a store (`store.Store`):
-an embedded Tiled catalogue on SQLite and files, which databroker reads, or none but the journals.
+an embedded Tiled catalogue on SQLite and files, which databroker reads, a Tiled server, or none but
+the journals.
 What the store did not take, for whatever reason, is filed from the journal when the run ends or the
 folder is next opened for writing. What the folder does not take goes to a second place
 (`spill.Spill`) and comes home when the folder is next opened for writing. Several processes may
@@ -27,11 +28,12 @@ from typing import Any, Self
 from weakref import WeakMethod
 
 from .encoding import Document, JournalError
-from .filing import cure, words
+from .filing import words
 from .journal import is_being_written
 from .journal_only import InMemory, JournalOnly
 from .lock import CatalogueBusy
 from .names import UnknownRun, default_folder, match, order_of, path_of, uid_of
+from .place import place_of
 from .recorder import Recorder
 from .run import Run, RunSummary
 from .spill import Spill
@@ -63,7 +65,7 @@ def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
 
 
 class Catalogue:
-    """Every run in one folder.
+    """Every run in one folder, or in a Tiled server.
 
     Readers open at once and work beside writers, and writers beside each other. Opening for writing
     takes the seconds that Tiled needs, brings home what was spilled, ends the runs of processes
@@ -73,7 +75,8 @@ class Catalogue:
     Parameters
     ----------
     folder : path-like, optional
-        Default: `default_folder`.
+        Or the address of a Tiled server, ``http://...`` or ``https://...``, whose key is in
+        $TILED_API_KEY or the file that $TILED_API_KEY_FILE names. Default: `place.place_of`.
     writing : bool
         Whether runs will be recorded.
     store : str or Opener, optional
@@ -86,7 +89,10 @@ class Catalogue:
 
     Attributes
     ----------
+    place : place.Place
+        Folder or server; its text is what the user calls it.
     folder : Path
+        With the journals: of a server's catalogue a folder of this computer.
     problems : list of str
         What went wrong since opening, one sentence each; also logged as warnings.
 
@@ -96,6 +102,8 @@ class Catalogue:
         When `writing` and the folder cannot be made.
     UnknownStore
         When no store has the name.
+    NoCatalogue, ServerTrouble, Unreachable
+        When an address is none, or its server cannot be worked with.
 
     Examples
     --------
@@ -111,8 +119,10 @@ class Catalogue:
         store: str | Opener | None = None,
         spill: str | Path | None = None,
     ) -> None:
-        opener = opener_of(store)
-        self.folder = (Path(folder) if folder else default_folder()).expanduser().resolve()
+        self.place = place = place_of(folder)
+        opener = opener_of(store, place.server)
+        place.check(writing=writing)
+        self.folder = place.folder
         self.problems: list[str] = []
         self._spill = Spill(self.folder, Path(spill) if spill else None)
         self._journals = JournalOnly(self.folder, report=self._once)
@@ -120,7 +130,7 @@ class Catalogue:
         self._recorder: Recorder | None = None
         if writing:
             opened = partial(_at_the_end, WeakMethod(self._leave))
-            self._recorder = Recorder(self.folder, opener, self._spill, self._problem, opened)
+            self._recorder = Recorder(place, opener, self._spill, self._problem, opened)
             opened()
         self._reading = opener(self.folder, writing=False)
 
@@ -161,7 +171,7 @@ class Catalogue:
         """
         if self._recorder is None:
             raise io.UnsupportedOperation(
-                f"The catalogue {self.folder} is not open for writing; "
+                f"The catalogue {self.place} is not open for writing; "
                 f"open it by Catalogue(folder, writing=True)."
             )
         try:
@@ -293,12 +303,12 @@ class Catalogue:
         elif isinstance(key, int):
             if not -len(known) <= key < 0:
                 raise UnknownRun(
-                    f"There is no run {key}: {len(known)} are in {self.folder}, "
+                    f"There is no run {key}: {len(known)} are in {self.place}, "
                     f"counted back from the newest, -1."
                 )
             uid = list(known)[-key - 1]
         else:
-            uid = match(key, known, self.folder)
+            uid = match(key, known, str(self.place))
         return self._run(uid, *known[uid])
 
     def __len__(self) -> int:
@@ -355,7 +365,7 @@ class Catalogue:
             for name in self._store.names():
                 found.setdefault(uid_of(name), (name, self._store))
         except Exception as error:  # noqa: BLE001 - the journals can be read without it
-            self._once(f"Only runs with a journal are listed ({words(error)}). {cure(self.folder)}")
+            self._once(f"Only runs with a journal are listed ({words(error)}). {self.place.cure}")
         return dict(sorted(found.items(), key=lambda item: order_of(item[1][0]), reverse=True))
 
     def _is_living(self, name: str, store: Store) -> bool:
@@ -382,6 +392,8 @@ class Catalogue:
         else:
             events = len(self._run(uid, name, store).events("primary"))
             status = "running" if self._is_living(name, store) else "crashed"
+            if self.place.server and store is self._store:  # who records it is elsewhere
+                status = "running"
         return start, RunSummary.of(
             uid, start, stop, events=events, exit_status=status, last=ends.last
         )

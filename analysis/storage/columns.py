@@ -1,11 +1,13 @@
 """Data keys as columns of SQL: Tiled takes only those that begin with an ASCII letter.
 
 So ``name_`` stands before any other: ``α`` is the column ``name_α``. (A key that is called
-``name_α`` itself is ``name_name_α``, so that each can be read back.)
+``name_α`` itself is ``name_name_α``, so that each can be read back.) PostgreSQL takes no more than
+63 bytes: of a longer key there is the beginning and a digest, and the descriptor says what it was.
 """
 
+import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .encoding import Document
@@ -15,11 +17,51 @@ MOST_BYTES = 63
 
 _MARK = "name_"
 _FOREIGN = re.compile(rf"(?:{_MARK})*[^A-Za-z]")
+_LONGEST = 60  # bytes; Tiled puts "ts_" before it
+_KEPT = 40
+_KEY = "recorded_as"
+"""Under which a descriptor of the store has the key that a column was shortened from."""
 
 
 def to_column(key: str) -> str:
     """Give the column of a data key."""
-    return f"{_MARK}{key}" if _FOREIGN.match(key) else key
+    column = f"{_MARK}{key}" if _FOREIGN.match(key) else key
+    if len(column.encode()) <= _LONGEST:
+        return column
+    begin = column.encode()[:_KEPT].decode(errors="ignore")
+    return f"{begin}_{hashlib.sha256(key.encode()).hexdigest()[:12]}"
+
+
+def to_columns(name: str, doc: Document) -> Document:
+    """Give a document as a store of SQL takes it; a descriptor says which keys were shortened."""
+    made = renamed(name, doc, to_column)
+    if name == "descriptor" and made is not doc:
+        keys = made["data_keys"]
+        for key, about in doc["data_keys"].items():
+            if from_column(column := to_column(key)) != key:
+                keys[column] = {**about, _KEY: key}
+    return made
+
+
+def from_columns(documents: Iterable[tuple[str, Document]]) -> list[tuple[str, Document]]:
+    """Give the documents of a run with the data keys that they were recorded with."""
+    long: dict[str, str] = {}
+
+    def key_of(column: str) -> str:
+        return long.get(column) or from_column(column)
+
+    found = []
+    for name, doc in documents:
+        if name == "descriptor":
+            about = doc["data_keys"]
+            long |= {column: its[_KEY] for column, its in about.items() if _KEY in its}
+            plain = {
+                column: {part: value for part, value in its.items() if part != _KEY}
+                for column, its in about.items()
+            }
+            doc = {**doc, "data_keys": plain}
+        found.append((name, renamed(name, doc, key_of)))
+    return found
 
 
 def from_column(column: str) -> str:

@@ -5,30 +5,17 @@ Tiled and what it needs are imported when it opens, not with this module: that t
 
 import logging
 import threading
-import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from . import journal, names, reading
-from .columns import from_column, renamed, to_column
-from .encoding import Document
+from . import journal, names
 from .names import uid_of
-from .store import Refused, Writer
 from .tiled_folder import TiledFolder
-
-SIMULATED_BATCH = 25
-"""Events that Tiled takes at once from a simulated run, which makes hundreds in a minute."""
-
-_NOT_THE_USERS = (  # Tiled 0.2's own affairs
-    "Using `httpx` with `starlette.testclient` is deprecated",
-    "No path_separator found in configuration",
-)
+from .tiled_runs import TiledRuns, quieten
 
 
-class EmbeddedTiled:
+class EmbeddedTiled(TiledRuns):
     """A Tiled catalogue inside this process, read through databroker (`store.Store`).
 
     Parameters
@@ -49,10 +36,10 @@ class EmbeddedTiled:
         self._context: Any = None
         self._client: Any = None
         self._opening = threading.Lock()
-        self._id, self.note = "", ""
+        self.identity, self.note = "", ""
         if writing:
-            _quieten()
-            self._id, self.note = self._files.prepare()
+            quieten()
+            self.identity, self.note = self._files.prepare()
             index = self._files.index()  # before Tiled is open, which would have to be closed
             self._client = self._open()
             if index is None:
@@ -85,7 +72,7 @@ class EmbeddedTiled:
 
     def _open(self) -> Any:
         """Start Tiled in this process and give databroker's client on it."""
-        _quieten()
+        quieten()
         from bluesky_tiled_plugins.exporters import json_seq_exporter
         from tiled.catalog import from_uri
         from tiled.client import Context, from_context
@@ -121,93 +108,11 @@ class EmbeddedTiled:
             for uid in self.broker
         ]
 
-    def ends(self, name: str) -> reading.Ends:
-        """Start and stop document of a run."""
-        metadata = self.broker[uid_of(name)].metadata
-        return reading.Ends(metadata.get("start"), metadata.get("stop"))
-
-    def documents(self, name: str) -> list[tuple[str, Document]]:
-        """Documents of a run, rebuilt from Tiled's tables."""
-        run = self.broker[uid_of(name)]
-        return [
-            (kind, renamed(kind, dict(doc), from_column)) for kind, doc in run.documents() if doc
-        ]
-
-    def writer(self, start: Mapping[str, Any]) -> Writer:
-        """Give what files one run: event by event, from a simulated run a batch at a time."""
-        return self._writer(SIMULATED_BATCH if start.get("simulated") else 1)
-
-    def _writer(self, batch: int) -> Writer:
-        from bluesky_tiled_plugins import TiledWriter
-
-        # SQLite has no list columns, so arrays of any size (> 0) go to files.
-        patches = {"event": _plain, "descriptor": _named_as_columns}
-        writer: Writer = TiledWriter(
-            self.broker, batch_size=batch, max_array_size=0, patches=patches
-        )
-        return writer
-
-    def lacks(self, path: Path) -> bool:
-        """Whether the journal at `path` has no mark of this catalogue."""
-        ends = reading.read_ends(path)
-        return self._id not in ends.filed | ends.refused
-
-    def refile(self, path: Path) -> None:
-        """File a whole run anew from its journal; mark it there if that can never be."""
-        documents = reading.read(path).documents
-        uid = documents[0][1]["uid"]
-        self._forget(uid)
-        try:
-            self._write(documents)
-        except Exception as error:
-            if not self.is_well():
-                raise
-            self._forget(uid)
-            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
-            journal.mark_refused(path, self._id, why)
-            raise Refused(why) from error
-
-    def _write(self, documents: list[tuple[str, Document]]) -> None:
-        """File a run in one piece: then a column of mixed integers and floats finds its type."""
-        write = self._writer(batch=len(documents))
-        for name, doc in documents:
-            write(name, doc)
-
-    def _forget(self, uid: str) -> None:
-        if uid in self.broker:
-            self.broker.delete_contents(uid, recursive=True, external_only=False)
-
-    def is_well(self) -> bool:
-        """Whether it takes a run that is as plain as can be: then it is well."""
-        from event_model import compose_run
-
-        run = compose_run(metadata={"plan_name": "probe"})
-        keys = {
-            "number": {"source": "probe", "dtype": "number", "shape": []},
-            "trace": {"source": "probe", "dtype": "array", "shape": [2]},
-        }
-        stream = run.compose_descriptor(name="primary", data_keys=keys)
-        event = stream.compose_event(
-            data={"number": 1.0, "trace": [1.0, 2.0]}, timestamps=dict.fromkeys(keys, 0.0)
-        )
-        documents: list[tuple[str, Any]] = [
-            ("start", run.start_doc),
-            ("descriptor", stream.descriptor_doc),
-            ("event", event),
-            ("stop", run.compose_stop()),
-        ]
-        try:
-            self._write(documents)
-            self._forget(run.start_doc["uid"])
-        except Exception:  # noqa: BLE001 - whatever it is, it is not well
-            return False
-        return True
-
     def seal(self, path: Path) -> None:
         """Enter a run in the index, then mark its journal as filed here."""
         if path.stem not in (names := self.names()):
             self._files.write_index([*names, path.stem])
-        journal.mark_filed(path, self._id)
+        journal.mark_filed(path, self.identity)
 
     def close(self) -> None:
         """End the server inside and its threads."""
@@ -215,22 +120,3 @@ class EmbeddedTiled:
             context, self._context, self._client = self._context, None, None
         if context is not None:
             context.close()
-
-
-def _quieten() -> None:
-    """Hide warnings of Tiled's own affairs."""
-    for message in _NOT_THE_USERS:
-        warnings.filterwarnings("ignore", message=message)
-
-
-def _named_as_columns(descriptor: Document) -> Document:
-    """Name data keys as SQL can call them."""
-    return renamed("descriptor", descriptor, to_column)
-
-
-def _plain(event: Document) -> Document:
-    """Make arrays and numpy numbers plain, which is all that event-model and Arrow agree on."""
-    event = renamed("event", event, to_column)
-    kinds = (np.ndarray, np.generic)
-    data = {k: v.tolist() if isinstance(v, kinds) else v for k, v in event["data"].items()}
-    return {**event, "data": data}

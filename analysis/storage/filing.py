@@ -1,20 +1,21 @@
 """Filing: what is journalled goes to the store, in a thread of its own, one process at a time."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from shlex import quote
 
 from .encoding import JournalError, loads
-from .journal import Journal, is_being_written, recover
+from .journal import Journal, hold, is_being_written, recover
 from .journal_only import JournalOnly
-from .lock import StoreLock
+from .lock import NoLock, StoreLock
 from .names import paths, uid_of
+from .place import Place
 from .reading import read, read_ends
-from .store import Opener, Refused, Store, Writer
+from .store import Opener, Refused, Store, Unreachable, Writer
 
 FILING_TIME = 60.0
 """How long the end of a run waits for the store [s]; what it did not take is filed later."""
@@ -55,11 +56,12 @@ class Filer:
     The store's lock is held while runs are filed and given back when none is open, so that a
     session that waits keeps nobody else from filing. A run that is recorded while another process
     files is filed by whoever has the lock when it ends, or when the folder is next opened for
-    writing.
+    writing. A server needs no such lock: it takes from any number of processes at once.
 
     Parameters
     ----------
-    folder : Path
+    place : Place
+        Whose folder has the journals.
     opener : Opener
         Opens the store.
     report : callable
@@ -74,11 +76,11 @@ class Filer:
     """
 
     def __init__(
-        self, folder: Path, opener: Opener, report: Report, opened: Callable[[], None]
+        self, place: Place, opener: Opener, report: Report, opened: Callable[[], None]
     ) -> None:
-        self._folder, self._opener = folder, opener
+        self._place, self._folder, self._opener = place, place.folder, opener
         self._report, self._opened = report, opened
-        self._lock = StoreLock(folder)
+        self._lock = NoLock() if place.server else StoreLock(place.folder)
         self.store: Store | None = None
         self._open: set[str] = set()  # uids of runs
         self._failed: set[Path] = set()  # what could not be filed in this session
@@ -130,8 +132,8 @@ class Filer:
             self._opened()
         except Exception as error:  # noqa: BLE001 - experiments go on with the journal alone
             self._report(
-                f"The catalogue in {self._folder} does not open ({words(error)}); runs are kept "
-                f"and read in their journals alone. {cure(self._folder)}"
+                f"The catalogue in {self._place} does not open ({words(error)}); runs are kept "
+                f"and read in their journals alone. {self._place.cure}"
             )
             self.store = JournalOnly(self._folder)
         if self.store.note:
@@ -145,11 +147,28 @@ class Filer:
                 continue
             try:
                 if store.lacks(path) and read_ends(path).stop is not None:
-                    for damage in read(path).damages:
-                        self._report(damage)
-                    self._file_whole(store, path)
+                    self._file_one(store, path)
+            except Unreachable as error:
+                self._report(
+                    f"Not every run is in {self._place} yet: {error} What is missing is in "
+                    f"{self._folder}. {self._place.cure}"
+                )
+                return
             except (JournalError, OSError) as error:
                 self._report(str(error))
+
+    def _file_one(self, store: Store, path: Path) -> None:
+        """File an ended run, unless another process is about to."""
+        mine = hold(path) if self._place.server else None  # else the store's lock is held
+        if self._place.server and mine is None:
+            return
+        try:
+            for damage in read(path).damages:
+                self._report(damage)
+            self._file_whole(store, path)
+        finally:
+            if mine is not None:
+                os.close(mine)
 
     def _file_whole(self, store: Store, path: Path, written: bool = False) -> None:
         """See that the store holds the whole run, then have it note that."""
@@ -163,11 +182,14 @@ class Filer:
                 f"{run} cannot be in the catalogue, whose store does not take it ({error}); it is "
                 f"kept and read in its journal, {path}, but queries do not find it."
             )
+        except Unreachable:
+            raise
         except Exception as error:  # noqa: BLE001 - tried again at the next start
-            self._failed.add(path)
+            if self._place.server is None:  # with a server, when the next run ends
+                self._failed.add(path)
             self._report(
                 f"{run} is not in the catalogue ({words(error)}); it is filed from {path} when "
-                f"the catalogue is next opened for writing. {cure(self._folder)}"
+                f"the catalogue is next opened for writing. {self._place.cure}"
             )
 
     # -- while runs are recorded --
@@ -208,6 +230,8 @@ class Filer:
         if store := self._ready():
             if run.whole and run.write is not None:
                 self._file_whole(store, run.journal.path, written=True)
+            if run.whole:
+                run.journal.close()  # from now on another process may file it
             self._file_the_rest(store)
         elif run.whole:
             self._report(
@@ -248,9 +272,3 @@ class Filer:
 def words(error: Exception) -> str:
     """Type and first line of an error: Tiled's may be pages."""
     return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
-
-
-def cure(folder: Path) -> str:
-    """Say how a store that does not work is made anew."""
-    where = quote(str(folder))
-    return f"To make it anew from the journals: reactune catalogue repair --catalogue {where}"

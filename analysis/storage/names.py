@@ -69,7 +69,7 @@ def paths(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: order_of(path.stem))
 
 
-def match(key: str, known: Iterable[str], folder: Path) -> str:
+def match(key: str, known: Iterable[str], place: str) -> str:
     """Find the one uid among `known` that begins with `key`.
 
     Raises
@@ -88,4 +88,4 @@ def match(key: str, known: Iterable[str], folder: Path) -> str:
     heads = [uid[: max(len(key), 8)] for uid in known]
     near = get_close_matches(key, heads, n=3, cutoff=0.5)
     hint = f"; near it: {', '.join(near)}" if near else "; reactune runs lists them"
-    raise UnknownRun(f"No run in {folder} begins with {key!r}{hint}.")
+    raise UnknownRun(f"No run in {place} begins with {key!r}{hint}.")

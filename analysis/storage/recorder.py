@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from shlex import quote
 from typing import Any
 
@@ -13,6 +12,7 @@ from .encoding import dumps
 from .filing import FILING_TIME, Filer, Recording
 from .journal import Journal, hold
 from .names import path_of, paths, run_name
+from .place import Place
 from .reading import Contents, parse
 from .spill import Spill
 from .store import Opener, Store
@@ -23,7 +23,8 @@ class Recorder:
 
     Parameters
     ----------
-    folder : Path
+    place : Place
+        Whose folder has the journals.
     opener : Opener
         Opens the store.
     spill : Spill
@@ -41,14 +42,16 @@ class Recorder:
 
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         opener: Opener,
         spill: Spill,
         report: Callable[[str], None],
         opened: Callable[[], None] = lambda: None,
     ) -> None:
-        self._folder, self._spill, self._report = folder, spill, report
-        (folder / "journal").mkdir(parents=True, exist_ok=True)
+        self._place, self._folder = place, place.folder
+        self._spill, self._report = spill, report
+        (place.folder / "journal").mkdir(parents=True, exist_ok=True)
+        place.sign()
         spill.bring_home(report)
         self._runs: dict[str, Recording] = {}
         self._kept: dict[str, Recording] = {}  # ended, but not whole at home; and the last one
@@ -56,7 +59,7 @@ class Recorder:
         self._claims: dict[str, int] = {}  # uid of a run that is gone on with -> its lock
         self._latest = ""
         self._mutex = threading.Lock()
-        self._filer = Filer(folder, opener, report, opened)
+        self._filer = Filer(place, opener, report, opened)
         self.flush, self.leave = self._filer.flush, self._filer.leave
 
     @property
@@ -89,8 +92,9 @@ class Recorder:
     def _name(self, start: Mapping[str, Any]) -> str:
         """Name a new run: the last of all, whatever the clock says."""
         known = [self._latest, *self._spill.names(), *(path.stem for path in paths(self._folder))]
-        with suppress(Exception):  # a store that is ill has been reported
-            known += self.store.names() if self.store else ()
+        if self._place.server is None:  # one that does not answer must not be waited for
+            with suppress(Exception):  # a store that is ill has been reported
+                known += self.store.names() if self.store else ()
         self._latest = run_name(start, known)
         return self._latest
 
@@ -149,7 +153,7 @@ class Recorder:
         run.whole = run.journal.complete
         self._kept = {uid: each for uid, each in self._kept.items() if not each.whole}
         self._kept[run.uid] = run
-        if run.whole:
+        if run.whole and self._place.server is None:  # else it is locked until it has been sent
             run.journal.close()
         if run.kept == "elsewhere":
             self._report(self._whereabouts(run))

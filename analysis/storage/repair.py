@@ -1,4 +1,7 @@
-"""Mending a catalogue: its store made anew from the journals, what was spilled brought home."""
+"""Mending a catalogue: its store made anew from the journals, what was spilled brought home.
+
+What a server holds otherwise than it was recorded is put in its place from the journals.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +12,11 @@ from .encoding import JournalError
 from .filing import words
 from .lock import CatalogueBusy, StoreLock
 from .names import paths, uid_of
+from .place import Place, place_of
+from .publishing import publish, verify
 from .reading import read
+from .remote import RemoteTiled
+from .server import Server
 from .tiled_folder import DamagedStore, TiledFolder
 
 
@@ -29,19 +36,52 @@ class Repair:
     left: tuple[str, ...]
 
 
-def repair(folder: Path) -> Repair:
-    """Mend the catalogue in a folder; nothing is deleted.
+def repair(place: Place) -> Repair:
+    """Mend a catalogue; nothing is deleted that is not in a journal.
 
-    Databases that do not work are put aside, and made anew from the journals by the store of
-    $REACTUNE_STORE. Runs of processes that died are ended, spilled ones brought home.
+    Databases of a folder that do not work are put aside, and made anew from the journals by the
+    store of $REACTUNE_STORE. A server is sent what it lacks or holds otherwise than it is in the
+    journals here. Runs of processes that died are ended, spilled ones brought home.
+
+    Parameters
+    ----------
+    place : Place
+        A folder; or a server, and the folder with the journals that are to be in it.
 
     Raises
     ------
     CatalogueBusy
         When another process files runs there.
     OSError
-        When the folder cannot be written to.
+        When the folder cannot be written to, or the server not worked with.
     """
+    if place.server:
+        return _repair_server(place.server, place.folder)
+    return _repair_folder(place.folder)
+
+
+def _repair_server(server: Server, folder: Path) -> Repair:
+    """Send what is missing or other."""
+    done: list[str] = []
+    if folder == place_of(str(server)).folder:
+        with Catalogue(str(server), writing=True) as catalogue:  # ends and brings home what has to
+            done += catalogue.problems
+    store = RemoteTiled(server, folder)
+    try:
+        other = verify(folder, store).differing
+        found = publish(folder, store, again=other)
+        after = verify(folder, store).differing
+    finally:
+        store.close()
+    mended = [uid for uid in found.sent if uid not in after]
+    done += [sentence for uid in mended for sentence in other.get(uid, ())]
+    done += [f"Run {uid[:8]} was sent anew from its journal." for uid in mended]
+    left = [*found.left, *(sentence for uid in after for sentence in after[uid])]
+    return Repair(tuple(done), (*left, *_damages(folder, left)))
+
+
+def _repair_folder(folder: Path) -> Repair:
+    """Make what does not work anew."""
     done: list[str] = []
     lock = StoreLock(folder)
     if not lock.take():
@@ -58,9 +98,12 @@ def repair(folder: Path) -> Repair:
         said = list(catalogue.problems)
     left = [problem for problem in said if _is_left(problem)]
     done += [problem for problem in said if problem not in left]
-    for path in paths(folder):
-        left += [sentence for sentence in _look_at(path) if sentence not in left]
-    return Repair(tuple(done), tuple(left))
+    return Repair(tuple(done), (*left, *_damages(folder, left)))
+
+
+def _damages(folder: Path, named: list[str]) -> list[str]:
+    """Name what is wrong with journals, unless it is named already."""
+    return [told for path in paths(folder) for told in _look_at(path) if told not in named]
 
 
 def _what_is_wrong(files: TiledFolder) -> str:

@@ -15,6 +15,10 @@ class Refused(Exception):  # noqa: N818 - says what is, as KeyError does not
     """A store can never take a run, as it is; the text says why."""
 
 
+class Unreachable(ConnectionError):  # noqa: N818 - says what is, as KeyError does not
+    """A store elsewhere does not answer now; the text is a sentence for the user."""
+
+
 class Store(Protocol):
     """Holds the runs of a folder beside their journals, in a form that answers questions.
 

@@ -2,9 +2,12 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 
 from .embedded import EmbeddedTiled
 from .journal_only import JournalOnly
+from .remote import RemoteTiled
+from .server import Server
 from .store import Opener
 
 STORES: Mapping[str, Opener] = {"tiled": EmbeddedTiled, "journal": JournalOnly}
@@ -15,8 +18,10 @@ class UnknownStore(LookupError):  # noqa: N818 - says what is, as KeyError does 
     """No store has a name."""
 
 
-def opener_of(store: str | Opener | None) -> Opener:
+def opener_of(store: str | Opener | None, server: Server | None = None) -> Opener:
     """Find what opens the store that is asked for, by default that of $REACTUNE_STORE or Tiled.
+
+    Where a server holds the runs it is the store, whatever folders have.
 
     Raises
     ------
@@ -25,6 +30,8 @@ def opener_of(store: str | Opener | None) -> Opener:
     """
     if callable(store):
         return store
+    if server:
+        return partial(RemoteTiled, server)
     name = store or os.environ.get("REACTUNE_STORE") or "tiled"
     if name not in STORES:
         source = "" if store else " of $REACTUNE_STORE"

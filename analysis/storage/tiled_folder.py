@@ -158,38 +158,46 @@ class TiledFolder:
         half_made.replace(self._index)
 
     def _initialise(self) -> None:
-        """Do what ``tiled catalog init`` does, for which Tiled would start a new interpreter.
-
-        Its public way, `tiled.catalog.from_uri(init_if_not_exists=True)`, takes seconds more by
-        that, and leaves half a database when it is cut off.
-        """
-        from sqlalchemy.ext.asyncio import create_async_engine
-        from tiled.alembic_utils import stamp_head
-        from tiled.catalog.alembic_constants import (
-            ALEMBIC_DIR,
-            ALEMBIC_INI_TEMPLATE_PATH,
-        )
-        from tiled.catalog.core import initialize_database
-
+        """Make the databases, or leave nothing when cut off."""
         half_made = self.folder / "catalog.new"
         half_made.unlink(missing_ok=True)
-        uri = f"sqlite+aiosqlite:///{self.place / half_made.name}"
-
-        async def make() -> None:
-            engine = create_async_engine(uri)
-            try:
-                await initialize_database(engine)
-            finally:
-                await engine.dispose()
-
-        # A notebook runs an event loop in this thread, where a second one is refused.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: asyncio.run(make())).result()
-            pool.submit(stamp_head, ALEMBIC_INI_TEMPLATE_PATH, ALEMBIC_DIR, uri).result()
+        make_tables(f"sqlite+aiosqlite:///{self.place / half_made.name}")
         # An empty file of ours, before Tiled knows it: readers beside the writer need this mode.
         with closing(sqlite3.connect(self.storage)) as storage:
             storage.execute("PRAGMA journal_mode=WAL")
         half_made.rename(self.catalog)
+
+
+def make_tables(uri: str) -> None:
+    """Do what ``tiled catalog init`` does, for which Tiled would start a new interpreter.
+
+    Its public way, `tiled.catalog.from_uri(init_if_not_exists=True)`, takes seconds more by that,
+    and leaves half a database when it is cut off.
+
+    Parameters
+    ----------
+    uri : str
+        As SQLAlchemy's asynchronous engines have it: ``sqlite+aiosqlite:///...``.
+    """
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from tiled.alembic_utils import stamp_head
+    from tiled.catalog.alembic_constants import (
+        ALEMBIC_DIR,
+        ALEMBIC_INI_TEMPLATE_PATH,
+    )
+    from tiled.catalog.core import initialize_database
+
+    async def make() -> None:
+        engine = create_async_engine(uri)
+        try:
+            await initialize_database(engine)
+        finally:
+            await engine.dispose()
+
+    # A notebook runs an event loop in this thread, where a second one is refused.
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(lambda: asyncio.run(make())).result()
+        pool.submit(stamp_head, ALEMBIC_INI_TEMPLATE_PATH, ALEMBIC_DIR, uri).result()
 
 
 def _alias(folder: Path) -> Path:

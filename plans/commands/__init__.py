@@ -27,6 +27,7 @@ from . import (
     rescore,
     runs,
     safe,
+    serve,
     shell,
     show,
 )
@@ -76,6 +77,7 @@ COMMANDS: tuple[Command, ...] = (
     safe,
     guard,
     catalogue,
+    serve,
     completion,
 )
 """Every command, in the order of the help."""

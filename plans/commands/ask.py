@@ -42,10 +42,11 @@ def run(a: argparse.Namespace) -> int:
 
     from ..errors import told
     from ..problems import load_problem
-    from ..tables import keep, open_table
+    from ..tables import keep, open_table, place_to_keep
     from .points import layout
 
     problem = load_problem(a.problem)
+    place_to_keep(a.catalogue)  # refused before a table is begun
     asking = open_table(problem, a.table, a.seed)
     results = asking.results
     if any(entry.measurement for entry in results.entries):

@@ -50,8 +50,9 @@ def add_catalogue(parser: argparse.ArgumentParser) -> None:
     """Declare where runs are stored."""
     parser.add_argument(
         "--catalogue",
-        metavar="DIR",
-        help="where runs are stored [$REACTUNE_CATALOGUE, else XDG_DATA_HOME/reactune: "
+        metavar="DIR|URL",
+        help="where runs are stored: a folder, or a Tiled server, http://..., whose key is in "
+        "$TILED_API_KEY [$REACTUNE_CATALOGUE, else XDG_DATA_HOME/reactune: "
         "~/.local/share/reactune]",
     )
 

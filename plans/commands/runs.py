@@ -29,7 +29,7 @@ def run(a: argparse.Namespace) -> int:
     with open_catalogue(a.catalogue) as catalogue:
         runs = catalogue.runs()
         if not runs:
-            say(f"No runs yet in {catalogue.folder}; reactune demo makes one.")
+            say(f"No runs yet in {catalogue.place}; reactune demo makes one.")
         for run in reversed(runs):  # the newest last, where the eye is
             when = datetime.fromtimestamp(run.time).strftime("%Y-%m-%d %H:%M")
             rig = {True: "simulated", False: "REAL", None: "unmarked"}[run.simulated]

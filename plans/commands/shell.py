@@ -22,7 +22,10 @@ def run(a: argparse.Namespace) -> int:
     import IPython
 
     import reactune.devices
+    from reactune.analysis.storage.place import place_of
+    from reactune.analysis.storage.server import NoCatalogue
 
+    from ..errors import told
     from ..preparation import load_rig
     from ..reagents import reconciled, truth_of_session
 
@@ -32,6 +35,8 @@ def run(a: argparse.Namespace) -> int:
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
     # told here, in a sentence: IPython would show a traceback, and a prompt without a rig
+    with told(NoCatalogue, OSError):
+        place_of().check(writing=True)
     reconciled(load_rig(os.environ.get("REACTUNE_RIG", "walker")), truth_of_session())
     IPython.start_ipython([f"--profile-dir={profile}"])
     if startup := sys.modules.get("reactune.plans.startup"):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from reactune.analysis.storage import journal, reading
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.columns import from_column, to_column
+from reactune.analysis.storage.columns import from_columns, to_columns
 from reactune.analysis.storage.journal import is_being_written
 from tests.analysis.storage.samples import (
     assert_same,
@@ -157,13 +157,19 @@ def test_names_that_sql_does_not_take_are_columns_of_others_and_read_back(shelf)
 
 
 @settings(deadline=None)
-@given(st.text(min_size=1))
-def test_every_key_can_be_told_from_its_column(key):
-    column = to_column(key)
-    assert from_column(column) == key
-    assert column[0].isascii()
-    assert column[0].isalpha()
-    assert column == key or column.endswith(key)
+@given(st.sets(st.text(min_size=1, max_size=90), min_size=1))
+def test_every_key_can_be_told_from_its_column(keys):
+    about = {key: {"dtype": "number"} for key in keys}
+    data = {key: float(n) for n, key in enumerate(keys)}
+    pairs = [("descriptor", {"data_keys": about}), ("event", {"data": data})]
+    stored = [(name, to_columns(name, doc)) for name, doc in pairs]
+    assert from_columns(stored) == pairs
+    columns = stored[1][1]["data"]
+    assert set(columns) == set(stored[0][1]["data_keys"])
+    for column in columns:
+        assert column[0].isascii()
+        assert column[0].isalpha()
+        assert len(f"ts_{column}".encode()) <= 63  # PostgreSQL's limit
 
 
 def test_pages_and_foreign_values(shelf):

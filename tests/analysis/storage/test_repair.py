@@ -8,6 +8,7 @@ import pytest
 from reactune.analysis.storage import reading
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.lock import StoreLock
+from reactune.analysis.storage.place import Place
 from reactune.analysis.storage.repair import repair
 from tests.analysis.storage.samples import assert_same, documents, record
 
@@ -62,7 +63,7 @@ def test_damage_is_said_in_one_sentence_keeps_nobody_and_is_mended(folder, name,
         assert f"{name} is damaged" in problem
         assert problem.endswith(f"reactune catalogue repair --catalogue {folder}")
         assert len(catalogue.problems) <= 2  # of the index readers are told, too
-    found = repair(folder)
+    found = repair(Place(folder))
     assert found.left == ()
     assert "were put aside in" in found.done[0]
     assert (next(folder.glob("damaged-*")) / name).exists()
@@ -71,20 +72,20 @@ def test_damage_is_said_in_one_sentence_keeps_nobody_and_is_mended(folder, name,
         assert catalogue.broker["first"]["primary"].read().sizes["time"] == 3
         assert [run.uid for run in catalogue.runs()] == ["second", "first"]
         assert catalogue.problems == []
-    assert repair(folder).done == ()
+    assert repair(Place(folder)).done == ()
 
 
 def test_what_only_the_databases_had_is_named(folder):
     shutil.rmtree(folder / "journal")
     (folder / "catalog.db").write_bytes(b"")
-    assert any("only there: first" in sentence for sentence in repair(folder).done)
+    assert any("only there: first" in sentence for sentence in repair(Place(folder)).done)
 
 
 def test_it_waits_for_who_files(folder):
     lock = StoreLock(folder)
     assert lock.take()
     with pytest.raises(CatalogueBusy, match="repair it when that has ended"):
-        repair(folder)
+        repair(Place(folder))
     lock.give_back()
 
 
@@ -104,7 +105,7 @@ def test_what_the_store_can_never_take_is_said_once(folder):
             assert_same(catalogue["never"].documents(), pairs)
     (journal,) = (folder / "journal").glob("*never*")
     assert len(reading.read_ends(journal).refused) == 1
-    found = repair(folder)
+    found = repair(Place(folder))
     assert found.done == ()
     assert "Run never cannot be in the catalogue" in found.left[0]
 

@@ -10,6 +10,7 @@ from reactune.analysis.storage.catalogue import (
     Catalogue,
 )
 from reactune.analysis.storage.journal_only import JournalOnly
+from reactune.analysis.storage.place import Place
 from reactune.analysis.storage.recorder import Recorder
 from reactune.analysis.storage.spill import Spill
 from reactune.analysis.storage.stores import UnknownStore
@@ -107,7 +108,7 @@ def test_what_a_store_could_not_file_is_filed_when_it_is_next_opened(opener, she
 
 def test_once_the_process_ends_the_store_is_given_nothing(opener, shelves, tmp_path):
     problems: list[str] = []
-    recorder = Recorder(tmp_path, opener, Spill(tmp_path), problems.append)
+    recorder = Recorder(Place(tmp_path), opener, Spill(tmp_path), problems.append)
     pairs = list(documents(uid="late"))
     for pair in pairs[:4]:
         recorder.record(*pair)
@@ -173,7 +174,7 @@ def test_the_store_can_be_chosen(monkeypatch, tmp_path):
 @pytest.mark.parametrize("lost", [True, False])
 def test_what_no_disk_took_is_tried_again_at_the_end(tmp_path, monkeypatch, ended, leaving, lost):
     problems: list[str] = []
-    recorder = Recorder(tmp_path, JournalOnly, Spill(tmp_path), problems.append)
+    recorder = Recorder(Place(tmp_path), JournalOnly, Spill(tmp_path), problems.append)
     pairs = list(documents(uid="fuller"))[: None if ended else -1]
     with monkeypatch.context() as patch:
         for number, pair in enumerate(pairs):

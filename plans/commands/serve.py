@@ -1,0 +1,144 @@
+"""``reactune serve``: the servers that several reactors share."""
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ..saying import say
+from .common import EXIT_DONE, add_catalogue, add_rig, described, examples
+
+HELP = "start a server that several reactors share: the catalogue of runs, a queue of plans"
+EXAMPLES = (
+    "reactune serve catalogue --database postgresql://lab@localhost/reactune",
+    "reactune serve queue --rig my-rig.toml --catalogue http://127.0.0.1:8000",
+)
+CATALOGUE = (
+    "a Tiled server that holds the runs of several reactors, on PostgreSQL, or on SQLite without "
+    "--database"
+)
+QUEUE = (
+    "a bluesky-queueserver for one rig: it keeps a queue of plans in Redis and carries them out; "
+    "qserver adds to it"
+)
+DATABASE = "REACTUNE_DATABASE"
+"""The environment variable that holds the database's URI, for one with a password."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    kinds = parser.add_subparsers(metavar="SERVER", required=True)
+    runs = kinds.add_parser("catalogue", help=CATALOGUE, **described(CATALOGUE))
+    runs.epilog = examples(EXAMPLES[0])
+    runs.add_argument(
+        "--folder",
+        type=Path,
+        metavar="DIR",
+        help="where its traces and its key are, without --database everything "
+        "[XDG_DATA_HOME/reactune/server: ~/.local/share/reactune/server]",
+    )
+    runs.add_argument(
+        "--database",
+        metavar="URI",
+        help="postgresql://USER@HOST:PORT/NAME, made if it is not there; a password belongs into "
+        "~/.pgpass, or the whole into $REACTUNE_DATABASE",
+    )
+    runs.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address that it answers at; 0.0.0.0 for all of this computer's [127.0.0.1]",
+    )
+    runs.add_argument("--port", type=_port, default=8000, help="the port [8000]")
+    runs.set_defaults(act=_catalogue)
+    plans = kinds.add_parser("queue", help=QUEUE, **described(QUEUE))
+    plans.epilog = examples(EXAMPLES[1])
+    add_rig(plans)
+    add_catalogue(plans)
+    plans.add_argument(
+        "--name",
+        default="reactune",
+        help="of the queue in Redis: each rig has its own [reactune]",
+    )
+    plans.add_argument(
+        "--redis", default="localhost:6379", metavar="HOST:PORT", help="[localhost:6379]"
+    )
+    plans.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address that it answers at; 0.0.0.0 for all of this computer's: there is no key "
+        "[127.0.0.1]",
+    )
+    plans.add_argument(
+        "--port",
+        type=_port,
+        default=60615,
+        help="the port; what it says is at the next but nine: 60625 [60615]",
+    )
+    plans.set_defaults(act=_queue)
+
+
+def _port(text: str) -> int:
+    """Read a port that leaves room for a second."""
+    if not text.isdecimal() or int(text[:9]) > 65525:
+        raise argparse.ArgumentTypeError(f"a port is from 0 to 65525, not {text}")
+    return int(text)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Run the command."""
+    return int(a.act(a))
+
+
+def _catalogue(a: argparse.Namespace) -> int:
+    """Serve the catalogue of runs."""
+    from urllib.parse import urlsplit
+
+    import platformdirs
+
+    from reactune.analysis.storage.serving import Service
+
+    from ..errors import UserError, told
+
+    if a.database and urlsplit(a.database).password:
+        raise UserError(
+            f"serve: everybody on this computer sees a command with its password; put it into "
+            f"~/.pgpass, or the whole URI into ${DATABASE}"
+        )
+    folder = a.folder or platformdirs.user_data_path("reactune", appauthor=False) / "server"
+    say("Starting ...")
+    with told(OSError):
+        service = Service.prepared(
+            folder.expanduser().resolve(), a.database or os.environ.get(DATABASE) or None
+        )
+        service.run(a.host, a.port, lambda address: _say(service.key_source, address))
+    return EXIT_DONE
+
+
+def _say(key_source: str, address: str) -> None:
+    """Say how the server is used, now that it answers."""
+    export = f"  export TILED_API_KEY_FILE={key_source}\n"
+    say(
+        f"The catalogue of runs is at {address}, its key in {key_source}. To record there:\n"
+        f"{'' if key_source.startswith('$') else export}"
+        f"  reactune optimise PROBLEM --catalogue {address}\n"
+        f"Its page: {address}/ui/ (the first time {address}/?api_key=THE-KEY). Ctrl-C ends it."
+    )
+
+
+def _queue(a: argparse.Namespace) -> int:
+    """Become the queue server of a rig."""
+    from ..queueing import Queue
+
+    queue = Queue.prepared(
+        name=a.name, rig=a.rig, catalogue=a.catalogue, redis=a.redis, host=a.host, port=a.port
+    )
+    say(
+        f"The queue {a.name} of {queue.title} is at {queue.control}, its runs go to "
+        f"{queue.place}. In another terminal:\n"
+        f"  export QSERVER_ZMQ_CONTROL_ADDRESS={queue.control}\n"
+        f"  qserver environment open\n"
+        f"  qserver queue add plan {queue.example}\n"
+        f"  qserver queue start\n"
+        f"Before you end it: qserver environment close makes the rig safe. Ctrl-C ends it."
+    )
+    os.execve(sys.executable, queue.command, queue.environment)

@@ -1,0 +1,107 @@
+"""What `reactune serve` refuses before anything is started, and what a worker leaves behind."""
+
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reactune.plans.cli import main
+from reactune.plans.queueing import STARTUP
+from reactune.plans.startup import Workspace
+
+LEAVING = """
+import multiprocessing, sys
+from reactune.plans import startup
+
+def work():
+    startup._opened.callback(lambda: print(*workspace.rig.last_report.lines))  # last of all
+    workspace = startup.open_workspace()
+    assert workspace.rig.last_report is None
+
+worker = multiprocessing.get_context("fork").Process(target=work)
+worker.start()
+worker.join()
+sys.exit(worker.exitcode)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (("catalogue", "--database", "postgresql://a:5ecret@lab/x"), "put it into ~/.pgpass"),
+        (("catalogue", "--database", "mysql://lab/x"), "postgresql://USER@HOST:PORT/NAME"),
+        (("catalogue", "--database", "postgresql://a@127.0.0.1:1/x"), "x at 127.0.0.1 cannot be"),
+        (("queue", "--redis", "127.0.0.1:1"), "Redis does not answer at 127.0.0.1:1"),
+        (("queue", "--redis", "nowhere"), "Redis is at HOST:PORT, not nowhere"),
+        (("queue", "--rig", "nowhere.toml"), "nowhere.toml"),
+        (("queue", "--name", "a b"), "not a b"),
+        (("queue", "--catalogue", "http://127.0.0.1:1"), "http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_what_cannot_be_served_is_said_in_a_sentence(command, said, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("bluesky_queueserver")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert main(["serve", *command]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert said in told
+    assert "5ecret" not in told
+
+
+def test_a_server_takes_no_folder_that_sessions_write(tmp_path, capsys):
+    (tmp_path / "catalog.id").write_text("")
+    assert main(["serve", "catalogue", "--folder", str(tmp_path)]) == 2
+    assert "give the server a folder of its own" in capsys.readouterr().err
+
+
+def test_a_weak_key_is_refused(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TILED_API_KEY", "5ecret")
+    assert main(["serve", "catalogue", "--folder", str(tmp_path)]) == 2
+    told = capsys.readouterr().err
+    assert "at least 16 letters and digits" in told
+    assert "5ecret" not in told
+
+
+def test_the_startup_folder_says_who_may_run_what_and_which_plans_there_are():
+    """As bluesky-queueserver reads it, without its seconds of opening the rig."""
+    yaml = pytest.importorskip("yaml")
+    permitted = yaml.safe_load((STARTUP / "user_group_permissions.yaml").read_text())
+    assert {"root", "primary"} <= set(permitted["user_groups"])
+    listed = yaml.safe_load((STARTUP / "existing_plans_and_devices.yaml").read_text())
+    mine = {
+        name: method
+        for name, method in inspect.getmembers(Workspace, inspect.isgeneratorfunction)
+        if not name.startswith("_")
+    }
+    assert set(mine) <= set(listed["existing_plans"])
+    for name, method in mine.items():
+        expected = [each for each in inspect.signature(method).parameters if each != "self"]
+        found = [each["name"] for each in listed["existing_plans"][name]["parameters"]]
+        assert found == expected, "write it anew with qserver-list-plans-devices"
+
+
+def test_a_worker_that_ends_leaves_the_rig_safe(tmp_path, monkeypatch):
+    """A queue server's worker is a process of multiprocessing, which ends without `atexit`."""
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path))
+    program = tmp_path / "leaving.py"
+    program.write_text(LEAVING)
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, timeout=100, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "heater setpoint 25 degC" in done.stdout
+
+
+def test_the_compose_file_starts_what_the_page_says():
+    yaml = pytest.importorskip("yaml")
+    folder = Path(__file__).parents[2] / "docs" / "how-to" / "servers"
+    services = yaml.safe_load((folder / "compose.yaml").read_text())["services"]
+    for name in ("catalogue", "queue"):
+        service = services[name]
+        assert service["build"]["dockerfile"] == "docs/how-to/servers/Dockerfile"
+        program, *arguments = service["command"]
+        assert program == "reactune"
+        with pytest.raises(SystemExit) as ended:  # the parser takes it
+            main([*arguments, "--help"])
+        assert ended.value.code == 0

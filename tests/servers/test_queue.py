@@ -1,0 +1,15 @@
+"""Campaigns in the queues of two reactors; `python -m tests.servers` does more of it."""
+
+from tests.servers import trial
+from tests.servers.conftest import absent
+from tests.servers.running import MissingError
+
+
+def test_two_reactors_fill_one_catalogue_from_their_queues(tmp_path, monkeypatch):
+    monkeypatch.delenv("REACTUNE_STORE")
+    try:
+        with trial.lab(tmp_path) as lab:
+            trial.refused(lab)
+            trial.campaigns(lab, budget=4)
+    except MissingError as error:
+        absent(error)
