@@ -36,13 +36,22 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     if a.table is not None:
         return _table(a)
-    from ..errors import UserError
+    from reactune.analysis.report.scan import is_scan, scan_of
+    from reactune.analysis.storage.lineage import is_campaign, lineage
+
+    from ..errors import UserError, told
+    from ..preparation import find_run
     from ..service import open_catalogue, stored_campaign
     from .result import say_result
 
     if a.stop:
         raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
-    with open_catalogue(a.catalogue) as catalogue:
+    with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError):
+        run = lineage(catalogue, find_run(catalogue, a.what).uid)
+        if is_scan(run.start) and not a.json:
+            say(f"\n{scan_of(run).to_text()}\n")
+            if not is_campaign(run.start):
+                return EXIT_DONE
         say_result(stored_campaign(catalogue, a.what), catalogue.folder, as_json=a.json)
     return EXIT_DONE
 
