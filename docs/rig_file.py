@@ -17,7 +17,14 @@ from reactune.devices.emulation import build
 from reactune.devices.opening import obstacles
 from reactune.devices.resultfile import AnalyticsSpec, QuantitySpec
 from reactune.devices.rigfile import EmulationSpec, Reactor, RigError, RigFile, load
-from reactune.devices.specs import DetectorSpec, HeaterSpec, Port, StreamSpec, ValveSpec
+from reactune.devices.specs import (
+    CompoundSpec,
+    DetectorSpec,
+    HeaterSpec,
+    Port,
+    StreamSpec,
+    ValveSpec,
+)
 
 PAGE = Path(__file__).parent / "reference" / "rig-file.md"
 
@@ -49,6 +56,7 @@ TABLES = [
         "analytics": ("", '{ kind = "table", folder = "results" }'),
         "reactor": ("", "7"),
         "chromatogram": ("", "{ method = 7 }"),
+        "compounds": ("", "7"),
         "emulation": ("{ reaction = \"snar\" }", "7"),
     }),
     ("`[transports]`: ports", Port, "transports.heater", {
@@ -122,6 +130,13 @@ TABLES = [
         "total_volume": ("1587", "0"),
         "loop_volume": ("5", "0"),
         "flush_loops": ("10", "0"),
+    }),
+    ("`[compounds.NAME]`: what the streams and the measured quantities are", CompoundSpec,
+     "compounds.c60", {
+        "name": ('"[60]fullerene"', "7"),
+        "smiles": ('"Clc1ccccc1Cl"', '"C C"'),
+        "inchi_key": ('"XMWRBQBLMFGWIX-UHFFFAOYSA-N"', '"C60"'),
+        "cas": ('"95-50-1"', '"95501"'),
     }),
     ("`[emulation]`: the emulated laboratory", EmulationSpec, "emulation", {
         "transport": ('"tcp"', '"usb"'),
