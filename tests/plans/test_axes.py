@@ -97,7 +97,7 @@ def test_a_relative_scan_ends_safe_with_the_axes_where_they_were(lab):
 def test_an_adaptive_scan_takes_smaller_steps_where_more_happens(lab):
     hplc = OnlineAnalysis(lab.rig)
     axis = lab.rig.temperature
-    lab.RE(bp.adaptive_scan([hplc], "X3", axis, 100, 150, 5, 30, 0.02, backstep=False))
+    lab.RE(bp.adaptive_scan([hplc], "X3", axis, 100, 150, 5, 30, 0.04, backstep=False))
     steps = np.diff(column(lab, "rig_temperature_setpoint"))
     assert len(steps) > 1
     assert steps[-1] < steps.max()
