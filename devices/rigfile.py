@@ -15,6 +15,7 @@ from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
 from .resultfile import AnalyticsSpec
 from .specs import (
+    CompoundSpec,
     DetectorSpec,
     HeaterSpec,
     Name,
@@ -193,6 +194,9 @@ class RigFile(Table):
     choices : table
         By variable of a problem how the rig makes that choice: which stream, or which position of a
         selector valve.
+    compounds : table
+        What the streams, the measured quantities and the ``solvent`` are, by their names, for
+        ``reactune export -o FILE.ord``.
     emulation : table
         The emulated laboratory; without it the rig is hardware.
     """
@@ -210,6 +214,7 @@ class RigFile(Table):
     reactor: Reactor
     chromatogram: ChromatogramSpec | None = None
     choices: dict[Name, ChoiceSpec] = Field(default_factory=dict)
+    compounds: dict[str, CompoundSpec] = Field(default_factory=dict)
     emulation: EmulationSpec | None = None
 
     @property
@@ -272,6 +277,19 @@ class RigFile(Table):
             method.check_meter(self.detector)
         elif method is not None and software is not None:
             software.check_timeout(method.duration)
+        return self
+
+    @model_validator(mode="after")
+    def _named(self) -> Self:
+        peaks = [peak.name for peak in self.chromatogram.peaks] if self.chromatogram else []
+        told = self.analytics.quantities if self.analytics else {}
+        known = [*self.streams, *peaks, *told, "solvent"]
+        for name in self.compounds:
+            if name not in known:
+                raise ValueError(
+                    f"compounds.{name} is no stream and no measured quantity: call it one of "
+                    f"{', '.join(known)}"
+                )
         return self
 
     @model_validator(mode="after")

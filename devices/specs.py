@@ -148,6 +148,33 @@ class StreamSpec(_InstrumentSpec):
         return self
 
 
+class CompoundSpec(Table):
+    """A compound as databases know it; at least one of these.
+
+    Attributes
+    ----------
+    name : str
+        What a chemist calls it.
+    smiles : str
+        Its structure, as SMILES.
+    inchi_key : str
+        Its InChIKey.
+    cas : str
+        Its number in the CAS registry.
+    """
+
+    name: Text | None = None
+    smiles: Annotated[str, Field(pattern=r"^\S+$")] | None = None
+    inchi_key: Annotated[str, Field(pattern=r"^[A-Z]{14}-[A-Z]{10}-[A-Z]$")] | None = None
+    cas: Annotated[str, Field(pattern=r"^\d{2,7}-\d\d-\d$")] | None = None
+
+    @model_validator(mode="after")
+    def _stated(self) -> Self:
+        if not any((self.name, self.smiles, self.inchi_key, self.cas)):
+            raise ValueError("names nothing: give name, smiles, inchi_key or cas")
+        return self
+
+
 class HeaterSpec(_InstrumentSpec):
     """The heater and when its temperature counts as reached.
 

@@ -43,9 +43,9 @@ numpydoc_show_class_members = False  # autodoc shows them where they are
 
 # What other projects document is not linked: their inventories are on the network.
 _ELSEWHERE = [
-    "abc", "annotated_types", "argparse", "bluesky", "collections", "concurrent", "contextlib",
-    "databroker", "datetime", "enum", "event_model", "functools", "IPython", "logging",
-    "matplotlib",
+    "abc", "annotated_types", "argparse", "bluesky", "bluesky_adaptive", "collections",
+    "concurrent", "contextlib", "databroker", "datetime", "enum", "event_model", "functools",
+    "IPython", "logging", "matplotlib",
     "numpy", "np", "NDArray", "ophyd", "optype", "os", "pandas", "pathlib", "pd", "pydantic",
     "rich", "serial", "threading", "tiled", "types", "typing",
 ]  # fmt: skip
@@ -53,6 +53,7 @@ nitpick_ignore_regex = [
     ("py:obj", ".*"),  # `code` in a docstring is more often code than a link
     ("py:.*", rf"({'|'.join(_ELSEWHERE)})(\..*)?"),
     ("py:.*", r"(reactune\..*\.)?(_\w+|[A-Z])"),  # private bases, type variables
+    ("py:class", r"t\.Any"),  # as IPython has it, whose magics ours are
     ("py:class", r"reactune\..*\.check_text"),  # a validator, in the type of a field
     (
         "py:.*",

@@ -19,6 +19,7 @@ from reactune.devices.opening import obstacles
 from reactune.devices.resultfile import AnalyticsSpec, QuantitySpec
 from reactune.devices.rigfile import EmulationSpec, Reactor, RigError, RigFile, load
 from reactune.devices.specs import (
+    CompoundSpec,
     DetectorSpec,
     HeaterSpec,
     Port,
@@ -60,6 +61,7 @@ TABLES = [
         "reactor": ("", "7"),
         "chromatogram": ("", "{ method = 7 }"),
         "choices": ("", "7"),
+        "compounds": ("", "7"),
         "emulation": ("{ reaction = \"snar\" }", "7"),
     }),
     ("`[transports]`: ports", Port, "transports.heater", {
@@ -149,6 +151,13 @@ TABLES = [
         "total_volume": ("1587", "0"),
         "loop_volume": ("5", "0"),
         "flush_loops": ("10", "0"),
+    }),
+    ("`[compounds.NAME]`: what the streams and the measured quantities are", CompoundSpec,
+     "compounds.c60", {
+        "name": ('"[60]fullerene"', "7"),
+        "smiles": ('"Clc1ccccc1Cl"', '"C C"'),
+        "inchi_key": ('"XMWRBQBLMFGWIX-UHFFFAOYSA-N"', '"C60"'),
+        "cas": ('"95-50-1"', '"95501"'),
     }),
     ("`[emulation]`: the emulated laboratory", EmulationSpec, "emulation", {
         "transport": ('"tcp"', '"usb"'),

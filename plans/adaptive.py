@@ -21,7 +21,7 @@ from .records import ExperimentRecord
 from .stubs import sample
 
 if TYPE_CHECKING:
-    from bluesky_adaptive.protocols import OptimizationProblem
+    import bluesky_adaptive.protocols
 
 _ORDER = "blop_acquisition_order"  # how bluesky-adaptive names it, as its default plan does
 
@@ -84,7 +84,9 @@ class Outcomes:
         return [{"_id": number, **self._measure(event)} for number, event in pairs]
 
 
-def optimization_problem(agent: Agent, rig: FlowRig) -> "OptimizationProblem[str]":
+def optimization_problem(
+    agent: Agent, rig: FlowRig
+) -> "bluesky_adaptive.protocols.OptimizationProblem[str]":
     """Give an agent and a rig in the shape that bluesky-adaptive's plans take.
 
     Each acquisition is a run of its own, with the events of a campaign's ``primary`` stream. The

@@ -47,27 +47,25 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
     samples = rig.hplc.name in md.get("detectors", ())
     used = dict.fromkeys(rig.pumps, 0.0)
     known = {repr(axis): axis for axis in rig.axes.named.values()}
-    points = list(_points(md, known))
-    for point in points:
+    for n, point in enumerate(_points(md, known), 1):
         asked = {a.key: float(to) + (a.position if relative else 0.0) for a, to in point.items()}
         for axis in point:
             axis.check_value(asked[axis.key])
-        if asked or samples:
-            for stream, volume in _volumes(rig, asked, samples).items():
-                used[stream] += volume
-    for stream, volume in used.items():
-        pump = rig.pumps[stream]
-        there = pump.deliverable + pump.flask
-        if samples and volume > there:
-            raise LedgerError(
-                f"{len(points)} samples need {volume / 1000:.1f} mL of {stream}, but syringe and "
-                f"flask hold {there / 1000:.1f} mL: refill them and open the rig again, or ask for "
-                "fewer points"
-            )
+        for stream, volume in _volumes(rig, asked, samples).items():
+            used[stream] += volume
+            there = rig.pumps[stream].deliverable + rig.pumps[stream].flask
+            if samples and used[stream] > there:
+                raise LedgerError(
+                    f"syringe and flask hold {there / 1000:.1f} mL of {stream}, which do not last "
+                    f"for sample {n} of this plan: refill them and open the rig again, or ask for "
+                    "fewer points"
+                )
 
 
 def _volumes(rig: FlowRig, asked: Mapping[str, float], samples: bool) -> dict[str, float]:
     """Give what a sample takes of each stream [uL]; nothing where the rig need not flow yet."""
+    if not (asked or samples):
+        return {}
     try:
         return rig.needed(rig.axes.setpoints(asked))
     except ConditionsError:

@@ -20,6 +20,7 @@ from ..sheets.sheet import SheetError, title_of, write_whole
 from ..storage.lineage import Lineage
 from ..written import printable
 from .numbers import jsonable
+from .ord import ord_of
 from .table import Campaign
 
 _FIRST = ("run", "origin", "number", "recorded")
@@ -40,14 +41,20 @@ class Export:
         A row for each, titles with units: ``asked_temperature [degC]``.
     problem, provenance : dict of str to dict
         By uid: what was asked, in dotted keys as a problem file has them, and where it comes from.
+    campaigns : tuple of Campaign
+        The same, as stored.
+    by : str
+        Who answers for what is written, ``Name <address>``; ORD wants to know.
     """
 
     experiments: pd.DataFrame
     problem: dict[str, Facts]
     provenance: dict[str, Facts]
+    campaigns: tuple[Campaign, ...] = ()
+    by: str = ""
 
 
-def export_of(campaigns: Sequence[Lineage]) -> Export:
+def export_of(campaigns: Sequence[Lineage], by: str = "") -> Export:
     """Gather what is written of campaigns.
 
     Merit is by the final scale of each campaign. Raw signals are not in it.
@@ -66,6 +73,8 @@ def export_of(campaigns: Sequence[Lineage]) -> Export:
         frame,
         {lineage.uid: dict(_flat(campaign.problem.to_dict())) for lineage, campaign in read},
         {lineage.uid: _provenance(lineage, campaign) for lineage, campaign in read},
+        tuple(campaign for _, campaign in read),
+        by,
     )
 
 
@@ -113,10 +122,21 @@ def _xlsx(export: Export) -> bytes:
     return file.getvalue()
 
 
+def _ord(export: Export) -> bytes:
+    """Write a dataset of the Open Reaction Database."""
+    try:
+        return ord_of(export.campaigns, export.by)
+    except ImportError:
+        raise SheetError(
+            "ord-schema is not installed, which knows what ORD wants: pip install 'reactune[ord]'"
+        ) from None
+
+
 WRITERS: dict[str, Callable[[Export], bytes]] = {
     ".csv": _csv,
     ".xlsx": _xlsx,
     ".parquet": _parquet,
+    ".ord": _ord,
 }
 """By the ending of a file's name."""
 

@@ -116,8 +116,8 @@ class Scan:
             while fits < len(right) and sum(len(c[0]) + 2 for c in right[: fits + 1]) <= space:
                 fits += 1
             block, right = [*left, *right[:fits]], right[fits:]
-            lines += ["  ".join(cells).rstrip() for cells in zip(*block, strict=True)]
-            lines += [""] * bool(right)
+            rows = ["  ".join(cells).rstrip() for cells in zip(*block, strict=True)]
+            lines += [rows[0], *filter(None, rows[1:2]), *rows[2:], *[""] * bool(right)]
         return lines
 
     def _extremes(self, points: pd.DataFrame) -> Iterator[str]:

@@ -208,9 +208,12 @@ class Axes:
         """Take note that a plan has left the rig safe, which may still put axes back."""
         self._resting = self._moved
 
+    def stopped(self) -> None:
+        """Take note that a plan is over, or pauses: what is moved from now on moves."""
+        self._moved = self._resting = False
+
     def give_up(self) -> None:
         """Give up what is under way; its statuses end with a later move."""
         with self._lock:
-            self._moved = self._resting = False
             self._asked = {}
             self._task.give_up()

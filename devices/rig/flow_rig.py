@@ -106,7 +106,8 @@ class FlowRig:
         self.axes, self.hplc = Axes(self, self._lock), SampledHplc(self, self._lock)
         vars(self).update(self.axes.named)
         self.component_names = self.read_attrs = tuple(self.axes.named)
-        self.watch.begin(self.feed, self._steady, self._sampler)
+        long = self.axes.give_up, self.hplc.give_up
+        self.watch.begin(self.feed, self._steady, self._sampler, *long)
 
     # -- closing ----------------------------------------------------------------
 
@@ -356,8 +357,7 @@ class FlowRig:
         has to be asked for again, and then starts anew.
         """
         with self._lock:
-            self.axes.give_up()
-            self.hplc.give_up()
+            self.axes.stopped()
             self.watch.give_up()
             for pump in self.pumps.values():
                 pump.stop()

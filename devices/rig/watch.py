@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 
 from ..clock import LabStatus, Steps, Task, conclude
 from ..instruments.interlock import FAILURES, RigFaultError
@@ -49,9 +50,11 @@ class Watch:
         self.last_report: SafeReport | None = None
         self.last_look = time.monotonic()
 
-    def begin(self, feed: Feed, steady: SteadyState, sampler: Sampler) -> None:
-        """Watch over what these are doing."""
-        self._feed, self._steady, self._sampler = feed, steady, sampler
+    def begin(
+        self, feed: Feed, steady: SteadyState, sampler: Sampler, *long: Callable[[], None]
+    ) -> None:
+        """Watch over what these are doing; `long` give up what is made of several acts."""
+        self._feed, self._steady, self._sampler, self._long = feed, steady, sampler, long
         self._beat()
 
     def end(self) -> None:
@@ -121,6 +124,8 @@ class Watch:
 
     def give_up(self) -> None:
         """End what is under way; finishes nothing, and sends nothing but to a sampling meter."""
+        for give_up in self._long:  # first, or they would go on with the acts of others
+            give_up()
         self._steady.give_up()
         self._feed.give_up()
         self._sampler.stop()

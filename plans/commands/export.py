@@ -1,13 +1,17 @@
 """``reactune export``: stored runs as a table for a spreadsheet or another program."""
 
 import argparse
+import sys
 from pathlib import Path
 
 from ..saying import say
 from .common import EXIT_DONE, add_catalogue
 
-HELP = "write stored runs to one table: .csv, .xlsx or .parquet"
-EXAMPLES = ("reactune export 5f0c2a7e 91b3d0aa -o both.xlsx",)
+HELP = "write stored runs to one table (.csv, .xlsx, .parquet), or for the ORD (.ord)"
+EXAMPLES = (
+    "reactune export 5f0c2a7e 91b3d0aa -o both.xlsx",
+    "reactune export 5f0c2a7e -o run.ord --by 'Anna Beck <anna@lab.org>'",
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,12 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         help="where to; its ending says which kind of file",
     )
+    parser.add_argument(
+        "--by", default="", metavar="WHO", help="who answers for it, 'Name <address>'; for .ord"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace FILE if it is there")
 
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.report.export import export_of, write
+    from reactune.analysis.report.ord import unnamed
     from reactune.analysis.sheets.sheet import SheetError
 
     from ..errors import UserError, told
@@ -37,8 +45,14 @@ def run(a: argparse.Namespace) -> int:
     if a.output.exists() and not a.overwrite:
         raise UserError(f"{a.output} is there already; name another file, or give --overwrite")
     with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError, SheetError):
-        export = export_of(campaigns_of(catalogue, a.uids))
+        export = export_of(campaigns_of(catalogue, a.uids), a.by)
         write(export, a.output)
+    if a.output.suffix.lower() == ".ord" and (names := unnamed(export.campaigns)):
+        say(
+            f"{', '.join(names)} only by these names: say what they are in [compounds] of the rig "
+            "file",
+            to=sys.stderr,
+        )
     rows, columns = export.experiments.shape
     say(f"{a.output}: {rows} experiments, {columns} columns")
     return EXIT_DONE

@@ -39,7 +39,11 @@ def run(a: argparse.Namespace) -> int:
             made = f"{run.events:>4} {what}{'s' * (run.events != 1)}"
             say(f"{run.uid[:8]}  {when}  {rig:<9}  {_kind(run):<20}{made}")
             ending = run.reason or run.exit_status
-            if run.plan_name == "optimise" and run.exit_status not in ("success", "running"):
+            if (
+                run.goal
+                and run.plan_name != "ask"
+                and run.exit_status not in ("success", "running")
+            ):
                 ending += f"; to go on: reactune optimise --resume {run.uid[:8]}"
             best = _best(run)
             title = "" if best and run.title == run.goal else run.title

@@ -38,20 +38,27 @@ def run(a: argparse.Namespace) -> int:
     if a.table is not None:
         return _table(a)
     from reactune.analysis.report.made import PLAN, made_of
+    from reactune.analysis.report.scan import is_scan, scan_of
+    from reactune.analysis.storage.lineage import is_campaign, lineage
 
-    from ..errors import UserError
+    from ..errors import UserError, told
     from ..preparation import find_run
     from ..service import open_catalogue, stored_campaign
     from .result import say_result
 
     if a.stop:
         raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
-    with open_catalogue(a.catalogue) as catalogue:
+    with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError):
         stored = find_run(catalogue, a.what)
         if stored.start.get("plan_name") == PLAN:
             made = made_of(stored)
             say(json.dumps(made.to_json()) if a.json else made.to_text())
             return EXIT_DONE
+        run = lineage(catalogue, stored.uid)
+        if is_scan(run.start) and not a.json:
+            say(f"\n{scan_of(run).to_text()}\n")
+            if not is_campaign(run.start):
+                return EXIT_DONE
         say_result(stored_campaign(catalogue, a.what), catalogue.folder, as_json=a.json)
     return EXIT_DONE
 

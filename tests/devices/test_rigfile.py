@@ -31,6 +31,12 @@ def text(**changes):
         ('load      = "A"', 'load = "C"', r"valve\.load = 'C' cannot be used"),
         ('transport = "valve"', 'transport = "vlave"', "valve.transport = 'vlave' is none of"),
         ("baudrate = 9600", 'url = "/dev/x"', r"transports\.heater\.url = '/dev/x' contradicts"),
+        (
+            "[reactor]",
+            "[compounds]\nX9 = { cas = '95-50-1' }\n[reactor]",
+            r"compounds\.X9 is no stream and no measured quantity: call it one of c60, sultine, X3",
+        ),
+        ("[reactor]", "[compounds]\nX1 = {}\n[reactor]", r"compounds\.X1.* names nothing"),
         ("address        = 1", "address = 0", "share transport 'pumps' and address 0"),
         (
             '"harvard11"',

@@ -3,15 +3,24 @@
 The runs are those of `test_stored_by_0_1`: eight simulated experiments of run II, four of run V.
 """
 
+import copy
 import csv
+import dataclasses
 import json
 import tarfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 from openpyxl import load_workbook
+from ord_schema import validations
+from ord_schema.proto import dataset_pb2
 
+from reactune.analysis.report.ord import ord_of, unnamed
+from reactune.analysis.report.table import Campaign
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
 
 STORED = Path(__file__).parent / "stored" / "version-0.1.0.tar.xz"
@@ -36,8 +45,8 @@ def events(folder: str, uid: str, stream: str) -> list[dict]:
     return [d["data"] for name, d in docs if name == "event" and d["descriptor"] in mine]
 
 
-def exported(old: str, path: Path) -> Path:
-    assert main(["export", II, V, "-o", str(path), "--catalogue", old]) == 0
+def exported(old: str, path: Path, *uids: str) -> Path:
+    assert main(["export", *(uids or (II, V)), "-o", str(path), "--catalogue", old]) == 0
     return path
 
 
@@ -99,6 +108,63 @@ def test_a_parquet_file_is_the_same_table(old, tmp_path):
     assert list(frame.attrs["problem"].values())[1]["minimise"] == "X3"
 
 
+ANNA = "Anna Beck <anna@lab.org>"
+
+
+def test_a_dataset_of_the_ord_is_valid_by_its_own_validator(old, tmp_path, capsys):
+    path = tmp_path / "run.ord"
+    assert main(["export", V, "-o", str(path), "--by", ANNA, "--catalogue", old]) == 0
+    assert "c60, sultine, X0, X1, X2, X3 only by these names" in capsys.readouterr().err
+    dataset = dataset_pb2.Dataset.FromString(path.read_bytes())
+    strict = validations.ValidationOptions(validate_ids=True, require_provenance=True)
+    assert validations.validate_message(dataset, options=strict).errors == []
+    assert "SIMULATED" in dataset.description
+    table = pd.read_csv(exported(old, tmp_path / "it.csv", V))
+    table = table[table["valid"]]
+    assert len(dataset.reactions) == len(table) > 0
+    for reaction, (_, row) in zip(dataset.reactions, table.iterrows(), strict=True):
+        assert f"experiment {row['number']} of" in reaction.notes.procedure_details
+        assert reaction.inputs["c60"].flow_rate.value == pytest.approx(row["flow_c60 [uL/min]"])
+        (reagent,) = reaction.inputs["c60"].components
+        used = 2.775 * row["flow_c60 [uL/min]"] * row["residence_time [min]"]
+        assert reagent.amount.moles.value == pytest.approx(used)  # nmol, since mM uL
+        (outcome,) = reaction.outcomes
+        found = {p.identifiers[0].value: p.measurements[0].float_value for p in outcome.products}
+        assert found["X3"].value == pytest.approx(row["X3"])
+        assert found["X3"].precision == pytest.approx(row["X3_sd"])
+
+
+def named(uid, compounds, old):
+    """A stored campaign whose rig file names compounds."""
+    with Catalogue(old) as catalogue:
+        campaign = Campaign.of(lineage(catalogue, uid))
+    start = copy.deepcopy(dict(campaign.run.start))
+    start["rig"]["file"]["compounds"] = compounds
+    run = SimpleNamespace(uid=campaign.run.uid, start=start)
+    return dataclasses.replace(campaign, run=run)
+
+
+def test_compounds_are_called_as_the_rig_file_has_them(old):
+    c60 = {"name": "fullerene", "cas": "99685-96-8"}
+    compounds = {"c60": c60, "X0": c60, "solvent": {"smiles": "Clc1ccccc1Cl"}}
+    campaign = named(V, compounds, old)
+    assert unnamed([campaign]) == ["sultine", "X1", "X2", "X3"]
+    first = dataset_pb2.Dataset.FromString(ord_of([campaign], ANNA)).reactions[0]
+    reagent, solvent = first.inputs["c60"].components
+    assert [i.value for i in reagent.identifiers] == ["99685-96-8", "fullerene"]
+    assert solvent.identifiers[0].value == "Clc1ccccc1Cl"
+    roles = [product.reaction_role for product in first.outcomes[0].products]
+    assert roles[0] != roles[1]  # what is left of the reactant is no product
+
+
+def test_what_the_ord_does_not_take_is_said(old, tmp_path, capsys):
+    command = ["export", V, "-o", str(tmp_path / "it.ord"), "--catalogue", old]
+    assert main(command) == 2
+    assert "--by 'Anna Beck" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="validator refuses it"):
+        ord_of([named(V, {"c60": {"smiles": "no)such"}}, old)], ANNA)
+
+
 def test_nothing_is_overwritten_unasked(old, tmp_path, capsys):
     path = tmp_path / "mine.csv"
     path.write_text("precious")
@@ -112,7 +178,7 @@ def test_nothing_is_overwritten_unasked(old, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("uid", "name", "text"),
     [
-        (II, "it.ods", "end it in .csv, .xlsx, .parquet"),
+        (II, "it.ods", "end it in .csv, .xlsx, .parquet, .ord"),
         (II, "none/it.csv", "cannot be written"),
         ("abcd", "it.csv", "abcd"),
     ],

@@ -39,7 +39,9 @@ def test_a_run_that_is_no_campaign_is_listed_and_refused_elsewhere(foreign, caps
     assert uid[:8] in listed
     assert "unmarked" in listed
     assert "REAL" not in listed
-    for command in (["show"], ["replay"], ["rediscover"], ["optimise", "--resume"]):
+    assert main(["show", uid, "--catalogue", str(folder)]) == 0
+    assert "count   UNMARKED" in capsys.readouterr().out  # what it found is said all the same
+    for command in (["replay"], ["rediscover"], ["optimise", "--resume"]):
         assert main([*command, uid, "--catalogue", str(folder)]) == 2
         out, err = capsys.readouterr()
         assert "is not a campaign: its plan is 'count', not 'optimise'" in err

@@ -57,6 +57,21 @@ def test_a_grid_measures_every_combination_in_random_order_and_reads_as_a_campai
     assert len(rescored.found.pool) == 8
 
 
+def test_a_design_that_was_cut_off_goes_on(workspace):
+    def cut(name: str, doc: Any) -> None:
+        if name == "event" and doc["data"].get("digest"):
+            raise RuntimeError("cut off")
+
+    token = workspace.RE.subscribe(cut)
+    with pytest.raises(RuntimeError, match="cut off"):
+        workspace.RE(workspace.grid("walker-ii", MIDDLE | {"temperature": [110, 130]}))
+    workspace.RE.unsubscribe(token)
+    workspace.RE(workspace.resume(workspace.last().uid))
+    found = scan_of(workspace.last())
+    assert found.points["temperature"].tolist() == [110, 130]
+    assert found.points["n"].tolist() == [1, 1]
+
+
 def test_one_at_a_time_changes_nothing_else_and_begins_in_the_middle(lab):
     levels = {"temperature": [110, 120, 130], "flow_c60": [80]}
     lab.RE(one_at_a_time("walker-ii", lab.rig, MIDDLE, levels))
