@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..analytics.measurement import Analytics, Measurement
-from ..campaign.evaluation import Decision, asked_of
+from ..campaign.evaluation import asked_of, measurement_in
 from ..campaign.replay import stated_in
 from ..problem.model import Problem
 from ..problem.tables import Setting
@@ -103,8 +103,7 @@ def experiments(
             continue
         conditions = _renamed(asked_of(fact, stated), stated, problem, who)
         if number in decided:
-            decision = Decision.from_data(decided[number], fact, stated)
-            measured = _again(decision.evaluation.measurement)
+            measured = _again(measurement_in(decided[number], stated))
         elif fact["valid"]:
             measured = reader.measure(fact)
         else:

@@ -18,7 +18,7 @@ LIMIT = 1.109
 
 
 def ratio(seed: int, budget: int) -> Limit:
-    """Give the ratio that is proposed after so many experiments, with what is known of the limit."""
+    """Give the ratio that is proposed after so many experiments, and its limit."""
     agent = Agent(stated("walker-iv", budget=budget), HPLC, seed)
     Lab([seed, 2017]).campaign(agent, budget)
     (moved,) = proposed(agent.optimiser.book.surrogate())
@@ -39,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = ratio(seed, args.budget)
         good += LIMIT <= found.value <= 1.15 * LIMIT
         known = f"{found.low:.3f} to {found.high:.3f}"
-        print(f"| {seed} | {found.value:g} | {found.value / LIMIT - 1:+.1%} | {known} |", flush=True)
+        print(
+            f"| {seed} | {found.value:g} | {found.value / LIMIT - 1:+.1%} | {known} |", flush=True
+        )
     print(f"\nCan be met and within 15 %: {good} of {args.seeds}.")
 
 
