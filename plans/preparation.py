@@ -120,7 +120,7 @@ def campaigns_of(catalogue: Catalogue, uids: Sequence[str]) -> tuple[Lineage, ..
     """
     found: dict[str, Lineage] = {}
     for uid in uids:
-        whole = lineage(catalogue, find_run(catalogue, uid).uid)
+        whole = lineage(catalogue, find_run(catalogue, uid))
         known = found.get(whole.runs[0].uid)
         if known is None or len(whole.runs) > len(known.runs):
             found[whole.runs[0].uid] = whole

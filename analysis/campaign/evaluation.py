@@ -283,20 +283,12 @@ class Decision:
         def number(key: str) -> float:
             return float(data.get(key, math.nan))
 
-        flags = str(data.get("flags", ""))
-        measurement = Measurement(
-            {name: number(name) for name in problem.measured},
-            {name: number(f"{name}_sd") for name in problem.measured},
-            tuple(flags.split(_FLAG)) if flags else (),
-            bool(data["valid"]),
-            str(data["reason"]),
-        )
         keys = property_keys(problem)
         evaluation = Evaluation(
             number=int(data["number"]),
             conditions=asked_of(fact, problem),
             recorded=bool(fact["valid"]),
-            measurement=measurement,
+            measurement=measurement_in(data, problem),
             f=number("f"),
             f_sd=number("goal_sd"),
             F=problem.signs[1:] * [number(key) for key in keys],
@@ -318,6 +310,18 @@ class Decision:
             {int(n): str(why) for n, why in json.loads(data.get("doubted") or "{}").items()},
             tuple(map(Leader.from_plain, json.loads(data.get(FRONT) or "[]"))),
         )
+
+
+def measurement_in(data: Mapping[str, Any], problem: Problem) -> Measurement:
+    """Read what was measured off the data of a decision; see `Decision.from_data`."""
+    flags = str(data.get("flags", ""))
+    return Measurement(
+        {name: float(data.get(name, math.nan)) for name in problem.measured},
+        {name: float(data.get(f"{name}_sd", math.nan)) for name in problem.measured},
+        tuple(flags.split(_FLAG)) if flags else (),
+        bool(data["valid"]),
+        str(data["reason"]),
+    )
 
 
 _FLAG = "; "

@@ -19,7 +19,7 @@ from ..storage.lineage import Lineage, is_campaign
 from ..written import exact, harmless
 from .adaptive import Suggestion
 from .agent import Agent
-from .evaluation import Decision, Evaluation, asked_of
+from .evaluation import Evaluation, asked_of, measurement_in
 
 Old = tuple[Suggestion, Measurement]
 """An experiment that was made before, as `Agent.know` takes it."""
@@ -174,8 +174,7 @@ def experiments(
         asked = asked_of(fact, stated)
         conditions = _renamed(asked, stated, problem, who)
         if number in decided:
-            decision = Decision.from_data(decided[number], fact, stated)
-            measured = _again(decision.evaluation.measurement)
+            measured = _again(measurement_in(decided[number], stated))
         elif fact["valid"]:
             measured = reader.measure(fact)
         else:

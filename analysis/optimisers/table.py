@@ -163,11 +163,16 @@ class Table:
 
     def append(self, x: Floats, values: Floats, errors: Floats) -> None:
         """Add checked rows."""
-        for position in x:
-            same = np.flatnonzero((np.abs(self._places - position) < self._resolution).all(axis=1))
+        count, point = len(self._places), np.empty(len(x), dtype=np.intp)
+        places = np.vstack([self._places, x])  # room for all
+        for i, position in enumerate(x):
+            near = np.abs(places[:count] - position) < self._resolution
+            same = np.flatnonzero(near.all(axis=1))
             if not same.size:
-                self._places = np.vstack([self._places, position])
-            self._point = np.r_[self._point, same[0] if same.size else len(self._places) - 1]
+                places[count] = position
+                count += 1
+            point[i] = same[0] if same.size else count - 1
+        self._places, self._point = places[:count], np.r_[self._point, point]
         self.x = np.vstack([self.x, x])
         self.values = np.vstack([self.values, values])
         self.errors = np.vstack([self.errors, errors])

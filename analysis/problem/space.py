@@ -20,6 +20,7 @@ is computed: what the box yields satisfies every limit in floating point.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -231,7 +232,7 @@ class Space:
             Where the optimiser can be told of them, perhaps outside its box; None where tied
             streams have no such place, and for a choice that is none today.
         """
-        if self._problem.outside_limits(stated) is None:
+        with suppress(ValueError):  # outside; then perhaps beside the box
             return self.to_box(stated)
         try:
             conditions = self._problem.settings(self._problem.numbers(stated))

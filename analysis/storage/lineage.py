@@ -80,13 +80,13 @@ def budget_of(run: Run) -> int | None:
     return budget if isinstance(budget, int) else None
 
 
-def lineage(catalogue: Catalogue, uid: str) -> Lineage:
-    """Find a campaign whole: a run and those it resumed.
+def lineage(catalogue: Catalogue, uid: str | Run) -> Lineage:
+    """Find a campaign whole: a run, or that of a uid, and those it resumed.
 
     One that resumed another with a changed problem is its beginning: what was known until then is
     in its start document, seen by the problem as it was changed.
     """
-    runs = [catalogue[uid]]
+    runs = [uid if isinstance(uid, Run) else catalogue[uid]]
     while "known" not in runs[0].start and (earlier := runs[0].start.get("resumes")):
         runs.insert(0, catalogue[earlier])
     return Lineage(tuple(runs))

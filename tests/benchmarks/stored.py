@@ -4,9 +4,9 @@
 
 Two catalogues are written: one of so many campaigns of so many experiments each, with traces, on
 the twin's conditions and noise (a short campaign on the emulated rig lends its documents), and one
-of very many short ones. Told is what `reactune rescore` of all of the first takes, and opening the
-second and finding its last run, by its uid and as ``last``; each in a process of its own, wall
-seconds with and without the imports.
+of very many copies of the short one. Told is what `reactune rescore` of all of the first takes, and
+opening the second and finding its last run, by its uid and as ``last``; each in a process of its
+own: wall seconds, those after the imports, and of these the CPU's.
 """
 
 import argparse
@@ -44,11 +44,11 @@ FIND = """
 import time
 began = time.perf_counter()
 from reactune.plans.service import open_catalogue
-imported = time.perf_counter()
+imported, cpu = time.perf_counter(), time.process_time()
 with open_catalogue({folder!r}) as catalogue:
     run = catalogue[{key!r}]
     assert run.uid == {uid!r} and run.stop["exit_status"] == "success", run
-print(time.perf_counter() - began, imported - began)
+print(time.perf_counter() - began, imported - began, time.process_time() - cpu)
 """
 
 RESCORE = """
@@ -56,11 +56,11 @@ import contextlib, io, time
 began = time.perf_counter()
 import reactune.analysis.report.rescored, reactune.plans.rescoring, reactune.plans.service
 from reactune.plans.cli import main
-imported = time.perf_counter()
+imported, cpu = time.perf_counter(), time.process_time()
 said = io.StringIO()
 with contextlib.redirect_stdout(said):
     assert main(["rescore", *{uids!r}, "--problem", {problem!r}, "--catalogue", {folder!r}]) == 0
-print(time.perf_counter() - began, imported - began)
+print(time.perf_counter() - began, imported - began, time.process_time() - cpu)
 """
 
 
@@ -132,16 +132,28 @@ def store(folder: Path, docs: Sequence[Pair]) -> str:
     return str(start["uid"])
 
 
-def seconds(code: str) -> tuple[float, float]:
-    """Give wall seconds of a program, and those of its imports; the median of three."""
+def copies(folder: Path, docs: Sequence[Pair], count: int) -> str:
+    """Write one run's journal under many names, an hour apart; gives the uid in the last."""
+    uid = store(folder, docs)
+    (first,) = folder.glob("journal/*.jsonl")
+    whole = first.read_bytes()
+    for number in range(1, count):
+        uid = str(uuid.uuid5(uuid.NAMESPACE_OID, str(number)))
+        start = {"uid": uid, "time": docs[0][1]["time"] + 3600 * number}
+        path_of(folder, run_name(start)).write_bytes(whole)
+    return uid
+
+
+def seconds(code: str) -> tuple[float, float, float]:
+    """Give wall seconds of a program, those after its imports, and the CPU's; median of three."""
     times = []
     for _ in range(3):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         if done.returncode:
             raise RuntimeError(done.stderr)
-        times.append(tuple(map(float, done.stdout.split()[-2:])))
-    whole, imports = sorted(times)[1]
-    return whole, imports
+        times.append(tuple(map(float, done.stdout.split()[-3:])))
+    whole, imports, cpu = sorted(times)[1]
+    return whole, whole - imports, cpu
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -152,7 +164,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--all", type=int, default=10_000)
     a = parser.parse_args(argv)
     docs = lent()
-    print("| what | wall [s] | after imports [s] |\n|---|---|---|")
+    print("| what | wall [s] | after imports [s] | of these CPU [s] |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "campaigns"
         uids = [
@@ -160,15 +172,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         ]
         size = sum(path.stat().st_size for path in folder.rglob("*.jsonl")) / 1e6
         code = RESCORE.format(uids=uids, problem="walker-iii", folder=str(folder))
-        whole, imports = seconds(code)
         what = f"rescore {a.runs} runs of {a.experiments} ({size:.0f} MB)"
-        print(f"| {what} | {whole:.1f} | {whole - imports:.1f} |", flush=True)
+        print(f"| {what} | {' | '.join(f'{t:.1f}' for t in seconds(code))} |", flush=True)
         folder = Path(place) / "many"
-        uid = [store(folder, list(campaign(docs, number, 1))) for number in range(a.all)][-1]
+        uid = copies(folder, docs, a.all)
         for key in ("last", uid[:8]):
-            whole, imports = seconds(FIND.format(folder=str(folder), key=key, uid=uid))
+            found = seconds(FIND.format(folder=str(folder), key=key, uid=uid))
             what = f"open {a.all} runs, find the last as {key}"
-            print(f"| {what} | {whole:.1f} | {whole - imports:.1f} |", flush=True)
+            print(f"| {what} | {' | '.join(f'{t:.2f}' for t in found)} |", flush=True)
 
 
 if __name__ == "__main__":

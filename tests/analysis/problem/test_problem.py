@@ -110,7 +110,7 @@ def test_names_for_expressions():
     x = {"X0": 0.1, "X1": 0.6, "X2": 0.2, "X3": 0.1}
     found = p.properties(x, conditions=conditions)
     assert (found.f, *found.F) == pytest.approx((-60 * 0.6 / 5, 0.6 / 5, 5))
-    assert (p.goal.text, p.goal_unit) == ("space-time yield", "1/h")
+    assert (p.goal.text, p.aims[0].unit) == ("space-time yield", "1/h")
     assert [window.of for window in p.windows] == ["X1 / tau", "slow"]
     assert p.outside_limits({**conditions, "F_C60": 4, "F_sult": 4}) == (
         "slow: tau = 37.5 is outside the limits [3, 31]"
@@ -122,7 +122,7 @@ def test_names_for_expressions():
 def test_a_goal_that_is_a_name_has_the_unit_of_the_name():
     define = {"STY": {"of": "X1 * V", "unit": "mM/min"}}
     p = Problem(**PYTHON_3 | {"minimise": "STY", "define": define})
-    assert (p.goal.text, p.goal_unit) == ("STY", "mM/min")
+    assert (p.goal.text, p.aims[0].unit) == ("STY", "mM/min")
 
 
 def plain(value):
