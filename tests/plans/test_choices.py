@@ -144,6 +144,6 @@ def test_few_combinations_are_asked_once_each_and_then_repeated_as_said(place, c
 def test_a_rig_refuses_them_in_one_sentence(place, capsys) -> None:
     assert main(["check", "amide.toml", "--rig", "walker"]) == 2
     assert (
-        "variables.solvent: a rig sets numbers, and cannot choose THF, MeCN or DMF; give each a "
-        "campaign of its own, or do the experiments by hand (reactune ask)"
+        "variables.solvent: the rig does not carry THF, MeCN or DMF; say under [choices.solvent] "
+        "of the rig file which stream or valve position each is, or do the experiments by hand"
     ) in " ".join(capsys.readouterr().err.split())
