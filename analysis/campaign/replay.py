@@ -230,8 +230,9 @@ def revise(catalogue: Catalogue, uid: str, problem: Problem) -> Agent:
     start = campaign.start
     if "before" in start:
         raise ValueError(
-            f"run {uid[:8]} rediscovers an earlier campaign, which would be forgotten under another "
-            f"problem; find it again under that: reactune rediscover {uid[:8]} --problem NEW"
+            f"run {uid[:8]} rediscovers an earlier campaign, which would be forgotten under "
+            f"another problem; find it again under that: reactune rediscover {uid[:8]} "
+            "--problem NEW"
         )
     old = experiments_of(campaign, problem)
     if changed := list(_another_question(Problem.load(harmless(start["problem"])), problem)):

@@ -151,15 +151,19 @@ def test_the_gradient_of_the_hyper_parameters_with_a_difference():
     assert wrong < 1e-3 * np.linalg.norm(loss(at)[1])
 
 
-def test_the_benchmark_prints_a_row_for_each_case(capsys, monkeypatch):
+def test_the_benchmark_prints_a_row_for_each_case(capsys, monkeypatch, tmp_path):
     monkeypatch.setattr(drifted, "OLD", 8)
     monkeypatch.setattr(drifted.Truth, "optimum", 0.00871)
     monkeypatch.setattr(drifted, "MOST", 5)
     monkeypatch.setattr(drifted, "ProcessPoolExecutor", _Here)
-    drifted.main(["--seeds", "1", "--runs", "II", "--cases", "same"])
+    where = ["--out", str(tmp_path / "rows.jsonl")]
+    drifted.main(["--seeds", "1", "--runs", "II", "--cases", "same", *where])
     (row,) = capsys.readouterr().out.splitlines()[2:]
     assert row.startswith("| same | II | ")
     assert row.count("of 1") == 5
+    monkeypatch.setattr(drifted, "both", len)  # what is there is not run again
+    drifted.main(["--seeds", "1", "--runs", "II", "--cases", "same", *where])
+    assert capsys.readouterr().out.splitlines()[2:] == [row]
 
 
 class _Here:
