@@ -84,9 +84,7 @@ def _standing(data: Mapping[str, Any], role: str) -> str:
 def _finding(data: Mapping[str, Any]) -> str:
     """Say what is thought of the earlier results."""
     likely = json.loads(data["probability"])[data["verdict"]]
-    return printable(
-        f"the earlier results: {VERDICTS[data['verdict']]} ({likely:.0%}); used {data['trust']}"
-    )
+    return f"earlier results: {VERDICTS[data['verdict']]} ({likely:.0%} likely)"
 
 
 def _known(known: Mapping[str, Any]) -> str:

@@ -30,6 +30,9 @@ from .known import Old, numbered
 SENTINELS = 3
 """Experiments of the earlier campaign that are repeated before anything else."""
 
+SURELY = 0.9
+"""Probability of another reaction at which no further sentinel is asked for."""
+
 VERDICTS = {
     "holds": "they hold",
     "shifted": "they hold but for a shift",
@@ -191,6 +194,8 @@ class Rediscoverer(Agent):
         """Evaluate what was measured, and think again of what was before."""
         found = super().take(asked, measurement, recorded)
         self.finding = self._look()
+        if self._anew is None and self.finding.probability.get("another", 0.0) > SURELY:
+            self._withdraw()  # no further sentinel is worth an experiment
         return found
 
     def draw(self, n: int) -> list[Suggestion]:

@@ -231,8 +231,8 @@ def revise(catalogue: Catalogue, uid: str, problem: Problem) -> Agent:
     if "before" in start:
         raise ValueError(
             f"run {uid[:8]} rediscovers an earlier campaign, which would be forgotten under "
-            "another problem; find it again under that: "
-            f"reactune rediscover {uid[:8]} --problem NEW"
+            f"another problem; find it again under that: reactune rediscover {uid[:8]} "
+            "--problem NEW"
         )
     old = experiments_of(campaign, problem)
     if changed := list(_another_question(Problem.load(harmless(start["problem"])), problem)):

@@ -1,6 +1,6 @@
 """What a rediscovery found out about the earlier results: drift, trust, experiments saved."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,13 +66,11 @@ class Rediscovered:
             by = f" ({now / was - 1:+.0%})" if was > 0 and abs(now - was) > 2 * sd else ""
             yield f"{name} {was:.3g} then, {uncertain(now, sd)} now{by}"
 
-    def evidence(self) -> Iterator[tuple[int, str, str, str]]:
-        """Give, by experiment and quantity, what was foretold and what was measured."""
-        for one in self.finding.compared:
-            for name, told in one.items():
-                if name != "number":
-                    mean, sd, measured = told
-                    yield int(one["number"]), name, uncertain(mean, sd, "\u00b1"), f"{measured:.4g}"
+    def evidence(self) -> list[list[str]]:
+        """Give what was foretold of each experiment and measured then, below a row of titles."""
+        rows = self.finding.compared
+        names = [name for name in (rows[0] if rows else {}) if name != "number"]
+        return [["no.", *names], *([str(one["number"]), *_cells(one, names)] for one in rows)]
 
     def to_json(self) -> dict[str, Any]:
         """Give everything as plain data."""
@@ -103,6 +101,12 @@ class Rediscovered:
             "saved": self.saved,
             "differences": list(self.differences),
         }
+
+
+def _cells(one: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    for mean, sd, measured in (one[name] for name in names):
+        foretold = uncertain(mean, sd, "\u00b1")
+        yield f"{foretold} \u2192 {measured:.4g}"
 
 
 def rediscovered(campaign: Campaign) -> Rediscovered | None:

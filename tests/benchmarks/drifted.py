@@ -1,7 +1,10 @@
 """How much does rediscovery save, and does it see what has changed?
 
     python -m tests.benchmarks.drifted [--seeds 20] [--first 0] [--runs II,III,V]
-        [--cases drifted,same,another] [--jobs 1] [--each]
+        [--cases drifted,same,another] [--jobs 1]
+        [--out drifted.jsonl]
+
+What the file holds already is not run again, so that it can be stopped and resumed.
 
 For each seed an old campaign on the twin, to its own end or 60 experiments; then, on the twin as it
 is today, a rediscovery from it and a campaign from nothing (*cold*). Today's twin is the same; or
@@ -10,17 +13,19 @@ another reaction. The same experiment of both has the same noise.
 
 *Visited* counts the experiments until one was truly inside all windows and within 5 % of today's
 optimum, which is found without noise; 60 at most. A rediscovery goes on until it says itself that
-it is done; *handed over well*: what it then hands over is that good, a window missed by one
-standard deviation of an experiment allowed. The verdict is looked at after the sentinels and at the
-end.
+it is done or, once it has visited such a one, for 15 in all; *handed over well*: what it then hands
+over is that good, a window missed by one standard deviation of an experiment allowed. The verdict
+is looked at after the sentinels and at the end.
 """
 
 import argparse
+import json
 import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -48,7 +53,7 @@ CASES = {"drifted": (DRIFTED, 2.0), "same": (USUAL, 0.0), "another": (ANOTHER, 0
 """Kinetics today, and how much hotter the reactor is than it reads [K]."""
 
 VERDICTS = {"drifted": "shifted", "same": "holds", "another": "another"}
-OLD, MOST = 60, 60
+OLD, MOST, LONG = 60, 60, 15
 WITHIN = 0.05
 
 
@@ -152,7 +157,7 @@ def campaign(agent: Agent, truth: Truth, lab: Lab) -> Ended:
             visited = done
         if isinstance(agent, Rediscoverer):
             verdicts.append(agent.finding.verdict)
-            if agent.should_stop()[0]:
+            if agent.should_stop()[0] or done >= max(visited, LONG):
                 break
         elif visited == done:
             break
@@ -174,9 +179,10 @@ def old_campaign(run: str, seed: int) -> Earlier:
     )
 
 
-def both(run: str, cases: Sequence[str], seed: int) -> list[tuple[Ended, Ended]]:
+def both(place: tuple[str, int], cases: Sequence[str]) -> list[dict[str, Any]]:
     """Rediscover, and begin from nothing, in each case."""
-    earlier, found = old_campaign(run, seed), []
+    (run, seed), rows = place, []
+    earlier = old_campaign(run, seed)
     first = earlier.sentinels()
     for case in cases:
         truth = Truth(run, case)
@@ -187,8 +193,15 @@ def both(run: str, cases: Sequence[str], seed: int) -> list[tuple[Ended, Ended]]
             campaign(agent, truth, Today([seed, 2018], kinetics=kinetics, hotter=hotter))
             for agent in (again, cold)
         ]
-        found.append((pair[0], pair[1]))
-    return found
+        rows.append({"case": case, "run": run, "seed": seed, "again": pair[0], "cold": pair[1]})
+    return rows
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Read what was measured so far."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    rows = map(json.loads, lines)
+    return [row | {k: Ended(*row[k]) for k in ("again", "cold")} for row in rows]
 
 
 HEAD = (
@@ -228,17 +241,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--runs", default="II,III,V")
     parser.add_argument("--cases", default=",".join(CASES))
     parser.add_argument("--jobs", type=int, default=1, help="processes")
-    parser.add_argument("--each", action="store_true", help="print every campaign, too")
+    parser.add_argument("--out", type=Path, default=Path("drifted.jsonl"), help="results")
     a = parser.parse_args(argv)
-    seeds, cases = range(a.first, a.first + a.seeds), a.cases.split(",")
-    print(HEAD, "|---" * 10 + "|", sep="\n", flush=True)
-    with ProcessPoolExecutor(a.jobs) as pool:
-        for run in a.runs.split(","):
-            found = list(pool.map(partial(both, run, cases), seeds))
-            for case, pairs in zip(cases, zip(*found, strict=True), strict=True):
-                print(told(case, run, pairs), flush=True)
-                if a.each:
-                    print(*pairs, sep="\n", flush=True)
+    runs, cases = a.runs.split(","), a.cases.split(",")
+    done = {(row["run"], row["seed"]) for row in read(a.out)}
+    places = [(run, a.first + k) for k in range(a.seeds) for run in runs]
+    with ProcessPoolExecutor(a.jobs) as pool, a.out.open("a") as file:
+        wanted = [place for place in places if place not in done]
+        for rows in pool.map(partial(both, cases=cases), wanted):
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.flush()
+    rows = read(a.out)
+    print(HEAD, "|---" * 10 + "|", sep="\n")
+    for case in cases:
+        for run in runs:
+            mine = [r for r in rows if (r["case"], r["run"]) == (case, run)]
+            print(told(case, run, [(r["again"], r["cold"]) for r in mine]))
 
 
 if __name__ == "__main__":
