@@ -1,0 +1,29 @@
+"""The contract of `Store`, kept by a server: here one on SQLite, which needs nothing installed."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from reactune.analysis.storage.server import Server
+from reactune.analysis.storage.stores import opener_of
+from tests.analysis.storage.test_store import Shelf
+from tests.analysis.storage.test_store import TestStore as Contract
+from tests.servers.running import Tiled
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory) -> Iterator[Shelf]:
+    folder = tmp_path_factory.mktemp("remote")
+    with Tiled(folder / "server", None) as tiled, pytest.MonkeyPatch.context() as patch:
+        patch.delenv("TILED_API_KEY", raising=False)
+        patch.setenv("TILED_API_KEY_FILE", str(tiled.key_file))
+        (folder / "here").mkdir()
+        it = Shelf(folder / "here", opener_of(None, Server.at(tiled.url)))
+        assert not it.store.names()
+        yield it
+        it.store.close()
+        it.store.close()
+
+
+class TestServer(Contract):
+    """Whatever is stored there."""
