@@ -10,6 +10,8 @@ from tests.analysis.storage.test_store import Shelf
 from tests.analysis.storage.test_store import TestStore as Contract
 from tests.servers.running import Tiled
 
+pytestmark = pytest.mark.timeout(300)  # servers start slowly where much else runs
+
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory) -> Iterator[Shelf]:
