@@ -95,7 +95,7 @@ def campaigns(lab: Lab, budget: int, killed_after: float | None = None, down: fl
         queue.wait(manager_state="idle", items_in_queue=0)
         (result,) = queue.results()
         assert result["exit_status"] == "completed", result["traceback"]
-    for command in ("publish", "verify"):
+    for command in ("verify",) if killed_after is None else ("publish", "verify"):
         code, told = lab.reactune("catalogue", command, "--catalogue", lab.tiled.url)
         assert code == 0, told
     assert "2 runs with" in told, told
