@@ -109,11 +109,14 @@ def _complete(lab: Lab, budget: int) -> None:
     try:
         with Catalogue(lab.tiled.url) as catalogue:
             runs = catalogue.runs(plan_name="optimise")
-            assert {run.exit_status for run in runs} == {"success"}
-            assert [run.events for run in runs] == [budget, budget]
+            assert [run.exit_status for run in runs] == ["success", "success"]
             times = [
                 [(time, run.uid) for time in catalogue[run.uid].table()["time"]] for run in runs
             ]
+            for run, events in zip(runs, times, strict=True):  # some need fewer than they may make
+                assert len(events) == run.events, run
+                assert run.events == budget or "budget" not in run.reason, run
+                print(f"  {run.uid[:8]}  {run.events} experiments  {run.reason}", flush=True)
     finally:
         for name, value in before.items():
             os.environ.pop(name)
