@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from reactune.analysis.storage.server import Server
@@ -29,3 +30,11 @@ def shelf(tmp_path_factory) -> Iterator[Shelf]:
 
 class TestServer(Contract):
     """Whatever is stored there."""
+
+
+def test_its_page_is_told_to_list_runs_by_title(shelf):
+    base = shelf.store.identity
+    (view,) = httpx.get(f"{base}/tiled-ui-settings").json()["spec_views"]
+    script = httpx.get(base + view["url"])
+    assert script.headers["content-type"].startswith("text/javascript")
+    assert f"__TILED_SPEC_VIEWS__.{view['spec']}" in script.text
