@@ -81,8 +81,8 @@ def run(
         What to minimise and the windows to keep.
     rig : RigFile, path or built-in name
         The rig, or what it emulates.
-    catalogue : Catalogue or path, optional
-        Where to store the run.
+    catalogue : Catalogue, path or address, optional
+        Where to store the run; a Tiled server's address is text, ``http://...``.
     seed : int, optional
         Of the optimiser, and of the rig if it is emulated; drawn, and stored, by default.
     budget : int, optional

@@ -203,7 +203,7 @@ class Catalogue:
         CatalogueBusy
             When it is being recorded still, or another process goes on with it.
         """
-        name, store = self._known()[uid]
+        name, store = self._here().get(uid) or self._known()[uid]
         recorder = self._recorder
         free = recorder.claim(uid, name) if recorder else not self._is_living(name, store)
         if not free:
@@ -292,6 +292,9 @@ class Catalogue:
         UnknownRun
             When no run or more than one answers.
         """
+        here = self._here()
+        if key in here:  # whole and here: a server need not be asked
+            return self._run(str(key), *here[str(key)])
         known = self._known()
         if key == "last":
             key = -1
@@ -353,14 +356,19 @@ class Catalogue:
     ) -> None:
         self.close()
 
-    def _known(self) -> dict[str, tuple[str, Store]]:
-        """Name of each run and where it is read, newest first: the journals, else the store."""
+    def _here(self) -> dict[str, tuple[str, Store]]:
+        """Name of each run on this computer, and where it is read."""
         found: dict[str, tuple[str, Store]] = {}
         for journals in (self._journals, self._spilled):  # what was spilled is all there is of it
             found |= {uid_of(name): (name, journals) for name in journals.names()}
         held = self._recorder.held() if self._recorder else {}
         for name, contents in held.items():
             found[uid_of(name)] = (name, InMemory(self.folder, contents))
+        return found
+
+    def _known(self) -> dict[str, tuple[str, Store]]:
+        """Name of each run and where it is read, newest first: the journals, else the store."""
+        found = self._here()
         try:
             for name in self._store.names():
                 found.setdefault(uid_of(name), (name, self._store))

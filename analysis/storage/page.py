@@ -1,6 +1,7 @@
 """Runs by their titles on Tiled's page, which by itself lists uids: a script that it loads."""
 
 from importlib.resources import files
+from typing import Any
 
 from fastapi import APIRouter, Response
 
@@ -15,8 +16,8 @@ spec_views:
 """What Tiled's page has to be told beside its own settings, as YAML."""
 
 
-@router.get("/reactune/runs.js")
-def runs() -> Response:
+@router.get("/reactune/runs.js", response_model=None)
+def runs() -> Any:
     """Give the script; it holds nothing of any run."""
     script = files("reactune.analysis.storage") / "served" / "runs.js"
     return Response(script.read_text("utf-8"), media_type="text/javascript")

@@ -11,8 +11,8 @@ from .filing import words
 from .journal import hold, is_being_written, recover
 from .names import paths, uid_of
 from .reading import read, read_ends
-from .remote import RemoteTiled
 from .store import Refused, Store, Unreachable
+from .tiled_runs import TiledRuns
 
 _TOLD = 5  # differences of one run that are named
 
@@ -29,14 +29,14 @@ class Published:
         Runs that were there already.
     said : tuple of str
         What else the user should know, a sentence each.
-    left : tuple of str
-        What could not be sent, a sentence each.
+    left : dict of str to str
+        By the uid of a run that could not be sent why, in a sentence.
     """
 
     sent: tuple[str, ...]
     held: int
     said: tuple[str, ...]
-    left: tuple[str, ...]
+    left: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -62,17 +62,17 @@ class Verified:
     elsewhere: int
 
 
-def publish(folder: Path, store: RemoteTiled, again: Collection[str] = ()) -> Published:
-    """Send a server the ended runs of a folder's journals that it does not hold whole.
+def publish(folder: Path, store: TiledRuns, again: Collection[str] = ()) -> Published:
+    """Send a store the ended runs of a folder's journals that it does not hold whole.
 
     Runs of processes that died are ended first. Sent again is harmless: what it holds stays.
 
     Parameters
     ----------
     folder : Path
-    store : RemoteTiled
+    store : TiledRuns
     again : collection of str
-        Uids of runs that are put in place of what the server holds of them.
+        Uids of runs that are put in place of what the store holds of them.
 
     Raises
     ------
@@ -82,14 +82,17 @@ def publish(folder: Path, store: RemoteTiled, again: Collection[str] = ()) -> Pu
     there = store.whole().difference(again)
     sent: list[str] = []
     said: list[str] = []
-    left: list[str] = []
+    left: dict[str, str] = {}
     held = 0
     for path in paths(folder):
         uid = uid_of(path.stem)
         try:
-            if read_ends(path).stop is None and (note := recover(path)):
+            ends = read_ends(path)
+            if ends.stop is None and (note := recover(path)):
                 said.append(note)
-            if uid in there:
+            if store.identity in ends.refused - ends.filed:
+                left[uid] = refused(path)
+            elif uid in there:
                 store.seal(path)
                 held += 1
             elif is_being_written(path) or not _send(path, store):
@@ -98,13 +101,21 @@ def publish(folder: Path, store: RemoteTiled, again: Collection[str] = ()) -> Pu
                 sent.append(uid)
         except Unreachable:
             raise
-        except Refused as error:
-            left.append(f"Run {uid[:8]} cannot be there: the server does not take it ({error}).")
+        except Refused:
+            left[uid] = refused(path)
         except (JournalError, OSError) as error:
-            left.append(str(error))
+            left[uid] = str(error)
         except Exception as error:  # noqa: BLE001 - Tiled's; the others can be sent
-            left.append(f"Run {uid[:8]} was not sent ({words(error)}).")
-    return Published(tuple(sent), held, tuple(said), tuple(left))
+            left[uid] = f"Run {uid[:8]} was not sent ({words(error)})."
+    return Published(tuple(sent), held, tuple(said), left)
+
+
+def refused(path: Path) -> str:
+    """Say that a store can never take the run of a journal."""
+    return (
+        f"Run {uid_of(path.stem)[:8]} cannot be in the catalogue, whose store does not take it; it "
+        f"is kept and read in its journal, {path}."
+    )
 
 
 def _send(path: Path, store: Store) -> bool:

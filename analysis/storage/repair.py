@@ -13,11 +13,13 @@ from .filing import words
 from .lock import CatalogueBusy, StoreLock
 from .names import paths, uid_of
 from .place import Place, place_of
-from .publishing import publish, verify
+from .publishing import publish, refused, verify
 from .reading import read
 from .remote import RemoteTiled
 from .server import Server
+from .stores import opener_of
 from .tiled_folder import DamagedStore, TiledFolder
+from .tiled_runs import TiledRuns
 
 
 @dataclass(frozen=True)
@@ -68,16 +70,24 @@ def _repair_server(server: Server, folder: Path) -> Repair:
             done += catalogue.problems
     store = RemoteTiled(server, folder)
     try:
-        other = verify(folder, store).differing
-        found = publish(folder, store, again=other)
-        after = verify(folder, store).differing
+        mended, left = _put_right(folder, store)
     finally:
         store.close()
+    return Repair((*done, *mended), (*left, *_damages(folder, left)))
+
+
+def _put_right(folder: Path, store: TiledRuns) -> tuple[list[str], list[str]]:
+    """File what a store lacks or holds otherwise than the journals; what was done, what is left."""
+    other = verify(folder, store).differing
+    if not other:
+        return [], []
+    found = publish(folder, store, again=other)
+    after = verify(folder, store).differing
     mended = [uid for uid in found.sent if uid not in after]
-    done += [sentence for uid in mended for sentence in other.get(uid, ())]
-    done += [f"Run {uid[:8]} was sent anew from its journal." for uid in mended]
-    left = [*found.left, *(sentence for uid in after for sentence in after[uid])]
-    return Repair(tuple(done), (*left, *_damages(folder, left)))
+    done = [sentence for uid in mended for sentence in other.get(uid, ())]
+    done += [f"Run {uid[:8]} was filed anew from its journal." for uid in mended]
+    left = [sentence for uid in after.keys() - found.left.keys() for sentence in after[uid]]
+    return done, [*found.left.values(), *left]
 
 
 def _repair_folder(folder: Path) -> Repair:
@@ -98,6 +108,15 @@ def _repair_folder(folder: Path) -> Repair:
         said = list(catalogue.problems)
     left = [problem for problem in said if _is_left(problem)]
     done += [problem for problem in said if problem not in left]
+    if lock.take():
+        store = opener_of(None)(folder, writing=True)
+        try:
+            mended, others = _put_right(folder, store) if isinstance(store, TiledRuns) else ([], [])
+        finally:
+            store.close()
+            lock.give_back()
+        done += mended
+        left += [problem for problem in others if problem not in left]
     return Repair(tuple(done), (*left, *_damages(folder, left)))
 
 
@@ -156,8 +175,5 @@ def _look_at(path: Path) -> list[str]:
         return [str(error)]
     said = list(contents.damages)
     if contents.refused - contents.filed:
-        said.append(
-            f"Run {uid_of(path.stem)[:8]} cannot be in the catalogue, whose store does not take "
-            f"it; it is kept and read in its journal, {path}."
-        )
+        said.append(refused(path))
     return said

@@ -4,7 +4,7 @@ Tiled and what it needs are imported when they are needed, not with this module:
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +32,32 @@ class TiledRuns:
     ----------
     identity : str
         Of the catalogue: what marks in journals call it.
+    note : str
+        What the user should know of its opening, if anything.
     """
 
     identity = ""
+    note = ""
 
     @property
     def broker(self) -> Any:
         """The databroker client on this catalogue."""
+        raise NotImplementedError
+
+    def names(self) -> Collection[str]:
+        """Names of the runs that it holds."""
+        raise NotImplementedError
+
+    def whole(self) -> set[str]:
+        """Uids of the runs that it holds with their stop documents."""
+        return set(map(uid_of, self.names()))
+
+    def seal(self, path: Path) -> None:
+        """Mark a journal as filed here."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """End everything."""
         raise NotImplementedError
 
     def ends(self, name: str) -> reading.Ends:

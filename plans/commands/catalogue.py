@@ -114,7 +114,7 @@ def _publish(a: argparse.Namespace) -> int:
             found = publish(place.folder, store)
     finally:
         store.close()
-    for sentence in (*found.said, *found.left):
+    for sentence in (*found.said, *found.left.values()):
         say(sentence)
     say(f"{_runs(len(found.sent))} sent to {to}, {found.held} there before.")
     return EXIT_FAILURE if found.left else EXIT_DONE

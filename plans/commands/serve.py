@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--port",
         type=_port,
         default=60615,
-        help="the port; what it says is at the next but nine: 60625 [60615]",
+        help="the port for orders; what it says is to be heard ten above, at 60625 [60615]",
     )
     plans.set_defaults(act=_queue)
 

@@ -11,6 +11,8 @@ from reactune.analysis.storage.comparing import differences
 from reactune.plans.cli import main
 from tests.analysis.storage.samples import assert_same, documents, interleaved, record
 
+pytestmark = pytest.mark.timeout(300)  # servers start slowly where much else runs
+
 FIRST, SECOND, THIRD, FOURTH, FIFTH = (f"{n}0000000-5f0c-4000-8000-000000000000" for n in "12345")
 
 
@@ -62,11 +64,12 @@ def test_nothing_is_lost_doubled_or_let_in(server, hasty, monkeypatch, tmp_path,
                 assert catalogue.flush()
                 server.kill()
             catalogue.record(name, doc)
-        (problem, later) = catalogue.problems
+        problem, later = catalogue.problems  # said once, also where the run is read
         assert "the catalogue did not take a document of kind event" in problem
         assert f"reactune catalogue publish --catalogue {server.url}" in later
         assert catalogue.stored(THIRD)
         assert_same(catalogue[THIRD].documents(), pairs)
+        assert len(catalogue.problems) == 2
     assert said(capsys, "runs", "--catalogue", server.url)[0] == 2
     server.start()
     code, told = said(capsys, "catalogue", "publish", "--catalogue", server.url)

@@ -95,7 +95,7 @@ def campaigns(lab: Lab, budget: int, killed_after: float | None = None, down: fl
         queue.wait(manager_state="idle", items_in_queue=0)
         (result,) = queue.results()
         assert result["exit_status"] == "completed", result["traceback"]
-    for command in ("publish", "verify"):
+    for command in ("verify",) if killed_after is None else ("publish", "verify"):
         code, told = lab.reactune("catalogue", command, "--catalogue", lab.tiled.url)
         assert code == 0, told
     assert "2 runs with" in told, told
@@ -109,11 +109,14 @@ def _complete(lab: Lab, budget: int) -> None:
     try:
         with Catalogue(lab.tiled.url) as catalogue:
             runs = catalogue.runs(plan_name="optimise")
-            assert {run.exit_status for run in runs} == {"success"}
-            assert [run.events for run in runs] == [budget, budget]
+            assert [run.exit_status for run in runs] == ["success", "success"]
             times = [
                 [(time, run.uid) for time in catalogue[run.uid].table()["time"]] for run in runs
             ]
+            for run, events in zip(runs, times, strict=True):  # some need fewer than they may make
+                assert len(events) == run.events, run
+                assert run.events == budget or "budget" not in run.reason, run
+                print(f"  {run.uid[:8]}  {run.events} experiments  {run.reason}", flush=True)
     finally:
         for name, value in before.items():
             os.environ.pop(name)

@@ -10,6 +10,7 @@ from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
 from reactune.analysis.storage.lock import StoreLock
 from reactune.analysis.storage.place import Place
 from reactune.analysis.storage.repair import repair
+from reactune.plans.cli import main
 from tests.analysis.storage.samples import assert_same, documents, record
 
 pytestmark = pytest.mark.usefixtures("tiled")
@@ -126,3 +127,21 @@ def test_any_name_of_a_folder_works(tmp_path, name):
         assert catalogue.broker["named"]["primary"].read().sizes["time"] == 3
     assert {path.name for path in tmp_path.iterdir()} == {name}
     assert (folder / "catalog.db").stat().st_size > 10_000
+
+
+def test_a_folder_is_compared_with_its_journals(folder, capsys):
+    verify = ("catalogue", "verify", "--catalogue", str(folder))
+    assert main([*verify]) == 0
+    assert f"1 run with 10 documents compared in {folder}: all as they were" in (
+        capsys.readouterr().out
+    )
+    with Catalogue(folder) as catalogue:
+        start = catalogue.broker["first"].metadata["start"]
+        catalogue.broker["first"].update_metadata({"start": {**start, "plan_name": "count"}})
+    assert main([*verify]) == 1
+    told = capsys.readouterr().out
+    assert "Run first: the start document: plan_name is 'optimise', there 'count'." in told
+    assert f"reactune catalogue repair --catalogue {folder}" in told
+    assert main(["catalogue", "repair", "--catalogue", str(folder)]) == 0
+    assert "Run first was filed anew from its journal." in capsys.readouterr().out
+    assert main([*verify]) == 0

@@ -9,7 +9,7 @@ import pytest
 
 from reactune.analysis.storage import names
 from reactune.analysis.storage.run import Run
-from reactune.analysis.storage.store import Store
+from reactune.analysis.storage.store import Opener, Store
 from reactune.analysis.storage.stores import STORES
 from tests.analysis.storage.samples import Pair, documents, write_journal
 
@@ -17,9 +17,9 @@ from tests.analysis.storage.samples import Pair, documents, write_journal
 class Shelf:
     """A folder with a store that is open for writing."""
 
-    def __init__(self, folder: Path, kind: str) -> None:
-        self.folder, self.kind = folder, kind
-        self.store: Store = STORES[kind](folder, writing=True)
+    def __init__(self, folder: Path, opener: Opener) -> None:
+        self.folder, self.opener = folder, opener
+        self.store: Store = opener(folder, writing=True)
 
     def give(self, *runs: Iterable[Pair]) -> None:
         """As the recorder does: journals first, then the documents, of all runs by turns."""
@@ -50,7 +50,7 @@ def test_opened_for_reading_an_empty_folder_stays_empty(kind, tmp_path):
 
 @pytest.fixture(scope="module", params=STORES)
 def shelf(request, tmp_path_factory) -> Iterator[Shelf]:
-    it = Shelf(tmp_path_factory.mktemp(request.param), request.param)
+    it = Shelf(tmp_path_factory.mktemp(request.param), STORES[request.param])
     assert it.store.note == ""
     assert not it.store.names()
     yield it
@@ -107,6 +107,6 @@ class TestStore:
 
     def test_a_reader_lists_what_the_writer_stored(self, shelf):
         shelf.give(documents(uid="reader", time=5.0))
-        reader = STORES[shelf.kind](shelf.folder, writing=False)
+        reader = shelf.opener(shelf.folder, writing=False)
         assert set(reader.names()) == set(shelf.store.names())
         reader.close()
