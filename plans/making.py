@@ -100,6 +100,11 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
         campaign = Campaign.of(lineage(catalogue, uid))
     short, number = campaign.run.uid[:8], campaign.best_feasible
     run = f"run {short}"
+    if len(campaign.problem.aims) > 1:
+        raise UserError(
+            f"{run} has two goals, and no one best to make; go on with one of them, the other as a "
+            f"window (reactune optimise ONE.toml --from {short}), and make that"
+        )
     if number is None:
         raise UserError(
             f"{run} has no experiment that is likely inside every window, so there is nothing to "
@@ -144,7 +149,7 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
         stroke = stream.syringe_volume - stream.dead_volume
         left = max(filled - stream.dead_volume, 0.0) + stream.flask_volume
         if collect[name] > stroke:
-            most = (stroke - check[name]) / there.flows[name] * there.total
+            most = (stroke - check[name]) / there.pumped[name] * there.total
             raise UserError(
                 f"--volume: {volume / 1000:.3g} mL needs {collect[name] / 1000:.2f} mL of {name}, "
                 f"and one filling of its syringe delivers {stroke / 1000:.2f} mL; make "

@@ -93,7 +93,7 @@ def guarded(rig: RigFile, folder: Path, wanted: bool = True) -> Guard:
 def soak(name: str, experiments: int, seed: int, folder: Path, store: str) -> tuple[Meter, str]:
     """Run the campaign in a catalogue of its own; give the readings and why it ended."""
     meter = Meter()
-    guard = patch("reactune.plans.service.guarded", guarded)
+    guard = patch("reactune.plans.watched.guarded", guarded)
     with guard, Catalogue(folder, writing=True, store=store) as catalogue:
         problem = endless(name, experiments)
         outcome = run(problem, well_stocked(), catalogue=catalogue, seed=seed, listener=meter)

@@ -12,12 +12,9 @@ from typing import Any
 
 from .encoding import Document
 
-MOST_BYTES = 63
-"""Of a column's name: PostgreSQL takes no more, and Tiled not on any database."""
-
 _MARK = "name_"
 _FOREIGN = re.compile(rf"(?:{_MARK})*[^A-Za-z]")
-_LONGEST = 60  # bytes; Tiled puts "ts_" before it
+_LONGEST = 60  # bytes: PostgreSQL takes 63, Tiled no more on any database, and puts "ts_" before it
 _KEPT = 40
 _KEY = "recorded_as"
 """Under which a descriptor of the store has the key that a column was shortened from."""

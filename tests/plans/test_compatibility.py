@@ -116,28 +116,3 @@ def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
     assert all(fact["valid"] for fact in lab.events("primary"))
     assert "c60" in lab.only("stop")["reason"]
     lab.assert_safe()
-
-
-def test_names_too_long_for_a_catalogue_are_refused_before_an_experiment_is_made(tmp_path, capsys):
-    """Each is in columns with other words, such as how far repeats of it scatter."""
-    name = "yield_of_the_product_by_the_internal_standard_method"
-    file = tmp_path / "problem.toml"
-    told = f"measured: '{name}' is too long a name for the columns of a catalogue"
-    file.write_text(PLAIN.replace("X3", name))
-    for command in (["check", str(file)], ["ask", str(file), str(tmp_path / "results.csv")]):
-        assert main(command) == 2
-        assert told in capsys.readouterr().err
-    assert not (tmp_path / "results.csv").exists()
-    over = _by(file, capsys)
-    file.write_text(PLAIN.replace("X3", name[:-over]))
-    assert main(["check", str(file)]) == 2  # no peak of the rig's, but long enough
-    assert "is too long" not in capsys.readouterr().err
-    file.write_text(PLAIN.replace("X3", name[: -over + 1]))
-    assert main(["check", str(file)]) == 2
-    assert "shorten it by 1\n" in capsys.readouterr().err
-
-
-def _by(file, capsys) -> int:
-    """By how many bytes a name has to be shortened."""
-    main(["check", str(file)])
-    return int(capsys.readouterr().err.rpartition(" ")[2])

@@ -41,7 +41,7 @@ def test_what_it_writes_is_checked_and_asked_at_once(capsys):
     assert main(["new", "snar.toml", *arguments()]) == 0
     assert "Next:    reactune ask snar.toml results.csv" in capsys.readouterr().out
     problem = Problem.load("snar.toml")
-    assert (problem.verb, problem.goal.text) == ("maximise", "product / tau")
+    assert (problem.aims[0].verb, problem.goal.text) == ("maximise", "product / tau")
     assert problem.variables["temperature"].step == 5
     assert (problem.budget, problem.batch, problem.title) == (24, 4, "snar")
     text = Path("snar.toml").read_text()

@@ -141,10 +141,11 @@ def test_other_commands_take_it_or_refuse_it(done, capsys, tmp_path):
         assert float(row["X1 / X2"]) == pytest.approx(float(row["X1"]) / float(row["X2"]))
     assert "front" not in rows[0]
     capsys.readouterr()
-    assert main(["rediscover", done.uid, *done.here]) == 2
-    out, err = capsys.readouterr()
-    assert (out, "Traceback" in err) == ("", False)
-    assert "has two goals" in " ".join(err.split())
+    for command in (["rediscover", done.uid], ["make", done.uid, "--volume", "1mL"]):
+        assert main([*command, *done.here]) == 2
+        out, err = capsys.readouterr()
+        assert (out, "Traceback" in err) == ("", False)
+        assert "has two goals" in " ".join(err.split())
 
 
 TWO = """

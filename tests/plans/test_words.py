@@ -110,7 +110,7 @@ def test_understood(tmp_path, capsys, text, said):
         (RATIO.replace(', of = "flow_sultine / flow_c60"', ""),
          "variables.ratio: the rig has no such variable"),
         (of((HEAT, 'temperature = { choices = ["hot", "cold"] }')),
-         "variables.temperature: a rig sets numbers, and cannot choose hot or cold; give each a "),
+         "variables.temperature: the rig does not carry hot or cold; say under [choices.temperature] "),
         (of(("[variables]", 'shared = ["flow_c60"]\n[variables]')),
          "shared: flow_c60 is tied to others by limits or by the rig, and cannot be held"),
     ],
@@ -137,7 +137,7 @@ def test_a_goal_that_is_defined():
         Problem(**SNAR)
     p = Problem(**SNAR | {"define": {"STY": {"of": "60 * product * c_sm / tau", "unit": "mM/min"}}})
     found = p.properties({"product": 0.8, "sm": 0.2, "bis": 0}, conditions={"tau": 2, "equiv": 1})
-    assert (found.f, p.goal.text, p.goal_unit) == (-12, "STY", "mM/min")
+    assert (found.f, p.goal.text, p.aims[0].unit) == (-12, "STY", "mM/min")
 
 
 # ---- campaigns -----------------------------------------------------------------------------------

@@ -164,7 +164,7 @@ def test_negative_tolerance_in_the_table_form(load):
         ("budget = 100", "budget = 100\noptimiser.p = 1.5",
          "optimiser.p: should be less than or equal to 1, not 1.5"),
         ("budget = 100", "budget = 100\noptimiser.pp = 0.5",
-         "optimiser.pp: is not a setting; did you mean 'p'? Allowed: engine, model, p"),
+         "optimiser.pp: is not a setting; did you mean 'p'? Allowed: engine, model, p, confidence"),
         ("budget = 100", "budget = 100\noptimiser.model = \"gauss\"",
          "optimiser.model: should be 'composite' or 'merit', not 'gauss'"),
         ("budget = 100",
