@@ -1,6 +1,6 @@
 """What the shipped reactions really give, and how near campaigns come to their optima.
 
-    python -m tests.benchmarks.reactions [--seeds 10] [--only snar]
+    python -m tests.benchmarks.reactions [--seeds 10] [--first 0] [--only snar]
 
 The demos of the shipped reactions without instruments: agent, reaction, and the noise of one
 experiment. Beside each the same number of experiments at a Sobol plan, of which the best that was
@@ -244,6 +244,7 @@ def main() -> None:
     """Print a line for each reaction and way."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", choices=DEMOS)
     a = parser.parse_args()
     for name, (problem, rig) in DEMOS.items():
@@ -251,8 +252,8 @@ def main() -> None:
             truth = Truth.of(problem, rig)
             best = optimum(truth)
             print(f"{name}: known optimum {truth.problem.sign * best:.4g}", flush=True)
-            ours = [campaign(truth, seed) for seed in range(a.seeds)]
-            plans = [sobol(truth, seed, end.experiments) for seed, end in enumerate(ours)]
+            ours = [campaign(truth, a.first + k) for k in range(a.seeds)]
+            plans = [sobol(truth, a.first + k, e.experiments) for k, e in enumerate(ours)]
             for way, ends in (("reactune", ours), ("Sobol", plans)):
                 good = sum(e.inside and e.goal <= best + 0.05 * abs(best) for e in ends)
                 print(
