@@ -378,7 +378,7 @@ def _rows(
 def _thinned(count: int) -> NDArray[np.intp]:
     """Give `MOST` of more ranks, from the first to the last, ever fewer."""
     share = np.expm1(np.log(count) * np.linspace(0.0, 1.0, MOST)) / (count - 1)
-    return np.asarray(np.arange(MOST) + (share * (count - MOST)).astype(np.intp))
+    return np.asarray(np.arange(MOST) + np.rint(share * (count - MOST)).astype(np.intp))
 
 
 def likelier(
