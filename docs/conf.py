@@ -57,7 +57,7 @@ nitpick_ignore_regex = [
     ("py:class", r"reactune\..*\.check_text"),  # a validator, in the type of a field
     (
         "py:.*",
-        r"FieldInfo|NoneType|[GL][et]|tuple\[\w+|dict\[\w+|list\[\w+\[~?[\w.]+|_PydanticGeneralMetadata|[0-9.]+",
+        r"FieldInfo|NoneType|[GL][et]|tuple\[~?[\w.]+|dict\[\w+|list\[\w+\[~?[\w.]+|_PydanticGeneralMetadata|[0-9.]+",
     ),  # of fields of pydantic and dataclasses
 ]
 
