@@ -110,7 +110,7 @@ def test_understood(tmp_path, capsys, text, said):
         (RATIO.replace(', of = "flow_sultine / flow_c60"', ""),
          "variables.ratio: the rig has no such variable"),
         (of((HEAT, 'temperature = { choices = ["hot", "cold"] }')),
-         "variables.temperature: the rig does not carry hot or cold; say under [choices.temperature] "),
+         "variables.temperature: the rig does not carry hot or cold; say under [choices.temp"),
         (of(("[variables]", 'shared = ["flow_c60"]\n[variables]')),
          "shared: flow_c60 is tied to others by limits or by the rig, and cannot be held"),
     ],
