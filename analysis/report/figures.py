@@ -6,6 +6,7 @@ not kept is freed. Every distinction is made in colour *and* in shape or line st
 
 import itertools
 import textwrap
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from ..analytics.measurement import Trace
 from ..written import printable
 from .curve import trade_off
 from .drawing import axes_of, legend, number_axis, styled, title
@@ -141,12 +143,7 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     ax = axes_of(ax, (6.2, 3.7))
     lines: list[Line2D] = []
     marks: dict[str, tuple[float, float]] = {}
-    for number, word, colour, _ in _marked(run):
-        if number in run.lost or number <= run.known:  # what was known came without its signal
-            continue
-        trace = run.analytics.trace(dict(run.table.loc[number]))
-        if trace is None:
-            continue
+    for number, word, colour, trace in _traced(run):
         lines += ax.plot(
             trace.x, trace.y, "--" if lines else "-",
             color=colour, lw=1.4, label=f"{word} (experiment {number})",
@@ -165,6 +162,21 @@ def traces(run: Campaign, ax: Axes | None = None) -> Axes:
     legend(ax, lines, 2)
     title(ax, run, "Traces of the bests")
     return ax
+
+
+def has_traces(run: Campaign) -> bool:
+    """Say whether `traces` has any to show: a table's rows came without them."""
+    return any(_traced(run))
+
+
+def _traced(run: Campaign) -> Iterator[tuple[int, str, str, Trace]]:
+    """Give number, name and colour of the bests that have a trace, and it."""
+    for number, word, colour, _ in _marked(run):
+        if number in run.lost or number <= run.known:  # what was known came without its signal
+            continue
+        trace = run.analytics.trace(dict(run.table.loc[number]))
+        if trace is not None:
+            yield number, word, colour, trace
 
 
 @styled

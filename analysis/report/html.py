@@ -107,15 +107,13 @@ def _any_letters() -> Iterator[None]:
 
 
 def _figures(run: Campaign) -> list[tuple[Markup, str]]:
-    """Draw the three figures: markup and class of each."""
+    """Draw the figures: markup and class of each."""
     course = figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"
     if len(run.problem.aims) > 1:
         course = figures.trade_off, "The two goals against each other, and the front", "figure"
-    drawn = (
-        (figures.products, "What was measured in every experiment", "figure whole"),
-        course,
-        (figures.traces, "Traces of the bests", "figure"),
-    )
+    drawn = [(figures.products, "What was measured in every experiment", "figure whole"), course]
+    if figures.has_traces(run):
+        drawn.append((figures.traces, "Traces of the bests", "figure"))
     return [
         (_svg(draw(run), name, f"fig{i}"), class_)
         for i, (draw, name, class_) in enumerate(drawn, start=1)
