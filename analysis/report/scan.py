@@ -155,7 +155,7 @@ class Scan:
 
 def is_scan(start: Mapping[str, Any]) -> bool:
     """Say whether a run has points that were given beforehand, be it bluesky's or ours."""
-    return "scan" in start or not is_campaign(start)
+    return "scan" in start or not ("lost" in start or is_campaign(start))
 
 
 def scan_of(run: Lineage) -> Scan:
