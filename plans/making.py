@@ -22,13 +22,14 @@ from reactune.devices.rig.safety import SafeReport
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.devices.rigfile import RigFile
 
+from .attending import Attendant
 from .campaign import CampaignError
 from .comparing import changed, stored_rig
 from .compatibility import analytics_of, fitted, incompatibilities, settings
 from .errors import UserError, told
 from .outcome import Listener
 from .preparation import RigSource, find_run, load_rig
-from .producing import Attendant, Product, make
+from .producing import Product, make
 from .reagents import Precautions, reconciled
 from .session import Interrupter
 from .watched import watched
