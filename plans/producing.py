@@ -224,8 +224,10 @@ def _flowing(
         left -= step
         rig.feed.look()
         collected.look()
-        if rig.fault is not None or rig.interlock.held or rig.feed.since != since:
-            raise CampaignError(rig.fault or rig.interlock.held or "the flow has stopped")
+        stopped = rig.feed.since != since
+        rig.interlock.check()  # after that: who ends the plan shuts it before the flow stops
+        if stopped:
+            raise CampaignError("the flow has stopped")
 
 
 @contextlib.contextmanager
@@ -236,10 +238,11 @@ def _told(rig: FlowRig) -> Iterator[None]:
     except FailedStatus as error:
         (status,) = error.args
         raise CampaignError(rig.fault or str(status.exception())) from error
-    except (RigFaultError, LedgerError) as error:
-        raise CampaignError(rig.fault or str(error)) from error
-    except FAILURES as error:  # seen by a look of the plan's own, before the watch saw it
-        rig.interlock.latch(error)
+    except (RigFaultError, LedgerError, *FAILURES) as error:
+        if isinstance(error, FAILURES):  # seen by a look of the plan's own, before the watch saw it
+            rig.interlock.latch(error)
+        if rig.fault is None and rig.interlock.ending:  # no fault: somebody ends the plan
+            raise RigFaultError(rig.interlock.ending) from error
         raise CampaignError(rig.fault or str(error)) from error
 
 

@@ -140,6 +140,8 @@ class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd sh
 class TwoPositionValve(_Valve[ValveDriver, TwoPositionSpec]):
     """A valve whose two positions have the names that its table of the rig file gives them."""
 
+    _wanted = ""  # where it was turned to; nothing before that, and after the safe state
+
     def __init__(
         self,
         *,
@@ -158,6 +160,14 @@ class TwoPositionValve(_Valve[ValveDriver, TwoPositionSpec]):
             places=spec.places,
         )
 
+    def _turn(self, position: str) -> Steps:
+        self._wanted = position
+        yield from super()._turn(position)
+
+    def forget(self) -> None:
+        """Expect it nowhere: whoever makes the rig safe is about to turn it; waits for nobody."""
+        self._wanted = ""
+
     @property
     def _told(self) -> str:
         return f"the {self.spec.called}"
@@ -171,7 +181,6 @@ class CollectionValve(TwoPositionValve):
     """`collect` leads what leaves the rig into the flask for the product, `waste` elsewhere."""
 
     _astray = "the product is not where it should be"
-    _wanted = ""  # where it was turned to; nothing before that, and after the safe state
 
     def look(self) -> None:
         """Fetch the position, unless it is turning; refuse any other than it was turned to.
@@ -182,18 +191,14 @@ class CollectionValve(TwoPositionValve):
             If somebody has turned it.
         """
         with self._lock:
-            if self._wanted and not self._turning.under_way:
-                self._expect(self._wanted)
-
-    def _turn(self, position: str) -> Steps:
-        self._wanted = position
-        yield from super()._turn(position)
-
-    def give_up(self) -> None:
-        """End what turns it, and expect it nowhere: whoever makes the rig safe has turned it."""
-        with self._lock:
-            super().give_up()
-            self._wanted = ""
+            wanted = self._wanted
+            if not wanted or self._turning.under_way:
+                return
+            try:
+                self._expect(wanted)
+            except ValveError:
+                if self._wanted:  # else it was made safe in this moment
+                    raise
 
 
 class SelectorValve(_Valve[SelectorDriver, SelectorSpec]):

@@ -80,6 +80,8 @@ def make_safe(
         Confirmed by what each instrument reads back.
     """
     pumps, valves = tuple(pumps), tuple(valves)
+    for valve in valves:
+        valve.forget()
     report = _attempt(
         _steps(
             {pump.name: (pump.spec.transport, partial(_stop, pump.driver)) for pump in pumps},

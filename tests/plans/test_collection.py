@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
 from reactune.plans.making import make_product
 from reactune.plans.producing import Collection
+from reactune.plans.signals import StopSignals
 from tests.devices.rig.driving import WARM, go
 
 
@@ -117,6 +120,27 @@ def test_a_fault_while_it_collects_ends_at_waste(place, worlds, monkeypatch, spo
     assert 0 < worlds[0].collected() < 1000
 
 
+def test_stopped_by_the_user_while_it_collects_it_is_at_waste(place, worlds, monkeypatch):
+    look = Collection.look
+
+    def interrupted(collection):
+        if worlds[0].collected() > 300:
+            os.kill(os.getpid(), signal.SIGINT)
+        look(collection)
+
+    monkeypatch.setattr(Collection, "look", interrupted)
+    how = {"attendant": Nobody(), "interrupters": [StopSignals]}
+    outcome = make_product("last", 2000.0, collecting(), **how)
+    assert outcome.interrupted, outcome.fault
+    assert not outcome.fault
+    assert "stopped by the user" in outcome.made.reason
+    assert outcome.stored
+    assert outcome.safe_state.confirmed
+    assert worlds[0].outlet == "waste"
+    assert 300 < worlds[0].collected() < 1900
+    assert outcome.made.collected == pytest.approx(worlds[0].collected() / 1000, abs=0.1)
+
+
 @pytest.mark.parametrize("line", ["pty", "tcp"])
 @pytest.mark.parametrize("collect", ["A", "B"])
 def test_it_turns_reads_back_and_is_safe_at_waste(line, collect):
@@ -135,6 +159,16 @@ def test_it_turns_reads_back_and_is_safe_at_waste(line, collect):
         assert world.outlet == "waste"
         with pytest.raises(ValueError, match="position 'load' is neither 'waste' nor 'collect'"):
             valve.set("load")
+
+
+def test_a_look_in_the_moment_it_is_made_safe_is_no_fault(monkeypatch):
+    with open_rig(collecting()) as rig:
+        go(rig, rig.collection.set("collect"))
+        poll = rig.collection.poll
+        monkeypatch.setattr(rig.collection, "poll", lambda: (rig.safe(), poll())[1])
+        rig.collection.look()
+        assert rig.collection.place.get() == "waste"
+        assert rig.fault is None
 
 
 def test_a_dead_collection_valve_is_a_fault_that_says_what_to_do_by_hand():
