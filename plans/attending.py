@@ -1,5 +1,6 @@
 """Who is at the rig while a product is made, and how a plan asks them."""
 
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -10,6 +11,7 @@ from bluesky.utils import MsgGenerator
 
 from reactune.devices.rig.flow_rig import FlowRig
 
+from .saying import say
 from .stubs import act
 
 SPARE = 120.0
@@ -26,6 +28,29 @@ class Attendant(Protocol):
 
     def doubtful(self, told: str) -> bool:
         """Ask whether to go on although the product is not what was promised."""
+
+
+class AtTerminal:
+    """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody."""
+
+    def flask(self, volume: float, minutes: float) -> bool:
+        """See `Attendant`."""
+        return self._asked(
+            f"Steady. Put the flask under the outlet now, for {volume:g} mL in {minutes:.0f} min; "
+            "Enter when it is there (stop to end): "
+        )
+
+    def doubtful(self, told: str) -> bool:
+        """See `Attendant`."""
+        return self._asked(f"NOT as promised: {told}.\nType yes to make it all the same: ", "yes")
+
+    @staticmethod
+    def _asked(question: str, wanted: str = "") -> bool:
+        print(question, end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
+        line = sys.stdin.readline()
+        if not line:
+            say("nobody answers: the input has ended", to=sys.stderr)
+        return bool(line) and line.strip().lower() == wanted
 
 
 def answered(ask: Callable[[], bool], rig: FlowRig | None = None) -> MsgGenerator[bool]:

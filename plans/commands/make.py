@@ -31,6 +31,7 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     import contextlib
 
+    from ..attending import AtTerminal
     from ..making import make_product, volume_of
     from ..reagents import Precautions
     from ..signals import StopSignals
@@ -80,26 +81,3 @@ def _say_event(stream: str, data: Mapping[str, Any], *, valve: bool) -> None:
     elif stream == "collection":
         then = "" if valve else "; take the flask away"
         say(f"Collected: {data['collected'] / 1000:.3g} mL{then}", to=sys.stderr)
-
-
-class AtTerminal:
-    """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody."""
-
-    def flask(self, volume: float, minutes: float) -> bool:
-        """See `reactune.plans.attending.Attendant`."""
-        return self._asked(
-            f"Steady. Put the flask under the outlet now, for {volume:g} mL in {minutes:.0f} min; "
-            "Enter when it is there (stop to end): "
-        )
-
-    def doubtful(self, told: str) -> bool:
-        """See `reactune.plans.attending.Attendant`."""
-        return self._asked(f"NOT as promised: {told}.\nType yes to make it all the same: ", "yes")
-
-    @staticmethod
-    def _asked(question: str, wanted: str = "") -> bool:
-        print(question, end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
-        line = sys.stdin.readline()
-        if not line:
-            say("nobody answers: the input has ended", to=sys.stderr)
-        return bool(line) and line.strip().lower() == wanted

@@ -10,14 +10,18 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from reactune.analysis.report.made import made_of
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.emulation.build import emulate
 from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
+from reactune.plans.errors import UserError
 from reactune.plans.making import make_product
 from reactune.plans.producing import Collection
 from reactune.plans.signals import StopSignals
+from reactune.plans.startup import Workspace
 from tests.devices.rig.driving import WARM, go
 
 
@@ -139,6 +143,19 @@ def test_stopped_by_the_user_while_it_collects_it_is_at_waste(place, worlds, mon
     assert worlds[0].outlet == "waste"
     assert 300 < worlds[0].collected() < 1900
     assert outcome.made.collected == pytest.approx(worlds[0].collected() / 1000, abs=0.1)
+
+
+def test_a_session_makes_it_too(place):
+    quiet = collecting(noise=False)
+    with Catalogue("runs", writing=True) as catalogue, open_rig(quiet) as rig:
+        workspace = Workspace(rig, catalogue)
+        found = catalogue[-1].uid
+        workspace.RE(workspace.names()["make"](found, "1mL"))
+        assert rig.emulation.world.collected() == pytest.approx(1000, rel=0.01)
+        assert rig.emulation.world.outlet == "waste"
+        assert made_of(catalogue[-1]).ended_well
+        with pytest.raises(UserError, match="one filling of its syringe delivers"):
+            workspace.RE(workspace.make(found, "20mL"))
 
 
 @pytest.mark.parametrize("line", ["pty", "tcp"])
