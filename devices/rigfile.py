@@ -15,6 +15,7 @@ from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
 from .resultfile import AnalyticsSpec
 from .specs import (
+    CollectionSpec,
     CompoundSpec,
     DetectorSpec,
     HeaterSpec,
@@ -24,6 +25,7 @@ from .specs import (
     StreamSpec,
     Table,
     Text,
+    TwoPositionSpec,
     ValveSpec,
 )
 from .written import exact
@@ -129,6 +131,8 @@ class EmulationSpec(Table):
         Likewise the heater.
     valve : table
         Likewise the valve.
+    collection : table
+        Likewise the collection valve.
     selector : table
         Likewise the selector valves of `choices`.
     detector : table
@@ -150,6 +154,7 @@ class EmulationSpec(Table):
     pumps: dict[str, Any] = Field(default_factory=dict)
     heater: dict[str, Any] = Field(default_factory=dict)
     valve: dict[str, Any] = Field(default_factory=dict)
+    collection: dict[str, Any] = Field(default_factory=dict)
     selector: dict[str, Any] = Field(default_factory=dict)
     detector: dict[str, Any] = Field(default_factory=dict)
     analytics: dict[str, Any] = Field(default_factory=dict)
@@ -182,6 +187,9 @@ class RigFile(Table):
         The heater.
     valve : table
         The injection valve.
+    collection : table
+        The valve that leads a product into its flask, for ``reactune make``; without it somebody is
+        asked for the flask.
     detector : table
         The meter on the photodiode; none with `analytics`.
     analytics : table
@@ -209,6 +217,7 @@ class RigFile(Table):
     streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec
     valve: ValveSpec
+    collection: CollectionSpec | None = None
     detector: DetectorSpec | None = None
     analytics: AnalyticsSpec | None = None
     reactor: Reactor
@@ -216,6 +225,11 @@ class RigFile(Table):
     choices: dict[Name, ChoiceSpec] = Field(default_factory=dict)
     compounds: dict[str, CompoundSpec] = Field(default_factory=dict)
     emulation: EmulationSpec | None = None
+
+    @property
+    def valves(self) -> dict[str, TwoPositionSpec]:
+        """The valves of two positions, by their tables."""
+        return {"valve": self.valve} | ({"collection": self.collection} if self.collection else {})
 
     @property
     def flows(self) -> dict[str, tuple[str, ...]]:
@@ -298,10 +312,8 @@ class RigFile(Table):
         instruments: list[tuple[str, str, int | None]] = [
             (f"streams.{name}", spec.transport, spec.address) for name, spec in self.streams.items()
         ]
-        instruments += [
-            ("heater", self.heater.transport, self.heater.address),
-            ("valve", self.valve.transport, None),
-        ]
+        instruments.append(("heater", self.heater.transport, self.heater.address))
+        instruments += [(table, valve.transport, None) for table, valve in self.valves.items()]
         if self.detector is not None:
             instruments.append(("detector", self.detector.transport, None))
         instruments += [

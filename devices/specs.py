@@ -222,24 +222,69 @@ class HeaterSpec(_InstrumentSpec):
         return self
 
 
-class ValveSpec(_InstrumentSpec):
-    """The injection valve.
+_OTHER = {"A": "B", "B": "A"}
+
+
+class TwoPositionSpec(_InstrumentSpec):
+    """A valve of two positions.
 
     Attributes
     ----------
     id : str
         Its device ID; nothing if it has none.
-    load : str
-        The position that fills the loop: ``A`` or ``B``.
     timeout : float
         How long a turn may take [s].
     """
 
     _role, _drivers = "valve", VALVES
+    called: ClassVar[str]
+    """What it is called in words."""
+    rest: ClassVar[str]
+    """Where it is in the safe state."""
     protocol: str = "vici"
     id: Annotated[str, Field(pattern=r"^[0-9A-Za-z]?$")] = ""
-    load: Literal["A", "B"] = "A"
     timeout: Positive = 3.0
+
+    @property
+    def places(self) -> dict[str, str]:
+        """The positions by their names."""
+        raise NotImplementedError
+
+
+class ValveSpec(TwoPositionSpec):
+    """The injection valve.
+
+    Attributes
+    ----------
+    load : str
+        The position that fills the loop: ``A`` or ``B``.
+    """
+
+    called, rest = "valve", "load"
+    load: Literal["A", "B"] = "A"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """`load` and `inject`, as the actuator calls them."""
+        return {"load": self.load, "inject": _OTHER[self.load]}
+
+
+class CollectionSpec(TwoPositionSpec):
+    """The valve behind the injection valve that leads to the flask for the product, or to waste.
+
+    Attributes
+    ----------
+    collect : str
+        The position that leads into the flask: ``A`` or ``B``; the other leads to waste.
+    """
+
+    called, rest = "collection valve", "waste"
+    collect: Literal["A", "B"] = "B"
+
+    @property
+    def places(self) -> dict[str, str]:
+        """`waste` and `collect`, as the actuator calls them."""
+        return {"waste": _OTHER[self.collect], "collect": self.collect}
 
 
 class SelectorSpec(_InstrumentSpec):

@@ -19,6 +19,7 @@ from reactune.devices.opening import obstacles
 from reactune.devices.resultfile import AnalyticsSpec, QuantitySpec
 from reactune.devices.rigfile import EmulationSpec, Reactor, RigError, RigFile, load
 from reactune.devices.specs import (
+    CollectionSpec,
     CompoundSpec,
     DetectorSpec,
     HeaterSpec,
@@ -46,6 +47,14 @@ def _by_software() -> str:
     return tomli_w.dumps(rig)
 
 
+def _collecting() -> str:
+    """Give that rig with a collection valve."""
+    rig = tomllib.loads(BASE)
+    rig["transports"]["collection"] = {"baudrate": 9600}
+    rig["collection"] = {"transport": "collection"}
+    return tomli_w.dumps(rig)
+
+
 TABLES = [
     ("The file itself", RigFile, "", {
         "schema": ("1", "2"),
@@ -56,6 +65,7 @@ TABLES = [
         "streams": ("", "{}"),
         "heater": ("", "7"),
         "valve": ("", "7"),
+        "collection": ('{ transport = "collection", collect = "B" }', '{ transport = "outlet" }'),
         "detector": ("", "7"),
         "analytics": ("", '{ kind = "table", folder = "results" }'),
         "reactor": ("", "7"),
@@ -103,6 +113,13 @@ TABLES = [
         "protocol": ('"vici"', '"valco"'),
         "id": ('"3"', '"12"'),
         "load": ('"B"', '"C"'),
+        "timeout": ("3", "0"),
+    }),
+    ("`[collection]`: the valve to the flask of a product", CollectionSpec, "collection", {
+        "transport": ('"collection"', '"valve"'),
+        "protocol": ('"vici"', '"valco"'),
+        "id": ('"4"', '"12"'),
+        "collect": ('"A"', '"C"'),
         "timeout": ("3", "0"),
     }),
     ("`[detector]`: the meter on the photodiode", DetectorSpec, "detector", {
@@ -171,6 +188,7 @@ TABLES = [
         "pumps": ("{ bare = true }", "{ colour = 'red' }"),
         "heater": ("{ decimals = 0 }", "{ decimals = 3 }"),
         "valve": ("{ echo = true }", "{ speed = 1 }"),
+        "collection": ("{ echo = true }", "{ echo = true }"),
         "selector": ("{ positions = 8 }", "{ positions = 8 }"),
         "detector": ("{ rs232 = false }", "{ model = 7 }"),
         "analytics": ("{ delay = 30 }", "{ delay = -1 }"),
@@ -183,7 +201,7 @@ VARIANTS = {
     "`[emulation.pumps]`, Harvard": build.EMULATED_PUMPS["harvard11"],
     "`[emulation.pumps]`, New Era": build.EMULATED_PUMPS["ne1000"],
     "`[emulation.heater]`": build.EMULATED_HEATERS["eurotherm3216"],
-    "`[emulation.valve]`": build.EMULATED_VALVES["vici"],
+    "`[emulation.valve]`, likewise `[emulation.collection]`": build.EMULATED_VALVES["vici"],
     "`[emulation.selector]`": build.EMULATED_SELECTORS["vici"],
     "`[emulation.detector]`": build.EMULATED_DETECTORS["scpi"],
     "`[emulation.analytics]`": build.EMULATED_SOFTWARE,
@@ -198,12 +216,14 @@ minutes. Unknown keys are refused. The keys of `[chromatogram]` are those of the
 [method file](method-file.md); a rig needs `duration` and `lamp` of them. With a table `[emulation]`
 the rig is an emulated one, and its ports have no `url`; without, each needs one. With a table
 `[analytics]` [other software](../how-to/analysis-by-other-software.md) analyses, and there is no
-`[detector]`. With a table `[choices.NAME]` the rig makes the [choices](../how-to/choices.md) of a
+`[detector]`. With a table `[collection]` a valve leads a product that is [made](../how-to/make.md)
+into its flask. With a table `[choices.NAME]` the rig makes the [choices](../how-to/choices.md) of a
 problem's variable of that name.
 
 The page is written by `python docs/rig_file.py` from the model that reads the file; the bad values
 are those of the built-in rig `walker`, where everything stands with its unit (under `[analytics]`,
-of that rig with software in place of its detector; under `[choices]`, of the rig `catalysts`):
+of that rig with software in place of its detector; under `[choices]`, of the rig `catalysts`; under
+`[collection]`, of that rig with such a valve):
 
 ```toml
 {base}```
@@ -221,7 +241,7 @@ def opened(path: Path) -> None:
 
 def told(place: str, key: str, bad: str) -> str:
     """Give what a bad value is told."""
-    others = {"analytics": _by_software(), "choices": CHOOSING}
+    others = {"analytics": _by_software(), "choices": CHOOSING, "collection": _collecting()}
     base = others.get(place.partition(".")[0], BASE)
     return refusal(base, place, key, bad, opened, RigError)
 

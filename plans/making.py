@@ -17,18 +17,19 @@ from reactune.analysis.storage.lineage import lineage
 from reactune.analysis.storage.run import Run
 from reactune.analysis.storage.stores import UnknownStore
 from reactune.analysis.written import harmless
-from reactune.devices.rig.flow_rig import ConditionsError, LimitError
+from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError, LimitError
 from reactune.devices.rig.safety import SafeReport
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.devices.rigfile import RigFile
 
+from .attending import Attendant
 from .campaign import CampaignError
 from .comparing import changed, stored_rig
 from .compatibility import analytics_of, fitted, incompatibilities, settings
 from .errors import UserError, told
 from .outcome import Listener
 from .preparation import RigSource, find_run, load_rig
-from .producing import Attendant, Product, make
+from .producing import Product, make
 from .reagents import Precautions, reconciled
 from .session import Interrupter
 from .watched import watched
@@ -161,6 +162,24 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
                 f"{total / 1000:.2f} mL, and {left / 1000:.2f} mL are left: refill syringe and "
                 "flask, or make less"
             )
+
+
+def stored_product(catalogue: Catalogue, uid: str, volume: float, rig: FlowRig) -> Product:
+    """Find what a stored campaign promises, for a volume [uL] of it on an open rig.
+
+    Raises
+    ------
+    UserError
+        If there is nothing to make, the rig is another, the reagents do not suffice, or a simulated
+        product would be made on hardware, or the other way round.
+    """
+    run = find_run(catalogue, uid)
+    product = product_of(catalogue, run.uid, rig.config)
+    check_mark(run, simulated=rig.simulated)
+    check_ledger(product, rig.config, volume)
+    with told(LedgerError):
+        rig.setpoints(replace(rig.setpoints(product.settings(rig)), collect=volume))
+    return product
 
 
 def make_product(

@@ -2,14 +2,12 @@
 
 import contextlib
 import json
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from time import time
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
@@ -21,8 +19,10 @@ from reactune.analysis.campaign.evaluation import Evaluation
 from reactune.analysis.campaign.leader import Estimate, outcome_names
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
+from reactune.devices.instruments.interlock import FAILURES
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
+from .attending import SPARE, Attendant, answered
 from .campaign import CampaignError, settable
 from .records import ExperimentRecord
 from .stubs import act, lab_sleep, sample
@@ -30,9 +30,7 @@ from .stubs import act, lab_sleep, sample
 LIMIT = 3.0
 """Times the scatter of a repeat by which a check may be off what was promised."""
 
-_GLANCE = 0.1  # wall s between looks at whether somebody has answered
 _LOOK = 10.0  # lab s between looks at the flow while it is collected
-_SPARE = 120.0  # lab s that the flow goes on while the flask is waited for
 
 
 @dataclass(frozen=True)
@@ -77,16 +75,6 @@ class Product:
         return dict(settable(Suggestion(self.number, self.conditions, ""), self.problem, rig))
 
 
-class Attendant(Protocol):
-    """Who is at the rig; asked in a thread of its own, and may take long. False: nobody answers."""
-
-    def flask(self, volume: float, minutes: float) -> bool:
-        """Ask for a flask under the outlet, now: for so much [mL], in so many minutes."""
-
-    def doubtful(self, told: str) -> bool:
-        """Ask whether to go on although the product is not what was promised."""
-
-
 class NoProductError(CampaignError):
     """The product is not what was promised, or nobody is there to put a flask."""
 
@@ -107,7 +95,7 @@ def make(
     volume : float
         How much of it [uL].
     attendant : Attendant
-        Who puts the flask under the outlet.
+        Who puts the flask under the outlet, where no valve leads to it.
     md : mapping, optional
         Further metadata for the start document.
 
@@ -170,9 +158,11 @@ def _made(product: Product, rig: FlowRig, volume: float, attendant: Attendant) -
     target = replace(conditions, collect=volume)
     try:
         with _told(rig):
-            yield from _with_flask(rig, target, volume, attendant)
-            collected.begin()
-            yield from _flowing(rig, volume, target, collected)
+            if rig.collection is None:
+                yield from _with_flask(rig, target, volume, attendant)
+            else:
+                yield from bps.abs_set(rig, target, wait=True)
+            yield from _collected(rig, volume, target, collected)
             yield from act(rig.fill_loop)
             yield from act(rig.inject)
             trace = yield from bps.trigger(rig, group="trace")
@@ -193,7 +183,7 @@ def _made(product: Product, rig: FlowRig, volume: float, attendant: Attendant) -
 def _sure(checks: "Checks", attendant: Attendant) -> MsgGenerator[None]:
     """Go on if the check is what was promised, or somebody says so."""
     told = checks.failure
-    if told and not (yield from _answered(lambda: attendant.doubtful(told))):
+    if told and not (yield from answered(lambda: attendant.doubtful(told))):
         raise NoProductError(f"nothing was made: {told}")
 
 
@@ -205,30 +195,22 @@ def _with_flask(
     while True:
         yield from bps.abs_set(rig, target, wait=True)
         since = rig.clock.now()
-        if not (yield from _answered(lambda: attendant.flask(volume / 1000, minutes), rig)):
+        if not (yield from answered(lambda: attendant.flask(volume / 1000, minutes), rig)):
             raise NoProductError("nothing was made: nobody is there to put the flask")
-        if rig.feed.since is not None and rig.clock.now() - since < _SPARE + _LOOK:
+        if rig.feed.since is not None and rig.clock.now() - since < SPARE + _LOOK:
             return  # else the flow has stopped meanwhile: once more
 
 
-def _answered(ask: Callable[[], bool], rig: FlowRig | None = None) -> MsgGenerator[bool]:
-    """Ask somebody; the flow of a rig is paused if that takes long."""
-    answer: Future[bool] = Future()
-    threading.Thread(target=_ask, args=(ask, answer), name="attendant", daemon=True).start()
-    began = rig.clock.now() if rig is not None else 0.0
-    while not answer.done():
-        yield from bps.sleep(_GLANCE)  # an abort comes here
-        flowing = rig is not None and rig.feed.since is not None
-        if rig is not None and flowing and rig.clock.now() - began > _SPARE:
-            yield from act(rig.pause_flow)
-    return answer.result()
-
-
-def _ask(ask: Callable[[], bool], answer: Future[bool]) -> None:
-    try:
-        answer.set_result(ask())
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the plan hears of it
-        answer.set_exception(error)
+def _collected(
+    rig: FlowRig, volume: float, target: Setpoints, collected: "Collection"
+) -> MsgGenerator[None]:
+    """Let a volume [uL] flow into the flask; a valve leads it there, and then to waste again."""
+    if rig.collection is not None:
+        yield from act(rig.collection.set, "collect")
+    collected.begin()
+    yield from _flowing(rig, volume, target, collected)
+    if rig.collection is not None:
+        yield from act(rig.collection.set, "waste")
 
 
 def _flowing(
@@ -242,8 +224,10 @@ def _flowing(
         left -= step
         rig.feed.look()
         collected.look()
-        if rig.fault is not None or rig.interlock.held or rig.feed.since != since:
-            raise CampaignError(rig.fault or rig.interlock.held or "the flow has stopped")
+        stopped = rig.feed.since != since
+        rig.interlock.check()  # after that: who ends the plan shuts it before the flow stops
+        if stopped:
+            raise CampaignError("the flow has stopped")
 
 
 @contextlib.contextmanager
@@ -254,7 +238,11 @@ def _told(rig: FlowRig) -> Iterator[None]:
     except FailedStatus as error:
         (status,) = error.args
         raise CampaignError(rig.fault or str(status.exception())) from error
-    except (RigFaultError, LedgerError) as error:
+    except (RigFaultError, LedgerError, *FAILURES) as error:
+        if isinstance(error, FAILURES):  # seen by a look of the plan's own, before the watch saw it
+            rig.interlock.latch(error)
+        if rig.fault is None and rig.interlock.ending:  # no fault: somebody ends the plan
+            raise RigFaultError(rig.interlock.ending) from error
         raise CampaignError(rig.fault or str(error)) from error
 
 

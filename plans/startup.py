@@ -30,9 +30,11 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import Lineage, is_campaign, lineage
 from reactune.devices import FlowRig, load, open_rig
 
-from . import scans
+from . import producing, scans
+from .attending import AtTerminal
 from .detectors import OnlineAnalysis
 from .guard import guarded
+from .making import stored_product, volume_of
 from .metadata import Metadata
 from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
@@ -137,6 +139,7 @@ class Workspace:
             "optimise",
             "resume",
             "rediscover",
+            "make",
             "one_at_a_time",
             "grid",
             "repeat",
@@ -240,6 +243,22 @@ class Workspace:
         prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
+    def make(self, uid: str, volume: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:
+        """Make what a stored campaign has found, on this session's rig.
+
+        Parameters
+        ----------
+        uid : str
+            Of the run, or the beginning of it.
+        volume : str
+            How much to collect, such as ``5mL``.
+        md : mapping, optional
+            Metadata for the start document.
+        """
+        amount = volume_of(volume)
+        product = stored_product(self.cat, uid, amount, self.rig)
+        return (yield from producing.make(product, self.rig, amount, AtTerminal(), md))
+
     def one_at_a_time(
         self,
         problem: str | dict[str, Any] | Problem,
@@ -309,6 +328,7 @@ class Workspace:
             'RE(optimise("walker-ii"))   run a campaign; Ctrl-C twice pauses, RE.abort() ends it\n'
             "RE(resume(UID))             go on with one that was interrupted\n"
             "RE(rediscover(UID))         does an earlier one still hold? if so, use it\n"
+            'RE(make(UID, "5mL"))        make what one has found\n'
             "last(), summary()           the last run, and how it came out\n"
             "replay(cat, last().uid)     compare its asks with the stored ones\n"
             "safe()                      pumps stopped, heater safe, valve in load\n"

@@ -30,7 +30,7 @@ from .variants import (
     ViciVariant,
     VoltmeterVariant,
 )
-from .vici import EmulatedVici, EmulatedViciSelector
+from .vici import EmulatedVici, EmulatedViciCollection, EmulatedViciSelector
 from .world import World
 
 
@@ -52,6 +52,10 @@ EMULATED_HEATERS: Mapping[str, Emulated] = {
 """By protocol: a heater, made from the world and its address."""
 EMULATED_VALVES: Mapping[str, Emulated] = {"vici": Emulated(EmulatedVici, ViciVariant)}
 """By protocol: a valve, made from the world and the position that loads."""
+EMULATED_COLLECTIONS: Mapping[str, Emulated] = {
+    "vici": Emulated(EmulatedViciCollection, ViciVariant),
+}
+"""By protocol: a collection valve, made from the world and the position that collects."""
 EMULATED_SELECTORS: Mapping[str, Emulated] = {
     "vici": Emulated(EmulatedViciSelector, SelectorVariant),
 }
@@ -140,7 +144,7 @@ def _unwired(rig: RigFile) -> list[str]:
     wrong = _strange("emulation.analytics", EMULATED_SOFTWARE, rig.emulation.analytics)
     wrong += [
         f"emulation.{key}: this rig has no [{key}]: delete it"
-        for key in ("detector", "analytics")
+        for key in ("collection", "detector", "analytics")
         if getattr(rig.emulation, key) and getattr(rig, key) is None
     ]
     if rig.emulation.selector and not any(choice.valve for choice in rig.choices.values()):
@@ -150,6 +154,7 @@ def _unwired(rig: RigFile) -> list[str]:
         *((f"streams.{name}", stream, EMULATED_PUMPS) for name, stream in rig.streams.items()),
         ("heater", rig.heater, EMULATED_HEATERS),
         ("valve", rig.valve, EMULATED_VALVES),
+        *([("collection", rig.collection, EMULATED_COLLECTIONS)] if rig.collection else []),
         *(
             (f"choices.{name}.valve", choice.valve, EMULATED_SELECTORS)
             for name, choice in rig.choices.items()
@@ -225,6 +230,9 @@ def _instruments(rig: RigFile, world: World) -> dict[str, EmulatedInstrument]:
         heater.transport: made(EMULATED_HEATERS[heater.protocol], spec.heater, heater.address),
         valve.transport: made(EMULATED_VALVES[valve.protocol], spec.valve, valve.load),
     }
+    if (collection := rig.collection) is not None:
+        emulated = EMULATED_COLLECTIONS[collection.protocol]
+        instruments[collection.transport] = made(emulated, spec.collection, collection.collect)
     for name, choice in rig.choices.items():
         if choice.valve is not None:
             emulated = EMULATED_SELECTORS[choice.valve.protocol]

@@ -1,8 +1,8 @@
 """Models, firmwares and states that instruments of a protocol are found in.
 
 A rig file names them in ``[emulation.pumps]``, ``[emulation.heater]``, ``[emulation.valve]``,
-``[emulation.selector]``, ``[emulation.detector]`` and ``[emulation.analytics]``; what stands below
-are its keys and their defaults.
+``[emulation.collection]``, ``[emulation.selector]``, ``[emulation.detector]`` and
+``[emulation.analytics]``; what stands below are its keys and their defaults.
 """
 
 from collections.abc import Mapping

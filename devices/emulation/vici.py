@@ -108,6 +108,23 @@ class EmulatedVici(EmulatedLine):
         return f'Position is = "{letter}"' if self._settings["LG"] == "1" else f"CP{letter}"
 
 
+class EmulatedViciCollection(EmulatedVici):
+    """The actuator behind the outlet; `collect` is the position that leads into the flask."""
+
+    def __init__(
+        self, world: World, collect: Literal["A", "B"] = "B", variant: ViciVariant | None = None
+    ):
+        super().__init__(world, "B" if collect == "A" else "A", variant)
+
+    def _letter(self) -> str:
+        other = "B" if self._load == "A" else "A"
+        return self._load if self._world.outlet == "waste" else other
+
+    def _turn(self, letter: str) -> None:
+        self._moves += letter != self._letter()
+        self._world.lead("waste" if letter == self._load else "collect")
+
+
 class EmulatedViciSelector(EmulatedVici):
     """The actuator of many positions that makes a choice: there as soon as it is told to go."""
 

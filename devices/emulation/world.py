@@ -74,6 +74,8 @@ class World:
         Faults: no light; or nothing of the loop reaches the column.
     position : str
         Of the valve, "load" or "inject".
+    outlet : str
+        Where the collection valve leads, "waste" or "collect".
     injections : int
         Number of the last injection.
     injected : callable
@@ -121,6 +123,8 @@ class World:
         self._mixer = Mixer(layout, reaction.reagents)
         self.selected = {choice.name: 1 for choice in layout.choices if choice.positions}
         self.position: Literal["load", "inject"] = "load"
+        self.outlet: Literal["waste", "collect"] = "waste"
+        self._flask = self._flask_from = 0.0  # its content, of what had passed by then [uL]
         self._load_from = 0.0  # volume passed when the loop, full of eluent, came in line
         self.last_sample: Sample | None = None
         self._on_column: list[tuple[float, list[float]]] = []  # injected when [s], areas [AU min]
@@ -241,6 +245,18 @@ class World:
             self._see(self._expose(t, rng))
             injection = Injection(self.injections, t, amounts, self._seen[-1][1])
         self.injected(injection)
+
+    def lead(self, outlet: Literal["waste", "collect"]) -> None:
+        """Turn the collection valve."""
+        with self._lock:
+            self._flask, self._flask_from = self.collected(), self._flow.passed(self._time)
+            self.outlet = outlet
+
+    def collected(self) -> float:
+        """Volume in the flask behind the collection valve [uL]."""
+        with self._lock:
+            passed = self._flow.passed(self._advance()) - self._flask_from
+            return self._flask + (passed if self.outlet == "collect" else 0.0)
 
     def sample(self) -> Sample:
         """Look into the loop: what it would put onto the column now; eluent while it injects."""

@@ -1,4 +1,4 @@
-"""The valves: one that injects, and one that selects."""
+"""The valves: one that injects, one that collects, and one that selects."""
 
 import threading
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from ophyd import Component, Device
 from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import SelectorDriver, ValveDriver
 from ..protocols.transport import InstrumentError
-from ..specs import SelectorSpec, ValveSpec
+from ..specs import SelectorSpec, TwoPositionSpec
 from .interlock import Interlock
 from .signals import Kind, Reading
 
@@ -22,7 +22,7 @@ class ValveError(InstrumentError):
 
 
 _Driver = TypeVar("_Driver", ValveDriver, SelectorDriver)
-_Spec = TypeVar("_Spec", ValveSpec, SelectorSpec)
+_Spec = TypeVar("_Spec", TwoPositionSpec, SelectorSpec)
 
 
 class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd ships no types
@@ -35,6 +35,7 @@ class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd sh
     """
 
     place = Component(Reading, kind=Kind.hinted, value="unknown")
+    _astray = "something else flows"
 
     def __init__(
         self,
@@ -114,6 +115,14 @@ class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd sh
             self.driver.go(self._places[position])  # type: ignore[arg-type]  # of its own kind
         return self._clock.now()
 
+    def _expect(self, position: str) -> None:
+        """Fetch the position; refuse any other (`ValveError`)."""
+        if (place := self.poll()) != position:
+            raise ValveError(
+                f"{self._told} is at {place}, but was turned to {position}: {self._astray}; "
+                "look who has turned it"
+            )
+
     @property
     def _told(self) -> str:
         """What it is called in error texts."""
@@ -128,8 +137,10 @@ class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd sh
         """Do nothing: a valve half-way is worse than one that arrives."""
 
 
-class InjectionValve(_Valve[ValveDriver, ValveSpec]):
-    """`load` fills the loop from the reactor, `inject` puts the loop on the column."""
+class TwoPositionValve(_Valve[ValveDriver, TwoPositionSpec]):
+    """A valve whose two positions have the names that its table of the rig file gives them."""
+
+    _wanted = ""  # where it was turned to; nothing before that, and after the safe state
 
     def __init__(
         self,
@@ -138,17 +149,56 @@ class InjectionValve(_Valve[ValveDriver, ValveSpec]):
         driver: ValveDriver,
         clock: LabClock,
         interlock: Interlock,
-        spec: ValveSpec,
+        spec: TwoPositionSpec,
     ):
-        other = {"A": "B", "B": "A"}[spec.load]
         super().__init__(
             name=name,
             driver=driver,
             clock=clock,
             interlock=interlock,
             spec=spec,
-            places={"load": spec.load, "inject": other},
+            places=spec.places,
         )
+
+    def _turn(self, position: str) -> Steps:
+        self._wanted = position
+        yield from super()._turn(position)
+
+    def forget(self) -> None:
+        """Expect it nowhere: whoever makes the rig safe is about to turn it; waits for nobody."""
+        self._wanted = ""
+
+    @property
+    def _told(self) -> str:
+        return f"the {self.spec.called}"
+
+
+class InjectionValve(TwoPositionValve):
+    """`load` fills the loop from the reactor, `inject` puts the loop on the column."""
+
+
+class CollectionValve(TwoPositionValve):
+    """`collect` leads what leaves the rig into the flask for the product, `waste` elsewhere."""
+
+    _astray = "the product is not where it should be"
+
+    def look(self) -> None:
+        """Fetch the position, unless it is turning; refuse any other than it was turned to.
+
+        Raises
+        ------
+        ValveError
+            If somebody has turned it.
+        """
+        with self._lock:
+            wanted = self._wanted
+            if not wanted or self._turning.under_way:
+                return
+            try:
+                self._expect(wanted)
+            except ValveError:
+                if self._wanted:  # else it was made safe in this moment
+                    raise
 
 
 class SelectorValve(_Valve[SelectorDriver, SelectorSpec]):
@@ -179,11 +229,7 @@ class SelectorValve(_Valve[SelectorDriver, SelectorSpec]):
         ValveError
             If somebody has turned it: what flows is not what was asked for.
         """
-        if (place := self.poll()) != option:
-            raise ValveError(
-                f"{self._told} is at {place}, but was turned to {option}: something else flows; "
-                "look who has turned it"
-            )
+        self._expect(option)
 
     @property
     def position(self) -> int:

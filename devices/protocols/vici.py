@@ -127,8 +127,8 @@ class ViciValve(_Actuator):
         except NoReplyError:
             if not self._id and (found := self._ask("*CP", decode_id)):
                 raise InstrumentError(
-                    f'{self.name} has the device ID {found}: add id = "{found}" to [valve] of the '
-                    "rig file"
+                    f'{self.name} has the device ID {found}: add id = "{found}" to its table of '
+                    "the rig file"
                 ) from None
             raise
         self.transport.send(f"{self._id}IFM0\r".encode("ascii"))

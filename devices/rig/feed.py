@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ..clock import LabClock, LabStatus, Steps, Task, conclude
 from ..instruments.pump import SyringePump
-from ..instruments.valve import SelectorValve
+from ..instruments.valve import CollectionValve, SelectorValve
 from ..protocols.roles import PumpError
 from ..rigfile import RigFile
 from .choosing import Choice
@@ -34,6 +34,8 @@ class Feed:
         The rig's: one motion at a time.
     selectors : mapping of str to SelectorValve, optional
         By choice, of those that a valve makes.
+    collection : CollectionValve, optional
+        Whatever begins to flow goes to waste.
 
     Attributes
     ----------
@@ -52,9 +54,10 @@ class Feed:
         config: RigFile,
         lock: threading.RLock,
         selectors: Mapping[str, SelectorValve] = MappingProxyType({}),
+        collection: CollectionValve | None = None,
     ):
         self.pumps, self._clock, self._config = pumps, clock, config
-        self._lock = lock
+        self._lock, self._collection = lock, collection
         self._task = Task(clock, lock)  # starting, or pausing
         self.setpoints: Setpoints | None = None
         self.since: float | None = None
@@ -110,6 +113,8 @@ class Feed:
         try:
             for pump in self.pumps.values():
                 pump.rest()
+            if self._collection is not None:
+                yield self._collection.set("waste")
             turns = [one.turn(setpoints.chosen[name]) for name, one in self.choices.items()]
             yield from [turn for turn in turns if turn is not None]
             low = [p for key, p in self.pumps.items() if p.deliverable < volumes[key]]
@@ -171,11 +176,13 @@ class Feed:
         ------
         TransportError, InstrumentError
             If a pump does not answer, has stalled, or runs or has stopped for no known reason; or a
-            selector valve has been turned.
+            selector or the collection valve has been turned.
         """
         with self._lock:
             if self.since is None or self.setpoints is None:
                 return
+            if self._collection is not None:
+                self._collection.look()
             for choice in self.choices.values():
                 choice.look()
             states = []

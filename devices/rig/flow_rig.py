@@ -68,6 +68,8 @@ class FlowRig:
         By stream.
     selectors : dict of str to SelectorValve
         By choice, of those that a valve makes.
+    collection : CollectionValve or None
+        If there is one.
     heater, valve, detector : ophyd Device
         The other instruments.
     simulated : bool
@@ -94,11 +96,12 @@ class FlowRig:
         self.simulated, self.emulation = bench.simulated, bench.emulation
         self.pumps, self.heater = bench.pumps, bench.heater
         self.valve, self.detector = bench.valve, bench.detector
-        self.selectors = bench.selectors
+        self.selectors, self.collection = bench.selectors, bench.collection
         self.interlock = bench.interlock
         self._lock = threading.RLock()
         self.watch = Watch(bench, self._lock)
-        self.feed = Feed(self.pumps, self.clock, self.config, self._lock, self.selectors)
+        valves = self.selectors, self.collection
+        self.feed = Feed(self.pumps, self.clock, self.config, self._lock, *valves)
         common = (self.clock, self.config, self._lock, self.watch.track)
         self._steady = SteadyState(self.heater, self.feed, *common)
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
@@ -296,7 +299,7 @@ class FlowRig:
         return self.watch.last_report
 
     def safe(self) -> SafeReport:
-        """Stop the pumps, send the heater to its safe setpoint and the valve to load; no raise.
+        """Stop the pumps, the heater to its safe setpoint, the valves to load and waste; no raise.
 
         Returns
         -------

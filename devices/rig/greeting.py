@@ -31,6 +31,7 @@ _SOFTWARE = (
 _PUMP = ("that the plunger pushes the syringe of the rig file, and which reagent is in it",)
 _HEATER = ("that the sensor sits in the reactor, and that a fuse of its own ends heating",)
 _VALVE = ("that in this position the loop is where the rig file says",)
+_COLLECTION = ("that in this position the outlet leads where the rig file says",)
 _SELECTOR = (
     "that at each position is the coil of the choice that the rig file names, and is full",
 )
@@ -100,11 +101,12 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
         fits = f"limits {list(spec.limits)}, safe {spec.safe:g} and maximum {spec.maximum:g} degC"
         yield Identity("", {"makes sense with": fits}, _HEATER)
 
-    def valve(driver: ValveDriver) -> Iterator[Identity]:
+    def valve(table: str, driver: ValveDriver) -> Iterator[Identity]:
         yield driver.connect()
         position = driver.position()
-        place = "load" if position == rig.valve.load else "inject"
-        yield Identity("", {"now": f"position {position} ({place})"}, _VALVE)
+        (place,) = (n for n, there in rig.valves[table].places.items() if there == position)
+        look = _VALVE if table == "valve" else _COLLECTION
+        yield Identity("", {"now": f"position {position} ({place})"}, look)
 
     def selector(driver: SelectorDriver) -> Iterator[Identity]:
         yield driver.connect()
@@ -140,7 +142,10 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
     return [
         *(one(f"streams.{k}", s.protocol, partial(lines.pump, k), pump) for k, s in streams),
         one("heater", rig.heater.protocol, lines.heater, heater),
-        one("valve", rig.valve.protocol, lines.valve, valve),
+        *(
+            one(table, spec.protocol, partial(lines.valve, table), partial(valve, table))
+            for table, spec in rig.valves.items()
+        ),
         *(
             one(f"choices.{k}.valve", c.valve.protocol, partial(lines.selector, k), selector)
             for k, c in rig.choices.items()

@@ -9,7 +9,7 @@ from ..instruments.heater import Heater
 from ..instruments.interlock import Interlock
 from ..instruments.pump import SyringePump
 from ..instruments.resultfile import ResultFile
-from ..instruments.valve import InjectionValve, SelectorValve
+from ..instruments.valve import CollectionValve, InjectionValve, SelectorValve, TwoPositionValve
 from ..rigfile import RigError, RigFile
 from .lines import Lines
 
@@ -54,6 +54,8 @@ class Bench:
         By stream.
     selectors : dict of str to SelectorValve
         By choice.
+    collection : CollectionValve or None
+        If there is one.
     heater, valve, detector : ophyd Device
         The other instruments; in place of a detector may be what waits for other software's files.
 
@@ -91,6 +93,14 @@ class Bench:
         }
         self.heater = Heater(name="heater", driver=lines.heater(), spec=config.heater, **shared)
         self.valve = InjectionValve(name="valve", driver=lines.valve(), spec=config.valve, **shared)
+        self.collection: CollectionValve | None = None
+        if config.collection is not None:
+            self.collection = CollectionValve(
+                name="collection",
+                driver=lines.valve("collection"),
+                spec=config.collection,
+                **shared,
+            )
         self.selectors = {
             name: SelectorValve(
                 name=name,
@@ -130,6 +140,11 @@ class Bench:
         vouched = any(line.emulated for line in self.transports.values())
         return vouched or any("EMULATED" in name for name in names)
 
+    @property
+    def valves(self) -> tuple[TwoPositionValve, ...]:
+        """The valves of two positions."""
+        return (self.valve, *([self.collection] if self.collection else []))
+
     def connect(self) -> None:
         """Check that every instrument is there, and configure it.
 
@@ -138,7 +153,7 @@ class Bench:
         TransportError, InstrumentError
             If one does not answer, or is not what the rig file says.
         """
-        valves = (*self.selectors.values(), self.valve)
+        valves = (*self.selectors.values(), *self.valves)
         devices: tuple[Any, ...] = (*self.pumps.values(), self.heater, *valves, self.detector)
         for device in devices:
             device.connect()

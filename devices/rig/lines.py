@@ -67,9 +67,9 @@ class Lines:
         spec = self._rig.heater
         return HEATERS[spec.protocol](self.open(spec.transport), spec.address, spec.decimals)
 
-    def valve(self) -> ValveDriver:
-        """Return the driver of the valve."""
-        spec = self._rig.valve
+    def valve(self, table: str = "valve") -> ValveDriver:
+        """Return the driver of a valve of two positions."""
+        spec = self._rig.valves[table]
         return VALVES[spec.protocol](self.open(spec.transport), spec.id)
 
     def selector(self, choice: str) -> SelectorDriver:

@@ -1,4 +1,4 @@
-"""The safe state: pumps stopped, heater at its safe setpoint, valve to load.
+"""The safe state: pumps stopped, heater at its safe setpoint, valve to load, collection to waste.
 
 What brings it about asks nobody: no lock of a rig or a device, only the line, of which whoever has
 it is made to let go. The lines are served side by side, so that one that is flooded or dead keeps
@@ -16,11 +16,11 @@ from typing import NamedTuple
 
 from ..instruments.heater import Heater
 from ..instruments.pump import SyringePump
-from ..instruments.valve import InjectionValve
+from ..instruments.valve import TwoPositionValve
 from ..protocols.roles import HeaterDriver, PumpDriver, ValveDriver
 from ..protocols.transport import InstrumentError
 from ..rigfile import RigFile
-from ..specs import HeaterSpec, ValveSpec
+from ..specs import HeaterSpec, TwoPositionSpec
 from .lines import Lines
 
 _log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class SafeReport:
 def make_safe(
     pumps: Iterable[SyringePump],
     heater: Heater,
-    valve: InjectionValve,
+    valves: Iterable[TwoPositionValve],
     reason: Exception | None = None,
 ) -> SafeReport:
     """Make every instrument safe, each whether or not the others could be.
@@ -79,20 +79,22 @@ def make_safe(
     SafeReport
         Confirmed by what each instrument reads back.
     """
-    pumps = tuple(pumps)
+    pumps, valves = tuple(pumps), tuple(valves)
+    for valve in valves:
+        valve.forget()
     report = _attempt(
         _steps(
             {pump.name: (pump.spec.transport, partial(_stop, pump.driver)) for pump in pumps},
             heater.spec,
             partial(_cool, heater.driver, heater.spec),
-            valve.spec,
-            partial(_load, valve.driver, valve.spec),
+            [(valve.spec, partial(_turn, valve.driver, valve.spec)) for valve in valves],
         )
     )
     for pump in pumps:
         pump.came_to_rest()
     heater.give_up(reason)
-    valve.give_up()
+    for valve in valves:
+        valve.give_up()
     return report
 
 
@@ -119,10 +121,10 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
         driver.connect()
         _stop(driver)
 
-    def turn() -> None:
-        driver = lines.valve()
+    def turn(table: str) -> None:
+        driver = lines.valve(table)
         driver.connect()
-        _load(driver, rig.valve)
+        _turn(driver, rig.valves[table])
 
     try:
         return _attempt(
@@ -130,8 +132,7 @@ def make_hardware_safe(rig: RigFile) -> SafeReport:
                 {k: (spec.transport, partial(stop, k)) for k, spec in rig.streams.items()},
                 rig.heater,
                 lambda: _cool(lines.heater(), rig.heater),
-                rig.valve,
-                turn,
+                [(valve, partial(turn, table)) for table, valve in rig.valves.items()],
             )
         )
     finally:
@@ -148,19 +149,20 @@ def _cool(driver: HeaterDriver, spec: HeaterSpec) -> None:
         driver.cool(spec.safe)
 
 
-def _load(driver: ValveDriver, spec: ValveSpec) -> None:
-    """Turn to load, and look until it is there, in wall time: safety knows no other."""
+def _turn(driver: ValveDriver, spec: TwoPositionSpec) -> None:
+    """Turn to where it rests, and look until it is there, in wall time: safety knows no other."""
+    position = spec.places[spec.rest]
     with driver.transport.urgent(_PATIENCE):
         deadline = time.monotonic() + spec.timeout
         told = -inf
         while True:
             if time.monotonic() - told > _AGAIN:  # nothing answers it: it may have been lost
-                driver.go(spec.load)
+                driver.go(position)
                 told = time.monotonic()
-            if driver.position() == spec.load:
+            if driver.position() == position:
                 return
             if time.monotonic() > deadline:
-                raise InstrumentError(f"{driver.name} does not turn to {spec.load}")
+                raise InstrumentError(f"{driver.name} does not turn to {position}")
             threading.Event().wait(0.1)
 
 
@@ -168,8 +170,7 @@ def _steps(
     stops: Mapping[str, tuple[str, Callable[[], None]]],
     heater: HeaterSpec,
     cool: Callable[[], None],
-    valve: ValveSpec,
-    turn: Callable[[], None],
+    turns: Sequence[tuple[TwoPositionSpec, Callable[[], None]]],
 ) -> list[_Step]:
     """Put the steps in their order, with their words."""
     return [
@@ -183,7 +184,15 @@ def _steps(
             f"heater setpoint {heater.safe:g} degC",
             "switch the heater off by hand",
         ),
-        _Step(valve.transport, turn, "valve in load", "turn the valve to load by hand"),
+        *(
+            _Step(
+                valve.transport,
+                turn,
+                f"{valve.called} in {valve.rest}",
+                f"turn the {valve.called} to {valve.rest} by hand",
+            )
+            for valve, turn in turns
+        ),
     ]
 
 

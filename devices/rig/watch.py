@@ -115,7 +115,7 @@ class Watch:
 
     def _make_safe(self, reason: Exception | None) -> SafeReport:
         bench = self._bench
-        report = make_safe(bench.pumps.values(), bench.heater, bench.valve, reason)
+        report = make_safe(bench.pumps.values(), bench.heater, bench.valves, reason)
         for valve in bench.selectors.values():  # it stays where it is: nothing flows through it
             valve.give_up()
         self.last_report, self._interlock.at_rest = report, report.confirmed

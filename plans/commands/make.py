@@ -31,6 +31,7 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     import contextlib
 
+    from ..attending import AtTerminal
     from ..making import make_product, volume_of
     from ..reagents import Precautions
     from ..signals import StopSignals
@@ -42,16 +43,18 @@ def run(a: argparse.Namespace) -> int:
         def __init__(self) -> None:
             super().__init__()
             self._streams: dict[str, str] = {}
+            self._valve = False
 
         def document(self, name: str, doc: Mapping[str, Any]) -> None:
             """Say what was begun, checked and collected."""
             if name == "start":
                 mark = "SIMULATED" if doc["simulated"] else "REAL HARDWARE"
+                self._valve = bool(doc["rig"]["file"].get("collection"))
                 say(f"{mark}  {doc['rig']['title']}\n{doc['title']}", to=sys.stderr)
             elif name == "descriptor":
                 self._streams[doc["uid"]] = doc["name"]
             elif name == "event":
-                _say_event(self._streams[doc["descriptor"]], doc["data"])
+                _say_event(self._streams[doc["descriptor"]], doc["data"], valve=self._valve)
 
     with contextlib.redirect_stdout(sys.stderr):
         outcome = make_product(
@@ -71,32 +74,10 @@ def run(a: argparse.Namespace) -> int:
     return EXIT_DONE if outcome.well else EXIT_FAILURE
 
 
-def _say_event(stream: str, data: Mapping[str, Any]) -> None:
+def _say_event(stream: str, data: Mapping[str, Any], *, valve: bool) -> None:
     if stream == "check":
         when = "before" if data["number"] == 1 else "after"
         say(f"Check {when}: {data['failure'] or 'as promised'}", to=sys.stderr)
     elif stream == "collection":
-        say(f"Collected: {data['collected'] / 1000:.3g} mL; take the flask away", to=sys.stderr)
-
-
-class AtTerminal:
-    """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody."""
-
-    def flask(self, volume: float, minutes: float) -> bool:
-        """See `reactune.plans.producing.Attendant`."""
-        return self._asked(
-            f"Steady. Put the flask under the outlet now, for {volume:g} mL in {minutes:.0f} min; "
-            "Enter when it is there (stop to end): "
-        )
-
-    def doubtful(self, told: str) -> bool:
-        """See `reactune.plans.producing.Attendant`."""
-        return self._asked(f"NOT as promised: {told}.\nType yes to make it all the same: ", "yes")
-
-    @staticmethod
-    def _asked(question: str, wanted: str = "") -> bool:
-        print(question, end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
-        line = sys.stdin.readline()
-        if not line:
-            say("nobody answers: the input has ended", to=sys.stderr)
-        return bool(line) and line.strip().lower() == wanted
+        then = "" if valve else "; take the flask away"
+        say(f"Collected: {data['collected'] / 1000:.3g} mL{then}", to=sys.stderr)

@@ -15,6 +15,8 @@ from reactune.devices.rigfile import RigError
         (spoken.PUMPS, build.EMULATED_PUMPS),
         (spoken.HEATERS, build.EMULATED_HEATERS),
         (spoken.VALVES, build.EMULATED_VALVES),
+        (spoken.VALVES, build.EMULATED_COLLECTIONS),
+        (spoken.SELECTORS, build.EMULATED_SELECTORS),
         (spoken.DETECTORS, build.EMULATED_DETECTORS),
     ],
 )

@@ -9,9 +9,11 @@ from bluesky import RunEngine
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import FlowRig, load, open_rig
 from reactune.plans.campaign import optimise
 from reactune.plans.compatibility import analytics_of
+from reactune.plans.service import run
 
 
 def rig_file(transport: str = "pty", **emulation: Any) -> Any:
@@ -73,3 +75,13 @@ def open_lab() -> Any:
 def lab() -> Iterator[Lab]:
     with opened(seed=1) as it:
         yield it
+
+
+@pytest.fixture(scope="session")
+def walker_found(tmp_path_factory):
+    """A catalogue, journals only, with a campaign that has found something to make."""
+    folder = tmp_path_factory.mktemp("found")
+    with Catalogue(folder, writing=True, store="journal") as catalogue:
+        outcome = run("walker-ii", catalogue=catalogue, seed=3, budget=12)
+        assert outcome.summary.best_feasible is not None
+    return folder

@@ -24,18 +24,9 @@ def _journals_alone(monkeypatch):
     monkeypatch.setenv("REACTUNE_STORE", "journal")
 
 
-@pytest.fixture(scope="module")
-def stored(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stored")
-    with Catalogue(folder, writing=True, store="journal") as catalogue:
-        outcome = run("walker-ii", catalogue=catalogue, seed=3, budget=12)
-        assert outcome.summary.best_feasible is not None
-    return folder
-
-
 @pytest.fixture
-def place(stored, tmp_path, monkeypatch):
-    shutil.copytree(stored, tmp_path / "runs")
+def place(walker_found, tmp_path, monkeypatch):
+    shutil.copytree(walker_found, tmp_path / "runs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
     return tmp_path / "runs"

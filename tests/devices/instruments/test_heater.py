@@ -143,7 +143,7 @@ def test_described(module_rig):
 def test_safe_setpoint_ends_the_approach(rig):
     status = rig.heater.set(150.0)
     rig.clock.wait(rig.clock.timer(30.0), timeout=10)
-    make_safe(rig.pumps.values(), rig.heater, rig.valve, RuntimeError("enough"))
+    make_safe(rig.pumps.values(), rig.heater, [rig.valve], RuntimeError("enough"))
     with pytest.raises(RuntimeError, match="enough"):
         rig.clock.wait(status, timeout=10)
     rig.clock.wait(rig.clock.timer(60.0), timeout=10)
