@@ -3,12 +3,13 @@
 from typing import Any
 
 import bluesky.plans as bp
+import pandas as pd
 import pytest
 
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.export import export_of
 from reactune.analysis.report.figures import products
-from reactune.analysis.report.scan import scan_of
+from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
 from reactune.plans.rescoring import answer
@@ -119,6 +120,16 @@ def test_a_summary_says_what_a_scan_of_blueskys_found(workspace, lab, capsys):
     assert cat[1].uid == next(iter(cat)) == workspace.last().uid
     assert [run.uid for run in cat.search({"plan_name": "list_scan"})] == [cat[-1].uid]
     assert cat.search({"plan_name": "scan"}) == []
+
+
+def test_a_summary_names_a_place_of_words_and_numbers_and_wraps_its_title():
+    events = pd.DataFrame({"base": ["DBU", "TEA"], "heat": [80.0, 90.5], "X3": [0.1, 0.2]})
+    title = "grid: " + "many words " * 10
+    found = Scan("u", title, "SIMULATED", {"base": "", "heat": "degC"}, {"X3": ""}, events, 0)
+    shown = found.to_text()
+    assert "X3 least 0.100 at base DBU, heat 80 degC" in shown
+    assert "most 0.200 at base TEA, heat 90.5 degC" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(
