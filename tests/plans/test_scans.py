@@ -3,6 +3,7 @@
 from typing import Any
 
 import bluesky.plans as bp
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,6 +57,17 @@ def test_a_grid_measures_every_combination_in_random_order_and_reads_as_a_campai
     assert max(map(len, shown.splitlines())) <= 80
     rescored = answer(workspace.cat, [run.uid], {**Problem.load("walker-v").to_dict()})
     assert len(rescored.found.pool) == 8
+
+
+def test_what_is_goal_and_window_twice_is_one_column_of_an_export(workspace):
+    asked = Problem.load("walker-ii").to_dict() | {
+        "minimise": ["X3", "X1 / X2"],
+        "constraints": ["X1 / X2 >= 1 +/- 0.3", "X1 / X2 <= 9 +/- 1"],
+    }
+    assert workspace.RE(workspace.repeat(asked, MIDDLE, 1))
+    table = export_of([workspace.last()] * 2).experiments
+    assert list(table).count("X1 / X2") == list(table).count("sd of X1 / X2") == 1
+    np.testing.assert_allclose(table["X1 / X2"], table["X1"] / table["X2"])
 
 
 def test_a_design_that_was_cut_off_goes_on(workspace):
