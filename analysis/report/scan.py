@@ -172,12 +172,13 @@ def scan_of(run: Lineage) -> Scan:
     if is_campaign(run.start):
         return _of_campaign(run)
     table, latest = run.table(), run.runs[-1]
-    units, hinted = latest.units(), [name for name in latest.hinted() if _numeric(table, name)]
+    units, hinted = latest.units(), [name for name in latest.hinted() if name in table]
     dimensions = (run.start.get("hints") or {}).get("dimensions", [])
     moved = [name for fields, _ in dimensions for name in fields if name in hinted]
-    moved = list(dict.fromkeys(moved))
+    moved = list(dict.fromkeys(moved))  # choices, too, which are words
+    hinted = [name for name in hinted if _numeric(table, name)]
     for name in moved:  # where it was set, not what was read there: repeats belong together
-        if _numeric(table, f"{name}_setpoint"):
+        if f"{name}_setpoint" in table:
             table[name] = table[f"{name}_setpoint"]
     valid = table["valid"] == 1 if "valid" in table else pd.Series(data=True, index=table.index)
     quantities = [name for name in dict.fromkeys(hinted) if name not in moved]
