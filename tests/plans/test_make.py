@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 
+from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.encoding import loads, seal
 from reactune.devices import load, open_rig
@@ -28,7 +29,9 @@ def _journals_alone(monkeypatch):
 def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     with Catalogue(folder, writing=True, store="journal") as catalogue:
-        outcome = run("walker-ii", catalogue=catalogue, seed=3, budget=12)
+        windows = ["X1 + X2 in [0.9, 1.0] +/- 0.3", "X1 / X2 >= 0.01 +/- 0.01"]
+        asked = Problem.load("walker-ii").to_dict() | {"constraints": windows}
+        outcome = run(asked, catalogue=catalogue, seed=3, budget=12)
         assert outcome.summary.best_feasible is not None
     return folder
 
@@ -69,7 +72,7 @@ def test_it_is_made_checked_twice_and_told(place, capsys, monkeypatch, transport
     told = json.loads(out)
     assert told["collected"] == pytest.approx(2.0, rel=0.02)
     assert [check["passed"] for check in told["checks"]] == [True, True]
-    assert set(told["checks"][0]["told"]) == {"X0", "X1", "X2", "X3", "X1 + X2"}
+    assert set(told["checks"][0]["told"]) == {"X0", "X1", "X2", "X3", "X1 + X2", "X1 / X2"}
     assert told["simulated"] is True
     assert "SIMULATED" in err
     assert "Put the flask under the outlet now, for 2 mL" in err

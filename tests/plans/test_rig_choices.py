@@ -83,6 +83,7 @@ def test_the_check_says_what_each_choice_is_set_to(bench, capsys):
         (tables(volume=2000), TWO, "of what catalyst chooses, but its coils hold 4.0 mL; lower"),
         (tables(positions={"C1": 1, "C9": 2}), TWO, "and not C9: name them so, or add them there"),
         (tables(positions={"C1": 1, "C6": 1}), TWO, "C1 and C6 are both 1: give each its own"),
+        (tables(positions={"C1": 1, "Pd/C": 6}), TWO, "'Pd/C' has a /, which no key of a stored"),
         (tables(valve={"transport": "selector", "protocol": "rheodyne"}), TWO,
          "no selector that speaks 'rheodyne' is known; known are vici: name one of these"),
         (tables("streams", streams={"C1": "pd", "C6": "cu"}), TWO,
