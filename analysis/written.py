@@ -176,6 +176,11 @@ def exact(number: float) -> str:
     return short if float(short) == number else repr(float(number)).removesuffix(".0")
 
 
+def percent(share: float) -> str:
+    """Write a share as somebody wrote it, in percent."""
+    return f"{exact(round(100 * share, 9))}%"
+
+
 def check_text(text: str) -> str:
     """Return a title, name or unit that can be shown anywhere.
 

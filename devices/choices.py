@@ -84,6 +84,11 @@ class ChoiceSpec(Table):
     def _consistent(self) -> Self:
         taken: dict[str | int, str] = {}
         for option, place in (self.streams or self.positions).items():
+            if sign := next((sign for sign in "./" if sign in option), None):
+                raise ValueError(
+                    f"{quoted(option)} has a {sign}, which no key of a stored document may have: "
+                    "write it otherwise, here and in the problem"
+                )
             if (other := taken.setdefault(place, option)) != option:
                 raise ValueError(f"{other} and {option} are both {place!r}: give each its own")
         for option, volume in self.filled.items():

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from reactune.devices.rig.axes import Axis
+from reactune.devices.rig.axes import Axis, ChoiceAxis
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError
 
-Point = dict[Axis, float]
+Point = dict[Axis, Any]
 
 
 def foreseeing(rig: FlowRig, usual: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
@@ -48,7 +48,7 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
     used = dict.fromkeys(rig.pumps, 0.0)
     known = {repr(axis): axis for axis in rig.axes.named.values()}
     for n, point in enumerate(_points(md, known), 1):
-        asked = {a.key: float(to) + (a.position if relative else 0.0) for a, to in point.items()}
+        asked = {axis.key: _place(axis, to, relative) for axis, to in point.items()}
         for axis in point:
             axis.check_value(asked[axis.key])
         for stream, volume in _volumes(rig, asked, samples).items():
@@ -62,7 +62,17 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
                 )
 
 
-def _volumes(rig: FlowRig, asked: Mapping[str, float], samples: bool) -> dict[str, float]:
+def _place(axis: Axis, to: Any, relative: bool) -> float | str:
+    """Give where an axis goes."""
+    if not isinstance(axis, ChoiceAxis):
+        return float(to) + (float(axis.position) if relative else 0.0)
+    if relative:
+        raise ConditionsError(f"{axis} has words for positions, and no steps between them")
+    axis.check_value(to)
+    return str(to)
+
+
+def _volumes(rig: FlowRig, asked: Mapping[str, float | str], samples: bool) -> dict[str, float]:
     """Give what a sample takes of each stream [uL]; nothing where the rig need not flow yet."""
     if not (asked or samples):
         return {}

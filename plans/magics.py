@@ -100,5 +100,7 @@ def _row(axis: Axis) -> str:
     return _ROW.format(str(axis), *cells, "" if axis.egu == "1" else axis.egu).rstrip()
 
 
-def _cell(value: float, decimals: int) -> str:
+def _cell(value: float | str, decimals: int) -> str:
+    if isinstance(value, str):
+        return value or "-"
     return f"{value:.{min(decimals, 2)}f}" if math.isfinite(value) else "-"

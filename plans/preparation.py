@@ -300,14 +300,15 @@ def rediscovered_campaign(
     uids = [str(source) for source in named if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
+        whose = "the problem" if problem is not None else _called(named[0])
         problem = asked_in(campaigns) if problem is None else problem
     stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]
     config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
     prepared = new_campaign(problem, config, seed=seed, budget=budget)
     if len(prepared.agent.problem.aims) > 1:
         raise UserError(
-            f"{_called(named[0])} has two goals, and no one best to come back to; begin a campaign "
-            f"that knows its results: reactune optimise PROBLEM --from {named[0]}"
+            f"{whose} has two goals, and no one best to come back to; begin a campaign that knows "
+            f"the results: reactune optimise PROBLEM --from {named[0]}"
         )
     agent, found = prepared.agent, earlier(named, prepared.agent.problem, catalogue)
     before = Earlier(agent.problem, found.experiments)

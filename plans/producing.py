@@ -61,13 +61,14 @@ class Product:
     expected: dict[str, Estimate]
 
     def to_dict(self) -> dict[str, Any]:
-        """Give what the start document says of it."""
+        """Give what the start document says of it; no key of one is an expression."""
+        keys = outcome_names(self.problem)
         return {
             "run": self.uid,
             "number": self.number,
             "problem": self.problem.to_dict(),
             "conditions": self.conditions,
-            "expected": {name: told._asdict() for name, told in self.expected.items()},
+            "expected": {keys[name]: told._asdict() for name, told in self.expected.items()},
         }
 
     def settings(self, rig: FlowRig) -> dict[str, Any]:

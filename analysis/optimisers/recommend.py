@@ -115,8 +115,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         inside = points.measured & (chance >= LIKELY)
         if (inside & modelled).any():
             inside &= modelled
-    sure = inside & (chance >= book.confidence)
-    allowed = (sure if sure.any() else inside) if feasible else points.measured
+    allowed = _sure(inside, chance, book) if feasible else points.measured
     if not allowed.any():
         return None
     # without windows the merit is the goal
@@ -136,6 +135,12 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
         _expected(points, i, models),
         math.nan if judge is None else _regret(judge, i, allowed),
     )
+
+
+def _sure(inside: NDArray[np.bool_], chance: Floats, book: Book) -> NDArray[np.bool_]:
+    """Give those inside that are as likely so as the book wants, or all where none is."""
+    sure = inside & (chance >= book.confidence)
+    return sure if sure.any() else inside
 
 
 def _regret(judge: Judge | Surrogate, chosen: int, allowed: NDArray[np.bool_]) -> float:
@@ -178,7 +183,8 @@ def hold(book: Book) -> None:
 def front(book: Book) -> list[Recommendation]:
     """Give the points that no other is expected to beat in both of two goals, by the first goal.
 
-    Of those likely inside all windows; of those measured inside while nothing is modelled.
+    Of those likely inside all windows, and as likely as the book wants if any is; of those measured
+    inside while nothing is modelled.
 
     Parameters
     ----------
@@ -193,7 +199,7 @@ def front(book: Book) -> list[Recommendation]:
         merit = np.zeros(len(rows))
     else:
         judged = surrogate.judged
-        likely = judged.inside >= LIKELY
+        likely = _sure(judged.inside >= LIKELY, judged.inside, book)
         rows, goals = surrogate.rows[likely], judged.middle[likely]
         chance, merit = judged.inside[likely], judged.merit(None)[likely]
     models = [] if surrogate is None else [surrogate]

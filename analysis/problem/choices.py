@@ -66,6 +66,12 @@ def described(stated: Any, choices: Sequence[str]) -> dict[str, tuple[float, ...
             "descriptors must be the name of a CSV file, or lists of numbers by name, not "
             f"{quoted(stated)}"
         )
+    for name in table:
+        if sign := next((sign for sign in "./" if sign in name), None):
+            raise ValueError(
+                f"descriptors: {quoted(name)} has a {sign}, which no key of a stored document may "
+                "have: call it otherwise"
+            )
     rows = list(zip(*table.values(), strict=True))
     for i, row in enumerate(rows):
         if row in rows[:i]:

@@ -3,7 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from ..written import exact
+from ..written import exact, percent
 from .choices import told
 from .messages import show
 from .model import Problem
@@ -89,6 +89,11 @@ def _lines(
     yield _budget_words(problem)
     optimiser = problem.optimiser
     yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
+    if optimiser.confidence is not None and problem.windows:
+        yield (
+            f"Hands over what is at least {percent(optimiser.confidence)} likely inside every "
+            "window, if anything is."
+        )
     if problem.stop.goal is not None:
         bound = f"at {'most' if problem.sign > 0 else 'least'} {exact(problem.stop.goal)}"
         yield f"Stop at a feasible point with {problem.goal.text} {bound}."

@@ -166,10 +166,10 @@ def _experiments(campaign: Campaign, units: Mapping[str, str]) -> pd.DataFrame:
     kept = [name for name in map(str, table) if _is_kept(name, table[name], campaign.problem)]
     order = [*_FIRST, *(name for name in kept if name not in (*_FIRST, *_LAST))]
     order += [name for name in _LAST if name in table]
-    names = _names(campaign.problem)
-    return table[order].rename(
-        columns={name: title_of(names.get(name, name), units.get(name, "")) for name in order}
-    )
+    names, titles = _names(campaign.problem), dict[str, str]()
+    for name in order:  # two windows, or goal and window, on one expression are one column
+        titles.setdefault(title_of(names.get(name, name), units.get(name, "")), name)
+    return table[[*titles.values()]].set_axis([*titles], axis="columns")
 
 
 def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:

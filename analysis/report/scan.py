@@ -1,6 +1,7 @@
 """What a scan found: means at each of its points, extremes, and how well repeats agree."""
 
 import math
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ..storage.lineage import Lineage, is_campaign
-from .numbers import aligned, dialled
+from .numbers import aligned, as_set, dialled
 from .table import Campaign, mark_of
 
 _SHOWN = 40  # points; the rest are in the table of the run
@@ -91,7 +92,9 @@ class Scan:
         points, n = self.points, len(self.events)
         count = f"{n} experiment{'s' * (n != 1)} at {len(points)} point{'s' * (len(points) != 1)}"
         failed = f", {self.failed} failed" if self.failed else ""
-        lines = [f"{self.title}   {self.mark}", f"run {self.uid[:8]}, {count}{failed}", ""]
+        title = textwrap.wrap(self.title, width - len(self.mark) - 3) or [""]
+        title[0] += f"   {self.mark}"
+        lines = [*title, f"run {self.uid[:8]}, {count}{failed}", ""]
         if points.empty:
             return "\n".join([*lines, "nothing was measured"])
         lines += self._table(points.head(_SHOWN), width)
@@ -134,9 +137,8 @@ class Scan:
 
     def _place(self, point: "pd.Series[Any]") -> str:
         """Say where a point is, in words."""
-        values = dialled([point[name] for name in self.moved])
-        told = zip(self.moved.items(), values, strict=True)
-        return ", ".join(f"{name} {value} {unit}".strip() for (name, unit), value in told)
+        told = ((name, as_set(point[name]), unit) for name, unit in self.moved.items())
+        return ", ".join(f"{name} {value} {unit}".strip() for name, value, unit in told)
 
     def _repeats(self) -> Iterator[str]:
         """Say how well repeats agree, and whether they drift."""
@@ -170,12 +172,13 @@ def scan_of(run: Lineage) -> Scan:
     if is_campaign(run.start):
         return _of_campaign(run)
     table, latest = run.table(), run.runs[-1]
-    units, hinted = latest.units(), [name for name in latest.hinted() if _numeric(table, name)]
+    units, hinted = latest.units(), [name for name in latest.hinted() if name in table]
     dimensions = (run.start.get("hints") or {}).get("dimensions", [])
     moved = [name for fields, _ in dimensions for name in fields if name in hinted]
-    moved = list(dict.fromkeys(moved))
+    moved = list(dict.fromkeys(moved))  # choices, too, which are words
+    hinted = [name for name in hinted if _numeric(table, name)]
     for name in moved:  # where it was set, not what was read there: repeats belong together
-        if _numeric(table, f"{name}_setpoint"):
+        if f"{name}_setpoint" in table:
             table[name] = table[f"{name}_setpoint"]
     valid = table["valid"] == 1 if "valid" in table else pd.Series(data=True, index=table.index)
     quantities = [name for name in dict.fromkeys(hinted) if name not in moved]

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..problem.model import Problem
 from ..problem.tables import Setting
+from ..written import percent
 from .candidate import Candidate, candidate
 from .numbers import as_set, dialled, jsonable, share, table_lines, uncertain
 from .rediscovered import Rediscovered, rediscovered
@@ -79,6 +80,8 @@ class Summary:
         What is said of a candidate: how it is called, and by which name its values are found.
     rediscovery : Rediscovered or None
         What became of the earlier results that a rediscovery began from.
+    confidence : float or None
+        How likely inside every window what is handed over was wanted, if anything is.
     """
 
     uid: str
@@ -106,6 +109,7 @@ class Summary:
     units: dict[str, str]
     lines: tuple[tuple[str, str], ...]
     rediscovery: Rediscovered | None = None
+    confidence: float | None = None
 
     @property
     def n_failed(self) -> int:
@@ -245,9 +249,10 @@ class Summary:
         cautions = []
         best, feasible = self.best, self.best_feasible
         if self.front:
-            unsure = [str(c.number) for c in self.front if c.probability_feasible < SURE]
+            sure = self.confidence or SURE
+            unsure = [str(c.number) for c in self.front if c.probability_feasible < sure]
             if self.windows and unsure:
-                told = f"less than {SURE:.0%} likely inside every window: {', '.join(unsure)}"
+                told = f"less than {percent(sure)} likely inside every window: {', '.join(unsure)}"
                 cautions.append(("Close", f"{told}; repeat what you choose to be sure"))
             return cautions
         if best is None:
@@ -257,6 +262,9 @@ class Summary:
         if best is not None and best.violated:
             cautions.append(("Violated", f"by the best, experiment {best.number}: {best.violated}"))
         if feasible is not None:
+            if self.confidence and feasible.probability_feasible < self.confidence:
+                told = f"no experiment is {percent(self.confidence)} likely inside every window"
+                cautions.append(("Unsure", f"{told}, as optimiser.confidence wants"))
             close = "; ".join(feasible.close) or feasible.violated
             if not close and self.windows and feasible.feasibility != "feasible":
                 close = f"it was measured {feasible.feasibility}"
@@ -348,12 +356,13 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         best=candidate(campaign, campaign.best),
         best_feasible=candidate(campaign, campaign.best_feasible),
         front=tuple(c for number in campaign.front if (c := candidate(campaign, number))),
-        best_measured=candidate(campaign, _best_measured(campaign)),
-        lab_hours=_lab_hours(campaign),
+        best_measured=candidate(campaign, campaign.best_measured),
+        lab_hours=campaign.lab_hours,
         used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
         units={name: variable.unit for name, variable in problem.variables.items()},
         lines=tuple(_lines(problem)),
         rediscovery=rediscovered(campaign),
+        confidence=problem.optimiser.confidence,
     )
 
 
@@ -369,15 +378,6 @@ def _lines(problem: Problem) -> Iterator[tuple[str, str]]:
     yield from (line for line in windows if line[1] not in problem.measured)
 
 
-def _best_measured(campaign: Campaign) -> int | None:
-    """Find the experiment of best goal that was measured inside every window; of one goal."""
-    if len(campaign.problem.aims) > 1:
-        return None
-    goals = campaign.table["goal"][campaign.table["feasibility"] == "feasible"]
-    goals = (campaign.problem.sign * goals).dropna()
-    return None if goals.empty else int(str(goals.idxmin()))
-
-
 def _stop_reason(run: StoredRun) -> str:
     """Why the run stopped, as a sentence."""
     go_on = f"; to go on: reactune optimise --resume {run.uid[:8]}"
@@ -389,16 +389,3 @@ def _stop_reason(run: StoredRun) -> str:
     if status == "success":
         return reason or "the plan came to its end"
     return f"{status}: {reason}" if reason else status
-
-
-def _lab_hours(campaign: Campaign) -> float:
-    """Start to the end of the last recording of each run [h]."""
-    facts = campaign.table.dropna(subset="lab_time")
-    if facts.empty:
-        return math.nan
-    recording = campaign.analytics.duration(dict(facts.iloc[-1]))
-    if "run" not in facts:
-        facts = facts.assign(run="", began=campaign.run.start["lab_time"])
-    # each run has a clock of its own, and what passed between two runs was no lab time
-    runs = facts.groupby("run")
-    return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600

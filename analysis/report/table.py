@@ -1,6 +1,7 @@
 """A stored run read once: one table of experiments, ranked as a whole."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -172,6 +173,28 @@ class Campaign:
     def known(self) -> int:
         """How many experiments were known when the campaign began."""
         return len((self.run.start.get("known") or {}).get("experiments", ()))
+
+    @property
+    def best_measured(self) -> int | None:
+        """The experiment of best goal that was measured inside every window; of one goal."""
+        if len(self.problem.aims) > 1:
+            return None
+        goals = self.table["goal"][self.table["feasibility"] == "feasible"]
+        goals = (self.problem.sign * goals).dropna()
+        return None if goals.empty else int(str(goals.idxmin()))
+
+    @property
+    def lab_hours(self) -> float:
+        """From the start to the end of the last recording of each run [h]."""
+        facts = self.table.dropna(subset="lab_time")
+        if facts.empty:
+            return math.nan
+        recording = self.analytics.duration(dict(facts.iloc[-1]))
+        if "run" not in facts:
+            facts = facts.assign(run="", began=self.run.start["lab_time"])
+        # each run has a clock of its own, and what passed between two runs was no lab time
+        runs = facts.groupby("run")
+        return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
 
     @property
     def title(self) -> str:

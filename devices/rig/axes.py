@@ -3,7 +3,6 @@
 import logging
 import math
 import threading
-from collections.abc import Mapping
 from time import time
 from typing import TYPE_CHECKING, Any
 
@@ -45,24 +44,30 @@ class Axis:
     read_attrs: tuple[str, ...] = ()
     _ophyd_labels_ = frozenset({"axes"})  # bluesky's magics look for it
 
+    limits: tuple[float, float]
+    egu = ""
+
     def __init__(self, rig: "FlowRig", key: str):
         self.parent, self.key, self.name = rig, key, f"{rig.name}_{key}"
-        low, high, self.egu = convert.axes(rig.config)[key]
+        self._set_up()
+
+    def _set_up(self) -> None:
+        low, high, self.egu = convert.axes(self.parent.config)[self.key]
         self.limits, self.precision = (low, high), _DECIMALS[self.egu]
 
     def __repr__(self) -> str:
         return f"{self.parent.name}.{self.key}"
 
     @property
-    def position(self) -> float:
+    def position(self) -> float | str:
         """What it was last set to; NaN before. What is there now is in `read`."""
         return self.parent.axes.position(self.key)
 
-    def check_value(self, value: float) -> None:
+    def check_value(self, value: Any) -> None:
         """Refuse a value outside the limits (`LimitError`); asks no instrument."""
         check_limits(self.key, value, self.limits, self.egu)
 
-    def set(self, value: float) -> LabStatus:
+    def set(self, value: Any) -> LabStatus:
         """Move, the other axes staying.
 
         Returns
@@ -80,7 +85,7 @@ class Axis:
             While a fault is latched.
         """
         self.check_value(value)
-        return self.parent.axes.move(self.key, float(value))
+        return self.parent.axes.move(self.key, value)
 
     def stop(self, *, success: bool = True) -> None:
         """Stop pumps and recording; see `FlowRig.stop`."""
@@ -91,12 +96,12 @@ class Axis:
         """What a live table shows."""
         return {"fields": [self.name]}
 
-    def locate(self) -> dict[str, float]:
+    def locate(self) -> dict[str, float | str]:
         """Return set value and read value."""
         return {"setpoint": self.position, "readback": self.readback}
 
     @property
-    def readback(self) -> float:
+    def readback(self) -> float | str:
         """What the instruments say: of the injected sample where there is one, else of now."""
         return convert.position(self.key, self.parent.conditions(), self.parent.config)
 
@@ -123,6 +128,30 @@ class Axis:
         return {}
 
 
+class ChoiceAxis(Axis):
+    """A choice of a rig as an axis: its positions are words.
+
+    Parameters
+    ----------
+    rig : FlowRig
+    key : str
+        Name of the choice.
+    """
+
+    def _set_up(self) -> None:
+        self.limits, self.precision = (-math.inf, math.inf), 0
+
+    def check_value(self, value: Any) -> None:
+        """Refuse what the rig does not carry (`ConditionsError`); asks no instrument."""
+        convert.carried(self.key, value, self.parent.config)
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return the data keys of `read`."""
+        source = f"{'emulated' if self.parent.simulated else 'serial'}:{self.parent.name}"
+        word = {"source": source, "dtype": "string", "shape": []}
+        return {self.name: word, f"{self.name}_setpoint": word}
+
+
 class Axes:
     """Where the axes of a rig stand, and their way to where they were set.
 
@@ -142,17 +171,18 @@ class Axes:
     def __init__(self, rig: "FlowRig", lock: threading.RLock):
         self._rig, self._lock = rig, lock
         self._task = Task(rig.clock, lock)
-        self._asked: dict[str, float] = {}  # for the move that is being gathered
+        self._asked: dict[str, float | str] = {}  # for the move that is being gathered
         self._before: convert.Conditions = {}  # where the axes stood when the rig was staged
         self._moved = self._resting = False  # since then; since it was unstaged
         self.held: dict[str, float | str] = {}
         self.named = {key: Axis(rig, key) for key in convert.axes(rig.config)}
+        self.named |= {key: ChoiceAxis(rig, key) for key in rig.config.choices}
 
-    def position(self, key: str) -> float:
+    def position(self, key: str) -> float | str:
         """Return where an axis stands."""
         return convert.position(key, self.held, self._rig.config)
 
-    def setpoints(self, asked: Mapping[str, float] | None = None) -> Setpoints:
+    def setpoints(self, asked: convert.Conditions | None = None) -> Setpoints:
         """Return the setpoints after some axes were moved from where all of them stand.
 
         Raises
@@ -164,7 +194,9 @@ class Axes:
             As `FlowRig.setpoints`.
         """
         conditions = convert.moved(self.held, asked or {}, self._rig.config)
-        if missing := [name for name in self._rig.limits() if name not in conditions]:
+        choices = self._rig.config.choices.items()
+        needed = [*self._rig.limits(), *(n for n, choice in choices if choice.default is None)]
+        if missing := [name for name in needed if name not in conditions]:
             pairs = ", ".join(f"{self._rig.name}.{name}, ..." for name in missing)
             raise ConditionsError(
                 f"{', '.join(missing)} {'were' if missing[1:] else 'was'} never set on this rig: "
@@ -172,12 +204,14 @@ class Axes:
             )
         return self._rig.setpoints(conditions)
 
-    def move(self, key: str, value: float) -> LabStatus:
+    def move(self, key: str, value: float | str) -> LabStatus:
         """Move an axis, together with those moved at the same moment; see `Axis.set`."""
         with self._lock:
             self._rig.interlock.check()
-            self._asked[key] = value
-            return self._task.begin(self._move(), LabStatus(f"{key} to {value:g}"))
+            word = key in self._rig.config.choices
+            self._asked[key] = str(value) if word else float(value)
+            told = value if word else f"{value:g}"
+            return self._task.begin(self._move(), LabStatus(f"{key} to {told}"))
 
     def _move(self) -> Steps:
         yield _GATHER
@@ -185,7 +219,7 @@ class Axes:
         if set(asked) == {"temperature"} and not any(k.startswith("flow_") for k in self.held):
             self.held |= asked  # nothing has ever flowed: there is only the heater to wait for
             self._moved = True
-            yield self._rig.watch.track(self._rig.heater.set(asked["temperature"]))
+            yield self._rig.watch.track(self._rig.heater.set(float(asked["temperature"])))
             return
         setpoints = self.setpoints(asked)
         if self._resting and setpoints.conditions == self._before:

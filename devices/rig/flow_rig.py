@@ -79,7 +79,8 @@ class FlowRig:
     watch : Watch
         Looks at it now and then, and brings it to rest.
     temperature, residence_time, ratio, flow_<stream> : Axis
-        What bluesky's plans move; `ratio` with two streams only.
+        What bluesky's plans move; `ratio` with two streams only. So are choices, whose positions
+        are words, by their names where the rig has nothing else that is called so.
     axes : Axes
         All of them, `named`.
     hplc : SampledHplc
@@ -107,7 +108,8 @@ class FlowRig:
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
         self._closed = False
         self.axes, self.hplc = Axes(self, self._lock), SampledHplc(self, self._lock)
-        vars(self).update(self.axes.named)
+        own = {key: axis for key, axis in self.axes.named.items() if not hasattr(self, key)}
+        vars(self).update(own)
         self.component_names = self.read_attrs = tuple(self.axes.named)
         long = self.axes.give_up, self.hplc.give_up
         self.watch.begin(self.feed, self._steady, self._sampler, *long)

@@ -69,11 +69,19 @@ def chosen_of(conditions: Conditions, rig: RigFile) -> dict[str, str]:
     chosen = {}
     for name, choice in rig.choices.items():
         option = conditions.get(name, choice.default)
-        if option not in choice.options:
-            what = "is open" if option is None else f"= {option!r} is not carried by this rig"
-            raise ConditionsError(f"{name} {what}: choose {', '.join(choice.options)}")
-        chosen[name] = str(option)
+        if option is None:
+            raise ConditionsError(f"{name} is open: choose {', '.join(choice.options)}")
+        chosen[name] = carried(name, option, rig)
     return chosen
+
+
+def carried(name: str, option: object, rig: RigFile) -> str:
+    """Return what a choice is to be, if the rig carries it (`ConditionsError`)."""
+    if option not in (options := rig.choices[name].options):
+        raise ConditionsError(
+            f"{name} = {option!r} is not carried by this rig: choose {', '.join(options)}"
+        )
+    return str(option)
 
 
 def stream_of(flow: str, chosen: Mapping[str, str], rig: RigFile) -> str:
@@ -102,7 +110,7 @@ def _over(above: float, below: float) -> float:
     return above / below if below else math.inf
 
 
-def moved(held: Conditions, asked: Mapping[str, float], rig: RigFile) -> dict[str, float | str]:
+def moved(held: Conditions, asked: Conditions, rig: RigFile) -> dict[str, float | str]:
     """Return the conditions after some axes have moved.
 
     What was not asked for stays: the other flows, the total flow under `ratio`, the proportions of
@@ -113,7 +121,7 @@ def moved(held: Conditions, asked: Mapping[str, float], rig: RigFile) -> dict[st
     held : mapping
         The conditions before, by variable; those that were never set are missing.
     asked : mapping
-        New values by axis.
+        New values by axis, words of choices.
     rig : RigFile
         The rig.
 
@@ -122,18 +130,20 @@ def moved(held: Conditions, asked: Mapping[str, float], rig: RigFile) -> dict[st
     ConditionsError
         If the values exclude one another, or need a flow that was never set.
     """
-    fixed = {name: asked[f"flow_{name}"] for name in rig.flows if f"flow_{name}" in asked}
+    words = {name: asked[name] for name in rig.choices if name in asked}
+    to = {name: float(value) for name, value in asked.items() if name not in words}
+    fixed = {name: to[f"flow_{name}"] for name in rig.flows if f"flow_{name}" in to}
     free = [name for name in rig.flows if name not in fixed]
-    derived = [key for key in ("residence_time", "ratio") if key in asked]
+    derived = [key for key in ("residence_time", "ratio") if key in to]
     if len(derived) > len(free):
         raise ConditionsError(
             f"{' and '.join(derived)} cannot be asked for together with the flow of "
             f"{' and '.join(fixed)}, which decide them: leave one out"
         )
     flows = {name: float(held[f"flow_{name}"]) for name in free if f"flow_{name}" in held} | fixed
-    total = rig.reactor.heated_volume / asked["residence_time"] if "residence_time" in asked else 0
-    if "ratio" in asked:
-        flows |= _by_ratio(asked["ratio"], total, flows, fixed, rig)
+    total = rig.reactor.heated_volume / to["residence_time"] if "residence_time" in to else 0
+    if "ratio" in to:
+        flows |= _by_ratio(to["ratio"], total, flows, fixed, rig)
     elif total:
         rest = total - sum(fixed.values())
         if len(free) == 1:
@@ -142,8 +152,8 @@ def moved(held: Conditions, asked: Mapping[str, float], rig: RigFile) -> dict[st
             there = sum(_known(flows, name) for name in free)
             flows |= {name: rest * flows[name] / there for name in free}
     named = {f"flow_{name}": flow for name, flow in flows.items()}
-    heat = {"temperature": asked["temperature"]} if "temperature" in asked else {}
-    return {**held, **heat, **named}
+    heat = {"temperature": to["temperature"]} if "temperature" in to else {}
+    return {**held, **heat, **named, **words}
 
 
 def _by_ratio(
@@ -169,8 +179,10 @@ def _known(flows: Mapping[str, float], name: str) -> float:
     return flows[name]
 
 
-def position(axis: str, conditions: Conditions, rig: RigFile) -> float:
-    """Return where an axis stands by the conditions that were set; NaN if nothing says."""
+def position(axis: str, conditions: Conditions, rig: RigFile) -> float | str:
+    """Return where an axis stands by the conditions that were set; NaN or "" if nothing says."""
+    if axis in rig.choices:
+        return conditions.get(axis, "")
     if axis in conditions:
         return float(conditions[axis])
     flows = [float(conditions.get(f"flow_{name}", math.nan)) for name in rig.flows]

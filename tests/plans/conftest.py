@@ -82,6 +82,8 @@ def walker_found(tmp_path_factory):
     """A catalogue, journals only, with a campaign that has found something to make."""
     folder = tmp_path_factory.mktemp("found")
     with Catalogue(folder, writing=True, store="journal") as catalogue:
-        outcome = run("walker-ii", catalogue=catalogue, seed=3, budget=12)
+        windows = ["X1 + X2 in [0.9, 1.0] +/- 0.3", "X1 / X2 >= 0.01 +/- 0.01"]
+        asked = Problem.load("walker-ii").to_dict() | {"constraints": windows}
+        outcome = run(asked, catalogue=catalogue, seed=3, budget=12)
         assert outcome.summary.best_feasible is not None
     return folder

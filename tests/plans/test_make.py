@@ -60,7 +60,7 @@ def test_it_is_made_checked_twice_and_told(place, capsys, monkeypatch, transport
     told = json.loads(out)
     assert told["collected"] == pytest.approx(2.0, rel=0.02)
     assert [check["passed"] for check in told["checks"]] == [True, True]
-    assert set(told["checks"][0]["told"]) == {"X0", "X1", "X2", "X3", "X1 + X2"}
+    assert set(told["checks"][0]["told"]) == {"X0", "X1", "X2", "X3", "X1 + X2", "X1 / X2"}
     assert told["simulated"] is True
     assert "SIMULATED" in err
     assert "Put the flask under the outlet now, for 2 mL" in err

@@ -5,13 +5,20 @@ import tomllib
 from importlib.resources import files
 from typing import Any
 
+import bluesky.plan_stubs as bps
+import bluesky.plans as bp
 import pytest
 import tomli_w
+from bluesky.utils import FailedStatus
 
+from reactune.analysis.report.scan import scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
+from reactune.devices.rig.flow_rig import ConditionsError
+from reactune.plans import magics
 from reactune.plans.cli import main
 from reactune.plans.reagents import ReagentBook, reconciled
+from reactune.plans.startup import Workspace
 
 PROBLEM = (files("reactune.analysis.problem") / "built_in" / "catalysts.toml").read_text("utf-8")
 EIGHT = '["C1", "C2", "C3", "C4", "C5", "C6", "C7", "C8"]'
@@ -76,6 +83,7 @@ def test_the_check_says_what_each_choice_is_set_to(bench, capsys):
         (tables(volume=2000), TWO, "of what catalyst chooses, but its coils hold 4.0 mL; lower"),
         (tables(positions={"C1": 1, "C9": 2}), TWO, "and not C9: name them so, or add them there"),
         (tables(positions={"C1": 1, "C6": 1}), TWO, "C1 and C6 are both 1: give each its own"),
+        (tables(positions={"C1": 1, "Pd/C": 6}), TWO, "'Pd/C' has a /, which no key of a stored"),
         (tables(valve={"transport": "selector", "protocol": "rheodyne"}), TWO,
          "no selector that speaks 'rheodyne' is known; known are vici: name one of these"),
         (tables("streams", streams={"C1": "pd", "C6": "cu"}), TWO,
@@ -263,3 +271,50 @@ def test_connect_greets_the_selector_valve(bench, capsys):
     mine = [row["sent"] for row in sent if row["instrument"] == "choices.catalyst.valve"]
     assert mine[:2] == ["AM\r", "IFM0\r"]
     assert not any(row.startswith("GO") for row in mine)
+
+
+def test_a_choice_is_an_axis_of_blueskys_plans(bench, tmp_path):
+    bench(tables())
+    with (
+        open_rig(load("rig.toml"), seed=1) as rig,
+        Catalogue(tmp_path / "runs", writing=True, store="journal") as catalogue,
+    ):
+        session = Workspace(rig, catalogue)
+        RE, hplc = session.RE, session.hplc
+        session.bec.disable_table()
+        where = [
+            value
+            for flow in ("a", "b", "catalyst")
+            for value in (rig.axes.named[f"flow_{flow}"], 60)
+        ]
+        with pytest.raises(FailedStatus) as failed:
+            RE(bps.mv(rig.temperature, 60, *where))
+        assert "rig.catalyst" in str(failed.value.args[0].exception())
+        RE(bps.mv(rig.temperature, 60, *where, rig.catalyst, "C6"))
+        assert rig.catalyst.position == "C6"
+        RE(bp.list_grid_scan([hplc], rig.catalyst, ["C1", "C6"], rig.temperature, [60, 70]))
+        run = session.last()
+        made = [
+            (facts["rig_catalyst"], facts["catalyst_position"]) for facts in run.events("primary")
+        ]
+        assert made == [("C1", 1), ("C1", 1), ("C6", 6), ("C6", 6)]
+        assert "at rig_catalyst C1, rig_temperature 70 degC" in scan_of(run).to_text()
+        assert magics._row(rig.catalyst).split()[:2] == ["rig.catalyst", "C6"]
+        for plan, told in (
+            (bp.list_scan([hplc], rig.catalyst, ["C1", "C9"]), "'C9' is not carried by this rig"),
+            (bp.rel_list_scan([hplc], rig.catalyst, ["C1"]), "no steps between them"),
+            (bps.mv(rig.catalyst, 6), "catalyst = 6 is not carried"),
+        ):
+            with pytest.raises(ConditionsError, match=told):
+                RE(plan)
+        assert len(catalogue) == 1
+
+
+def test_a_choice_called_as_a_part_of_the_rig_leaves_that_where_it_is(bench):
+    rig = tables()
+    choices = rig["choices"]
+    choices["heater"] = choices.pop("catalyst")
+    bench(rig)
+    with open_rig(load("rig.toml"), seed=1) as opened:
+        assert opened.heater.setpoint is not None
+        assert opened.axes.named["heater"].position == ""

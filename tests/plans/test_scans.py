@@ -3,12 +3,14 @@
 from typing import Any
 
 import bluesky.plans as bp
+import numpy as np
+import pandas as pd
 import pytest
 
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.export import export_of
 from reactune.analysis.report.figures import products
-from reactune.analysis.report.scan import scan_of
+from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
 from reactune.plans.rescoring import answer
@@ -55,6 +57,17 @@ def test_a_grid_measures_every_combination_in_random_order_and_reads_as_a_campai
     assert max(map(len, shown.splitlines())) <= 80
     rescored = answer(workspace.cat, [run.uid], {**Problem.load("walker-v").to_dict()})
     assert len(rescored.found.pool) == 8
+
+
+def test_what_is_goal_and_window_twice_is_one_column_of_an_export(workspace):
+    asked = Problem.load("walker-ii").to_dict() | {
+        "minimise": ["X3", "X1 / X2"],
+        "constraints": ["X1 / X2 >= 1 +/- 0.3", "X1 / X2 <= 9 +/- 1"],
+    }
+    assert workspace.RE(workspace.repeat(asked, MIDDLE, 1))
+    table = export_of([workspace.last()] * 2).experiments
+    assert list(table).count("X1 / X2") == list(table).count("sd of X1 / X2") == 1
+    np.testing.assert_allclose(table["X1 / X2"], table["X1"] / table["X2"])
 
 
 def test_a_design_that_was_cut_off_goes_on(workspace):
@@ -119,6 +132,16 @@ def test_a_summary_says_what_a_scan_of_blueskys_found(workspace, lab, capsys):
     assert cat[1].uid == next(iter(cat)) == workspace.last().uid
     assert [run.uid for run in cat.search({"plan_name": "list_scan"})] == [cat[-1].uid]
     assert cat.search({"plan_name": "scan"}) == []
+
+
+def test_a_summary_names_a_place_of_words_and_numbers_and_wraps_its_title():
+    events = pd.DataFrame({"base": ["DBU", "TEA"], "heat": [80.0, 90.5], "X3": [0.1, 0.2]})
+    title = "grid: " + "many words " * 10
+    found = Scan("u", title, "SIMULATED", {"base": "", "heat": "degC"}, {"X3": ""}, events, 0)
+    shown = found.to_text()
+    assert "X3 least 0.100 at base DBU, heat 80 degC" in shown
+    assert "most 0.200 at base TEA, heat 90.5 degC" in shown
+    assert max(map(len, shown.splitlines())) <= 80
 
 
 @pytest.mark.parametrize(

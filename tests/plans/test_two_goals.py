@@ -145,7 +145,9 @@ def test_other_commands_take_it_or_refuse_it(done, capsys, tmp_path):
         assert main([*command, *done.here]) == 2
         out, err = capsys.readouterr()
         assert (out, "Traceback" in err) == ("", False)
-        assert "has two goals" in " ".join(err.split())
+        assert f"run {done.uid[:8]} has two goals" in " ".join(err.split())
+    assert main(["rediscover", str(table), "--problem", done.asked, *done.here]) == 2
+    assert "the problem has two goals" in " ".join(capsys.readouterr().err.split())
 
 
 TWO = """

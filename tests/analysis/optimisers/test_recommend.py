@@ -7,8 +7,9 @@ import pytest
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.optimisers.book import Book
-from reactune.analysis.optimisers.recommend import recommend, verdict
+from reactune.analysis.optimisers.recommend import front, recommend, verdict
 from reactune.analysis.optimisers.snobfit import Snobfit
+from reactune.analysis.optimisers.surrogate.scales import Measured
 from tests.benchmarks.lab import HPLC, Lab, stated
 
 OLD_NUMPY = np.lib.NumpyVersion(np.__version__) < "2.4.0"
@@ -61,6 +62,22 @@ def test_what_is_handed_over_is_as_sure_as_it_is_asked_to_be() -> None:
     assert likely.probability_feasible < 0.95 <= sure.probability_feasible
     assert likely.expected.value[0] <= sure.expected.value[0]
     assert surest.probability_feasible >= 0.5  # where nothing is as sure, the likely one
+
+
+def test_a_front_is_as_sure_as_it_is_asked_to_be() -> None:
+    rng = np.random.default_rng(5)
+    t = np.linspace(0.45, 0.55, 30)  # across the edge, at 0.5
+    y = np.column_stack([t, 1 - t, t + 0.02 * rng.standard_normal(30)])  # two goals, and a window's
+    measured = Measured(3, lambda y, _: (y[:, 0], y[:, [2, 1]]), "real")
+    given = {}
+    for confidence in (0.5, 0.95, 0.999999):
+        book = Book([0.0], [1.0], WINDOWS, measured=measured, goals=2)
+        book.confidence = confidence
+        F, error = y[:, [2, 1]], np.full((30, 3), 0.02)
+        book.tell(t[:, None], t, F, df=1e-4, dF=0.02, y=y, dy=error)
+        given[confidence] = [found.probability_feasible for found in front(book)]
+    assert min(given[0.5]) < 0.95 <= min(given[0.95])
+    assert given[0.999999]  # where nothing is as sure, the likely ones
 
 
 def test_a_verdict_needs_no_optimiser() -> None:

@@ -73,6 +73,8 @@ def test_a_file_that_describes_nothing_is_named(tmp_path, text, sentence):
         (".", "descriptors:  is a folder; name a file in it"),
         ([1, 2, 3], "descriptors must be the name of a CSV file, or lists of numbers by name, not "
          "[1, 2, 3]"),
+        ({"E.T": [1, 2, 3]}, "descriptors: 'E.T' has a ., which no key of a stored document "
+         "may have: call it otherwise"),
         ({"x": [1, 2]}, "descriptors.x must be 3 numbers, one for each of THF, MeCN, 2,4-dioxane"),
         ({"x": [1, "a", 3]}, "descriptors.x of MeCN: 'a' is text"),
     ],

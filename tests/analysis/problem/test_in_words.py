@@ -102,3 +102,9 @@ def test_a_value_just_outside_its_window_is_not_written_as_its_edge():
     assert problem.violated([0.89996]) == "X1 + X2 = 0.89996 is below 0.9"
     assert problem.violated([1.0000001]) == "X1 + X2 = 1.0000001 is above 1"
     assert problem.violated([0.8654]) == "X1 + X2 = 0.865 is below 0.9"
+
+
+def test_how_sure_what_is_handed_over_has_to_be_is_said(load):
+    asked = ("budget = 100", "budget = 100\noptimiser.confidence = 0.55")
+    assert "Hands over what is at least 55% likely inside every" in in_words(load(asked))
+    assert "Hands over" not in in_words(load())

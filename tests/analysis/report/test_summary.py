@@ -198,6 +198,16 @@ class TestText:
             f"it was measured semi-feasible; repeat experiment {best.number} to be sure"
         )
 
+    def test_less_sure_than_wanted_is_said(self) -> None:
+        run = fake_run(20, constraints=["X1 + X2 >= 0.5 +/- 0.3"])
+        run.tables["decision"].loc[19, "best_feasible_probability"] = 0.7
+        plain = summarise(run)
+        assert "Unsure" not in dict(plain.cautions())
+        assert "Unsure" not in dict(replace(plain, confidence=0.7).cautions())
+        assert dict(replace(plain, confidence=0.8).cautions())["Unsure"] == (
+            "no experiment is 80% likely inside every window, as optimiser.confidence wants"
+        )
+
     def test_the_lucky_measurement_is_shown_as_such(self) -> None:
         run = fake_run(30)
         decision = run.tables["decision"]
