@@ -83,6 +83,7 @@ def test_a_server_that_does_not_answer_makes_no_folder_and_ends_with_2(
     command, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", "")  # a shell sets it for what it starts
     for url, said in (
         ("http://127.0.0.1:1", "http://127.0.0.1:1 does not answer"),
         ("ftp://127.0.0.1/runs", "not ftp:"),
