@@ -25,7 +25,7 @@ from reactune.devices.rigfile import RigFile
 from .attending import Attendant
 from .campaign import CampaignError
 from .comparing import changed, stored_rig
-from .compatibility import analytics_of, fitted, incompatibilities, settings
+from .compatibility import analytics_of, chosen, fitted, incompatibilities, settings
 from .errors import UserError, told
 from .outcome import Listener
 from .preparation import RigSource, find_run, load_rig
@@ -136,14 +136,15 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
 
 
 def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
-    """Refuse what syringes and flasks cannot give: both checks, and the volume [uL] between them.
+    """Refuse what syringes, flasks and coils cannot give: both checks, and the volume [uL] between.
 
     Raises
     ------
     UserError
     """
     with told(ConditionsError, LimitError):
-        there = setpoints_of(settings(product.conditions, product.problem, rig), rig)
+        values = settings(product.conditions, product.problem, rig)
+        there = setpoints_of({**values, **chosen(product.conditions, rig)}, rig)
     check, collect = needed(there, rig), needed(replace(there, collect=volume), rig)
     for name, stream in rig.streams.items():
         filled = stream.syringe_volume if stream.filled is None else stream.filled
@@ -161,6 +162,17 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
                 f"stream {name}: making {volume / 1000:.3g} mL, with both checks, needs "
                 f"{total / 1000:.2f} mL, and {left / 1000:.2f} mL are left: refill syringe and "
                 "flask, or make less"
+            )
+    for name, choice in rig.choices.items():
+        if choice.valve is None:
+            continue
+        option, pump = there.chosen[name], choice.stream or ""
+        total, held = check[pump] + collect[pump], choice.content(option)
+        if total > held:
+            raise UserError(
+                f"{name} {option}: making {volume / 1000:.3g} mL, with both checks, needs "
+                f"{total / 1000:.2f} mL, and its coil has {held / 1000:.2f} mL left: fill it, or "
+                "make less"
             )
 
 

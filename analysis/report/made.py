@@ -9,7 +9,7 @@ from typing import Any
 
 from ..problem.tables import Setting
 from ..storage.run import Run
-from .numbers import dialled, jsonable, uncertain
+from .numbers import as_set, jsonable, uncertain
 from .table import mark_of
 
 PLAN = "make"
@@ -89,9 +89,9 @@ class Made:
     def to_text(self, width: int = 80) -> str:
         """Return it for a terminal."""
         lines = [f"{self.title[: width - 16]:<{width - len(self.mark)}}{self.mark}", "=" * width]
-        at = zip(self.conditions, dialled(self.conditions.values()), strict=True)
         said = ", ".join(
-            f"{name} {value} {self.units.get(name, '')}".rstrip() for name, value in at
+            f"{name} {as_set(value)} {self.units.get(name, '')}".rstrip()
+            for name, value in self.conditions.items()
         )
         told = [("At", said), *self._checked()]
         told.append(("Collected", f"{self.collected:.3g} mL of {self.volume:.3g} mL"))

@@ -38,7 +38,7 @@ def aligned(values: Iterable[float], digits: int) -> list[str]:
 def dialled(settings: Iterable[float | str]) -> list[str]:
     """Write values that were set: four digits, and more where few decimals tell them exactly.
 
-    Choices are written as they are.
+    Choices are written as they are, and beside them each number by itself.
 
     Examples
     --------
@@ -47,7 +47,8 @@ def dialled(settings: Iterable[float | str]) -> list[str]:
     """
     settings = list(settings)
     if any(isinstance(value, str) for value in settings):
-        return [value if isinstance(value, str) else "-" for value in settings]
+        known = [isinstance(value, str) or math.isfinite(value) for value in settings]
+        return [as_set(v) if there else "-" for v, there in zip(settings, known, strict=True)]
     values = [float(value) for value in settings]
     texts = aligned(values, 4)
     for decimals in range(1, 4):

@@ -373,8 +373,11 @@ def _quick(path: Path) -> Ends:
         if item.get("name") == "stop" and stop is None:
             stop = item["doc"]
             continue
-        last = item["doc"].get("data", {}) if item.get("name") == "event" else {}
-        break
+        data = item["doc"].get("data", {}) if item.get("name") == "event" else {}
+        if "best" in data or last or not data:
+            last = data if "best" in data else last
+            break
+        last = data  # behind a decision there may be what a rediscovery found, or the next facts
     filed, refused = map(frozenset, marks.values())
     return Ends(start["doc"], stop, filed, refused, version, last)
 

@@ -78,6 +78,9 @@ def test_sentinels_come_first_and_the_drift_is_told(place, capsys):
     assert said["verdict"] == "shifted"
     assert sum(said["probability"].values()) == pytest.approx(1)
     assert [one["number"] for one in said["evidence"]] == [1, 2, 3, 4, 5]
+    assert main(["runs"]) == 0
+    of_new = capsys.readouterr().out.split("rediscovers")[1]
+    assert "expected of no. " in of_new
     assert set(said["change"]["X3"]) == {"then", "now", "sd"}
     then, now = said["found_then"], said["found_now"]
     assert said["saved"] == (then - now if then and now else None)

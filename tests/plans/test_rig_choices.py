@@ -1,5 +1,6 @@
 """Choices on a rig, by a selector valve or a stream each: checked, rinsed, counted, tuned."""
 
+import io
 import json
 import tomllib
 from importlib.resources import files
@@ -17,6 +18,8 @@ from reactune.devices import load, open_rig
 from reactune.devices.rig.flow_rig import ConditionsError
 from reactune.plans import magics
 from reactune.plans.cli import main
+from reactune.plans.errors import UserError
+from reactune.plans.making import check_ledger, product_of
 from reactune.plans.reagents import ReagentBook, reconciled
 from reactune.plans.startup import Workspace
 
@@ -258,6 +261,28 @@ def test_a_campaign_chooses_through_bytes_to_its_end(bench, capsys, way):
     assert file["choices"]["catalyst"]["line_volume"] == (40 if way == "valve" else 60)
     assert main(["replay", "last", "--catalogue", "runs"]) == 0
     assert "5 of 5" in capsys.readouterr().out
+
+
+def test_what_was_chosen_is_made_as_far_as_its_coil_lasts(bench, capsys, monkeypatch):
+    bench(tables(), TWO.replace("R >= 0.6", "R >= 0.01"))
+    where = ["--catalogue", "runs", "--seed", "1"]
+    assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--budget", "2", *where]) == 0
+    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n\n"))
+    capsys.readouterr()
+    main(["make", "last", "--volume", "1mL", *where])  # two promise too much: made all the same
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "At catalyst C" in shown
+    assert "Collected 1 mL of 1 mL" in shown
+    assert "temperature - " not in shown
+    with Catalogue("runs") as catalogue:
+        product = product_of(catalogue, catalogue[-2].uid, load("rig.toml"))
+    config = tables(volume=9500)
+    config["choices"]["catalyst"]["filled"] = {product.conditions["catalyst"]: 300}
+    bench(config)
+    with pytest.raises(
+        UserError, match=r"catalyst C\d: making 1 mL, .* its coil has 0\.30 mL left"
+    ):
+        check_ledger(product, load("rig.toml"), 1000.0)
 
 
 def test_connect_greets_the_selector_valve(bench, capsys):
