@@ -309,8 +309,8 @@ def _usable(lab: Lab) -> list[str]:
         except (TransportError, InstrumentError) as error:
             return [f"it cannot be acknowledged: {error}"]
     lab.RE(bps.mv(rig.heater, 60.0))
-    if not rig.safe().confirmed:
-        return ["it cannot be made safe afterwards"]
+    if unconfirmed := rig.safe().unconfirmed:
+        return [f"it cannot be made safe afterwards: {'; '.join(unconfirmed)}"]
     return []
 
 
