@@ -51,6 +51,7 @@ _RESYNC = 1.0  # s at most to wait for a quiet line
 _LONGEST = 65536  # bytes of a reply; no instrument here says a hundredth of that
 _GLANCE = 0.05  # s after which a wait looks up whether somebody urgent wants the line
 _ABSENCE = 3.0  # time-outs for which a port that is gone is waited for
+_WRITING = 0.5  # s at least for a write: pyserial counts what another process took meanwhile, too
 _LATER = 0.2  # s after which an instrument that was busy is asked again
 _WARY = 2  # exchanges after a failed one that begin on a quiet line: the first may have taken the
 # late answer for its own, which then comes itself
@@ -120,7 +121,7 @@ class Transport:
         self._unheard = b""  # sent without an answer; its echo, if any, has not come yet
         self._port = Port(
             url,
-            write_timeout=timeout,
+            write_timeout=max(timeout, _WRITING),
             baudrate=baudrate,
             bytesize=bytesize,
             parity=parity,
