@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -20,6 +19,7 @@ from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 from reactune.devices.rig.setpoints import stream_of
 
 from .compatibility import analytics_of, bounds, chosen, fitted, incompatibilities, settings
+from .problems import ProblemSource
 from .records import DecisionRecord, ExperimentRecord, FindingRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
 from .stubs import act, lab_sleep, sample
@@ -37,7 +37,7 @@ class CampaignError(RuntimeError):
 
 
 def optimise(
-    problem: Problem | Mapping[str, Any] | str | Path,
+    problem: ProblemSource,
     rig: FlowRig,
     *,
     seed: int = 0,

@@ -7,7 +7,6 @@ faults. So whatever reads campaigns reads these: figures, `show`, `export`, `res
 import itertools
 import random
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bluesky.utils import MsgGenerator
@@ -17,13 +16,13 @@ from reactune.analysis.problem.tables import Setting
 from reactune.devices.rig.flow_rig import FlowRig
 
 from .campaign import optimise
+from .problems import ProblemSource
 
-Source = Problem | Mapping[str, Any] | str | Path
 Levels = Mapping[str, Sequence[Setting] | Setting]
 
 
 def one_at_a_time(
-    problem: Source,
+    problem: ProblemSource,
     rig: FlowRig,
     around: Mapping[str, Setting],
     levels: Levels,
@@ -69,7 +68,7 @@ def one_at_a_time(
 
 
 def grid(
-    problem: Source,
+    problem: ProblemSource,
     rig: FlowRig,
     levels: Levels,
     *,
@@ -105,7 +104,7 @@ def grid(
 
 
 def repeat(
-    problem: Source,
+    problem: ProblemSource,
     rig: FlowRig,
     conditions: Mapping[str, Setting],
     times: int = 5,
@@ -138,7 +137,7 @@ def repeat(
 
 def _design(
     name: str,
-    problem: Source,
+    problem: ProblemSource,
     rig: FlowRig,
     points: Sequence[dict[str, Any]],
     told: Mapping[str, Any],

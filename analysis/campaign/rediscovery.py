@@ -231,14 +231,13 @@ class Rediscoverer(Agent):
         book.before, trust = _trusted(found, earlier.points())
         if not book.composite:
             trust = "for the first experiments only: the problem asks for a model of the merit"
-        names = self.problem.measured
-        change = zip(names, zip(found.was, found.now, found.sd, strict=True), strict=True)
+        change = zip(self.problem.measured, found.was, found.now, found.sd, strict=True)
         return Finding(
             number,
             found.kind,
             trust,
             {kind: float(p) for kind, p in found.probability.items()},
-            {name: tuple(map(float, told)) for name, told in change},  # type: ignore[misc]
+            {name: (float(was), float(now), float(sd)) for name, was, now, sd in change},
             list(self._evidence(valid, new)),
         )
 

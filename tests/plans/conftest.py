@@ -1,7 +1,9 @@
 """Campaigns on the emulated rig, for the tests of plans and of the command line."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,6 +77,19 @@ def open_lab() -> Any:
 def lab() -> Iterator[Lab]:
     with opened(seed=1) as it:
         yield it
+
+
+@pytest.fixture
+def placed(tmp_path, monkeypatch):
+    """Copy a catalogue to where commands of the test find it, and go there."""
+
+    def copy(stored: Path) -> Path:
+        shutil.copytree(stored, tmp_path / "runs")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+        return tmp_path / "runs"
+
+    return copy
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import signal
 from pathlib import Path
 
@@ -25,16 +24,9 @@ from reactune.plans.startup import Workspace
 from tests.devices.rig.driving import WARM, go
 
 
-@pytest.fixture(autouse=True)
-def _journals_alone(monkeypatch):
-    monkeypatch.setenv("REACTUNE_STORE", "journal")
-
-
 @pytest.fixture
-def place(walker_found, tmp_path, monkeypatch):
-    shutil.copytree(walker_found, tmp_path / "runs")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+def place(walker_found, placed):
+    return placed(walker_found)
 
 
 def collecting(transport: str = "pty", valve: dict | None = None, **emulation) -> RigFile:

@@ -1,6 +1,5 @@
 """Campaigns that begin with old results: of stored runs, and of tables."""
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -44,13 +43,11 @@ def stored(tmp_path_factory):
 
 
 @pytest.fixture
-def place(stored, tmp_path, monkeypatch):
+def place(stored, placed):
     """A copy of that catalogue, and a table."""
-    shutil.copytree(stored, tmp_path / "runs")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    runs = placed(stored)
     Path("old.csv").write_text(TABLE)
-    return tmp_path / "runs"
+    return runs
 
 
 def shown(folder: Path) -> Summary:

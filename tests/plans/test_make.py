@@ -2,7 +2,6 @@
 
 import io
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,17 +18,9 @@ from reactune.plans.making import check_ledger, check_mark, make_product, produc
 from reactune.plans.service import run
 
 
-@pytest.fixture(autouse=True)
-def _journals_alone(monkeypatch):
-    monkeypatch.setenv("REACTUNE_STORE", "journal")
-
-
 @pytest.fixture
-def place(walker_found, tmp_path, monkeypatch):
-    shutil.copytree(walker_found, tmp_path / "runs")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
-    return tmp_path / "runs"
+def place(walker_found, placed):
+    return placed(walker_found)
 
 
 class There:

@@ -1,7 +1,6 @@
 """A known reaction again: what is found out of the earlier results, and how they are used."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -45,13 +44,11 @@ def stored(tmp_path_factory):
 
 
 @pytest.fixture
-def place(stored, tmp_path, monkeypatch):
+def place(stored, placed):
     """A copy of that catalogue, and a table."""
-    shutil.copytree(stored, tmp_path / "runs")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    runs = placed(stored)
     Path("old.csv").write_text(TABLE)
-    return tmp_path / "runs"
+    return runs
 
 
 def test_sentinels_come_first_and_the_drift_is_told(place, capsys):

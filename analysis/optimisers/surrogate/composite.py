@@ -6,16 +6,14 @@ that the uncertainty of a ratio or a sum, and the probability to be inside all w
 right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `Coordinates`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from ...problem.merit import Windows, f_star
+from ...problem.merit import Windows
 from ..geometry import nearest
 from ..table import Points
 from .before import Before, Compared
@@ -23,6 +21,7 @@ from .doubt import contradicted
 from .expected import Expected
 from .front import unbeaten
 from .gp import GaussianProcess
+from .outcomes import Outcomes
 from .prior import NOISE
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
@@ -44,58 +43,6 @@ EVERYWHERE = 256
 
 LIKELY = 0.5
 """Probability to be inside all windows from which on a point counts as feasible."""
-
-
-@dataclass(frozen=True)
-class Outcomes:
-    """Goal and properties of M points in S functions drawn from the posterior.
-
-    Attributes
-    ----------
-    f : (M, S) array
-    violation : (M, S) array
-        Root of the sum of squared violations, in units of the tolerances; 0 inside all windows.
-    g : (M, S) array, optional
-        The second goal.
-    """
-
-    f: Floats
-    violation: Floats
-    g: Floats | None = None
-
-    @classmethod
-    def of(cls, f: Floats, F: Floats, windows: Windows, goals: int = 1) -> Self:
-        """Make them of goals (M, S) and properties (M, S, m), the last one another goal if two."""
-        outside = windows.violation(F)
-        violation = np.sqrt(np.einsum("...i,...i->...", outside, outside))
-        violation[~np.isfinite(violation + f)] = 1e3
-        return cls(_finite(f), violation, _finite(F[..., -1]) if goals > 1 else None)
-
-    @classmethod
-    def all_of(cls, parts: Sequence[Self]) -> Self:
-        """Put the outcomes of several sets of points below one another."""
-        g = [part.g for part in parts if part.g is not None]
-        f, violation = (
-            np.vstack(side) for side in zip(*((p.f, p.violation) for p in parts), strict=True)
-        )
-        return cls(f, violation, np.vstack(g) if g else None)
-
-    def merit(self, scale: tuple[float, float] | None) -> Floats:
-        """Give the expected merit of each point, (M,): the penalty alone without f0 and delta."""
-        penalty = 2 * self.violation**2 / (1 + self.violation**2)
-        goal = f_star(self.f, *scale) if scale else 0.0
-        return np.asarray((goal + penalty).mean(axis=1))
-
-    @property
-    def middle(self) -> Floats:
-        """Medians of both goals over the functions, (M, 2)."""
-        assert self.g is not None
-        return np.column_stack([np.median(self.f, axis=1), np.median(self.g, axis=1)])
-
-    @property
-    def inside(self) -> Floats:
-        """Probability of each point to be inside all windows, (M,)."""
-        return np.asarray((self.violation == 0).mean(axis=1))
 
 
 class Surrogate:
@@ -343,10 +290,6 @@ class Surrogate:
         if self._measured is None:
             return y[:, 0], y[:, 1:]
         return self._measured.outcome(y, x, len(self.windows))
-
-
-def _finite(goals: Floats) -> Floats:
-    return np.where(np.isfinite(goals), goals, 1e300)
 
 
 def _rows(

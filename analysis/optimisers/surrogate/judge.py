@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from ...problem.merit import Windows
 from ..ranking import within
 from ..table import Points
-from .composite import JUDGES, LIKELY, MOST, Outcomes, Surrogate, likelier
+from .composite import JUDGES, LIKELY, MOST, Surrogate, likelier
 from .expected import Expected
 from .gp import GaussianProcess
 from .nearness import Neighbourhood
+from .outcomes import Outcomes
 from .scales import Coordinates
 from .shaping import CURBED, order, tamed, with_room
 

@@ -9,7 +9,8 @@ from scipy.spatial import cKDTree
 from ..geometry import hit
 from ..settable import Settable
 from ..table import SANE, SLACK, Known
-from .composite import Outcomes, Surrogate
+from .composite import Surrogate
+from .outcomes import Outcomes
 from .sought import Lowest, Sought, TradeOff
 
 Floats = NDArray[np.float64]

@@ -5,8 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .composite import Outcomes
 from .front import gained, unbeaten
+from .outcomes import Outcomes
 
 Floats = NDArray[np.float64]
 

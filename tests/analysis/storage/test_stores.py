@@ -141,6 +141,7 @@ def test_a_store_that_cannot_be_read_keeps_no_journal_from_being_read(opener, sh
     write_journal(tmp_path, documents(uid="alone"))
     shelves.fails["names"] = RuntimeError("no such table: nodes")
     catalogue = Catalogue(tmp_path, store=opener)
+    assert catalogue["alone"].uid == "alone"
     assert catalogue["alo"].uid == "alone"
     assert "Only runs with a journal are listed (RuntimeError: no such" in catalogue.problems[0]
 

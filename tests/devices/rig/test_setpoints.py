@@ -12,6 +12,7 @@ from reactune.devices.rig.flow_rig import (
     Setpoints,
     load,
 )
+from reactune.devices.rig.setpoints import residence_time
 from tests.devices.rig.driving import WARM, exchanges
 
 
@@ -29,6 +30,7 @@ def test_setpoints_from_residence_time_and_ratio(module_rig):
     setpoints = rig.setpoints({"temperature": 120.04, "residence_time": 10.0, "ratio": 2.0})
     assert setpoints.temperature == 120.0
     assert setpoints.flows == {"c60": 31.0333, "sultine": 62.0667}
+    assert residence_time(setpoints.total, rig.config) == pytest.approx(10.0, rel=1e-5)
     assert rig.stabilisation(setpoints) == pytest.approx(1200.0, rel=1e-5)
     assert setpoints == rig.setpoints(setpoints.conditions) == rig.setpoints(setpoints)
 
