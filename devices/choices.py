@@ -125,6 +125,10 @@ def check_choices(choices: Mapping[str, ChoiceSpec], streams: Mapping[str, Strea
                     f"choices.{name}: {carrier!r} is none of the streams {', '.join(streams)}: "
                     f"name one of them or add [streams.{carrier}]"
                 )
+            if streams[carrier].wash:
+                raise ValueError(
+                    f"choices.{name}: stream {carrier} only washes (wash = true): name another"
+                )
             if (other := owners.setdefault(carrier, name)) != name:
                 raise ValueError(
                     f"choices.{other} and choices.{name} share stream {carrier}: give each its own"
@@ -144,9 +148,9 @@ def _disagreeing(name: str, specs: Sequence[StreamSpec], carriers: Sequence[str]
     for carrier, spec in zip(carriers, specs, strict=True):
         if spec.stock != specs[0].stock:
             yield (
-                f"choices.{name}: stock = {exact(spec.stock)} mM of {carrier}, but "
-                f"{exact(specs[0].stock)} mM of {carriers[0]}: flows follow from one stock, make "
-                "them agree"
+                f"choices.{name}: stock = {exact(spec.stock or 0.0)} mM of {carrier}, but "
+                f"{exact(specs[0].stock or 0.0)} mM of {carriers[0]}: flows follow from one stock, "
+                "make them agree"
             )
     low, high = common_limits(specs)
     if not low < high:

@@ -1,7 +1,9 @@
 """Where a problem meets a rig: does it fit, what does it cost, how is a trace read."""
 
 import itertools
+import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -118,8 +120,7 @@ def fitted(problem: Problem, rig: RigFile) -> Problem:
 
 def _facts(rig: RigFile) -> RigFacts:
     streams = {
-        name: StreamFacts(limits=rig.flow_limits(name), stock=rig.streams[streams[0]].stock)
-        for name, streams in rig.flows.items()
+        name: StreamFacts(limits=rig.flow_limits(name), stock=rig.stock(name)) for name in rig.flows
     }
     return RigFacts(volume=rig.reactor.heated_volume, streams=streams)
 
@@ -141,7 +142,7 @@ def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
 
 def _settable(problem: Problem, rig: RigFile) -> list[str]:
     """Say which variables the rig cannot set."""
-    if wrong := list(_choices(problem, rig)):
+    if wrong := [*_choices(problem, rig), *_washing(problem, rig)]:
         return wrong
     allowed = limits(rig)
     try:
@@ -199,6 +200,18 @@ def _choices(problem: Problem, rig: RigFile) -> Iterator[str]:
             yield (
                 f"variables: the rig also needs {name}; give it choices, or choices.{name}.default "
                 "in the rig file"
+            )
+
+
+def _washing(problem: Problem, rig: RigFile) -> Iterator[str]:
+    """Say which streams a problem wants to set, or knows the stock of, that only wash."""
+    stated = problem.to_dict() | {"title": "", "rig": None}
+    said = json.dumps(stated)
+    for name in rig.washes:
+        if re.search(rf"\b(flow|stock)_{name}\b", said):
+            yield (
+                f"stream {name} only washes (wash = true in the rig file), and no experiment sets "
+                "it: leave it out of the problem, or give it a stock in place of wash"
             )
 
 

@@ -29,9 +29,11 @@ from .compatibility import analytics_of, chosen, fitted, incompatibilities, sett
 from .errors import UserError, told
 from .outcome import Listener
 from .preparation import RigSource, find_run, load_rig
-from .producing import Product, make
+from .producing import make
+from .product import Product
 from .reagents import Precautions, reconciled
 from .session import Interrupter
+from .washing import lacking
 from .watched import watched
 
 
@@ -136,7 +138,7 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
 
 
 def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
-    """Refuse what syringes, flasks and coils cannot give: both checks, and the volume [uL] between.
+    """Refuse what syringes, flasks and coils cannot give: both checks, the volume [uL], the wash.
 
     Raises
     ------
@@ -146,6 +148,8 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
         values = settings(product.conditions, product.problem, rig)
         there = setpoints_of({**values, **chosen(product.conditions, rig)}, rig)
     check, collect = needed(there, rig), needed(replace(there, collect=volume), rig)
+    if wrong := lacking(rig):
+        raise UserError("\n".join(wrong))
     for name, stream in rig.streams.items():
         filled = stream.syringe_volume if stream.filled is None else stream.filled
         stroke = stream.syringe_volume - stream.dead_volume
@@ -191,6 +195,7 @@ def stored_product(catalogue: Catalogue, uid: str, volume: float, rig: FlowRig) 
     check_ledger(product, rig.config, volume)
     with told(LedgerError):
         rig.setpoints(replace(rig.setpoints(product.settings(rig)), collect=volume))
+        rig.washing.check()
     return product
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,8 @@ class Made:
     checks : tuple of Check
     used : dict of str to float
         By stream, until the last check was injected [mL].
+    washed : dict of str to float
+        By stream what has washed the rig [mL]; empty where none is there for that.
     ended_well : bool
     reason : str
         How it ended, a sentence.
@@ -75,6 +77,7 @@ class Made:
     collected: float
     checks: tuple[Check, ...]
     used: dict[str, float]
+    washed: dict[str, float]
     ended_well: bool
     reason: str
 
@@ -95,8 +98,9 @@ class Made:
         )
         told = [("At", said), *self._checked()]
         told.append(("Collected", f"{self.collected:.3g} mL of {self.volume:.3g} mL"))
-        if self.used:
-            told.append(("Used", ", ".join(f"{k} {v:.1f} mL" for k, v in self.used.items())))
+        for label, volumes in (("Used", self.used), ("Washed", self.washed)):
+            if volumes:
+                told.append((label, ", ".join(f"{k} {v:.1f} mL" for k, v in volumes.items())))
         told += [("Ended", self.reason), ("Run", self.uid)]
         for label, sentence in told:
             lines += textwrap.wrap(
@@ -131,14 +135,10 @@ def made_of(run: Run) -> Made:
         )
     product, facts = start["product"], run.events("primary")
     collected = [float(data["collected"]) for data in run.events("collection")]
-    used = {
-        key.removeprefix("used_"): sum(
-            float(data[key]) for data in facts if math.isfinite(float(data[key]))
-        )
-        / 1000
-        for key in (facts[0] if facts else {})
-        if key.startswith("used_")
-    }
+    washes = [
+        name for name, stream in start["rig"]["file"]["streams"].items() if stream.get("wash")
+    ]
+    used = {name: volume for name, volume in _volumes("used_", facts).items() if name not in washes}
     return Made(
         uid=run.uid,
         title=str(start["title"]),
@@ -160,9 +160,22 @@ def made_of(run: Run) -> Made:
             for data in run.events("check")
         ),
         used=used,
+        washed=_volumes("washed_", run.events("wash")),
         ended_well=stop.get("exit_status") == "success",
         reason=str(stop.get("reason") or "not yet, or the process was killed"),
     )
+
+
+def _volumes(prefix: str, events: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Sum up what events say of volumes by stream [mL]."""
+    return {
+        key.removeprefix(prefix): sum(
+            float(data[key]) for data in events if math.isfinite(float(data[key]))
+        )
+        / 1000
+        for key in (events[0] if events else {})
+        if key.startswith(prefix)
+    }
 
 
 def _units(problem: Mapping[str, Any]) -> dict[str, str]:
