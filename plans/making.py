@@ -114,8 +114,8 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
             f"make; go on with it (reactune optimise --resume {short}), or ask what could be "
             f"reached (reactune redesign {short})"
         )
-    expected = campaign.leaders[number].expected
-    if not expected:
+    leader = campaign.leaders[number]
+    if not (expected := leader.expected):
         raise UserError(f"{run} does not say what a repeat would give: an older version stored it")
     start = campaign.run.start
     with told(ValueError):
@@ -134,6 +134,7 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
         analytics_of(rig),
         asked_of({str(k): v for k, v in campaign.table.loc[number].items()}, problem),
         {name: expected[key] for name, key in outcome_names(problem).items()},
+        leader.assumed,
     )
 
 

@@ -43,6 +43,8 @@ class Product:
         In the problem's variables.
     expected : dict of str to Estimate
         What was promised, by the name of goal, windowed property or measured quantity.
+    scatter_assumed : bool
+        Whether the scatter of that is for the most part what is usual: see `Leader`.
     """
 
     uid: str
@@ -51,6 +53,7 @@ class Product:
     analytics: Analytics
     conditions: dict[str, Setting]
     expected: dict[str, Estimate]
+    scatter_assumed: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Give what the start document says of it; no key of one is an expression."""
@@ -61,6 +64,7 @@ class Product:
             "problem": self.problem.to_dict(),
             "conditions": self.conditions,
             "expected": {keys[name]: told._asdict() for name, told in self.expected.items()},
+            "scatter_assumed": self.scatter_assumed,
         }
 
     def settings(self, rig: FlowRig) -> dict[str, Any]:

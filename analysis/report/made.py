@@ -9,6 +9,7 @@ from typing import Any
 
 from ..problem.tables import Setting
 from ..storage.run import Run
+from .candidate import ASSUMED
 from .numbers import as_set, jsonable, uncertain
 from .table import mark_of
 
@@ -56,6 +57,8 @@ class Made:
     volume, collected : float
         Asked for, and what flowed into the flask by the pumps' counters [mL].
     checks : tuple of Check
+    scatter_assumed : bool
+        Whether the scatter that was promised is for the most part what is usual.
     used : dict of str to float
         By stream, until the last check was injected [mL].
     washed : dict of str to float
@@ -76,6 +79,7 @@ class Made:
     volume: float
     collected: float
     checks: tuple[Check, ...]
+    scatter_assumed: bool
     used: dict[str, float]
     washed: dict[str, float]
     ended_well: bool
@@ -97,6 +101,8 @@ class Made:
             for name, value in self.conditions.items()
         )
         told = [("At", said), *self._checked()]
+        if self.scatter_assumed:
+            told.append(("Scatter", ASSUMED))
         told.append(("Collected", f"{self.collected:.3g} mL of {self.volume:.3g} mL"))
         for label, volumes in (("Used", self.used), ("Washed", self.washed)):
             if volumes:
@@ -159,6 +165,7 @@ def made_of(run: Run) -> Made:
             )
             for data in run.events("check")
         ),
+        scatter_assumed=bool(product.get("scatter_assumed")),
         used=used,
         washed=_volumes("washed_", run.events("wash")),
         ended_well=stop.get("exit_status") == "success",
