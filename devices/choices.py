@@ -10,7 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .specs import Name, Positive, SelectorSpec, StreamSpec, Table, Text
+from .specs import Name, Paired, Positive, SelectorSpec, StreamSpec, Table, Text
 from .written import exact, quoted
 
 _OWN = ("temperature", "residence_time", "total_flow", "ratio", "lab_time", "trace")
@@ -42,12 +42,16 @@ class ChoiceSpec(Table):
         What it is where a problem does not ask.
     """
 
-    streams: dict[Text, Name] = Field(default_factory=dict)
+    streams: Annotated[dict[Text, Name], Paired] = Field(default_factory=dict)
     stream: Name | None = None
     valve: SelectorSpec | None = None
-    positions: dict[Text, Annotated[int, Field(ge=1, le=99)]] = Field(default_factory=dict)
+    positions: Annotated[dict[Text, Annotated[int, Field(ge=1, le=99)]], Paired] = Field(
+        default_factory=dict
+    )
     volume: Positive | None = None
-    filled: dict[Text, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    filled: Annotated[dict[Text, Annotated[float, Field(ge=0)]], Paired] = Field(
+        default_factory=dict
+    )
     line_volume: Annotated[float, Field(ge=0)] = 0.0
     default: Text | None = None
 
@@ -84,11 +88,6 @@ class ChoiceSpec(Table):
     def _consistent(self) -> Self:
         taken: dict[str | int, str] = {}
         for option, place in (self.streams or self.positions).items():
-            if sign := next((sign for sign in "./" if sign in option), None):
-                raise ValueError(
-                    f"{quoted(option)} has a {sign}, which no key of a stored document may have: "
-                    "write it otherwise, here and in the problem"
-                )
             if (other := taken.setdefault(place, option)) != option:
                 raise ValueError(f"{other} and {option} are both {place!r}: give each its own")
         for option, volume in self.filled.items():

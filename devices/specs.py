@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from .protocols import DETECTORS, HEATERS, PUMPS, SELECTORS, VALVES
 from .written import check_text, exact
@@ -13,6 +21,26 @@ Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, AfterValidator(check_text)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]  # of columns: 63
 Range = tuple[float, float]
+
+
+def paired(stated: Any) -> Any:
+    """Read a table that is stored as pairs; see `storable`."""
+    if isinstance(stated, list) and all(isinstance(p, list) and len(p) == 2 for p in stated):
+        return {key: value for key, value in stated if isinstance(key, str)}
+    return stated
+
+
+def storable(plain: Any) -> Any:
+    """Turn tables whose keys have a ``.`` or ``/``, as no key of a document may, into pairs."""
+    if isinstance(plain, dict):
+        found = {key: storable(value) for key, value in plain.items()}
+        wrong = any(sign in key for key in found for sign in "./")
+        return [[key, value] for key, value in found.items()] if wrong else found
+    return [storable(one) for one in plain] if isinstance(plain, list | tuple) else plain
+
+
+Paired = BeforeValidator(paired)
+"""Of a table whose keys are words of the user's."""
 
 _URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
 

@@ -19,6 +19,7 @@ from ..instruments.interlock import RigFaultError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
 from ..rigfile import RigError, load
+from ..specs import storable
 from . import setpoints as convert
 from .axes import Axes, Axis
 from .feed import Feed, InterruptedFlowError
@@ -140,7 +141,7 @@ class FlowRig:
             "title": self.config.title,
             "simulated": self.simulated,
             "clock": "simulated" if self.clock.simulated else "real",
-            "file": self.config.model_dump(mode="json", by_alias=True),
+            "file": storable(self.config.model_dump(mode="json", by_alias=True)),
         }
 
     def limits(self) -> dict[str, tuple[float, float, str]]:
