@@ -5,7 +5,7 @@ pushes solvent through a selector valve, each position of which has a coil of on
 problem sees is the same: one flow, and a word.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
@@ -133,27 +133,16 @@ def check_choices(choices: Mapping[str, ChoiceSpec], streams: Mapping[str, Strea
                     f"choices.{other} and choices.{name} share stream {carrier}: give each its own"
                 )
         if spec.streams:
-            for wrong in _disagreeing(name, [streams[carrier] for carrier in carriers], carriers):
-                raise ValueError(wrong)
+            low, high = common_limits([streams[carrier] for carrier in carriers])
+            if not low < high:
+                raise ValueError(
+                    f"choices.{name}: the limits of its streams have no flow in common: widen them"
+                )
             if name in streams:
                 raise ValueError(
                     f"choices.{name}: its streams together are the flow flow_{name}, but there is "
                     f"a stream {name} as well: name one otherwise"
                 )
-
-
-def _disagreeing(name: str, specs: Sequence[StreamSpec], carriers: Sequence[str]) -> Iterator[str]:
-    """Say why streams cannot be one flow of a problem."""
-    for carrier, spec in zip(carriers, specs, strict=True):
-        if spec.stock != specs[0].stock:
-            yield (
-                f"choices.{name}: stock = {exact(spec.stock or 0.0)} mM of {carrier}, but "
-                f"{exact(specs[0].stock or 0.0)} mM of {carriers[0]}: flows follow from one stock, "
-                "make them agree"
-            )
-    low, high = common_limits(specs)
-    if not low < high:
-        yield f"choices.{name}: the limits of its streams have no flow in common: widen them"
 
 
 def common_limits(specs: Sequence[StreamSpec]) -> tuple[float, float]:

@@ -246,9 +246,9 @@ class RigFile(Table):
         usual = _WASH * self.reactor.total_volume
         return {name: s.wash_volume or usual for name, s in self.streams.items() if s.wash}
 
-    def stock(self, name: str) -> float:
-        """Return the concentration of what one of the `flows` carries [mM]."""
-        return self.streams[self.flows[name][0]].stock or 0.0
+    def stocks(self, name: str) -> tuple[float, ...]:
+        """Return the concentrations of what one of the `flows` may carry, by stream [mM]."""
+        return tuple(self.streams[stream].stock or 0.0 for stream in self.flows[name])
 
     def flow_limits(self, name: str) -> tuple[float, float]:
         """Return the limits of one of the `flows` [uL/min]."""

@@ -277,9 +277,10 @@ def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
             )
         elif held := file.streams[name]:
             species, stock = next(iter(held.items()))
-            if not isclose(rig.stock(name), stock, rel_tol=1e-6):
+            stated = rig.stocks(name)
+            if not any(isclose(one, stock, rel_tol=1e-6) for one in stated):
                 yield (
-                    f"streams.{name}.stock = {rig.stock(name):g} mM, but its reaction has "
+                    f"streams.{name}.stock = {stated[0]:g} mM, but its reaction has "
                     f"{stock:g} mM of {species} in it: make them agree"
                 )
     for name, held in file.streams.items():
@@ -312,7 +313,7 @@ def _other_choices(rig: RigFile, file: ReactionFile) -> Iterator[str]:
 def _unsolved(rig: RigFile, reaction: Reaction) -> list[str]:
     """Say why a reaction cannot be worked out where it goes farthest."""
     slowest = sum(rig.flow_limits(name)[0] for name in rig.flows)
-    feed = [rig.stock(name) / len(reaction.reagents) for name in reaction.reagents]
+    feed = [max(rig.stocks(name)) / len(reaction.reagents) for name in reaction.reagents]
     try:
         reaction.composition(feed, rig.reactor.heated_volume / slowest, rig.heater.limits[1])
     except ValueError as error:

@@ -113,6 +113,57 @@ def test_a_rig_chooses_its_default_where_a_problem_does_not_ask(bench, capsys):
     assert "catalyst = C6: position 6 of its valve" in said
 
 
+def own_stocks() -> dict[str, Any]:
+    """That rig with another stock of one of two, which are a pump each."""
+    rig = tables("streams")
+    rig["streams"]["ni"]["stock"] = 25.0
+    return rig
+
+
+def test_each_may_have_a_stock_of_its_own_where_nothing_is_computed_from_it(bench, capsys):
+    flows = "".join(f'flow_{name} = {{ range = [20, 100], unit = "uL/min" }}\n'
+                    for name in ("a", "b", "catalyst"))  # fmt: skip
+    in_flows = (
+        'maximise = "R"\nmeasured = ["A", "R"]\nkind = "positive"\nbudget = 5\n[variables]\n'
+        'catalyst = { choices = ["C1", "C6"] }\n'
+        f'temperature = {{ range = [40, 100], unit = "degC" }}\n{flows}'
+    )
+    bench(own_stocks(), in_flows)
+    code, said = check(capsys)
+    assert code == 0, said
+    bench(own_stocks())
+    code, said = check(capsys)
+    assert code == 2
+    assert (
+        "stock_catalyst is no one number: the rig has 12.5 mM of C1, 25 mM of C6; make these "
+        "stocks agree, choose among those that do, or say it in flows, without stock_catalyst"
+    ) in " ".join(said.split())
+
+
+def test_the_stock_of_what_a_problem_offers_counts(bench, capsys):
+    rig = own_stocks()
+    rig["streams"]["cu"] = rig["streams"]["ni"] | {"address": 4}
+    rig["choices"]["catalyst"]["streams"]["C2"] = "cu"
+    bench(rig, TWO.replace('["C1", "C6"]', '["C6", "C2"]'))
+    code, said = check(capsys)
+    assert code == 0, said
+    where = ["--rig", "rig.toml", "--catalogue", "runs", "--seed", "1", "--budget", "2"]
+    assert main(["optimise", "problem.toml", *where]) == 0
+    with Catalogue("runs") as catalogue:
+        facts, decisions = (list(catalogue[-1].events(s)) for s in ("primary", "decision"))
+    for fact, decision in zip(facts, decisions, strict=True):
+        loading = 100 * 25 * fact["flow_catalyst"] / (500 * fact["flow_a"])
+        assert decision["goal"] == pytest.approx(100 * decision["R"] / loading, rel=0.02)
+
+
+def test_what_flows_has_the_stock_of_what_was_chosen(bench):
+    bench(own_stocks())
+    with open_rig(load("rig.toml"), seed=1) as rig:
+        for option, stock in (("C1", 12.5), ("C6", 25.0)):
+            feed = sample(rig, option)["sample"].feed
+            assert feed[2] == pytest.approx(stock * 20 / 140)
+
+
 def go(rig, status):
     rig.clock.wait(status, timeout=20)
 
