@@ -5,12 +5,12 @@ pushes solvent through a selector valve, each position of which has a coil of on
 problem sees is the same: one flow, and a word.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .specs import Name, Positive, SelectorSpec, StreamSpec, Table, Text
+from .specs import Name, Paired, Positive, SelectorSpec, StreamSpec, Table, Text
 from .written import exact, quoted
 
 _OWN = ("temperature", "residence_time", "total_flow", "ratio", "lab_time", "trace")
@@ -42,12 +42,16 @@ class ChoiceSpec(Table):
         What it is where a problem does not ask.
     """
 
-    streams: dict[Text, Name] = Field(default_factory=dict)
+    streams: Annotated[dict[Text, Name], Paired] = Field(default_factory=dict)
     stream: Name | None = None
     valve: SelectorSpec | None = None
-    positions: dict[Text, Annotated[int, Field(ge=1, le=99)]] = Field(default_factory=dict)
+    positions: Annotated[dict[Text, Annotated[int, Field(ge=1, le=99)]], Paired] = Field(
+        default_factory=dict
+    )
     volume: Positive | None = None
-    filled: dict[Text, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    filled: Annotated[dict[Text, Annotated[float, Field(ge=0)]], Paired] = Field(
+        default_factory=dict
+    )
     line_volume: Annotated[float, Field(ge=0)] = 0.0
     default: Text | None = None
 
@@ -84,11 +88,6 @@ class ChoiceSpec(Table):
     def _consistent(self) -> Self:
         taken: dict[str | int, str] = {}
         for option, place in (self.streams or self.positions).items():
-            if sign := next((sign for sign in "./" if sign in option), None):
-                raise ValueError(
-                    f"{quoted(option)} has a {sign}, which no key of a stored document may have: "
-                    "write it otherwise, here and in the problem"
-                )
             if (other := taken.setdefault(place, option)) != option:
                 raise ValueError(f"{other} and {option} are both {place!r}: give each its own")
         for option, volume in self.filled.items():
@@ -125,32 +124,25 @@ def check_choices(choices: Mapping[str, ChoiceSpec], streams: Mapping[str, Strea
                     f"choices.{name}: {carrier!r} is none of the streams {', '.join(streams)}: "
                     f"name one of them or add [streams.{carrier}]"
                 )
+            if streams[carrier].wash:
+                raise ValueError(
+                    f"choices.{name}: stream {carrier} only washes (wash = true): name another"
+                )
             if (other := owners.setdefault(carrier, name)) != name:
                 raise ValueError(
                     f"choices.{other} and choices.{name} share stream {carrier}: give each its own"
                 )
         if spec.streams:
-            for wrong in _disagreeing(name, [streams[carrier] for carrier in carriers], carriers):
-                raise ValueError(wrong)
+            low, high = common_limits([streams[carrier] for carrier in carriers])
+            if not low < high:
+                raise ValueError(
+                    f"choices.{name}: the limits of its streams have no flow in common: widen them"
+                )
             if name in streams:
                 raise ValueError(
                     f"choices.{name}: its streams together are the flow flow_{name}, but there is "
                     f"a stream {name} as well: name one otherwise"
                 )
-
-
-def _disagreeing(name: str, specs: Sequence[StreamSpec], carriers: Sequence[str]) -> Iterator[str]:
-    """Say why streams cannot be one flow of a problem."""
-    for carrier, spec in zip(carriers, specs, strict=True):
-        if spec.stock != specs[0].stock:
-            yield (
-                f"choices.{name}: stock = {exact(spec.stock)} mM of {carrier}, but "
-                f"{exact(specs[0].stock)} mM of {carriers[0]}: flows follow from one stock, make "
-                "them agree"
-            )
-    low, high = common_limits(specs)
-    if not low < high:
-        yield f"choices.{name}: the limits of its streams have no flow in common: widen them"
 
 
 def common_limits(specs: Sequence[StreamSpec]) -> tuple[float, float]:

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from .reading import SpecError, table, text_of, validated
-from .specs import Name, Positive, Table, Text
+from .specs import Name, Paired, Positive, Table, Text
 from .steps import Celsius, NotNegative, Species, SpeciesName, Step
 from .written import quoted
 
@@ -69,6 +69,9 @@ class ReactionNoise(Table):
     relative: NotNegative = 0.005
 
 
+Options = Annotated[dict[Text, dict[str, float]], Paired, Field(min_length=1)]
+
+
 class ReactionFile(Table):
     """A reaction for an emulated rig: a file, or the table ``[emulation.reaction]`` of a rig file.
 
@@ -103,11 +106,9 @@ class ReactionFile(Table):
     species: Annotated[dict[SpeciesName, Species], Field(min_length=1)]
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     streams: Annotated[dict[Name, dict[SpeciesName, Positive]], Field(min_length=1)]
-    peaks: Annotated[dict[Text, ReactionPeak], Field(min_length=1)]
+    peaks: Annotated[dict[Text, ReactionPeak], Paired, Field(min_length=1)]
     noise: ReactionNoise = ReactionNoise()
-    choices: dict[Text, Annotated[dict[Text, dict[str, float]], Field(min_length=1)]] = Field(
-        default_factory=dict
-    )
+    choices: Annotated[dict[Text, Options], Paired] = Field(default_factory=dict)
 
     def chosen(self, choices: Mapping[str, str]) -> Self:
         """Return it with the rate constants of what is chosen, by default the first of each.

@@ -66,6 +66,7 @@ class Reactor(Table):
 
 
 _FASTEST = 10.0  # Hz that a meter is read at
+_WASH = 3.0  # volumes from mixer to valve that wash, where nobody says
 
 
 class ChromatogramSpec(MethodFile):
@@ -182,7 +183,7 @@ class RigFile(Table):
     transports : table
         Ports by name.
     streams : table
-        Reagents by name; their flows are the variables ``flow_<name>``.
+        Reagents by name; their flows are the variables ``flow_<name>``. And solvents to wash with.
     heater : table
         The heater.
     valve : table
@@ -236,7 +237,18 @@ class RigFile(Table):
         """What a problem knows as ``flow_<name>``: the streams that deliver it, one at a time."""
         joined = {n: tuple(c.streams.values()) for n, c in self.choices.items() if c.streams}
         taken = {stream for streams in joined.values() for stream in streams}
+        taken |= self.washes.keys()
         return {name: (name,) for name in self.streams if name not in taken} | joined
+
+    @property
+    def washes(self) -> dict[str, float]:
+        """The streams that only wash, one after the other, and how much of each [uL]."""
+        usual = _WASH * self.reactor.total_volume
+        return {name: s.wash_volume or usual for name, s in self.streams.items() if s.wash}
+
+    def stocks(self, name: str) -> tuple[float, ...]:
+        """Return the concentrations of what one of the `flows` may carry, by stream [mM]."""
+        return tuple(self.streams[stream].stock or 0.0 for stream in self.flows[name])
 
     def flow_limits(self, name: str) -> tuple[float, float]:
         """Return the limits of one of the `flows` [uL/min]."""
@@ -334,6 +346,8 @@ class RigFile(Table):
                     "give them different ones"
                 )
         self._check_urls({transport for _, transport, _ in instruments})
+        if not self.streams.keys() - self.washes.keys():
+            raise ValueError("streams: all of them only wash: give one of them a stock instead")
         check_choices(self.choices, self.streams)
         return self
 

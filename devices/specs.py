@@ -4,7 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from .protocols import DETECTORS, HEATERS, PUMPS, SELECTORS, VALVES
 from .written import check_text, exact
@@ -13,6 +21,26 @@ Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, AfterValidator(check_text)]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]  # of columns: 63
 Range = tuple[float, float]
+
+
+def paired(stated: Any) -> Any:
+    """Read a table that is stored as pairs; see `storable`."""
+    if isinstance(stated, list) and all(isinstance(p, list) and len(p) == 2 for p in stated):
+        return {key: value for key, value in stated if isinstance(key, str)}
+    return stated
+
+
+def storable(plain: Any) -> Any:
+    """Turn tables whose keys have a ``.`` or ``/``, as no key of a document may, into pairs."""
+    if isinstance(plain, dict):
+        found = {key: storable(value) for key, value in plain.items()}
+        wrong = any(sign in key for key in found for sign in "./")
+        return [[key, value] for key, value in found.items()] if wrong else found
+    return [storable(one) for one in plain] if isinstance(plain, list | tuple) else plain
+
+
+Paired = BeforeValidator(paired)
+"""Of a table whose keys are words of the user's."""
 
 _URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
 
@@ -98,14 +126,14 @@ class _InstrumentSpec(Table):
 
 
 class StreamSpec(_InstrumentSpec):
-    """A reagent: syringe pump, what is in it, and the flask it is refilled from.
+    """A reagent, or a solvent to wash with: syringe pump, its content, the flask it refills from.
 
     Attributes
     ----------
     address : int
         Of the pump on its line.
     stock : float
-        Concentration of what is in the syringe [mM].
+        Concentration of what is in the syringe [mM]; needed, but not with `wash`.
     diameter : float
         Inner diameter of the syringe [mm].
     syringe_volume : float
@@ -120,12 +148,17 @@ class StreamSpec(_InstrumentSpec):
         What there is to refill from, through check valves [uL]; 0: it is not refilled.
     refill_rate : float
         How fast [uL/min].
+    wash : bool
+        Whether it is no reagent but a solvent, with which ``reactune make`` washes at the end, as
+        fast as its `limits` allow. It stands still while experiments are made.
+    wash_volume : float
+        How much of it washes [uL]; by default three times ``reactor.total_volume``.
     """
 
     _role, _drivers = "pump", PUMPS
     protocol: str = "harvard11"
     address: Annotated[int, Field(ge=0, le=99)] = 0
-    stock: Positive
+    stock: Positive | None = None
     diameter: Annotated[float, Field(ge=0.1, le=60)]
     syringe_volume: Positive
     limits: Range
@@ -133,6 +166,24 @@ class StreamSpec(_InstrumentSpec):
     dead_volume: Annotated[float, Field(ge=0)] = 0.0
     flask_volume: Annotated[float, Field(ge=0)] = 0.0
     refill_rate: Positive = 1000.0
+    wash: bool = False
+    wash_volume: Positive | None = None
+
+    @model_validator(mode="after")
+    def _used(self) -> Self:
+        if self.wash and self.stock is not None:
+            raise ValueError(
+                f"stock = {exact(self.stock)} mM, but with wash = true it is a solvent to wash "
+                "with: delete one of the two"
+            )
+        if not self.wash and self.stock is None:
+            raise ValueError("stock is missing: add it, or wash = true for a solvent to wash with")
+        if not self.wash and self.wash_volume is not None:
+            raise ValueError(
+                f"wash_volume = {exact(self.wash_volume)} uL is of a solvent to wash with: add "
+                "wash = true, or delete it"
+            )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -95,6 +95,8 @@ TABLES = [
         "dead_volume": ("100", "-1"),
         "flask_volume": ("250000", "-1"),
         "refill_rate": ("2000", "0"),
+        "wash": ("true", "true"),
+        "wash_volume": ("3000", "3000"),
     }),
     ("`[heater]`", HeaterSpec, "heater", {
         "transport": ('"heater"', '"oven"'),
@@ -217,8 +219,9 @@ minutes. Unknown keys are refused. The keys of `[chromatogram]` are those of the
 the rig is an emulated one, and its ports have no `url`; without, each needs one. With a table
 `[analytics]` [other software](../how-to/analysis-by-other-software.md) analyses, and there is no
 `[detector]`. With a table `[collection]` a valve leads a product that is [made](../how-to/make.md)
-into its flask. With a table `[choices.NAME]` the rig makes the [choices](../how-to/choices.md) of a
-problem's variable of that name.
+into its flask, and a stream with `wash = true` is a solvent that washes afterwards. With a table
+`[choices.NAME]` the rig makes the [choices](../how-to/choices.md) of a problem's variable of that
+name.
 
 The page is written by `python docs/rig_file.py` from the model that reads the file; the bad values
 are those of the built-in rig `walker`, where everything stands with its unit (under `[analytics]`,

@@ -26,6 +26,9 @@ class Attendant(Protocol):
     def flask(self, volume: float, minutes: float) -> bool:
         """Ask for a flask under the outlet, now: for so much [mL], in so many minutes."""
 
+    def waste(self) -> bool:
+        """Ask to take the flask away, since what comes next is solvent."""
+
     def doubtful(self, told: str) -> bool:
         """Ask whether to go on although the product is not what was promised."""
 
@@ -38,6 +41,13 @@ class AtTerminal:
         return self._asked(
             f"Steady. Put the flask under the outlet now, for {volume:g} mL in {minutes:.0f} min; "
             "Enter when it is there (stop to end): "
+        )
+
+    def waste(self) -> bool:
+        """See `Attendant`."""
+        return self._asked(
+            "Take the flask away, and lead the outlet to waste for washing; Enter when that is "
+            "done (stop to end): "
         )
 
     def doubtful(self, told: str) -> bool:

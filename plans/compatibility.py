@@ -1,7 +1,9 @@
 """Where a problem meets a rig: does it fit, what does it cost, how is a trace read."""
 
 import itertools
+import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -113,20 +115,33 @@ def fitted(problem: Problem, rig: RigFile) -> Problem:
     ProblemError
         If none do, or more than one would; the message names the variables.
     """
-    return problem if problem.rig is not None else problem.on_rig(_facts(rig))
+    return problem if problem.rig is not None else problem.on_rig(_facts(problem, rig))
 
 
-def _facts(rig: RigFile) -> RigFacts:
+def _facts(problem: Problem, rig: RigFile) -> RigFacts:
     streams = {
-        name: StreamFacts(limits=rig.flow_limits(name), stock=rig.streams[streams[0]].stock)
-        for name, streams in rig.flows.items()
+        name: StreamFacts(
+            limits=rig.flow_limits(name), stock=next(iter(_stocks(name, problem, rig).values()))
+        )
+        for name in rig.flows
     }
     return RigFacts(volume=rig.reactor.heated_volume, streams=streams)
 
 
-def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
+def _stocks(flow: str, problem: Problem, rig: RigFile) -> dict[str, float]:
+    """Give the stock [mM] of each choice of a problem that a flow delivers, or of the flow."""
+    choice, variable = rig.choices.get(flow), problem.variables.get(flow)
+    if choice is None or not choice.streams:
+        return {flow: rig.stocks(flow)[0]}
+    options = (variable.choices if variable else None) or (choice.default or choice.options[0],)
+    return {option: rig.streams[choice.streams[option]].stock or 0.0 for option in options}
+
+
+def _other_pumps(problem: Problem, rig: RigFile) -> Iterator[str]:
     """Say which pumps are not those that a problem's variables were fitted to."""
-    streams = _facts(rig).streams
+    if (known := problem.rig) is None:
+        return
+    streams = _facts(problem, rig).streams
     for name in sorted({*known.streams, *streams}):
         was, now = known.streams.get(name), streams.get(name)
         if was is None or now is None:
@@ -141,14 +156,14 @@ def _other_pumps(known: RigFacts, rig: RigFile) -> Iterator[str]:
 
 def _settable(problem: Problem, rig: RigFile) -> list[str]:
     """Say which variables the rig cannot set."""
-    if wrong := list(_choices(problem, rig)):
+    if wrong := list(_choices(problem, rig)) or list(_unsayable(problem, rig)):
         return wrong
     allowed = limits(rig)
     try:
         follows = fitted(problem, rig).rig is not None
     except ProblemError as error:
         return error.problems
-    wrong = list(_other_pumps(problem.rig, rig)) if problem.rig is not None else []
+    wrong = list(_other_pumps(problem, rig))
     for name, variable in problem.variables.items():
         if name in allowed:
             wrong += _beyond(name, variable, *allowed[name])
@@ -199,6 +214,25 @@ def _choices(problem: Problem, rig: RigFile) -> Iterator[str]:
             yield (
                 f"variables: the rig also needs {name}; give it choices, or choices.{name}.default "
                 "in the rig file"
+            )
+
+
+def _unsayable(problem: Problem, rig: RigFile) -> Iterator[str]:
+    """Say which names of a problem mean nothing on the rig, or no one number."""
+    said = json.dumps(problem.to_dict() | {"title": "", "rig": None})
+    for name in rig.washes:
+        if re.search(rf"\b(flow|stock)_{name}\b", said):
+            yield (
+                f"stream {name} only washes (wash = true in the rig file), and no experiment sets "
+                "it: leave it out of the problem, or give it a stock in place of wash"
+            )
+    for name in rig.choices.keys() & rig.flows.keys():
+        stocks = _stocks(name, problem, rig)
+        if len({*stocks.values()}) > 1 and re.search(rf"\bstock_{name}\b", said):
+            told = ", ".join(f"{exact(stock)} mM of {option}" for option, stock in stocks.items())
+            yield (
+                f"stock_{name} is no one number: the rig has {told}; make these stocks agree, "
+                f"choose among those that do, or say it in flows, without stock_{name}"
             )
 
 

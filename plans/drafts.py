@@ -167,7 +167,7 @@ class ProblemDraft(Draft):
         """
         verb = "minimise" if self.stated.get("minimise") else "maximise"
         windows, variables = self.stated["constraints"], self.stated["variables"]
-        width = max(map(len, map(_key, variables)))
+        width = max(map(len, map(toml_key, variables)))
         return _PROBLEM.format(
             file=shlex.quote(path.name),
             table=shlex.quote(table.name),
@@ -181,7 +181,7 @@ class ProblemDraft(Draft):
             budget=self.stated["budget"],
             batch=self.stated["batch"],
             variables="\n".join(
-                f"{_key(name):<{width}} = {toml_text(variable)}"
+                f"{toml_key(name):<{width}} = {toml_text(variable)}"
                 for name, variable in variables.items()
             ),
         )
@@ -266,14 +266,16 @@ def _string(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)  # a JSON string is one of TOML
 
 
-def _key(name: str) -> str:
+def toml_key(name: str) -> str:
+    """Write a key of TOML, in quotes if it needs them."""
     return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
 
 
 def toml_text(value: Any) -> str:
     """Write a value in a line of TOML."""
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{key} = {toml_text(item)}' for key, item in value.items())} }}"
+        items = ", ".join(f"{toml_key(key)} = {toml_text(item)}" for key, item in value.items())
+        return f"{{ {items} }}" if items else "{}"
     if isinstance(value, list):
         return f"[{', '.join(map(toml_text, value))}]"
     return _string(value) if isinstance(value, str) else exact(value)

@@ -29,9 +29,11 @@ from .compatibility import analytics_of, chosen, fitted, incompatibilities, sett
 from .errors import UserError, told
 from .outcome import Listener
 from .preparation import RigSource, find_run, load_rig
-from .producing import Product, make
+from .producing import make
+from .product import Product
 from .reagents import Precautions, reconciled
 from .session import Interrupter
+from .washing import lacking
 from .watched import watched
 
 
@@ -112,8 +114,8 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
             f"make; go on with it (reactune optimise --resume {short}), or ask what could be "
             f"reached (reactune redesign {short})"
         )
-    expected = campaign.leaders[number].expected
-    if not expected:
+    leader = campaign.leaders[number]
+    if not (expected := leader.expected):
         raise UserError(f"{run} does not say what a repeat would give: an older version stored it")
     start = campaign.run.start
     with told(ValueError):
@@ -132,11 +134,12 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
         analytics_of(rig),
         asked_of({str(k): v for k, v in campaign.table.loc[number].items()}, problem),
         {name: expected[key] for name, key in outcome_names(problem).items()},
+        leader.assumed,
     )
 
 
 def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
-    """Refuse what syringes, flasks and coils cannot give: both checks, and the volume [uL] between.
+    """Refuse what syringes, flasks and coils cannot give: both checks, the volume [uL], the wash.
 
     Raises
     ------
@@ -146,6 +149,8 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
         values = settings(product.conditions, product.problem, rig)
         there = setpoints_of({**values, **chosen(product.conditions, rig)}, rig)
     check, collect = needed(there, rig), needed(replace(there, collect=volume), rig)
+    if wrong := lacking(rig):
+        raise UserError("\n".join(wrong))
     for name, stream in rig.streams.items():
         filled = stream.syringe_volume if stream.filled is None else stream.filled
         stroke = stream.syringe_volume - stream.dead_volume
@@ -191,6 +196,7 @@ def stored_product(catalogue: Catalogue, uid: str, volume: float, rig: FlowRig) 
     check_ledger(product, rig.config, volume)
     with told(LedgerError):
         rig.setpoints(replace(rig.setpoints(product.settings(rig)), collect=volume))
+        rig.washing.check()
     return product
 
 

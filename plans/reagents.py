@@ -78,6 +78,7 @@ class ReagentBook:
         pumps = sorted(
             (name, str(rig.transports[stream.transport].url), stream.address)
             for name, stream in rig.streams.items()
+            if not stream.wash  # a rig stays the same when a solvent is added to wash with
         )
         key = hashlib.sha256(json.dumps(pumps).encode()).hexdigest()[:12]
         folder = platformdirs.user_state_path("reactune", appauthor=False)

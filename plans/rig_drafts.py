@@ -9,18 +9,19 @@ import os
 import re
 from collections.abc import Mapping
 from difflib import get_close_matches
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from reactune.devices.chemistry import Equation
 from reactune.devices.reading import SpecError, validated
-from reactune.devices.specs import Name, Table
+from reactune.devices.specs import Name, StreamSpec, Table
 from reactune.devices.steps import SpeciesName, Step
 from reactune.devices.written import exact, quoted
 
+from .choice_drafts import ChoiceDraft, choice_of
 from .drafts import NUMBER, Draft, Question, number, toml_text
-from .rig_templates import METHOD, PEAK, REACTION, RIG, SIGNALS, STREAM
+from .peak_drafts import PeaksDraft, short
+from .rig_templates import METHOD, REACTION, RIG, SIGNALS, STREAM
 
 _CONTENT = rf"[^\s:=,+]+\s+{NUMBER}\s*m?M"
 _STREAM = re.compile(
@@ -36,8 +37,8 @@ _RATE = re.compile(
 _PEAK = re.compile(rf"(?P<name>[^\s:=,]+)\s*[:=]?\s*(?:at\s+)?(?P<time>{NUMBER})\s*min")
 _VOLUMES = re.compile(rf"(?P<heated>{NUMBER})\s*,\s*(?P<total>{NUMBER})\s*[u\u00b5\u03bc]L")
 _HEATER = re.compile(rf"(?P<low>{NUMBER})\s*(?:to|-|\u2013)\s*(?P<high>{NUMBER})\s*(?:\u00b0|deg)C")
+_COILS = 100.0  # reactor volumes in the coil of a choice
 _FLOWS = (10.0, 2000.0)  # uL/min, where nobody says
-_TALLEST = 0.5  # AU, of a peak of the strongest stock undiluted
 
 
 class _StreamName(Table):
@@ -87,6 +88,14 @@ class RigDraft(Draft):
             many=True,
         ),
         Question(
+            "choice",
+            "What is there to choose, such as a catalyst, by a selector valve behind a pump or by\n"
+            "a pump for each? Which rate constants differ? One choice a line; an empty line ends.",
+            "catalyst by valve on cat: Pd/C, Ni k1 = 0.2",
+            many=True,
+            default="",
+        ),
+        Question(
             "peak",
             "What elutes when? One peak a line; an empty line ends.",
             "amide 5.2 min",
@@ -128,6 +137,7 @@ class RigDraft(Draft):
         self.streams: dict[str, dict[str, float]] = {}
         self.stocks: dict[str, float] = {}
         self.flows: dict[str, tuple[float, float]] = {}
+        self.choices: list[ChoiceDraft] = []
         self.peaks: dict[str, float] = {}
         self.unit = "V"
         self.volumes: tuple[float, float] = (0.0, 0.0)
@@ -187,6 +197,37 @@ class RigDraft(Draft):
         self.stocks[name] = held[first]
         self.flows[name] = (low, high)
 
+    def _choice(self, text: str) -> None:
+        if not text:
+            return
+        specs = {
+            name: StreamSpec(
+                transport="pumps", stock=stock, diameter=1, syringe_volume=1,
+                limits=self.flows[name],
+            )
+            for name, stock in self.stocks.items()
+        }  # fmt: skip
+        known = [
+            f"{key}{i}{way}"
+            for i, step in enumerate(self.steps, 1)
+            for way in ("", "_reverse")[: 1 + ("reverse" in step)]
+            for key in "kE"
+        ]
+        made = choice_of(text, specs, known, self.choices)
+        if len({str(self.streams[stream]) for stream in made.streams}) > 1:
+            raise ValueError(
+                f"{quoted(text)}: what is in {', '.join(made.streams)} differs; give it one name, "
+                "and say by rate constants what a choice does"
+            )
+        self.choices.append(made)
+
+    @property
+    def _fed(self) -> dict[str, str]:
+        """By flow as a problem knows it one of the streams that deliver it."""
+        joined = {one.name: one.streams[0] for one in self.choices if one.streams}
+        taken = {stream for one in self.choices for stream in one.streams}
+        return {name: name for name in self.streams if name not in taken} | joined
+
     def _peak(self, text: str) -> None:
         found = _PEAK.fullmatch(text)
         if found is None:
@@ -245,19 +286,25 @@ class RigDraft(Draft):
     @property
     def variables(self) -> list[str]:
         """What a problem for the rig can set."""
-        return ["temperature", *(f"flow_{name}" for name in self.streams)]
+        flows = [f"flow_{name}" for name in self._fed]
+        return ["temperature", *flows, *(choice.name for choice in self.choices)]
+
+    @property
+    def _held(self) -> list[float]:
+        """The concentrations in all streams [mM]."""
+        return [amount for held in self.streams.values() for amount in held.values()]
 
     def texts(self) -> dict[Path, str]:
         """Write the files, each that is named: a file before the one that names it."""
-        texts = {}
+        texts, peaks = {}, PeaksDraft(self.peaks)
         if self.reaction is not None:
             texts[self.reaction] = self._reaction_text()
         if self.method is not None:
             texts[self.method] = METHOD.format(
                 title=toml_text(self.method.stem),
                 unit=toml_text(self.unit), signal=SIGNALS[self.unit],
-                start=_short(self._windows()[0][0]), rate=self._rate,
-                peaks=self._peaks_text("[[peaks]]"),
+                start=short(peaks.windows[0][0]), rate=peaks.rate,
+                peaks=peaks.text("[[peaks]]", self._held),
             )  # fmt: skip
         if self.rig is not None:
             texts[self.rig] = self._rig_text(self.rig)
@@ -265,28 +312,34 @@ class RigDraft(Draft):
 
     def _reaction_text(self) -> str:
         assert self.reaction is not None
-        width, longest = max(map(len, self.peaks)), max(map(len, self.streams))
+        peaks = PeaksDraft(self.peaks).ordered
+        width, longest = max(map(len, peaks)), max(map(len, self._fed))
+        held = {name: self.streams[stream] for name, stream in self._fed.items()}
         return REACTION.format(
             title=toml_text(self.reaction.stem),
             species=toml_text([*self.species]),
             steps="\n".join(map(_step_text, self.steps)),
             streams="\n".join(
-                f"{name:<{longest}} = {toml_text(held) if held else '{}  # solvent'}"
-                for name, held in self.streams.items()
+                f"{name:<{longest}} = {toml_text(what) if what else '{}  # solvent'}"
+                for name, what in held.items()
             ),
-            peaks="\n".join(f'{n:<{width}} = {{ of = "{n}" }}' for n in self._ordered()),
+            choices="".join(choice.reaction_text() for choice in self.choices),
+            peaks="\n".join(
+                f'{n:<{width}} = {{ of = "{n}" }}' for n in PeaksDraft(self.peaks).ordered
+            ),
         )
 
     def _rig_text(self, rig: Path) -> str:
         assert self.reaction is not None
         low, high = self.heated
-        windows = self._windows()
+        peaks = PeaksDraft(self.peaks)
+        windows = peaks.windows
         if self.method is None:
             chromatogram = (
                 f"lamp     = {10:<20} # V through pure eluent\n"
-                f"rate     = {self._rate:<20} # Hz\n"
-                f"start    = {_short(windows[0][0]):<20} # min: nothing before is evaluated\n\n"
-                + self._peaks_text("[[chromatogram.peaks]]")
+                f"rate     = {peaks.rate:<20} # Hz\n"
+                f"start    = {short(windows[0][0]):<20} # min: nothing before is evaluated\n\n"
+                + peaks.text("[[chromatogram.peaks]]", self._held)
             )
         else:
             chromatogram = f"method   = {toml_text(_relative(self.method, rig))}\n"
@@ -302,53 +355,17 @@ class RigDraft(Draft):
             ),
             limits=toml_text([low, high]), safe=exact(low), maximum=exact(high + 10),
             heated=exact(self.volumes[0]), total=exact(self.volumes[1]),
+            selectors="".join(
+                f"{one.transport} = {{ baudrate = 9600 }}\n"
+                for one in self.choices
+                if one.transport
+            ),
+            choices="".join(
+                one.rig_text(exact(_COILS * self.volumes[0])) for one in self.choices
+            ),
             duration=30 * math.ceil(2 * (windows[-1][1] + 0.5)),
             chromatogram=chromatogram,
             reaction=toml_text(_relative(self.reaction, rig)),
-        )  # fmt: skip
-
-    def _ordered(self) -> dict[str, float]:
-        return dict(sorted(self.peaks.items(), key=lambda peak: peak[1]))
-
-    def _widths(self) -> list[float]:
-        """Guess the SDs of the peaks [min]: 2500 plates, or better where they are close."""
-        times = [*self._ordered().values()]
-        gaps = [b - a for a, b in pairwise(times)]
-        near = [min(pair) for pair in zip([*gaps, math.inf], [math.inf, *gaps], strict=True)]
-        return [min(0.02 * t, gap / 8) for t, gap in zip(times, near, strict=True)]
-
-    @property
-    def _rate(self) -> int:
-        """Samples a second [Hz] that the narrowest peak wants, as far as a meter can."""
-        return min(10, math.ceil(3 / (60 * min(self._widths()))))
-
-    def _windows(self) -> list[tuple[float, float]]:
-        """Give the windows [min]: 8 SD to 12 SD off, or where close peaks part.
-
-        Peaks tail, so they part nearer to the next. Windows are no wider, because the baseline is
-        what is seen between them.
-        """
-        times, widths = [*self._ordered().values()], self._widths()
-        parts = [0.0, *(a + 0.6 * (b - a) for a, b in pairwise(times)), math.inf]
-        return [
-            (max(low, time - 8 * width), min(high, time + 12 * width))
-            for time, width, (low, high) in zip(times, widths, pairwise(parts), strict=True)
-        ]
-
-    def _peaks_text(self, head: str) -> str:
-        windows, widths = self._windows(), self._widths()
-        response = "1"  # until it is calibrated
-        if held := max((c for stream in self.streams.values() for c in stream.values()), default=0):
-            response = f"{_TALLEST * math.sqrt(2 * math.pi) * min(widths) / held:.1g}"
-        return "\n".join(
-            PEAK.format(
-                head=head, name=toml_text(name), time=exact(time),
-                window=f"[{_short(low)}, {_short(high)}]", width=_short(width),
-                tail=_short(width / 2), response=response,
-            )
-            for (name, time), (low, high), width in zip(
-                self._ordered().items(), windows, widths, strict=True
-            )
         )  # fmt: skip
 
 
@@ -379,7 +396,3 @@ def _step_text(step: Mapping[str, Any]) -> str:
 def _relative(path: Path, to: Path) -> str:
     """Call a file as one beside it does."""
     return Path(os.path.relpath(path, to.parent)).as_posix()
-
-
-def _short(value: float) -> str:
-    return f"{value:.4g}"

@@ -13,7 +13,7 @@ species     = {species}
 
 [peaks]                         # by the names of the HPLC method
 {peaks}
-
+{choices}
 [noise]                         # of one experiment: guesses
 extent   = 0.02                 # SD of ln(time to react)
 fraction = 0.001                # SD of a share X of all that is seen: fraction + relative X
@@ -63,6 +63,30 @@ flask_volume   = 1000000        # uL to refill from, through check valves; 0: ne
 refill_rate    = {refill:<14} # uL/min
 """
 
+BY_VALVE = """
+[choices.{name}] # a selector valve behind the pump, a coil at each position
+stream      = {stream}
+positions   = {positions}
+volume      = {volume:<17} # uL in each coil, enough to rehearse: enter yours
+line_volume = 50                # uL from the valve to the mixer, rinsed out after a change: a guess
+
+[choices.{name}.valve]
+transport = {transport}
+protocol  = "vici"
+timeout   = 10                  # s
+"""
+
+BY_STREAMS = """
+[choices.{name}] # a pump for each: one runs, the others stand still
+streams     = {streams}
+line_volume = 50                # uL from where they meet to the mixer, rinsed out: a guess
+"""
+
+KINETICS = """
+[choices.{name}] # rate constants that differ: k in the units of its step, E in kJ/mol
+{options}
+"""
+
 RIG = """\
 # An emulated rig, to rehearse on. Streams, volumes and peaks are yours; look through the rest.
 
@@ -77,7 +101,7 @@ pumps    = {{ baudrate = 115200 }}
 heater   = {{ baudrate = 9600 }}
 valve    = {{ baudrate = 9600 }}
 detector = {{ baudrate = 9600, bytesize = 8, stopbits = 2 }}
-
+{selectors}
 {streams}
 [heater]
 transport = "heater"
@@ -95,7 +119,7 @@ transport = "valve"
 protocol  = "vici"
 load      = "A"
 timeout   = 3                   # s
-
+{choices}
 [detector]
 transport = "detector"
 protocol  = "scpi"

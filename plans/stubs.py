@@ -46,6 +46,13 @@ def act(call: Callable[..., Status], *arguments: Any) -> MsgGenerator[None]:
     yield Msg("wait", None, group=group)  # type: ignore[no-untyped-call]  # too
 
 
+def event(stream: str, record: Any) -> MsgGenerator[None]:
+    """Emit an event that is not repeated: what it tells of is over."""
+    yield from bps.create(stream)
+    yield from bps.read(record)
+    yield from bps.save()
+
+
 def lab_sleep(rig: FlowRig, seconds: float) -> MsgGenerator[None]:
     """Wait in lab time [s]; ``bps.sleep`` would wait in wall time."""
     yield from act(rig.clock.timer, seconds)

@@ -16,7 +16,7 @@ ROLES = "best", "best_feasible"
 """Best by merit, and best goal among those likely inside all windows: prefixes of the keys."""
 
 
-_NUMBERS = "", "_probability", "_merit", "_regret"
+_NUMBERS = "", "_probability", "_merit", "_regret", "_assumed"
 
 
 class Estimate(NamedTuple):
@@ -83,6 +83,9 @@ class Leader:
     regret : float
         By how much the best of the experiments made is expected to be better in the goal; NaN where
         nobody knows, and in runs stored before.
+    assumed : bool
+        Whether the scatter of a repeat is for the most part what is usual, since the results do not
+        tell of it yet.
     """
 
     number: int
@@ -90,6 +93,7 @@ class Leader:
     merit: float = math.nan
     expected: dict[str, Estimate] = field(default_factory=dict)
     regret: float = math.nan
+    assumed: bool = False
 
     @classmethod
     def of(cls, number: int, found: Recommendation, problem: Problem) -> Self:
@@ -99,12 +103,14 @@ class Leader:
         expected = {k: Estimate(*map(float, e)) for k, e in zip(keys, told, strict=True)}
         for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
             expected[key] = expected[key]._replace(value=aim.sign * expected[key].value)
-        return cls(number, found.probability_feasible, found.merit, expected, found.regret)
+        assumed = found.expected.assumed
+        return cls(number, found.probability_feasible, found.merit, expected, found.regret, assumed)
 
     def to_plain(self) -> dict[str, Any]:
         """Return it for `json.dumps`; what is not known is left out."""
         numbers = {"merit": self.merit, "probability": self.probability, "regret": self.regret}
         told = {name: value for name, value in numbers.items() if not math.isnan(value)}
+        told |= {"assumed": True} if self.assumed else {}
         return {"number": self.number, **told, "expected": self.expected}
 
     @classmethod
@@ -129,7 +135,7 @@ class Leader:
         data = dict.fromkeys(cls.keys(role, problem), math.nan)
         if leader is None:
             return data
-        told = [leader.number, leader.probability, leader.merit, leader.regret]
+        told = [leader.number, leader.probability, leader.merit, leader.regret, leader.assumed]
         for name in outcome_keys(problem):
             told += leader.expected.get(name, (math.nan,) * 3)
         return dict(zip(data, map(float, told), strict=True))
@@ -144,4 +150,4 @@ class Leader:
         first = len(_NUMBERS)
         estimates = [Estimate(*told[i : i + 3]) for i in range(first, len(told), 3)]
         known = {n: e for n, e in zip(names, estimates, strict=True) if not math.isnan(e.value)}
-        return cls(int(told[0]), told[1], told[2], known, told[3])
+        return cls(int(told[0]), told[1], told[2], known, told[3], told[4] == 1)

@@ -256,6 +256,13 @@ class Book:
             return self._fit()
         return self.judge()
 
+    def expects(self) -> Judge | Surrogate | None:
+        """Give what `explain` does, or a model of results too few to choose points by."""
+        if (known := self.explain()) is not None or self.measured is None:
+            return known
+        _, points = self.table.experiments()
+        return self._model(points) if len(points.f) else None
+
     # -- state --------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:

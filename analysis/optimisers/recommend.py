@@ -123,7 +123,7 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     i = int(np.lexsort((goal, np.where(allowed, value, np.inf)))[0])
     if feasible and judge is not None and len(windows):
         i = _held(book, judge, i, allowed)
-    if not models and (explains := book.explain()) is not None:
+    if not models and (explains := book.expects()) is not None:
         models.append(explains)
     return Recommendation(
         points.x[i].copy(),
@@ -202,7 +202,7 @@ def front(book: Book) -> list[Recommendation]:
         likely = _sure(judged.inside >= LIKELY, judged.inside, book)
         rows, goals = surrogate.rows[likely], judged.middle[likely]
         chance, merit = judged.inside[likely], judged.merit(None)[likely]
-    models = [] if surrogate is None else [surrogate]
+    models = [model for model in (surrogate or book.expects(),) if model is not None]
     return [
         Recommendation(
             points.x[i].copy(), float(points.f[i]), points.F[i].copy(),

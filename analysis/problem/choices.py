@@ -123,8 +123,8 @@ def _read(path: Path, choices: Sequence[str]) -> dict[str, tuple[float, ...]]:
     for k, title in enumerate(titles[1:], start=1):
         if not title:
             continue
-        # keys of stored documents hold no dot
-        name, column = title.replace(".", "_"), []
+        # keys of stored documents hold neither
+        name, column = title.replace(".", "_").replace("/", "_"), []
         if name in table:
             raise ValueError(f"descriptors: {path.name} has two columns {title}")
         for choice in choices:

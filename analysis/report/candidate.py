@@ -13,6 +13,12 @@ from ..problem.tables import Setting
 from .numbers import share, uncertain
 from .table import Campaign
 
+ASSUMED = (
+    "of a repeat: what is usual (a twentieth of the spread of the results); these few experiments "
+    "do not tell it"
+)
+"""What is said where `Candidate.scatter_assumed`."""
+
 CLOSE = 2.0
 """A property so many standard deviations from its window's edge may well lie outside."""
 
@@ -39,6 +45,8 @@ class Candidate:
         How much they are in doubt.
     repeat_sd : dict of str to float
         How far a single further experiment may be from them.
+    scatter_assumed : bool
+        Whether that is for the most part what is usual, since the results do not tell of it yet.
     measured, measured_sds : dict of str to float
         The single result and its standard deviations, in the units of the analytics.
     goal, goal_sd : float
@@ -67,6 +75,7 @@ class Candidate:
     expected: dict[str, float]
     expected_sd: dict[str, float]
     repeat_sd: dict[str, float]
+    scatter_assumed: bool
     measured: dict[str, float]
     measured_sds: dict[str, float]
     goal: float
@@ -131,6 +140,7 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         expected=expected,
         expected_sd=doubt,
         repeat_sd={name: estimate.repeat_sd for name, estimate in told.items()},
+        scatter_assumed=leader.assumed,
         measured=measured,
         measured_sds=sds,
         goal=float(row["goal"]),

@@ -3,12 +3,13 @@
 import json
 import math
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..problem.tables import Setting
 from ..storage.run import Run
+from .candidate import ASSUMED
 from .numbers import as_set, jsonable, uncertain
 from .table import mark_of
 
@@ -56,8 +57,12 @@ class Made:
     volume, collected : float
         Asked for, and what flowed into the flask by the pumps' counters [mL].
     checks : tuple of Check
+    scatter_assumed : bool
+        Whether the scatter that was promised is for the most part what is usual.
     used : dict of str to float
         By stream, until the last check was injected [mL].
+    washed : dict of str to float
+        By stream what has washed the rig [mL]; empty where none is there for that.
     ended_well : bool
     reason : str
         How it ended, a sentence.
@@ -74,7 +79,9 @@ class Made:
     volume: float
     collected: float
     checks: tuple[Check, ...]
+    scatter_assumed: bool
     used: dict[str, float]
+    washed: dict[str, float]
     ended_well: bool
     reason: str
 
@@ -94,9 +101,12 @@ class Made:
             for name, value in self.conditions.items()
         )
         told = [("At", said), *self._checked()]
+        if self.scatter_assumed:
+            told.append(("Scatter", ASSUMED))
         told.append(("Collected", f"{self.collected:.3g} mL of {self.volume:.3g} mL"))
-        if self.used:
-            told.append(("Used", ", ".join(f"{k} {v:.1f} mL" for k, v in self.used.items())))
+        for label, volumes in (("Used", self.used), ("Washed", self.washed)):
+            if volumes:
+                told.append((label, ", ".join(f"{k} {v:.1f} mL" for k, v in volumes.items())))
         told += [("Ended", self.reason), ("Run", self.uid)]
         for label, sentence in told:
             lines += textwrap.wrap(
@@ -131,14 +141,10 @@ def made_of(run: Run) -> Made:
         )
     product, facts = start["product"], run.events("primary")
     collected = [float(data["collected"]) for data in run.events("collection")]
-    used = {
-        key.removeprefix("used_"): sum(
-            float(data[key]) for data in facts if math.isfinite(float(data[key]))
-        )
-        / 1000
-        for key in (facts[0] if facts else {})
-        if key.startswith("used_")
-    }
+    washes = [
+        name for name, stream in start["rig"]["file"]["streams"].items() if stream.get("wash")
+    ]
+    used = {name: volume for name, volume in _volumes("used_", facts).items() if name not in washes}
     return Made(
         uid=run.uid,
         title=str(start["title"]),
@@ -159,10 +165,24 @@ def made_of(run: Run) -> Made:
             )
             for data in run.events("check")
         ),
+        scatter_assumed=bool(product.get("scatter_assumed")),
         used=used,
+        washed=_volumes("washed_", run.events("wash")),
         ended_well=stop.get("exit_status") == "success",
         reason=str(stop.get("reason") or "not yet, or the process was killed"),
     )
+
+
+def _volumes(prefix: str, events: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """Sum up what events say of volumes by stream [mL]."""
+    return {
+        key.removeprefix(prefix): sum(
+            float(data[key]) for data in events if math.isfinite(float(data[key]))
+        )
+        / 1000
+        for key in (events[0] if events else {})
+        if key.startswith(prefix)
+    }
 
 
 def _units(problem: Mapping[str, Any]) -> dict[str, str]:

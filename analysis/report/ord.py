@@ -71,9 +71,14 @@ def unnamed(campaigns: Sequence[Campaign]) -> list[str]:
     found: dict[str, None] = {}
     for campaign in campaigns:
         rig = campaign.run.start.get("rig", {}).get("file", {})
-        names = [*rig.get("streams", ()), *campaign.problem.measured]
+        names = [*_reagents(rig), *campaign.problem.measured]
         found |= dict.fromkeys(name for name in names if name not in rig.get("compounds", {}))
     return list(found)
+
+
+def _reagents(rig: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Give the streams of a rig file that take part in experiments."""
+    return {name: s for name, s in rig.get("streams", {}).items() if not s.get("wash")}
 
 
 class _Reaction:
@@ -94,6 +99,7 @@ class _Reaction:
         if rig is None:
             raise ValueError(f"run {campaign.run.uid[:8]} was on no rig: ORD wants to know inputs")
         self._rig: Mapping[str, Any] = rig
+        self._reagents = _reagents(rig)
         self._compounds: Mapping[str, Mapping[str, Any]] = rig.get("compounds", {})
         method = json.dumps(to_start(campaign.analytics), sort_keys=True)
         self._method = f"{campaign.analytics.key}, method {_digest(method)[:16]}"
@@ -102,7 +108,7 @@ class _Reaction:
         """Make the record of one experiment."""
         pb, uid = self._pb, self._campaign.run.uid
         reaction = pb.Reaction(reaction_id=f"ord-{_digest(f'{uid}:{number}')}")
-        for stream, spec in self._rig["streams"].items():
+        for stream, spec in self._reagents.items():
             self._input(reaction.inputs[stream], stream, float(spec["stock"]), row)
         reaction.setup.is_automated = True
         reaction.setup.automation_platform = f"reactune {version('reactune')}"
@@ -150,7 +156,7 @@ class _Reaction:
         by_hplc = campaign.analytics.key.startswith("hplc")
         analysis.type = pb.Analysis.LC if by_hplc else pb.Analysis.CUSTOM
         analysis.details = self._method
-        reagents = [self._compounds.get(stream) for stream in self._rig["streams"]]
+        reagents = [self._compounds.get(stream) for stream in self._reagents]
         for name in campaign.problem.measured:
             left = self._compounds.get(name)
             role = "REACTANT" if left is not None and left in reagents else "PRODUCT"

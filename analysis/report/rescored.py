@@ -12,6 +12,7 @@ from ..campaign.leader import Leader, outcome_names
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting
+from .candidate import ASSUMED
 from .numbers import dialled, share, table_lines, uncertain
 
 _COLUMN = 22  # characters of a value's column, as in a summary
@@ -30,6 +31,8 @@ def table(found: Rescored, width: int = 80) -> list[str]:
     else:
         lines = [_row(label, cells, width) for label, *cells in _rows(found)]
     lines += ["-" * width, *_prices(found, width)]
+    if any(b[1].assumed for b in (*found.front, found.best_feasible, found.best) if b is not None):
+        lines += _remark("Scatter", ASSUMED, width)
     for number, why in found.doubted.items():
         lines += _remark("Doubted", f"{found.pool[number].name}: {why}", width)
     if found.outside:
@@ -102,6 +105,7 @@ def _told(found: Rescored, best: Found) -> dict[str, Any] | None:
         "feasibility": found.feasibility[i],
         "probability_feasible": leader.probability,
         "merit": leader.merit,
+        "scatter_assumed": leader.assumed,
         "expected": {n: leader.expected[key]._asdict() for n, key in names.items()},
         "measured": experiment.measurement.values,
     }

@@ -10,7 +10,7 @@ from typing import Any
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..written import percent
-from .candidate import Candidate, candidate
+from .candidate import ASSUMED, Candidate, candidate
 from .numbers import as_set, dialled, jsonable, share, table_lines, uncertain
 from .rediscovered import Rediscovered, rediscovered
 from .table import NOT_EVALUATED, Campaign, StoredRun
@@ -289,6 +289,8 @@ class Summary:
             )
             told += f"in {self.lines[0][1]} than experiment {chosen.number}"
             remarks.append(("In doubt", told))
+        if any(c.scatter_assumed for c in self.front or (chosen,) if c is not None):
+            remarks.append(("Scatter", ASSUMED))
         lucky, other = self.best_measured, self.best_feasible
         if lucky is not None and (other is None or lucky.number != other.number):
             told = (

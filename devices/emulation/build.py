@@ -268,8 +268,7 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
 
 def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
     """Say which streams hold something else than a reaction file says."""
-    for name, streams in rig.flows.items():
-        stream = rig.streams[streams[0]]
+    for name in rig.flows:
         if name not in file.streams:
             yield (
                 f"streams.{name} is none of the streams of its reaction, "
@@ -278,13 +277,14 @@ def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
             )
         elif held := file.streams[name]:
             species, stock = next(iter(held.items()))
-            if not isclose(stream.stock, stock, rel_tol=1e-6):
+            stated = rig.stocks(name)
+            if not any(isclose(one, stock, rel_tol=1e-6) for one in stated):
                 yield (
-                    f"streams.{name}.stock = {stream.stock:g} mM, but its reaction has {stock:g} "
-                    f"mM of {species} in it: make them agree"
+                    f"streams.{name}.stock = {stated[0]:g} mM, but its reaction has "
+                    f"{stock:g} mM of {species} in it: make them agree"
                 )
     for name, held in file.streams.items():
-        if name not in rig.flows and not held:
+        if name not in rig.flows and name not in rig.streams and not held:
             yield f"streams: the solvent {name} of its reaction is no stream of the rig: add it"
 
 
@@ -312,9 +312,8 @@ def _other_choices(rig: RigFile, file: ReactionFile) -> Iterator[str]:
 
 def _unsolved(rig: RigFile, reaction: Reaction) -> list[str]:
     """Say why a reaction cannot be worked out where it goes farthest."""
-    streams = [rig.streams[rig.flows[name][0]] for name in reaction.reagents]
     slowest = sum(rig.flow_limits(name)[0] for name in rig.flows)
-    feed = [stream.stock / len(streams) for stream in streams]
+    feed = [max(rig.stocks(name)) / len(reaction.reagents) for name in reaction.reagents]
     try:
         reaction.composition(feed, rig.reactor.heated_volume / slowest, rig.heater.limits[1])
     except ValueError as error:

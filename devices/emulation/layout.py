@@ -234,7 +234,8 @@ def layout_of(rig: RigFile, reaction: Reaction) -> Layout:
     front = method.solvent_front if method else ()
     return Layout(
         streams=tuple(
-            FeedStream(name, spec.stock, spec.syringe_volume) for name, spec in rig.streams.items()
+            FeedStream(name, spec.stock or 0.0, spec.syringe_volume)
+            for name, spec in rig.streams.items()
         ),
         heated_volume=rig.reactor.heated_volume,
         total_volume=rig.reactor.total_volume,

@@ -85,7 +85,8 @@ class Mixer:
             if leaving is not None:
                 chosen[choice.name] = leaving
             flows[choice.flow] = flow if leaving is not None else 0.0
-            stocks[choice.flow] = self._streams[next(iter(choice.pumps))].stock
+            carriers = [i for i, option in choice.pumps.items() if option in ("", leaving)]
+            stocks[choice.flow] = self._streams[carriers[0]].stock if carriers else 0.0
         if not total:
             return Inflow()
         feed = tuple(stocks.get(r, 0.0) * flows.get(r, 0.0) / total for r in self._reagents)

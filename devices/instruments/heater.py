@@ -156,6 +156,44 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
             self._target = None
             raise
 
+    def cool(self, below: float) -> LabStatus:
+        """Go to the safe setpoint, whatever the limits, and wait for the reactor to cool.
+
+        Parameters
+        ----------
+        below : float
+            What it has to come down to [degC].
+
+        Returns
+        -------
+        LabStatus
+            Finishes when it is no hotter; fails with `NotSettledError` when that takes too long.
+
+        Raises
+        ------
+        RigFaultError
+            While a fault is latched.
+        """
+        self.interlock.check()
+        status = LabStatus(f"{self.name} below {below:g} degC")
+        with self._lock:
+            self._approaching.begin(self._cool(below), self.interlock.watch(status))
+            self._target = self.settled_since = self._within_since = None
+        return status
+
+    def _cool(self, below: float) -> Steps:
+        deadline = self._clock.now() + self.spec.timeout
+        with self.driver.transport.together():
+            self.interlock.check()
+            self.driver.cool(self.spec.safe)
+        while (reading := self.poll()).temperature > below:
+            if self._clock.now() >= deadline:
+                raise NotSettledError(
+                    f"heater is at {reading.temperature:g} degC and has not cooled to {below:g} "
+                    f"degC in {self.spec.timeout:g} s: check heater and fans, or raise timeout"
+                )
+            yield _POLL[self._clock.simulated]
+
     def poll(self) -> HeaterReading:
         """Fetch and publish the reading.
 

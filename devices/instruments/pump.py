@@ -75,7 +75,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         for signal, value in (
             (self.diameter, spec.diameter),
             (self.syringe_volume, spec.syringe_volume),
-            (self.stock, spec.stock),
+            (self.stock, spec.stock or 0.0),
         ):
             signal.fill(float(value))
         self._publish()

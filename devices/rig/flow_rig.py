@@ -19,6 +19,7 @@ from ..instruments.interlock import RigFaultError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
 from ..rigfile import RigError, load
+from ..specs import storable
 from . import setpoints as convert
 from .axes import Axes, Axis
 from .feed import Feed, InterruptedFlowError
@@ -28,6 +29,7 @@ from .sampled import SampledHplc
 from .sampling import Sampler
 from .setpoints import ConditionsError, Setpoints, fixed_quantities
 from .steady import SteadyState
+from .washing import Washing
 from .watch import Watch
 
 __all__ = [
@@ -76,8 +78,8 @@ class FlowRig:
         Whether emulators stand in for the hardware.
     interlock : Interlock
         Asked by every instrument before it moves; a latched fault holds it shut.
-    watch : Watch
-        Looks at it now and then, and brings it to rest.
+    watch, washing
+        What looks at it now and then, and brings it to rest; and what washes it.
     temperature, residence_time, ratio, flow_<stream> : Axis
         What bluesky's plans move; `ratio` with two streams only. So are choices, whose positions
         are words, by their names where the rig has nothing else that is called so.
@@ -106,12 +108,13 @@ class FlowRig:
         common = (self.clock, self.config, self._lock, self.watch.track)
         self._steady = SteadyState(self.heater, self.feed, *common)
         self._sampler = Sampler(self.valve, self.detector, self.heater, self.feed, *common)
+        self.washing = Washing(bench, self.feed, self._steady, self._lock, self.watch.track)
         self._closed = False
         self.axes, self.hplc = Axes(self, self._lock), SampledHplc(self, self._lock)
         own = {key: axis for key, axis in self.axes.named.items() if not hasattr(self, key)}
         vars(self).update(own)
         self.component_names = self.read_attrs = tuple(self.axes.named)
-        long = self.axes.give_up, self.hplc.give_up
+        long = self.axes.give_up, self.hplc.give_up, self.washing.give_up
         self.watch.begin(self.feed, self._steady, self._sampler, *long)
 
     # -- closing ----------------------------------------------------------------
@@ -138,7 +141,7 @@ class FlowRig:
             "title": self.config.title,
             "simulated": self.simulated,
             "clock": "simulated" if self.clock.simulated else "real",
-            "file": self.config.model_dump(mode="json", by_alias=True),
+            "file": storable(self.config.model_dump(mode="json", by_alias=True)),
         }
 
     def limits(self) -> dict[str, tuple[float, float, str]]:

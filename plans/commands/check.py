@@ -65,6 +65,7 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
     from ..errors import UserError, told
     from ..preparation import new_campaign
     from ..problems import load_problem
+    from ..washing import how
 
     problem = load_problem(source)
     if not named and not {*problem.measured} & {*analytics_of(rig).names}:
@@ -78,8 +79,9 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
     if wrong:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse
-    if lines := ways(problem, rig):
-        say("\n".join(("To choose:", *(f"  {line}" for line in lines))))
+    for label, lines in (("To choose:", ways(problem, rig)), ("To wash:", how(rig))):
+        if lines:
+            say("\n".join((label, *(f"  {line}" for line in lines))))
     say(f"Fits the rig: {rig.title}.")
 
 

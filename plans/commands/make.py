@@ -9,7 +9,7 @@ from typing import Any
 from ..saying import say
 from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue, add_hardware, add_rig, add_uid, seed
 
-HELP = "make what a campaign has found: check, collect, check again, park"
+HELP = "make what a campaign has found: check, collect, check again, wash, park"
 EXAMPLES = ("reactune make 5f0c2a7e --volume 5mL",)
 
 
@@ -81,3 +81,7 @@ def _say_event(stream: str, data: Mapping[str, Any], *, valve: bool) -> None:
     elif stream == "collection":
         then = "" if valve else "; take the flask away"
         say(f"Collected: {data['collected'] / 1000:.3g} mL{then}", to=sys.stderr)
+    elif stream == "wash":
+        for key, volume in data.items():
+            name = key.removeprefix("washed_")
+            say(f"Washed:    {volume / 1000:.3g} mL of {name}", to=sys.stderr)

@@ -35,12 +35,13 @@ _OF_RIG = (
         "'A + B -> P, k = 0.5 1/(M min) at 80 degC, 60 kJ/mol'; may be given more than once",
     ),
     ("stream", "'amine 500 mM, 20 to 500 uL/min'; may be given more than once"),
+    ("choice", "'catalyst by valve on cat: Pd/C, Ni k1 = 0.2'; may be given more than once"),
     ("peak", "'amide 5.2 min'; may be given more than once"),
     ("reactor", "heated volume and that up to the valve [1000, 1200 uL]"),
     ("heater", "its range [25 to 120 degC]"),
     ("signal", "its unit, of a method without a rig [mAU]"),
 )
-_MANY = ("variable", "window", "step", "stream", "peak")
+_MANY = ("variable", "window", "step", "stream", "choice", "peak")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -101,6 +101,7 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         *("A + B, 3 1/min, 1 kJ/mol", ""),
         *("A", "a 100 mM", "A 0 mM", "A 100 mM, 5 to 1 uL/min", "A 100 mM", "A 200 mM"),
         *("x: A 1 mM + A 2 mM", "x: B 50 mM + tea 20 mM", "9: B 1 mM", "EtOH 17 M", ""),
+        *("catalyst", "catalyst by valve on etoh: Pd", "cat by valve on pd: Pd, Ni", ""),
         *("P", "Q 3 min", "P 0 min", "P 3 min", "P 4 min", "A 3.02 min", "A 2 min", ""),
         *("", "120 to 25 degC", "-40 to 60 degC", "cold", "30-90 \u00b0C"),
     )
@@ -118,6 +119,9 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         "a is there already",
         "has A twice",
         "tea is in no step: a solvent is a stream of its own",
+        "'catalyst' is no choice; write it as in",
+        "'catalyst by valve on etoh: Pd' leaves nothing to choose",
+        "'pd' is none of the streams a, etoh: name one of them",
         "stream = '9'",
         "'P' is no peak",
         "Q is in no step; there are A, B, P",
@@ -129,11 +133,78 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         "'cold' is no range",
     ):
         assert sentence in captured.err
-    assert captured.err.count("for example:") == 5
+    assert captured.err.count("for example:") == 6
     assert "Look at:  B is in no stream, and no step makes it" in captured.out
     rig = load("rig.toml")
     assert list(rig.streams) == ["a", "etoh"]
     assert (rig.heater.limits, rig.reactor.total_volume) == ((30, 90), 1200)
+
+
+CHOICES = {
+    "stream": [*OPTIONS["--stream"][:2], "cat 12 mM, 10 to 300 uL/min", "thf 12 M", "mecn 12 M"],
+    "choice": [
+        "catalyst by valve on cat: Pd/C, Ni 5.0 % k1 = 0.2, Cu k1=0,1 E1 = 70",
+        "solvent by streams: THF = thf, MeCN = mecn k2_reverse = 3e-4",
+    ],
+}
+
+
+@pytest.mark.parametrize("typed_in", [False, True])
+def test_choices_are_written_checked_and_rehearsed_at_once(monkeypatch, capsys, typed_in):
+    if typed_in:
+        steps, streams = OPTIONS["--step"], CHOICES["stream"]
+        lines = *steps, "", *streams, "", *CHOICES["choice"], "", *OPTIONS["--peak"], "", "", ""
+        typed(monkeypatch, *lines)
+        assert main(["new", *RIG]) == 0
+    else:
+        assert main(arguments(*RIG, **CHOICES)) == 0
+    told = capsys.readouterr().out
+    assert "flow_feed, flow_cat, flow_solvent, catalyst, solvent" in told
+    rig, reaction = load("rig.toml"), load_reaction("amide.toml")
+    assert rig.choices["catalyst"].positions == {"Pd/C": 1, "Ni 5.0 %": 2, "Cu": 3}
+    assert rig.choices["catalyst"].stream == "cat"
+    assert rig.choices["solvent"].streams == {"THF": "thf", "MeCN": "mecn"}
+    assert reaction.choices == {
+        "catalyst": {"Pd/C": {}, "Ni 5.0 %": {"k1": 0.2}, "Cu": {"k1": 0.1, "E1": 70}},
+        "solvent": {"THF": {}, "MeCN": {"k2_reverse": 3e-4}},
+    }
+    for path in Path().glob("*.toml"):
+        assert max(map(len, path.read_text().splitlines())) <= 100
+    variables = (
+        *("temperature 40 to 110 degC", "catalyst: Pd/C, Ni 5.0 %, Cu", "solvent: THF, MeCN"),
+        *(f"flow_{name} 30 to 200 uL/min" for name in ("amine", "feed", "cat", "solvent")),
+    )
+    asked = [word for text in variables for word in ("--variable", text)]
+    asked += ["--measured", "amine, amide, imide", "--goal", "maximise amide"]
+    assert main(["new", "problem.toml", *asked]) == 0
+    assert main(["check", "problem.toml", "--rig", "rig.toml"]) == 0
+    assert "catalyst = Ni 5.0 %: position 2 of its valve" in capsys.readouterr().out
+    rehearsal = ["optimise", "problem.toml", "--rig", "rig.toml", "--budget", "2", "--seed", "1"]
+    assert main(rehearsal) == 0
+    assert "2 experiments (budget 2), 0 failed" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("choice", "sentence"),
+    [
+        ("catalyst by valve on cat: Pd, Pd", "has Pd twice: delete one"),
+        ("catalyst by valve on cat: Pd, Ni k3 = 1", "k3 of Ni: the steps have k1, E1, k2, E2,"),
+        ("catalyst by valve on cat: Pd = cat, Ni", "'Pd = cat' is no option of catalyst; write"),
+        ("catalyst by valve on cat: Pd, Ni k1 0.2 =", "is no option of catalyst; write it as in"),
+        ("solvent by streams: THF = thf, MeCN", "'MeCN' is no option of solvent; write it as in"),
+        ("solvent by streams: THF = thf, MeCN = thf", "THF and MeCN are both 'thf'"),
+        ("solvent by streams: THF = thf, MeCN = feed", "what is in thf, feed differs"),
+        ("thf by streams: THF = thf, MeCN = mecn", "there is a stream thf as well"),
+        ("temperature by streams: THF = thf, MeCN = mecn", "temperature is a word of the rig's"),
+        ("Solvent by streams: THF = thf, MeCN = mecn", "choice = 'Solvent'"),
+    ],
+)
+def test_a_choice_that_the_rig_could_not_make_is_refused_before_anything_is_written(
+    choice, sentence, capsys
+):
+    assert main(arguments(*RIG, **CHOICES | {"choice": [choice]})) == 2
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize("unit", ["mAU", "AU", "V", "mV", "counts"])

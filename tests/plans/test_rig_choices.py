@@ -18,6 +18,7 @@ from reactune.devices import load, open_rig
 from reactune.devices.rig.flow_rig import ConditionsError
 from reactune.plans import magics
 from reactune.plans.cli import main
+from reactune.plans.comparing import stored_rig
 from reactune.plans.errors import UserError
 from reactune.plans.making import check_ledger, product_of
 from reactune.plans.reagents import ReagentBook, reconciled
@@ -86,7 +87,6 @@ def test_the_check_says_what_each_choice_is_set_to(bench, capsys):
         (tables(volume=2000), TWO, "of what catalyst chooses, but its coils hold 4.0 mL; lower"),
         (tables(positions={"C1": 1, "C9": 2}), TWO, "and not C9: name them so, or add them there"),
         (tables(positions={"C1": 1, "C6": 1}), TWO, "C1 and C6 are both 1: give each its own"),
-        (tables(positions={"C1": 1, "Pd/C": 6}), TWO, "'Pd/C' has a /, which no key of a stored"),
         (tables(valve={"transport": "selector", "protocol": "rheodyne"}), TWO,
          "no selector that speaks 'rheodyne' is known; known are vici: name one of these"),
         (tables("streams", streams={"C1": "pd", "C6": "cu"}), TWO,
@@ -111,6 +111,57 @@ def test_a_rig_chooses_its_default_where_a_problem_does_not_ask(bench, capsys):
     code, said = check(capsys)
     assert code == 0, said
     assert "catalyst = C6: position 6 of its valve" in said
+
+
+def own_stocks() -> dict[str, Any]:
+    """That rig with another stock of one of two, which are a pump each."""
+    rig = tables("streams")
+    rig["streams"]["ni"]["stock"] = 25.0
+    return rig
+
+
+def test_each_may_have_a_stock_of_its_own_where_nothing_is_computed_from_it(bench, capsys):
+    flows = "".join(f'flow_{name} = {{ range = [20, 100], unit = "uL/min" }}\n'
+                    for name in ("a", "b", "catalyst"))  # fmt: skip
+    in_flows = (
+        'maximise = "R"\nmeasured = ["A", "R"]\nkind = "positive"\nbudget = 5\n[variables]\n'
+        'catalyst = { choices = ["C1", "C6"] }\n'
+        f'temperature = {{ range = [40, 100], unit = "degC" }}\n{flows}'
+    )
+    bench(own_stocks(), in_flows)
+    code, said = check(capsys)
+    assert code == 0, said
+    bench(own_stocks())
+    code, said = check(capsys)
+    assert code == 2
+    assert (
+        "stock_catalyst is no one number: the rig has 12.5 mM of C1, 25 mM of C6; make these "
+        "stocks agree, choose among those that do, or say it in flows, without stock_catalyst"
+    ) in " ".join(said.split())
+
+
+def test_the_stock_of_what_a_problem_offers_counts(bench, capsys):
+    rig = own_stocks()
+    rig["streams"]["cu"] = rig["streams"]["ni"] | {"address": 4}
+    rig["choices"]["catalyst"]["streams"]["C2"] = "cu"
+    bench(rig, TWO.replace('["C1", "C6"]', '["C6", "C2"]'))
+    code, said = check(capsys)
+    assert code == 0, said
+    where = ["--rig", "rig.toml", "--catalogue", "runs", "--seed", "1", "--budget", "2"]
+    assert main(["optimise", "problem.toml", *where]) == 0
+    with Catalogue("runs") as catalogue:
+        facts, decisions = (list(catalogue[-1].events(s)) for s in ("primary", "decision"))
+    for fact, decision in zip(facts, decisions, strict=True):
+        loading = 100 * 25 * fact["flow_catalyst"] / (500 * fact["flow_a"])
+        assert decision["goal"] == pytest.approx(100 * decision["R"] / loading, rel=0.02)
+
+
+def test_what_flows_has_the_stock_of_what_was_chosen(bench):
+    bench(own_stocks())
+    with open_rig(load("rig.toml"), seed=1) as rig:
+        for option, stock in (("C1", 12.5), ("C6", 25.0)):
+            feed = sample(rig, option)["sample"].feed
+            assert feed[2] == pytest.approx(stock * 20 / 140)
 
 
 def go(rig, status):
@@ -267,9 +318,9 @@ def test_what_was_chosen_is_made_as_far_as_its_coil_lasts(bench, capsys, monkeyp
     bench(tables(), TWO.replace("R >= 0.6", "R >= 0.01"))
     where = ["--catalogue", "runs", "--seed", "1"]
     assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--budget", "2", *where]) == 0
-    monkeypatch.setattr("sys.stdin", io.StringIO("yes\n\n"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n"))
     capsys.readouterr()
-    main(["make", "last", "--volume", "1mL", *where])  # two promise too much: made all the same
+    assert main(["make", "last", "--volume", "1mL", *where]) == 0
     shown = " ".join(capsys.readouterr().out.split())
     assert "At catalyst C" in shown
     assert "Collected 1 mL of 1 mL" in shown
@@ -283,6 +334,35 @@ def test_what_was_chosen_is_made_as_far_as_its_coil_lasts(bench, capsys, monkeyp
         UserError, match=r"catalyst C\d: making 1 mL, .* its coil has 0\.30 mL left"
     ):
         check_ledger(product, load("rig.toml"), 1000.0)
+
+
+@pytest.mark.parametrize("way", ["valve", "streams"])
+def test_a_choice_may_have_any_name(bench, capsys, way):
+    words = {"C1": "Pd/C 5.0%", "C6": "0.1 M L.A."}
+    rig = tables(way)
+    place = "positions" if way == "valve" else "streams"
+    of = rig["choices"]["catalyst"][place]
+    rig["choices"]["catalyst"][place] = {words[name]: of[name] for name in words}
+    file = files("reactune.devices") / "reactions" / "catalysts.toml"
+    reaction = tomllib.loads(file.read_text("utf-8"))
+    kinetics = reaction["choices"]["catalyst"]
+    reaction["choices"]["catalyst"] = {words[name]: kinetics[name] for name in words}
+    rig["emulation"]["reaction"] = reaction
+    problem = TWO
+    for name, word in words.items():
+        problem = problem.replace(f'"{name}"', f'"{word}"')
+    bench(rig, problem)
+    where = ["--catalogue", "runs", "--seed", "1"]
+    assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--budget", "3", *where]) == 0
+    with Catalogue("runs") as catalogue:
+        run = catalogue[-1]
+        assert {fact["catalyst"] for fact in run.events("primary")} <= {*words.values()}
+        assert stored_rig(run).choices == load("rig.toml").choices
+        assert stored_rig(run).emulation.reaction.choices["catalyst"].keys() == {*words.values()}
+    for again in (["replay", "last"], ["show", "last"], ["export", "last", "-o", "runs.xlsx"]):
+        assert main([*again, "--catalogue", "runs"]) == 0
+    assert main(["optimise", "--resume", "last", "--budget", "4", "--catalogue", "runs"]) == 0
+    assert "4 of 4 experiments done" in capsys.readouterr().out
 
 
 def test_connect_greets_the_selector_valve(bench, capsys):

@@ -166,10 +166,7 @@ class Surrogate:
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give."""
-        drawn = self._drawn[k]
-        noise = np.array([model.noise[k] for model in self._models])
-        repeats = drawn + noise * np.random.default_rng(0).standard_normal(drawn.shape)
-        x = np.tile(self.coordinates.to_box(self.z[k : k + 1]), (len(drawn), 1))
+        x = np.tile(self.coordinates.to_box(self.z[k : k + 1]), (JUDGES, 1))
 
         def everything(values: Floats) -> Floats:
             both = np.column_stack(self._outcome(values, x))
@@ -177,7 +174,7 @@ class Surrogate:
                 both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
             )
 
-        return Expected.of(everything(drawn), everything(repeats))
+        return Expected.drawn(self._drawn[k], self._models, k, everything)
 
     def compared(self, z: Floats, y: Floats, error: Floats) -> "Compared":
         """Set further measured values (n, q) at z (n, d) beside what the models foretell.

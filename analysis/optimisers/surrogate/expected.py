@@ -1,10 +1,13 @@
 """What a repeat of a point is expected to give, by all experiments."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .gp import GaussianProcess
 
 Floats = NDArray[np.float64]
 
@@ -30,11 +33,43 @@ class Expected:
         How much these are in doubt.
     repeat_sd : (1 + m + q,) array
         How far a single further experiment there may be from them: the doubt and its scatter.
+    assumed : bool
+        Whether that scatter is for the most part what is usual, since no results tell of it yet.
     """
 
     value: Floats
     sd: Floats
     repeat_sd: Floats
+    assumed: bool = False
+
+    @classmethod
+    def drawn(
+        cls,
+        drawn: Floats,
+        models: Sequence[GaussianProcess],
+        k: int,
+        told: Callable[[Floats], Floats],
+    ) -> Self:
+        """Sum up what models say of their k-th point.
+
+        Parameters
+        ----------
+        drawn : (S, q) array
+            Values there, in functions drawn from their posteriors.
+        models : sequence of GaussianProcess
+        k : int
+        told : callable
+            Of values of the models (S, q) those of goal, properties and quantities (S, n).
+        """
+        rng = np.random.default_rng(0)
+        noise = np.array([model.noise[k] for model in models])
+        hidden = np.array([model.hidden for model in models])
+        scatter = np.hypot(noise, hidden) * rng.standard_normal(drawn.shape)
+        # a single result is off by as much as its repeats will be, unless others make up for it
+        share = np.minimum(drawn.std(axis=0) / np.maximum(noise, 1e-300), 1.0)
+        drawn = drawn + share * hidden * rng.standard_normal(drawn.shape)
+        found = cls.of(told(drawn), told(drawn + scatter))
+        return replace(found, assumed=bool((hidden > noise).any()))
 
     @classmethod
     def of(cls, draws: Floats, repeats: Floats) -> Self:

@@ -35,6 +35,13 @@ OFFSET = 5.0
 AGES = 50.0
 """Experiments in which a drift is counted."""
 
+TYPICAL = 0.05
+"""Scatter of a repeat that is reckoned with while the values do not tell of it, in units of their
+own standard deviation."""
+
+TOLD = 20
+"""Values more than a trend has coefficients from which on they tell how repeats scatter."""
+
 UNSEEN = 1e-5
 """Estimated noise, in units of the values' own, below which there is none."""
 
@@ -144,6 +151,18 @@ class GaussianProcess:
     def noise(self) -> Floats:
         """Standard deviation of a repeat of each value: its known uncertainty, estimated noise."""
         return np.asarray(self._unit * np.sqrt(self._scatter))
+
+    @property
+    def hidden(self) -> float:
+        """Standard deviation that repeats may have besides, since the values do not tell of it.
+
+        Repeats do, and values beyond those that a trend goes through whatever they are.
+        """
+        count, distinct = len(self._y), len(np.unique(self._z, axis=0))
+        free = count - min(distinct, 1 + len(self._weight) + self._z.shape[1])
+        # of few values the spread is as often found too small as too large with 1.5 in place of 1
+        least = TYPICAL**2 * count / max(count - 1.5, 0.5) * max(1 - free / TOLD, 0.0)
+        return float(self._unit * np.sqrt(max(least - self._scatter.max(), 0.0)))
 
     @property
     def noisy(self) -> bool:

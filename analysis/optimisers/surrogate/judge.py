@@ -88,9 +88,7 @@ class Judge:
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give in goal and properties."""
-        drawn = self._drawn[k]
-        noise = self.scatter(k) * np.random.default_rng(0).standard_normal(drawn.shape)
-        return Expected.of(drawn, drawn + noise)
+        return Expected.drawn(self._drawn[k], self._models, k, lambda values: values)
 
     def scatter(self, k: int) -> Floats:
         """Give how far repeats of its k-th point scatter in goal and properties, (1 + m,)."""
