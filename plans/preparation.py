@@ -14,7 +14,7 @@ from reactune.analysis.campaign.rediscovery import Earlier, Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
-from reactune.analysis.storage.lineage import Lineage, lineage
+from reactune.analysis.storage.lineage import Lineage, check_campaign, lineage
 from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
@@ -300,6 +300,8 @@ def rediscovered_campaign(
     uids = [str(source) for source in named if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
+        for campaign in campaigns:
+            check_campaign(campaign.start)
         whose = "the problem" if problem is not None else _called(named[0])
         problem = asked_in(campaigns) if problem is None else problem
     stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]

@@ -70,6 +70,8 @@ class Progress:
             n = len(json.loads(data["front"]))
             line.append(f"{data['goal_2']:9.4f}   ")
             return line.append(f"{n} experiment{'s' * (n != 1)}" if n else "none yet", "green")
+        if "F_1" not in data:  # without windows there is but one best
+            return line.append(_standing(data, "best"), "green")
         line.append(f"{_standing(data, 'best_feasible'):<15} ", "green")
         return line.append(_standing(data, "best"))
 
@@ -126,4 +128,6 @@ def _banner(start: Mapping[str, Any]) -> Text:
     for other in others:
         above = f"{'measured':>41}"
         return text.append(f"{above}\n{head}   {other[:9]:>9}   on the front", "bold")
+    if not problem.get("constraints"):
+        return text.append(f"{above}\n{head}   best", "bold")
     return text.append(f"{above}\n{head}   {'best feasible':<15} best by merit", "bold")

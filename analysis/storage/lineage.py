@@ -74,6 +74,24 @@ def is_campaign(start: Mapping[str, Any]) -> bool:
     return isinstance(start.get("problem"), Mapping) and "method" in start
 
 
+def check_campaign(start: Mapping[str, Any]) -> None:
+    """Refuse a run that is no campaign or design, by its start document.
+
+    Raises
+    ------
+    ValueError
+    """
+    run = f"run {str(start.get('uid', ''))[:8]}"
+    if lost := start.get("lost"):
+        raise ValueError(f"{run} has lost {lost}")
+    if not is_campaign(start):
+        plan = start.get("plan_name", "unknown")
+        raise ValueError(
+            f"{run} is not a campaign: its plan is '{plan}', not 'optimise'; reactune show tells "
+            "what it found, and rescore judges a scan by a problem (--problem FILE)"
+        )
+
+
 def budget_of(run: Run) -> int | None:
     """How many experiments a run allows in all; None if it does not say."""
     budget = (run.start.get("problem") or {}).get("budget")

@@ -99,6 +99,12 @@ def test_answer_comes_first_both_bests_side_by_side(full: Page) -> None:
     assert b.violated in first
 
 
+def test_without_windows_the_one_best_is_shown_once(tmp_path: Path) -> None:
+    words = page(CASES["no windows"], tmp_path).words
+    assert words.count("Best: experiment") == 1
+    assert "feasible" not in words.split("All experiments")[0].replace("Best feasible goal", "")
+
+
 def test_plus_minus_is_one_letter(tmp_path: Path) -> None:
     run = fake_run(30)
     decision = run.tables["decision"]
