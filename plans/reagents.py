@@ -185,7 +185,9 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         for name, stream in rig.streams.items()
     }
     choices = {
-        name: choice.model_copy(update={"filled": dict(left.get(f"choices.{name}", choice.filled))})
+        name: choice.model_copy(
+            update={"filled": {**choice.filled, **left.get(f"choices.{name}", {})}}
+        )
         for name, choice in rig.choices.items()
     }
     return rig.model_copy(update={"streams": streams, "choices": choices}), book
