@@ -122,6 +122,10 @@ def test_negative_tolerance_in_the_table_form(load):
         ('minimise = "X3"', 'minimise = ["X3", "X1"]\noptimiser = { model = "merit" }',
          "optimiser: model 'merit' ranks by one goal, and two are stated; leave engine and model "
          "out"),
+        ('constraints = [\n  "X1 + X2 in [0.9, 1.0] +/- 0.3",\n  "X1 / X2 >= 4 +/- 0.3",\n]',
+         "optimiser.confidence = 0.9",
+         "optimiser.confidence = 0.9: is about windows, and there are none; leave it out, or put "
+         "some under constraints"),
         ('minimise = "X3"', 'minimise = "flow_ratio"',
          "goal: 'flow_ratio' uses nothing that is measured. Known: X0, X1, X2, X3"),
         ('budget = 100', 'budget = 100\n[define]\nb = "a + X1"\na = "2 * c"\nc = "b"',
