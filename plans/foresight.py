@@ -6,7 +6,7 @@ too far, before a byte of it is sent.
 """
 
 import itertools
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -47,7 +47,7 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
     """
     relative = str(md.get("plan_name", "")).startswith("rel_")
     samples = rig.hplc.name in md.get("detectors", ())
-    used: Counter[str] = Counter()
+    used: dict[str, float] = defaultdict(float)
     known = {repr(axis): axis for axis in rig.axes.named.values()}
     for n, point in enumerate(_points(md, known), 1):
         asked = {axis.key: _place(axis, to, relative) for axis, to in point.items()}

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reactune.analysis.campaign.rediscovery import VERDICTS
-from reactune.analysis.storage.lineage import is_campaign
+from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, is_campaign
 from reactune.analysis.written import printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
@@ -39,7 +39,8 @@ class Progress:
         if name == "start" and is_campaign(doc):
             self._run, self._streams, self._verdict = doc["uid"], {}, "unknown"
             self._budget = doc["problem"]["budget"]
-            self._began = self._lab_time = doc["lab_time"]
+            self._lab_time = doc["lab_time"]
+            self._began = doc["lab_time"] - doc.get(LAB_TIME_BEFORE, 0.0)
             self._say(_banner(doc))
         elif name == "descriptor" and doc["run_start"] == self._run:
             self._streams[doc["uid"]] = doc["name"]
