@@ -119,7 +119,7 @@ class Transport:
         self.record: list[tuple[bytes, bytes]] | None = None
         self.echo: bool | None = None
         self._unheard = b""  # sent without an answer; its echo, if any, has not come yet
-        self._answered, self._unasked = False, b""  # ever; and what came before that
+        self._answered, self._heard = False, b""  # ever; and what came first, before that
         self._port = Port(
             url,
             write_timeout=max(timeout, _WRITING),
@@ -200,9 +200,9 @@ class Transport:
         """Say that whoever listens at a TCP port may be another, as long as nobody has answered."""
         if self._answered or not self.url.startswith("socket://"):
             return ""
-        said = f", and says {begins(self._unasked)} unasked" if self._unasked else ""
+        said = f", and has said {begins(self._heard)}" if self._heard else ""
         return (
-            f"; something accepts connections there{said}, but has not answered as this instrument "
+            f"; something accepts connections there{said}, but does not answer as this instrument "
             "would: check host and port, what else listens on it, and the protocol"
         )
 
@@ -325,6 +325,8 @@ class Transport:
                 else:
                     raise NoReplyError(f"no reply within {self.timeout:g} s")
         finally:
+            if not sent.startswith(buffer):  # its echo
+                self._heard = self._heard or buffer
             self._note(request, buffer)
         return buffer, reply
 
@@ -369,7 +371,7 @@ class Transport:
         if stale:
             self._unheard = b""
             _log.warning("%s: %r came, which nobody had asked for", self.url, stale)
-            self._unasked = self._unasked or stale
+            self._heard = self._heard or stale
             self.hear(stale)
         self.exchanges += 1
         self._port.write(request)
