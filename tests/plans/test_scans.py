@@ -211,3 +211,19 @@ def test_a_design_that_cannot_be_is_refused_before_anything_moves(lab, plan, wor
         lab.RE(plan(lab.rig))
     assert lab.documents == []
     assert lab.world.flow() == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("design", "told"),
+    [
+        (lambda rig: grid("walker-ii", rig, dict.fromkeys(MIDDLE, range(300))), "27000000 points"),
+        (lambda rig: grid("walker-ii", rig, MIDDLE | {"temperature": []}), "there are no points"),
+        (lambda rig: grid("walker-ii", rig, MIDDLE | {"temperature": None}), "= None is no num"),
+        (lambda rig: grid("walker-ii", rig, MIDDLE, replicates=0), "grid: 0 times: give a whole"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, 1.5), "repeat: 1.5 times: give a whole"),
+    ],
+)
+def test_a_design_that_makes_no_sense_is_refused_by_name(lab, design, told):
+    with pytest.raises(ValueError, match=told):
+        lab.RE(design(lab.rig))
+    assert lab.documents == []
