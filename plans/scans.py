@@ -155,7 +155,7 @@ def _design(
     stated = Problem.load(problem)
     points = list(points)
     if not isinstance(replicates, int) or not 1 <= replicates <= _MOST:
-        raise ValueError(f"{name}: {replicates!r} times: give a whole number from 1 to {_MOST}")
+        raise ValueError(f"{name}: {replicates!r} times: give at least one, a whole number")
     if not points:
         raise ValueError(f"{name}: there are no points: give each variable a value or several")
     for point in points:
