@@ -224,3 +224,50 @@ def printable(text: str, keep: str = "\n\t") -> str:
     return "".join(
         ascii(c)[1:-1] if unicodedata.category(c) in _UNSHOWN and c not in keep else c for c in text
     )
+
+
+# ---- what a value should be ----------------------------------------------------------------------
+
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "finite": "a finite number",
+    "bool": "true or false",
+    "string": "text in quotes",
+    "dict": "a table",
+    "model": "a table",
+    "list": "a list",
+    "tuple": "a list",
+}
+_BOUNDS = {
+    "greater_than": ("above", "gt"),
+    "greater_than_equal": ("of at least", "ge"),
+    "less_than": ("below", "lt"),
+    "less_than_equal": ("of at most", "le"),
+}
+
+
+def wanted(error: Mapping[str, Any]) -> str:
+    """Say what should stand where a model found something else: ``a whole number``.
+
+    Parameters
+    ----------
+    error : mapping
+        One item of pydantic's ``ValidationError.errors()``, whose own words are about programs.
+    """
+    kind, context = error["type"], error.get("ctx", {})
+    if kind in _BOUNDS:
+        words, key = _BOUNDS[kind]
+        return f"a number {words} {exact(context[key])}"
+    match kind:
+        case "literal_error":
+            return str(context["expected"])
+        case "too_short":
+            return f"a list or table with at least {context['min_length']} in it"
+        case "too_long":
+            return f"a list of no more than {context['max_length']}"
+        case "string_too_long":
+            return f"text of no more than {context['max_length']} characters"
+        case "string_pattern_mismatch":
+            return "a name of lower-case letters, digits and _ that begins with a letter"
+    return _KINDS.get(kind.split("_")[0], str(error["msg"]).removeprefix("Input should be "))

@@ -1,18 +1,19 @@
 """Our TOML files: found by name or path, and what is wrong in them told in a sentence each."""
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from .specs import Table
-from .written import UnreadableError, parse_toml, quoted, read_text
+from .written import UnreadableError, parse_toml, quoted, read_text, wanted
 
 _Model = TypeVar("_Model", bound=Table)
+_MOST_KEYS = 12  # that are listed
 
 
 class SpecError(ValueError):
@@ -75,21 +76,63 @@ def validated(
     try:
         return model.model_validate(data, context={"folder": folder})
     except ValidationError as wrong:
-        raise error("\n".join(whose(sentence(e, kind)) for e in wrong.errors())) from wrong
+        errors = wrong.errors()
+        # a list is no shorter for what is wrong in it
+        own = [e for e in errors if e["type"] != "too_short" or not _within(e["loc"], errors)]
+        said = [sentence(e, kind, model) for e in own]
+        raise error("\n".join(whose(line) for text in said for line in text.split("\n"))) from wrong
 
 
-def sentence(error: Any, kind: str) -> str:
-    """One clear sentence from one pydantic error."""
-    key = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "missing":
-        return f"{key} is missing: add it"
-    if error["type"] == "extra_forbidden":
-        near = get_close_matches(str(error["loc"][-1]), _known_keys(), 1)
-        cure = f"did you mean {near[0]!r}?" if near else "delete it or correct its spelling"
-        return f"{key} = {quoted(error['input'])} is no key of a {kind} file: {cure}"
-    if error["type"] == "value_error":  # our own validators, whole sentences already
-        return f"{key}: {error['ctx']['error']}" if key else str(error["ctx"]["error"])
-    return f"{key} = {quoted(error['input'])} cannot be used: {error['msg']}"
+def _within(loc: Sequence[str | int], errors: Sequence[Any]) -> bool:
+    """Say whether anything is wrong farther in than this."""
+    return any(len(e["loc"]) > len(loc) and e["loc"][: len(loc)] == loc for e in errors)
+
+
+def sentence(error: Any, kind: str, model: type[BaseModel] | None = None) -> str:
+    """One clear sentence from one pydantic error; `model` is that of the file, if it is known."""
+    loc = error["loc"]
+    key = _place(loc)
+    value = quoted(error["input"])
+    match error["type"]:
+        case "missing" if isinstance(loc[-1], int):  # in a list of so many
+            return f"{_place(loc[:-1])} = {value} is too short: add what comes after it"
+        case "missing":
+            return f"{key} is missing: add it"
+        case "extra_forbidden":
+            known = sorted(_keys(model, loc[:-1])) or sorted(_known_keys())
+            near = get_close_matches(str(loc[-1]), known, 1)
+            cure = "delete it or correct its spelling"
+            if near:
+                cure = f"did you mean {near[0]!r}?"
+            elif len(known) <= _MOST_KEYS:
+                cure += f"; here may be {', '.join(known)}"
+            return f"{key} = {value} is no key of a {kind} file: {cure}"
+        case "value_error":  # our own validators, whole sentences already
+            own = str(error["ctx"]["error"]).split("\n")
+            return "\n".join(f"{key}: {line}" if key else line for line in own)
+    if loc[-1:] == ("[key]",):
+        return f"{_place(loc[:-2])}: {value} cannot be used: call it {wanted(error)}"
+    return f"{key} = {value} cannot be used: write {wanted(error)}"
+
+
+def _place(loc: Sequence[str | int]) -> str:
+    """Write where something stands, what is in a list counted from 1."""
+    return ".".join(str(part + 1) if isinstance(part, int) else part for part in loc)
+
+
+def _keys(model: Any, loc: Sequence[str | int]) -> set[str]:
+    """Name the keys of the table at a place of a model; none where several may stand."""
+    if not loc and isinstance(model, type) and issubclass(model, BaseModel):
+        return {field.alias or name for name, field in model.model_fields.items()}
+    if isinstance(model, type) and issubclass(model, BaseModel):
+        field = model.model_fields.get(str(loc[0]))
+        return _keys(field.annotation, loc[1:]) if field else set()
+    inner = [one for one in get_args(model) if one is not type(None)]
+    if get_origin(model) in (dict, list, tuple):
+        return _keys(inner[-1 if get_origin(model) is dict else 0], loc[1:]) if loc else set()
+    if get_origin(model) is Annotated or len(inner) == 1:
+        return _keys(inner[0], loc)
+    return set()
 
 
 def _known_keys() -> set[str]:

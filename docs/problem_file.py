@@ -131,7 +131,10 @@ TABLES: list[tuple[str, str, type[BaseModel], dict[str, Key]]] = [
         "engine": Key('optimiser.engine = "snobfit"', 'optimiser.engine = "simplex"'),
         "model": Key('optimiser.model = "merit"', 'optimiser.model = "gauss"'),
         "p": Key("optimiser.p = 0.3", "optimiser.p = 1.5"),
-        "confidence": Key("optimiser.confidence = 0.9", "optimiser.confidence = 90"),
+        "confidence": Key(
+            'optimiser.confidence = 0.9\nconstraints = ["P >= 0.8 +/- 0.05"]',
+            "optimiser.confidence = 0.9",
+        ),
     }),
     ("When to stop", "stop.", Stop, {
         "goal": Key("stop.goal = 0.9", 'stop.goal = "best"'),

@@ -6,6 +6,7 @@ too far, before a byte of it is sent.
 """
 
 import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from reactune.devices.rig.axes import Axis, ChoiceAxis
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError
+from reactune.devices.rig.setpoints import Setpoints
 
 Point = dict[Axis, Any]
 
@@ -41,25 +43,38 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
     LimitError, ConditionsError
         As the move would that goes too far.
     LedgerError
-        If syringes and flasks cannot last for all samples.
+        If syringes and flasks, or the coils of choices, cannot last for all samples.
     """
     relative = str(md.get("plan_name", "")).startswith("rel_")
     samples = rig.hplc.name in md.get("detectors", ())
-    used = dict.fromkeys(rig.pumps, 0.0)
+    used: dict[str, float] = defaultdict(float)
     known = {repr(axis): axis for axis in rig.axes.named.values()}
     for n, point in enumerate(_points(md, known), 1):
         asked = {axis.key: _place(axis, to, relative) for axis, to in point.items()}
         for axis in point:
             axis.check_value(asked[axis.key])
-        for stream, volume in _volumes(rig, asked, samples).items():
-            used[stream] += volume
-            there = rig.pumps[stream].deliverable + rig.pumps[stream].flask
-            if samples and used[stream] > there:
+        setpoints = _setpoints(rig, asked, samples)
+        if not samples or setpoints is None:
+            continue
+        for of, need, there, where in _taken(rig, setpoints):
+            used[of] += need
+            if used[of] > there:
                 raise LedgerError(
-                    f"syringe and flask hold {there / 1000:.1f} mL of {stream}, which do not last "
-                    f"for sample {n} of this plan: refill them and open the rig again, or ask for "
-                    "fewer points"
+                    f"{where} {there / 1000:.1f} mL of {of}, which do not last for sample {n} of "
+                    "this plan: refill them and open the rig again, or ask for fewer points"
                 )
+
+
+def _taken(rig: FlowRig, setpoints: Setpoints) -> Iterator[tuple[str, float, float, str]]:
+    """Say of what a sample takes how much [uL], how much of it there is, and where."""
+    volumes = rig.needed(setpoints)
+    for stream, volume in volumes.items():
+        pump = rig.pumps[stream]
+        yield stream, volume, pump.deliverable + pump.flask, "syringe and flask hold"
+    for choice in rig.feed.choices.values():
+        option, volume = choice.taken(setpoints, volumes)
+        if option in choice.left:
+            yield f"{choice.name} {option}", volume, choice.left[option], "its coil holds"
 
 
 def _place(axis: Axis, to: Any, relative: bool) -> float | str:
@@ -72,16 +87,16 @@ def _place(axis: Axis, to: Any, relative: bool) -> float | str:
     return str(to)
 
 
-def _volumes(rig: FlowRig, asked: Mapping[str, float | str], samples: bool) -> dict[str, float]:
-    """Give what a sample takes of each stream [uL]; nothing where the rig need not flow yet."""
+def _setpoints(rig: FlowRig, asked: Mapping[str, float | str], samples: bool) -> Setpoints | None:
+    """Give what the rig is set to at a point; None where it need not flow yet."""
     if not (asked or samples):
-        return {}
+        return None
     try:
-        return rig.needed(rig.axes.setpoints(asked))
+        return rig.axes.setpoints(asked)
     except ConditionsError:
         if samples:
             raise
-        return {}
+        return None
 
 
 def _points(md: Mapping[str, Any], known: Mapping[str, Axis]) -> Iterator[Point]:

@@ -13,7 +13,7 @@ from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.report.made import Made, made_of
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.lineage import lineage
+from reactune.analysis.storage.lineage import check_campaign, lineage
 from reactune.analysis.storage.run import Run
 from reactune.analysis.storage.stores import UnknownStore
 from reactune.analysis.written import harmless
@@ -276,6 +276,8 @@ def make_product(
 
 def _rig_of(run: Run, rig: RigSource | None) -> RigFile:
     """Give the rig to make it on."""
+    with told(ValueError):
+        check_campaign(run.start)
     if rig is not None:
         return load_rig(rig)
     config = stored_rig(run) if "file" in run.start["rig"] else None

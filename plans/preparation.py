@@ -14,7 +14,12 @@ from reactune.analysis.campaign.rediscovery import Earlier, Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
-from reactune.analysis.storage.lineage import Lineage, lineage
+from reactune.analysis.storage.lineage import (
+    LAB_TIME_BEFORE,
+    Lineage,
+    check_campaign,
+    lineage,
+)
 from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
@@ -242,7 +247,8 @@ def resumed_campaign(
     """
     run = find_run(catalogue, uid)
     with told(ValueError, LookupError, CatalogueBusy), catalogue.claim(run.uid):
-        md: dict[str, Any] = {"resumes": run.uid}
+        before = lineage(catalogue, run)
+        md: dict[str, Any] = {"resumes": run.uid, LAB_TIME_BEFORE: before.lab_time}
         if problem is None:
             agent = replay.resume(catalogue, run.uid)
         else:
@@ -261,8 +267,8 @@ def resumed_campaign(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
                 "the syringes now (streams.*.filled)"
             )
-        before, done = stored_rig(run), len(agent.evaluations)
-        if wrong := changed(agent.problem, agent.analytics, done, before, config):
+        done = len(agent.evaluations)
+        if wrong := changed(agent.problem, agent.analytics, done, stored_rig(run), config):
             raise UserError(wrong)
         return _going_on(Prepared(agent, config, md), run)
 
@@ -300,6 +306,8 @@ def rediscovered_campaign(
     uids = [str(source) for source in named if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
+        for campaign in campaigns:
+            check_campaign(campaign.start)
         whose = "the problem" if problem is not None else _called(named[0])
         problem = asked_in(campaigns) if problem is None else problem
     stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]

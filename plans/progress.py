@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from reactune.analysis.campaign.rediscovery import VERDICTS
-from reactune.analysis.storage.lineage import is_campaign
+from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, is_campaign
 from reactune.analysis.written import printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
@@ -39,7 +39,8 @@ class Progress:
         if name == "start" and is_campaign(doc):
             self._run, self._streams, self._verdict = doc["uid"], {}, "unknown"
             self._budget = doc["problem"]["budget"]
-            self._began = self._lab_time = doc["lab_time"]
+            self._lab_time = doc["lab_time"]
+            self._began = doc["lab_time"] - doc.get(LAB_TIME_BEFORE, 0.0)
             self._say(_banner(doc))
         elif name == "descriptor" and doc["run_start"] == self._run:
             self._streams[doc["uid"]] = doc["name"]
@@ -70,6 +71,8 @@ class Progress:
             n = len(json.loads(data["front"]))
             line.append(f"{data['goal_2']:9.4f}   ")
             return line.append(f"{n} experiment{'s' * (n != 1)}" if n else "none yet", "green")
+        if "F_1" not in data:  # without windows there is but one best
+            return line.append(_standing(data, "best"), "green")
         line.append(f"{_standing(data, 'best_feasible'):<15} ", "green")
         return line.append(_standing(data, "best"))
 
@@ -126,4 +129,6 @@ def _banner(start: Mapping[str, Any]) -> Text:
     for other in others:
         above = f"{'measured':>41}"
         return text.append(f"{above}\n{head}   {other[:9]:>9}   on the front", "bold")
+    if not problem.get("constraints"):
+        return text.append(f"{above}\n{head}   best", "bold")
     return text.append(f"{above}\n{head}   {'best feasible':<15} best by merit", "bold")

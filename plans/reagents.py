@@ -105,7 +105,7 @@ class ReagentBook:
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise UserError(
                 f"what was left of the reagents cannot be read from {self.path} ({error}): look "
-                "into the syringes, then delete it"
+                "into the syringes, correct the rig file, then say --reagents rig-file"
             ) from error
 
     def note(self, rig: FlowRig, *, last: bool = False) -> None:
@@ -166,8 +166,8 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
     if rig.emulation is not None:
         return rig, None
     book = ReagentBook.of(rig)
-    stored = book.read()
-    if stored is None or truth == "rig-file":
+    stored = None if truth == "rig-file" else book.read()  # which may be damaged
+    if stored is None:
         return rig, book
     when, left = stored
     _check(rig, left, book.path)
@@ -186,7 +186,9 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         for name, stream in rig.streams.items()
     }
     choices = {
-        name: choice.model_copy(update={"filled": dict(left.get(f"choices.{name}", choice.filled))})
+        name: choice.model_copy(
+            update={"filled": {**choice.filled, **left.get(f"choices.{name}", {})}}
+        )
         for name, choice in rig.choices.items()
     }
     return rig.model_copy(update={"streams": streams, "choices": choices}), book

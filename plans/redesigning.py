@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.known import stated_in
 from reactune.analysis.learning.reach import Limit, limits, proposed
 from reactune.analysis.learning.rescore import kind_of, knowing, pooled, searchable
@@ -76,10 +77,7 @@ def redesign(catalogue: Catalogue, uid: str, keep: Sequence[int] = ()) -> Redesi
         agent, _ = knowing(problem, pool)
     surrogate = searchable(agent)
     if surrogate is None:
-        raise UserError(
-            f"{who} cannot be redesigned: {len(pool)} experiments are too few for a model, or "
-            "variables are words or steps, or its problem asks for another model"
-        )
+        raise UserError(f"{who} cannot be redesigned: {_without_model(agent, len(pool))}")
     moved = proposed(surrogate, [number - 1 for number in keep])
     return Redesign(
         uid=campaigns[0].uid,
@@ -129,3 +127,14 @@ def _without_none(plain: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in plain.items()
         if value is not None
     }
+
+
+def _without_model(agent: Agent, experiments: int) -> str:
+    """Say why there is no model to look for windows in, and what to do."""
+    if agent.optimiser.book.settable is not None:
+        return "its variables are words or steps, between which there is nothing to look in"
+    if agent.problem.optimiser.model != "composite":
+        return "its problem has optimiser.model = 'merit', which knows nothing of single windows"
+    made = f"{experiments} experiment{'s are' if experiments != 1 else ' is'}"
+    least = len(agent.problem.variables) + 2
+    return f"{made} too few for a model, which takes {least}: measure more"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reactune.analysis.analytics.hplc import Hplc
+from reactune.analysis.campaign.scanned import as_design
 from reactune.analysis.learning.rescore import Flip, Rescored, flips, kind_of, pooled, rescore
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.table import mark_of
@@ -62,7 +63,8 @@ def answer(
     uids : sequence of str
         Of the runs, or the beginnings of them; each stands for the campaign that it ends.
     problem : Problem, path, built-in name or mapping, optional
-        By default what the runs were asked, if that is the same.
+        By default what the runs were asked, if that is the same; a scan of bluesky's was asked
+        nothing.
     method : path or name, optional
         Method file to integrate the raw traces by.
     seed : int
@@ -71,12 +73,13 @@ def answer(
     Raises
     ------
     UserError
-        If there is no such run, one is no campaign, lacks what the problem names, or they cannot be
-        taken together.
+        If there is no such run, one is neither campaign nor scan, lacks what the problem names, or
+        they cannot be taken together.
     """
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids)
         asked = asked_in(campaigns) if problem is None else load_problem(problem)
+        campaigns = tuple(as_design(campaign, asked) for campaign in campaigns)
         problems = [_fitted(asked, campaign) for campaign in campaigns]
         judged = kind_of(problems[0], campaigns)
         before, found = pooled(campaigns, problems), None

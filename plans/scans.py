@@ -5,9 +5,10 @@ faults. So whatever reads campaigns reads these: figures, `show`, `export`, `res
 """
 
 import itertools
+import math
 import random
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
 from bluesky.utils import MsgGenerator
 
@@ -19,6 +20,9 @@ from .campaign import optimise
 from .problems import ProblemSource
 
 Levels = Mapping[str, Sequence[Setting] | Setting]
+
+_MOST = 10_000
+"""Points of a design, and repeats of each."""
 
 
 def one_at_a_time(
@@ -97,8 +101,10 @@ def grid(
     ValueError
         If a point is outside a range or limit, or lacks a variable; before anything moves.
     """
-    ways = itertools.product(*map(_several, levels.values()))
-    points = [dict(zip(levels, way, strict=True)) for way in ways]
+    several = [_several(values) for values in levels.values()]
+    if (count := math.prod(map(len, several))) > _MOST:
+        raise ValueError(f"grid: {count} points are more than {_MOST}: give fewer levels")
+    points = [dict(zip(levels, way, strict=True)) for way in itertools.product(*several)]
     told = {"levels": _plain(levels)}
     return (yield from _design("grid", problem, rig, points, told, replicates, seed, md))
 
@@ -148,10 +154,10 @@ def _design(
     """Run a campaign that asks for these points, and stops for nothing else."""
     stated = Problem.load(problem)
     points = list(points)
-    if replicates < 1 or not points:
-        raise ValueError(
-            f"{name}: {len(points)} points, each {replicates} times, are none: give at least one"
-        )
+    if not isinstance(replicates, int) or not 1 <= replicates <= _MOST:
+        raise ValueError(f"{name}: {replicates!r} times: give at least one, a whole number")
+    if not points:
+        raise ValueError(f"{name}: there are no points: give each variable a value or several")
     for point in points:
         if set(point) != set(stated.variables):
             raise ValueError(
@@ -175,7 +181,8 @@ def _design(
 
 def _several(values: Sequence[Setting] | Setting) -> Sequence[Setting]:
     """Give a single value, or a word, as a list of one."""
-    return [values] if isinstance(values, str | float | int) else list(values)
+    one = isinstance(values, str) or not isinstance(values, Iterable)
+    return [cast(Setting, values)] if one else list(cast(Iterable[Setting], values))
 
 
 def _plain(levels: Levels) -> dict[str, list[Setting]]:

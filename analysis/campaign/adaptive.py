@@ -284,7 +284,7 @@ def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
 
 def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:
     """Read the measured quantities that somebody else gave, and their standard deviations."""
-    values = {name: _number(point, name) for name in names}
+    values = {name: _number(point, name, ", NaN if it failed") for name in names}
     sd = {n: _number(point, f"{n}_sd") if f"{n}_sd" in point else math.nan for n in names}
     if wrong := [name for name in names if sd[name] < 0 or math.isinf(sd[name])]:
         raise ValueError(
@@ -303,11 +303,13 @@ def _word(point: Mapping[str, Any], name: str) -> str:
     return str(point[name])
 
 
-def _number(point: Mapping[str, Any], name: str) -> float:
-    """Read a number that somebody else gave."""
+def _number(point: Mapping[str, Any], name: str, failed: str = "") -> float:
+    """Read a number that somebody else gave; `failed` says what to give where there is none."""
     try:
         return float(point[name])
     except KeyError:
-        raise ValueError(f"{name} is missing; give it a number, NaN if it failed") from None
+        raise ValueError(f"{name} is missing; give it a number{failed}") from None
     except (TypeError, ValueError):
-        raise ValueError(f"{name} = {point[name]!r} is no number") from None
+        comma = isinstance(point[name], str) and "," in point[name]
+        cure = ": write it with a decimal point" if comma else f": give it one{failed}"
+        raise ValueError(f"{name} = {point[name]!r} is no number{cure}") from None

@@ -15,7 +15,7 @@ from ..analytics import Analytics, Measurement, from_start
 from ..problem.model import Problem
 from ..problem.tables import Setting, Variable
 from ..problem.units import UnitError, converted
-from ..storage.lineage import Lineage, is_campaign
+from ..storage.lineage import Lineage, check_campaign
 from ..written import exact, harmless
 from .adaptive import Suggestion
 from .agent import Agent
@@ -73,13 +73,7 @@ def stated_in(start: Mapping[str, Any]) -> tuple[Problem, Analytics]:
     ValueError
         If the run is not a campaign, or its analytics is not known here.
     """
-    if lost := start.get("lost"):
-        raise ValueError(f"run {start['uid'][:8]} has lost {lost}")
-    if not is_campaign(start):
-        raise ValueError(
-            f"run {start['uid'][:8]} is not a campaign: its plan is "
-            f"'{start.get('plan_name', 'unknown')}', not 'optimise'"
-        )
+    check_campaign(start)
     return Problem.load(harmless(start["problem"])), from_start(start)
 
 

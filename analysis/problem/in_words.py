@@ -89,7 +89,7 @@ def _lines(
     yield _budget_words(problem)
     optimiser = problem.optimiser
     yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
-    if optimiser.confidence is not None and problem.windows:
+    if optimiser.confidence is not None:
         yield (
             f"Hands over what is at least {percent(optimiser.confidence)} likely inside every "
             "window, if anything is."

@@ -14,7 +14,16 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from ..written import LARGEST, UnreadableError, exact, parse_toml, printable, quoted, read_text
+from ..written import (
+    LARGEST,
+    UnreadableError,
+    exact,
+    parse_toml,
+    printable,
+    quoted,
+    read_text,
+    wanted,
+)
 from .grammar import is_name
 
 _SPELLINGS = {"minimize": "minimise", "maximize": "maximise", "optimizer": "optimiser"}
@@ -192,7 +201,7 @@ def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> 
     where = ".".join(place)
     if len(loc) == 2 and isinstance(loc[1], int):
         where = f"{place[0]}[{place[1]}]"
-    message = str(error["msg"]).removeprefix("Input ")
+    message = wanted(error)
     match error["type"]:
         case "extra_forbidden":
             known = allowed["" if len(place) == 1 else place[0]]
@@ -206,12 +215,10 @@ def sentence(error: Mapping[str, Any], allowed: Mapping[str, Sequence[str]]) -> 
                 where = place[0]
             return f"{where}: {cause}"
         case "union_tag_invalid":
-            message = "should be text or a table"
+            message = "text or a table"
         case "too_short":
             return f"{where}: is empty"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            message = "should be a table"
-    return f"{where}: {message}, not {quoted(error['input'])}"
+    return f"{where}: should be {message}, not {quoted(error['input'])}"
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:

@@ -194,7 +194,7 @@ class Problem(Stated):
                     f"{name} = {value!r} is none of its choices: {told(variable.choices)}"
                 )
             return float(variable.choices.index(str(value)))
-        if isinstance(value, str):
+        if isinstance(value, str) or not hasattr(value, "__float__"):
             raise ValueError(f"{name} = {value!r} is no number")
         return value
 

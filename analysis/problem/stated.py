@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
+from ..written import exact
 from . import messages
 from .expression import Expression, parse
 from .follow import Following, Region
@@ -68,7 +69,11 @@ class Stated(Part):
             problems += [messages.sentence(dict(item), _ALLOWED) for item in error.errors()]
         problems += name_problems(data)
         if not problems:
-            problems += self._give_meaning(data) or [*self._empty_limits(), *self._of_one_goal()]
+            problems += self._give_meaning(data) or [
+                *self._empty_limits(),
+                *self._of_one_goal(),
+                *self._of_windows(),
+            ]
         if problems:
             raise ProblemError(list(dict.fromkeys(problems)))
 
@@ -172,6 +177,14 @@ class Stated(Part):
             yield (
                 "stop.goal: is the value of one goal, and two are stated; leave it out, or put one "
                 "of them under constraints"
+            )
+
+    def _of_windows(self) -> Iterator[str]:
+        """Say what is asked for that is about windows, where there are none."""
+        if self.optimiser.confidence is not None and not self.constraints:
+            yield (
+                f"optimiser.confidence = {exact(self.optimiser.confidence)}: is about windows, and "
+                "there are none; leave it out, or put some under constraints"
             )
 
     @field_validator("fixed", mode="before")

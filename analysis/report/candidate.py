@@ -10,7 +10,7 @@ from ..campaign.leader import Leader, outcome_names
 from ..optimisers.surrogate.composite import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from .numbers import share, uncertain
+from .numbers import estimated, share, uncertain
 from .table import Campaign
 
 ASSUMED = (
@@ -96,7 +96,7 @@ class Candidate:
         """Write what a repeat is expected to give, with its scatter."""
         if name not in self.expected:
             return "-"
-        return uncertain(self.expected[name], self.repeat_sd[name], plus_minus)
+        return estimated(self.expected[name], self.repeat_sd[name], plus_minus)
 
     def result(self, name: str, plus_minus: str = "+/-") -> str:
         """Write what was measured."""

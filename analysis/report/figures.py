@@ -269,7 +269,8 @@ def _heading(run: Campaign) -> list[tuple[str, str, str]]:
     summary = summarise(run)
     black = "#222222"
     given = summary.best_feasible or summary.front
-    lines = [] if given else [(FEASIBLE, "bold", "Best feasible: none")]
+    none = "Best feasible: none" if summary.windows else "Best: none"
+    lines = [] if given else [(FEASIBLE, "bold", none)]
     told = {c.number: c for c in (summary.best, summary.best_feasible, *summary.front) if c}
     for i, (number, name, colour, _) in enumerate(_marked(run)):
         candidate = told[number]

@@ -10,7 +10,7 @@ from typing import Any
 from ..problem.tables import Setting
 from ..storage.run import Run
 from .candidate import ASSUMED
-from .numbers import as_set, jsonable, uncertain
+from .numbers import as_set, estimated, jsonable
 from .table import mark_of
 
 PLAN = "make"
@@ -118,7 +118,7 @@ class Made:
         for check in self.checks:
             when = "before" if check.number == 1 else "after"
             each = [
-                f"{name} {one['measured']:.4g} ({uncertain(one['expected'], one['repeat_sd'])} "
+                f"{name} {one['measured']:.4g} ({estimated(one['expected'], one['repeat_sd'])} "
                 "promised)"
                 for name, one in check.told.items()
             ]

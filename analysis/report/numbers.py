@@ -1,6 +1,7 @@
 """How numbers are written for people: by what is known of them."""
 
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,6 +20,20 @@ def uncertain(value: float, sd: float, plus_minus: str = "+/-") -> str:
         return f"{value:.4g}"
     decimals = max(0, 1 - math.floor(math.log10(sd)))
     return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
+
+
+def estimated(value: float, sd: float, plus_minus: str = "+/-") -> str:
+    """Write what models expect, like `uncertain`; a sd that nothing speaks for is left out.
+
+    Models of one experiment, or of a few that they go through, know of no scatter: theirs is a
+    millionth of the value or less.
+
+    Examples
+    --------
+    >>> estimated(6.6, 1.4e-7), estimated(6.6, 0.1)
+    ('6.6', '6.60 +/- 0.10')
+    """
+    return uncertain(value, sd if sd > 1e-6 * abs(value) else math.nan, plus_minus)
 
 
 def aligned(values: Iterable[float], digits: int) -> list[str]:
@@ -75,6 +90,27 @@ def share(probability: float) -> str:
     if math.isnan(probability):
         return "-"
     return f"{min(max(probability, 0.01), 0.99):.0%}"
+
+
+def side_by_side(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    r"""Lay out labels, and right-aligned beside them the values that they are about.
+
+    A column of values has 22 characters, more where one of them is longer; labels are wrapped.
+
+    Examples
+    --------
+    >>> print(*side_by_side([("", "BEST"), ("X3", "0.0072 +/- 0.0010")], 40), sep="\n")
+                                        BEST
+    X3                     0.0072 +/- 0.0010
+    """
+    values = max(20, *(len(cell) for _, *cells in rows for cell in cells)) + 2
+    wide = max(width - (len(rows[0]) - 1) * values, 16)
+    lines: list[str] = []
+    for label, *cells in rows:
+        first, *more = textwrap.wrap(label, wide - 1, subsequent_indent="  ") or [""]
+        lines.append(f"{first:<{wide}}{''.join(f'{cell:>{values}}' for cell in cells)}".rstrip())
+        lines += more
+    return lines
 
 
 def table_lines(columns: Sequence[tuple[str, Sequence[str]]], width: int) -> list[str]:

@@ -13,9 +13,9 @@ from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting
 from .candidate import ASSUMED
-from .numbers import dialled, share, table_lines, uncertain
+from .numbers import dialled, estimated, share, side_by_side, table_lines
 
-_COLUMN = 22  # characters of a value's column, as in a summary
+_PAID = 44  # characters of what is paid for an edge
 _SHOWN = 12  # flips said one by one
 
 _UNKNOWN = "not known: too few experiments for a model, or variables that are words or steps"
@@ -29,7 +29,7 @@ def table(found: Rescored, width: int = 80) -> list[str]:
         lines = ["THE FRONT (no other is expected to beat these in both goals; +/- sd)"]
         lines += table_lines(list(_front(found)), width)
     else:
-        lines = [_row(label, cells, width) for label, *cells in _rows(found)]
+        lines = side_by_side(list(_rows(found)), width)
     lines += ["-" * width, *_prices(found, width)]
     if any(b[1].assumed for b in (*found.front, found.best_feasible, found.best) if b is not None):
         lines += _remark("Scatter", ASSUMED, width)
@@ -111,28 +111,29 @@ def _told(found: Rescored, best: Found) -> dict[str, Any] | None:
     }
 
 
-def _rows(found: Rescored) -> Iterator[tuple[str, str, str]]:
-    """Give label, best feasible and best, as text, for each line of their comparison."""
-    pair = found.best_feasible, found.best
+def _rows(found: Rescored) -> Iterator[tuple[str, ...]]:
+    """Give label, best feasible and best, as text, for each line; without windows the one best."""
+    bests = {"BEST FEASIBLE": found.best_feasible, "BEST BY MERIT": found.best}
+    if not found.problem.windows:
+        bests = {"BEST": found.best}
+    pair = tuple(bests.values())
 
-    def row(label: str, cell: Callable[[Experiment, Leader], str]) -> tuple[str, str, str]:
-        a, b = ("-" if c is None else cell(found.pool[c[0]], c[1]) for c in pair)
-        return label, a, b
+    def row(label: str, cell: Callable[[Experiment, Leader], str]) -> tuple[str, ...]:
+        return label, *("-" if c is None else cell(found.pool[c[0]], c[1]) for c in pair)
 
-    yield "", "BEST FEASIBLE", "BEST BY MERIT"
+    yield "", *bests
     yield row("", lambda e, _: e.name)
     if found.best is None:
         return
     for name, variable in found.problem.variables.items():
-        a, b = dialled(math.nan if c is None else found.pool[c[0]].conditions[name] for c in pair)
-        yield f"  {name} [{variable.unit}]" if variable.unit else f"  {name}", a, b
-    yield "Expected of a repeat, +/- scatter", "", ""
+        cells = dialled(math.nan if c is None else found.pool[c[0]].conditions[name] for c in pair)
+        yield f"  {name} [{variable.unit}]" if variable.unit else f"  {name}", *cells
+    yield "Expected of a repeat, +/- scatter", *[""] * len(pair)
     for name, key in outcome_names(found.problem).items():
         yield row(f"  {name}", partial(_repeat, key))
     if found.problem.windows:
         yield row("  inside every window", lambda _, leader: f"{share(leader.probability)} likely")
-    a, b = ("-" if c is None else found.feasibility[c[0]] for c in pair)
-    yield "Measured, once", a, b
+        yield "Measured, once", *("-" if c is None else found.feasibility[c[0]] for c in pair)
 
 
 def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
@@ -141,7 +142,7 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
     leaders, names = [leader for _, leader in found.front], outcome_names(found.problem)
     for aim in found.problem.aims:
         told = [leader.expected[names[aim.text]] for leader in leaders]
-        yield aim.text, [uncertain(e.value, e.sd) for e in told]
+        yield aim.text, [estimated(e.value, e.sd) for e in told]
     if found.problem.windows:
         yield "inside", [share(leader.probability) for leader in leaders]
     for name, variable in found.problem.variables.items():
@@ -151,12 +152,7 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
 
 def _repeat(key: str, _: Experiment, leader: Leader) -> str:
     """Write what a repeat is expected to give."""
-    return uncertain(leader.expected[key].value, leader.expected[key].repeat_sd)
-
-
-def _row(label: str, cells: list[str], width: int) -> str:
-    wide = width - 2 * _COLUMN
-    return (f"{label:<{wide}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+    return estimated(leader.expected[key].value, leader.expected[key].repeat_sd)
 
 
 def _prices(found: Rescored, width: int) -> Iterator[str]:
@@ -177,7 +173,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
     goal = f"{found.problem.goal.text} per 1 that an edge is loosened"
     yield from textwrap.wrap(f"Price: what is gained in {goal}, with its 90 % interval", width)
     for price in found.prices:
-        wide = width - 2 * _COLUMN
+        wide = width - _PAID
         yield f"{'  ' + _edge(found, price):<{wide}}{_paid(price)}".rstrip()
 
 

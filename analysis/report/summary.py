@@ -11,7 +11,7 @@ from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..written import percent
 from .candidate import ASSUMED, Candidate, candidate
-from .numbers import as_set, dialled, jsonable, share, table_lines, uncertain
+from .numbers import as_set, dialled, estimated, jsonable, share, side_by_side, table_lines
 from .rediscovered import Rediscovered, rediscovered
 from .table import NOT_EVALUATED, Campaign, StoredRun
 
@@ -29,8 +29,6 @@ _FRONT = (
 
 SURE = 0.9
 """Probability to be inside every window below which a point of the front is cautioned about."""
-
-_COLUMN = 22  # characters of a value's column in the text; "0.0072 +/- 0.0010" and a gap
 
 
 @dataclass(frozen=True)
@@ -149,8 +147,10 @@ class Summary:
             *more,
             *textwrap.wrap(self.asked, width),
         ]
-        found = table_lines(self.front_columns(), width) if self.front else self._comparison(width)
-        if self.front:
+        if not self.front:
+            found = side_by_side(self.rows(), width)
+        else:
+            found = table_lines(self.front_columns(), width)
             found = [*textwrap.wrap(f"THE FRONT {_FRONT}", width), *found]
         lines += ["=" * width, *found, "-" * width]
         for label, sentence in (*self.cautions(), *self.remarks()):
@@ -158,17 +158,6 @@ class Summary:
                 sentence, width, initial_indent=f"{label:<10}", subsequent_indent=" " * 10
             )
         return "\n".join(lines)
-
-    def _comparison(self, width: int) -> list[str]:
-        """Both bests side by side."""
-        wide = width - 2 * _COLUMN
-        lines = []
-        for label, *cells in self.rows():
-            first, *more = textwrap.wrap(label, wide - 1, subsequent_indent="  ") or [""]
-            row = f"{first:<{wide}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)
-            lines.append(row.rstrip())
-            lines += more
-        return lines
 
     def front_columns(self, plus_minus: str = "+/-") -> list[tuple[str, list[str]]]:
         """Return title and cells of each column of a table of the front.
@@ -181,7 +170,7 @@ class Summary:
         front = self.front
         columns = [("no.", [str(c.number) for c in front])]
         for goal in self.goals:
-            told = [uncertain(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
+            told = [estimated(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
             columns.append((goal, told))
         if self.windows:
             columns.append(("inside", [share(c.probability_feasible) for c in front]))
@@ -190,46 +179,51 @@ class Summary:
             columns.append((title, dialled(c.condition(key) for c in front)))
         return columns
 
-    def rows(self, plus_minus: str = "+/-") -> list[tuple[str, str, str]]:
+    def rows(self, plus_minus: str = "+/-") -> list[tuple[str, ...]]:
         """Return label, best feasible and best, as text, for each line of their comparison.
 
-        A row whose values are empty is the heading of the group below it.
+        Without windows there is but one best. A row whose values are empty is the heading of the
+        group below it.
 
         Parameters
         ----------
         plus_minus : str
             What stands between a value and its standard deviation.
         """
-        pair = (self.best_feasible, self.best)
-        rows = [("", "BEST FEASIBLE", "BEST BY MERIT")]
+        bests = {"BEST FEASIBLE": self.best_feasible, "BEST BY MERIT": self.best}
+        if not self.windows:
+            bests = {"BEST": self.best}
+        rows: list[tuple[str, ...]] = [("", *bests)]
 
         def add(label: str, cell: Callable[[Candidate], str], missing: str = "-") -> None:
-            a, b = (missing if c is None else cell(c) for c in pair)
-            rows.append((label, a, b))
+            rows.append((label, *(missing if c is None else cell(c) for c in bests.values())))
 
         def condition(label: str, value: Callable[[Candidate], Setting]) -> None:
-            a, b = dialled(math.nan if c is None else value(c) for c in pair)
-            rows.append((f"  {label}", a, b))
+            cells = dialled(math.nan if c is None else value(c) for c in bests.values())
+            rows.append((f"  {label}", *cells))
+
+        def heading(label: str) -> None:
+            rows.append((label, *[""] * len(bests)))
 
         add("", lambda c: f"experiment {c.number}", "none")
         if self.best is None:
             return rows
-        rows.append(("Set", "", ""))
+        heading("Set")
         for key, unit in self.units.items():
             condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
         follows = "residence_time" not in self.units
         if follows and not math.isnan(self.best.residence_time):  # a table knows none
             condition("(residence time [min])", lambda c: c.residence_time)
         if self.best.expected:
-            rows.append((f"Expected of a repeat, {plus_minus} scatter", "", ""))
+            heading(f"Expected of a repeat, {plus_minus} scatter")
             for label, name in self.lines:
                 add(f"  {label}", partial(Candidate.repeat, name=name, plus_minus=plus_minus))
-        else:
-            rows.append(("Judged", "", ""))
+        elif self.windows:
+            heading("Judged")
         if self.windows:
             add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
-        add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
-        rows.append((f"Measured, once, {plus_minus} its error", "", ""))
+            add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
+        heading(f"Measured, once, {plus_minus} its error")
         for label, name in self.lines:
             add(f"  {label}", partial(Candidate.result, name=name, plus_minus=plus_minus))
         if self.windows:

@@ -15,7 +15,7 @@ from ..campaign.leader import Leader
 from ..campaign.standing import stand
 from ..problem.merit import PENALTY_ALONE
 from ..problem.model import Problem
-from ..storage.lineage import is_campaign
+from ..storage.lineage import check_campaign
 from ..written import harmless
 
 
@@ -94,13 +94,7 @@ class Campaign:
         """
         if isinstance(run, Campaign):
             return run
-        if lost := run.start.get("lost"):
-            raise ValueError(f"run {run.uid[:8]} has lost {lost}")
-        if not is_campaign(run.start):
-            raise ValueError(
-                f"run {run.uid[:8]} is not a campaign: its plan is "
-                f"'{run.start.get('plan_name', 'unknown')}', not 'optimise'"
-            )
+        check_campaign({"uid": run.uid, **run.start})
         analytics = from_start(run.start)
         problem = Problem.load(harmless(run.start["problem"])).resolved(analytics.kind)
         facts, decided = _by_number(run.table("primary")), _by_number(run.table("decision"))

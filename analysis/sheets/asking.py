@@ -33,9 +33,9 @@ class Asking:
     results : Results
     agent : Agent
         Its experiments have the numbers of their rows.
-    lost : list of int
-        Rows that the optimiser cannot be told of: outside today's limits, where tied streams have
-        no place.
+    lost : dict of int to str
+        Rows that the optimiser cannot be told of, and why: choices that there are not, or outside
+        today's limits, where tied streams have no place.
     """
 
     def __init__(self, problem: Problem, results: Results, seed: int = 0) -> None:
@@ -44,7 +44,12 @@ class Asking:
         # another stream of chance for each length of the table, or random places come again
         (own,) = np.random.SeedSequence((seed, len(entries))).generate_state(1)
         self.agent = Agent(_apart(problem), Told(problem.measured), seed=int(own))
-        self.lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
+        lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
+        self.lost = {
+            e.row: problem.outside_limits(e.conditions) or "outside today's limits"
+            for e in results.entries
+            if e.row in lost
+        }
         self.agent.expect([s for s, e in entries if e.measurement is None])
 
     def ask(self, n: int) -> list[Suggestion]:

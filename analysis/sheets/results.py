@@ -11,7 +11,7 @@ from ..analytics.measurement import Measurement
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted
-from ..written import exact, quoted
+from ..written import LARGEST, exact, quoted
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, title_of
 
 FAILED = "failed"
@@ -19,6 +19,11 @@ FAILED = "failed"
 
 _NO = {"no", "n", "0", "false", "-"}
 _YES = {"yes", "y", "1", "1.0", "true", "x"}
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})  # as word processors write it
+
+_MOST_IN_ALL = 1.5
+"""Fractions of a whole add up to one, and a little more by their errors."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Results:
     def __init__(self, sheet: Sheet, problem: Problem) -> None:
         self.sheet, self._problem = sheet, problem
         self._units: dict[str, str] = {}  # of columns that have another than the problem
+        self._percent: set[str] = set()  # columns of fractions that are percentages
         self._columns = self._find()
         self._comma = self._decimal_comma()
         self.entries = list(self._read())
@@ -103,14 +109,16 @@ class Results:
             columns[name] = i
         if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
             raise SheetError(
-                f"{self.sheet.path} has no column {', '.join(missing)}; its titles are "
-                f"{', '.join(title for title in self.sheet.titles if title)}"
+                f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
+                f"are {', '.join(title for title in self.sheet.titles if title)}"
             )
         return columns
 
     def _check_unit(self, name: str, unit: str) -> None:
         """Note the unit of a variable, or refuse one that measures something else."""
         if name not in self._problem.variables or not unit:
+            if unit == "%" and self._problem.kind == "fractions":
+                self._percent.add(name)
             return
         stated = self._problem.variables[name].unit
         if _plain(unit) == _plain(stated):
@@ -143,6 +151,7 @@ class Results:
                     continue
                 cell = cells[column] if column < len(cells) else None
                 if isinstance(cell, str):
+                    cell = cell.translate(_MINUS)
                     for mark in ",.":
                         if re.fullmatch(rf"[+-]?\d*\{mark}\d+([eE][+-]?\d+)?\s*%?", cell):
                             marks.setdefault(mark, f"{quoted(cell)} in row {row}")
@@ -165,6 +174,7 @@ class Results:
             if all(cell is None for cell in (*set_.values(), *got.values())):
                 continue
             if absent := [name for name, cell in set_.items() if cell is None]:
+                self._refuse_uncomputed(row, absent)
                 raise SheetError(
                     f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty; fill in what was "
                     "set, or delete the row"
@@ -182,14 +192,17 @@ class Results:
         names = self._problem.measured
         if reason := _failure(told.get(FAILED), got):
             return Measurement.failed(names, reason)
-        if all(cell is None for cell in got.values()):
+        absent = [name for name, cell in got.items() if cell is None]
+        self._refuse_uncomputed(row, absent)
+        if len(absent) == len(got):
             return None
-        if absent := [name for name, cell in got.items() if cell is None]:
+        if absent:
             raise SheetError(
                 f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty and others are not; "
                 f"fill it in, or say in a column {FAILED} why there is none"
             )
         values = {name: self._number(row, name, cell) for name, cell in got.items()}
+        self._check_whole(row, values)
         sd = {name: math.nan for name in names}
         for name in names:
             if (cell := told.get(f"{name}_sd")) is not None:
@@ -200,6 +213,26 @@ class Results:
                         "standard deviation; give a number from 0 up"
                     )
         return Measurement(values, sd)
+
+    def _refuse_uncomputed(self, row: int, names: Sequence[str]) -> None:
+        """Refuse cells that are empty only because nobody has computed their formulas."""
+        for name in names:
+            if self.sheet.is_formula(row, self._columns[name]):
+                raise SheetError(
+                    f"{self.sheet.path}, row {row}: {name} is a formula, and the file does not say "
+                    "what it comes to; open it in your spreadsheet, save it, and ask again"
+                )
+
+    def _check_whole(self, row: int, values: Mapping[str, float]) -> None:
+        """Refuse fractions that are percentages by their sum, and do not say so."""
+        whole = sum(values.values())
+        if self._problem.kind == "fractions" and whole > _MOST_IN_ALL:
+            first, value = next((n, exact(v)) for n, v in values.items() if v > 0)
+            cure = f"if they are percentages write {value} % for {value}, or {first} [%] as title"
+            raise SheetError(
+                f"{self.sheet.path}, row {row}: {', '.join(values)} add up to {whole:.4g}, and "
+                f"fractions of a whole to 1; correct them, or {cure}"
+            )
 
     def _setting(self, row: int, name: str, cell: Cell) -> Setting:
         """Read what a variable was set to: a number, or a choice however it is spelt."""
@@ -212,20 +245,26 @@ class Results:
 
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""
-        text = str(cell).strip()
-        share = text.endswith("%")
-        bare = text.rstrip("%").rstrip()
-        try:
-            number = float(bare.replace(",", ".") if bare.count(",") == 1 else bare)
-        except ValueError:
-            number = math.nan
-        if not math.isfinite(number):
-            raise SheetError(
-                f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which is no number; "
+        if isinstance(cell, float):
+            text, share = repr(cell), False
+        else:
+            text = str(cell).translate(_MINUS).strip()
+            share = text.endswith("%")
+            text = text.rstrip("%").rstrip()
+        number = float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else math.nan
+        if abs(number) < LARGEST:
+            return number / 100 if share or name in self._percent else number
+        if name in self._problem.variables:
+            cure = "write the number that was set, without its unit"
+        else:
+            cure = (
                 f"leave it empty while it is outstanding, or say in a column {FAILED} why there "
                 "is none"
             )
-        return number / 100 if share else number
+        what = "too large" if math.isfinite(number) else "no number"
+        raise SheetError(
+            f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which is {what}; {cure}"
+        )
 
 
 def _failure(told: Cell, got: Mapping[str, Cell]) -> str:

@@ -10,6 +10,7 @@ import re
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ..cells import Cell as Cell
@@ -39,12 +40,19 @@ class Sheet(ABC):
         its cells: texts, in XLSX numbers as well; None where there is nothing.
     raw : bytes
         The file as it was read.
+    which_titles : str
+        What they are called in a sentence.
     """
 
+    which_titles = "its titles"
     path: Path
     raw: bytes
     titles: list[str]
     rows: list[tuple[int, list[Cell]]]
+
+    def is_formula(self, row: int, column: int) -> bool:
+        """Say whether a cell, its column counted from 0, holds a formula."""
+        return False
 
     @abstractmethod
     def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> "Sheet":
@@ -61,8 +69,17 @@ class Sheet(ABC):
         Raises
         ------
         SheetError
-            If the file is open in a spreadsheet or cannot be written; then nothing is changed.
+            If the file is open in a spreadsheet, has changed since it was read or cannot be
+            written; then nothing is changed.
         """
+
+    def _replace(self, content: bytes) -> None:
+        """Write the file anew, unless somebody else has meanwhile."""
+        if not self.path.exists() or read_bytes(self.path, MOST_BYTES) != self.raw:
+            raise SheetError(
+                f"{self.path} has changed since it was read, and nothing is added to it; ask again"
+            )
+        write_whole(self.path, content)
 
 
 def open_sheet(path: Path) -> Sheet:
@@ -73,6 +90,7 @@ def open_sheet(path: Path) -> Sheet:
     SheetError
         If it is none.
     """
+    _check_kind(path)
     kind = Workbook if path.suffix.lower() in (".xlsx", ".xlsm") else Csv
     try:
         return kind(path)
@@ -89,6 +107,7 @@ def create(path: Path, titles: Sequence[str]) -> Sheet:
     SheetError
         If it cannot be written.
     """
+    _check_kind(path)
     if path.suffix.lower() == ".xlsx":
         from openpyxl import Workbook as Book
 
@@ -101,6 +120,12 @@ def create(path: Path, titles: Sequence[str]) -> Sheet:
         csv.writer(line, lineterminator="\n").writerow(titles)
         write_whole(path, line.getvalue().encode())
     return open_sheet(path)
+
+
+def _check_kind(path: Path) -> None:
+    """Refuse the files of spreadsheets that nothing here reads, by their names."""
+    if path.suffix.lower() in (".xls", ".xlsb", ".ods", ".numbers", ".gsheet"):
+        raise SheetError(f"{path} is no table that is read here; save it as .xlsx or .csv")
 
 
 class Csv(Sheet):
@@ -138,12 +163,14 @@ class Csv(Sheet):
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
         whole += text.getvalue().encode()
-        write_whole(self.path, whole)
+        self._replace(whole)
         return Csv(self.path)
 
 
 class Workbook(Sheet):
     """The first sheet of an Excel file."""
+
+    which_titles = "the titles of its first sheet"
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -154,6 +181,23 @@ class Workbook(Sheet):
             raise UnreadableError("is empty; its first row has to name the columns")
         self.titles = ["" if cell is None else str(cell).strip() for cell in full[0][1]]
         self.rows = full[1:]
+
+    @cached_property
+    def _formulas(self) -> set[tuple[int, int]]:
+        """Row and column of each cell with a formula."""
+        from openpyxl import load_workbook
+
+        sheet = load_workbook(io.BytesIO(self.raw)).worksheets[0]
+        return {
+            (cell.row, cell.column - 1)
+            for row in sheet.iter_rows()
+            for cell in row
+            if cell.data_type == "f"
+        }
+
+    def is_formula(self, row: int, column: int) -> bool:
+        """See `Sheet.is_formula`."""
+        return (row, column) in self._formulas
 
     def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
@@ -166,7 +210,7 @@ class Workbook(Sheet):
                 sheet.cell(number, column, value)
         file = io.BytesIO()
         book.save(file)
-        write_whole(self.path, file.getvalue())
+        self._replace(file.getvalue())
         return Workbook(self.path)
 
 
@@ -185,28 +229,32 @@ def write_whole(path: Path, content: bytes) -> None:
     SheetError
         If it is open in a spreadsheet, or cannot be written; then nothing is changed.
     """
-    for lock in (f".~lock.{path.name}#", f"~${path.name}"):
-        if path.with_name(lock).exists():
-            raise SheetError(
-                f"{path} is open in a spreadsheet ({lock} is beside it), which would overwrite "
-                "what is added; save and close it there, and ask again"
-            )
+    target = Path(os.path.realpath(path))  # a link stays one
+    for one in (path, target):
+        for lock in (f".~lock.{one.name}#", f"~${one.name}"):
+            if one.with_name(lock).exists():
+                raise SheetError(
+                    f"{path} is open in a spreadsheet ({lock} is beside it), which would overwrite "
+                    "what is added; save and close it there, and ask again"
+                )
     try:
         check_text(path.name)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         part = Path(file.name)
         try:
-            if path.exists():
-                part.chmod(path.stat().st_mode & 0o777)
-            else:
-                part.chmod(0o644)
-            part.replace(path)
+            part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
+            part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+    except FileNotFoundError:
+        raise SheetError(
+            f"{path} cannot be written: there is no folder {target.parent}; make it, or name a "
+            "file elsewhere"
+        ) from None
     except PermissionError as error:
         raise SheetError(
             f"{path} cannot be written ({error.strerror}): close it if a spreadsheet has it open, "

@@ -201,9 +201,15 @@ class Catalogue:
         Raises
         ------
         CatalogueBusy
-            When it is being recorded still, or another process goes on with it.
+            When it is being recorded still, or may be on another computer, or another process goes
+            on with it.
         """
         name, store = self._here().get(uid) or self._known()[uid]
+        if self.place.server and store is self._store and store.ends(name).stop is None:
+            raise CatalogueBusy(
+                f"run {uid[:8]} has no end in {self.place}, and its journal is on another "
+                "computer, which may be recording it: go on with it there, or once it has ended"
+            )
         recorder = self._recorder
         free = recorder.claim(uid, name) if recorder else not self._is_living(name, store)
         if not free:

@@ -88,15 +88,27 @@ def _compared(kind: str, here: Document, there: Document) -> Iterator[str]:
             yield from _values(here[part], there.get(part) or {}, f"{part} ")
         yield from _values({"time": here["time"]}, {"time": there.get("time")})
     elif kind == "descriptor":
-        keys = there.get("data_keys") or {}
-        for name, about in here["data_keys"].items():
-            known = {part: (keys.get(name) or {}).get(part) for part in about}
-            yield from _values(_plain(about), _plain(known), f"data key {name}: ")
-        yield from _values(dict.fromkeys(here["data_keys"]), dict.fromkeys(keys), "data key ")
-        beside = ("name", "time", "run_start", "configuration", "hints")
+        yield from _data_keys(here, there, "data key ")
+        mine, theirs = (doc.get("configuration") or {} for doc in (here, there))
+        for device, told in mine.items():  # it has data keys of its own
+            what, known = f"configuration of {device}: ", theirs.get(device) or {}
+            yield from _data_keys(told, known, f"{what}data key ")
+            rest = ("data", "timestamps")
+            yield from _values(_plain(_part(told, rest)), _plain(_part(known, rest)), what)
+        yield from _values(dict.fromkeys(mine), dict.fromkeys(theirs), "configuration of ")
+        beside = ("name", "time", "run_start", "hints")
         yield from _values(_plain(_part(here, beside)), _plain(_part(there, beside)))
     else:
         yield from _values(_plain(here), _plain(there))
+
+
+def _data_keys(here: Document, there: Document, what: str) -> Iterator[str]:
+    """Compare what is said of data keys, but for what a store adds."""
+    mine, theirs = (doc.get("data_keys") or {} for doc in (here, there))
+    for name, about in mine.items():
+        known = {part: (theirs.get(name) or {}).get(part) for part in about}
+        yield from _values(_plain(about), _plain(known), f"{what}{name}: ")
+    yield from _values(dict.fromkeys(mine), dict.fromkeys(theirs), what)
 
 
 def _part(doc: Document, names: Iterable[str]) -> Document:

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+LAB_TIME_BEFORE = "lab_time_before"
+"""Key of a start document: how long the rig had worked on what the run goes on with [s]."""
+
+
 @dataclass(frozen=True)
 class Lineage:
     """A campaign whole: a run and those it resumed, read like one stored run.
@@ -52,6 +56,19 @@ class Lineage:
         """Give the data of all events of a stream, in order."""
         return [data for run in self.runs for data in run.events(stream)]
 
+    @property
+    def lab_time(self) -> float:
+        """How long the rig has worked on it, to the last injection of each run [s].
+
+        With what went before a change of its problem, which its oldest run states.
+        """
+        total = float(self.runs[0].start.get(LAB_TIME_BEFORE, 0.0))
+        for run in self.runs:
+            told = [float(data.get("lab_time", math.nan)) for data in run.events("primary")]
+            if times := [time for time in told if not math.isnan(time)]:
+                total += max(times) - float(run.start.get("lab_time", min(times)))
+        return total
+
     def table(self, stream: str = "primary") -> "pd.DataFrame":
         """Give a stream as one table, a row per event in order; ``attrs`` as of `Run.table`.
 
@@ -72,6 +89,24 @@ class Lineage:
 def is_campaign(start: Mapping[str, Any]) -> bool:
     """Say whether a start document states a problem, and what measures: a campaign, or a design."""
     return isinstance(start.get("problem"), Mapping) and "method" in start
+
+
+def check_campaign(start: Mapping[str, Any]) -> None:
+    """Refuse a run that is no campaign or design, by its start document.
+
+    Raises
+    ------
+    ValueError
+    """
+    run = f"run {str(start.get('uid', ''))[:8]}"
+    if lost := start.get("lost"):
+        raise ValueError(f"{run} has lost {lost}")
+    if not is_campaign(start):
+        plan = start.get("plan_name", "unknown")
+        raise ValueError(
+            f"{run} is not a campaign: its plan is '{plan}', not 'optimise'; reactune show tells "
+            "what it found, and rescore judges a scan by a problem (--problem FILE)"
+        )
 
 
 def budget_of(run: Run) -> int | None:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..clock import LabClock, RealClock, SimulatedClock
 from ..reactionfile import ReactionFile
 from ..rigfile import RigError, RigFile
+from ..written import wanted
 from .eurotherm import EmulatedEurotherm
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
@@ -198,7 +199,7 @@ def _strange(table: str, emulated: Emulated, stated: Mapping[str, Any]) -> list[
         _variant(emulated, stated)
     except ValidationError as error:
         wrong += [
-            f"{table}.{e['loc'][0]} = {e['input']!r} cannot be used: {e['msg']}"
+            f"{table}.{e['loc'][0]} = {e['input']!r} cannot be used: write {wanted(dict(e))}"
             for e in error.errors()
         ]
     return wrong

@@ -119,6 +119,7 @@ class Transport:
         self.record: list[tuple[bytes, bytes]] | None = None
         self.echo: bool | None = None
         self._unheard = b""  # sent without an answer; its echo, if any, has not come yet
+        self._answered, self._heard = False, b""  # ever; and what came first, before that
         self._port = Port(
             url,
             write_timeout=max(timeout, _WRITING),
@@ -182,7 +183,8 @@ class Transport:
                 except (NoReplyError, GarbledError, BusyError) as error:
                     self._wary = max(self._wary - 1, 0) if isinstance(error, BusyError) else _WARY
                     if tries == (self.retries if repeat else 0):
-                        raise type(error)(f"{self.url}: {error} (sent {request!r})") from error
+                        told = f"{self.url}: {error} (sent {request!r}){self._stranger()}"
+                        raise type(error)(told) from error
                     _log.warning("%s: %s (sent %r), asking again", self.url, error, request)
                     tries += 1
                     self.retried += 1
@@ -191,8 +193,18 @@ class Transport:
                 else:
                     if self.echo is None:
                         self.echo = received != reply
-                    self._wary = max(self._wary - 1, 0)
+                    self._wary, self._answered = max(self._wary - 1, 0), True
                     return answer
+
+    def _stranger(self) -> str:
+        """Say that whoever listens at a TCP port may be another, as long as nobody has answered."""
+        if self._answered or not self.url.startswith("socket://"):
+            return ""
+        said = f", and has said {begins(self._heard)}" if self._heard else ""
+        return (
+            f"; something accepts connections there{said}, but does not answer as this instrument "
+            "would: check host and port, what else listens on it, and the protocol"
+        )
 
     @staticmethod
     def _parsed(reply: bytes, framing: Framing, parse: Callable[[bytes], T], sent: int) -> T:
@@ -313,6 +325,8 @@ class Transport:
                 else:
                     raise NoReplyError(f"no reply within {self.timeout:g} s")
         finally:
+            if not sent.startswith(buffer):  # its echo
+                self._heard = self._heard or buffer
             self._note(request, buffer)
         return buffer, reply
 
@@ -357,6 +371,7 @@ class Transport:
         if stale:
             self._unheard = b""
             _log.warning("%s: %r came, which nobody had asked for", self.url, stale)
+            self._heard = self._heard or stale
             self.hear(stale)
         self.exchanges += 1
         self._port.write(request)

@@ -49,13 +49,17 @@ class Choice:
 
     def check(self, setpoints: Setpoints, volumes: Mapping[str, float]) -> None:
         """Refuse what a coil cannot deliver (`LedgerError`); `volumes` are by stream [uL]."""
-        option, left = setpoints.chosen[self.name], self.left
-        need = volumes[self._stream(option)]
+        (option, need), left = self.taken(setpoints, volumes), self.left
         if option in left and need > left[option]:
             raise LedgerError(
                 f"{self.name} {option} needs {need:.0f} uL, but its coil has {left[option]:.0f} uL "
                 "left: fill it, and open the rig again"
             )
+
+    def taken(self, setpoints: Setpoints, volumes: Mapping[str, float]) -> tuple[str, float]:
+        """Return what is chosen, and what an experiment takes of it [uL]."""
+        option = setpoints.chosen[self.name]
+        return option, volumes[self._stream(option)]
 
     def turn(self, option: str) -> LabStatus | None:
         """Let a choice enter the line from now on, while all pumps rest.

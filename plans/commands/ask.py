@@ -62,11 +62,10 @@ def run(a: argparse.Namespace) -> int:
     failed = sum(m is not None and not m.valid for m in states)
     pending = sum(m is None for m in states)
     lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
-    if asking.lost:
-        lines.append(
-            f"Row {', '.join(map(str, asking.lost))}: outside today's limits or choices, with no "
-            "place in the models; kept, and not counted."
-        )
+    lines += [
+        f"Row {row}: {why}, with no place in the models; kept, and not counted."
+        for row, why in asking.lost.items()
+    ]
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."

@@ -54,5 +54,5 @@ def run(a: argparse.Namespace) -> int:
             to=sys.stderr,
         )
     rows, columns = export.experiments.shape
-    say(f"{a.output}: {rows} experiments, {columns} columns")
+    say(f"{a.output}: {rows} experiment{'s' * (rows != 1)}, {columns} columns")
     return EXIT_DONE

@@ -97,10 +97,13 @@ def _changed(told: "Answer") -> str:
             for found in (told.before, told.found)
         )
         return said + " The front was {}; now {}.".format(*fronts)
-    for name, was, now in (
+    bests = [
         ("best feasible", told.before.best_feasible, told.found.best_feasible),
         ("best by merit", told.before.best, told.found.best),
-    ):
+    ]
+    if not told.found.problem.windows:
+        bests = [("best", told.before.best, told.found.best)]
+    for name, was, now in bests:
         one, other = (told.found.pool[b[0]].name if b else "none" for b in (was, now))
         said += f" The {name} {'stays' if one == other else 'was'} {one}"
         said += "." if one == other else f", now {other}."

@@ -28,6 +28,14 @@ def _user() -> str:
         return SOMEBODY
 
 
+def _words(line: str) -> list[str]:
+    """Take apart what somebody typed; in quotes a word may have blanks."""
+    try:
+        return shlex.split(line)
+    except ValueError:
+        raise ValueError(f"{quoted(line)} has a quote that nothing closes: close it") from None
+
+
 class TerminalReview:
     """Shows a batch, and asks until it is approved.
 
@@ -58,7 +66,7 @@ class TerminalReview:
                     stated = [self._stated(point, batch) for point in points.values()]
                     self._agent.chosen(stated)  # whether they can be measured together
                     return stated
-                added += self._edit(points, shlex.split(line), added)
+                added += self._edit(points, _words(line), added)
             except ValueError as error:
                 self._say(f"{error}")
             else:

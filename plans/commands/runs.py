@@ -69,5 +69,6 @@ def _best(run: "RunSummary") -> str:
     for role, words in (("best_feasible", "feasible"), ("best", "none is feasible")):
         number, value = (run.last.get(key, math.nan) for key in (role, f"{role}_goal"))
         if run.goal and not (math.isnan(number) or math.isnan(value)):
-            return f"{run.goal}: {value:.4g} expected of no. {number:.0f} ({words})"
+            words = f" ({words})" if "F_1" in run.last else ""  # of a problem with windows
+            return f"{run.goal}: {value:.4g} expected of no. {number:.0f}{words}"
     return ""

@@ -48,7 +48,7 @@ def test_a_rig_files_table_is_a_method_and_a_rig_file_may_name_one(tmp_path):
     with pytest.raises(RigError, match=r"lamp is stated here and in m\.toml: delete one"):
         load(rig)
     (tmp_path / "m.toml").write_text(theirs.replace("width = 0.16", "width = -1"))
-    with pytest.raises(RigError, match=r"m\.toml: peaks\.0\.width = -1 cannot be used"):
+    with pytest.raises(RigError, match=r"m\.toml: peaks\.1\.width = -1 cannot be used"):
         load(rig)
 
 
@@ -69,10 +69,10 @@ def test_limits_of_a_rig_reach_its_method():
         ({"unit": "V"}, r"lamp is missing: give the signal through pure eluent \[V\]"),
         ({"start": 4.5}, "window of 'P' opens at 4 min, but nothing is evaluated before 4.5 min"),
         ({"peaks": [PEAK, PEAK]}, "give each its own"),
-        ({"others": [{**PEAK, "name": "x"}]}, r"others\.0\.response = 1.0 is no key of a method"),
-        ({"peaks": [{**PEAK, "tail": 0}]}, r"peaks\.0\.tail = 0 cannot be used"),
-        ({"peaks": [{**PEAK, "widht": 1}]}, r"peaks\.0\.widht = .* did you mean 'width'\?"),
-        ({"peaks": [{**PEAK, "window": [6, 7]}]}, r"peaks\.0: window = .* does not enclose"),
+        ({"others": [{**PEAK, "name": "x"}]}, r"others\.1\.response = 1.0 is no key of a method"),
+        ({"peaks": [{**PEAK, "tail": 0}]}, r"peaks\.1\.tail = 0 cannot be used"),
+        ({"peaks": [{**PEAK, "widht": 1}]}, r"peaks\.1\.widht = .* did you mean 'width'\?"),
+        ({"peaks": [{**PEAK, "window": [6, 7]}]}, r"peaks\.1: window = .* does not enclose"),
         ({"standard": {"peak": "S"}}, "standard.peak = 'S' is none of the peaks P"),
         ({"standard": {"peak": "P"}}, "there is only the standard"),
         ({"peaks": None}, "peaks is missing: add it"),

@@ -79,17 +79,17 @@ def test_marks_and_line_ends_of_other_editors_are_no_errors(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "told"),
     [
-        ("M^1.5 ", "M ", "steps.0: unit = '1/(M min)' is none of a rate constant of order 2.5: "
+        ("M^1.5 ", "M ", "steps.1: unit = '1/(M min)' is none of a rate constant of order 2.5: "
          "give it in M^-1.5 / s or the like, or correct the orders"),
-        ("1/(M s)", "1/s", "steps.1: unit = '1/s' is none of a rate constant of order 2: give it "
+        ("1/(M s)", "1/s", "steps.2: unit = '1/s' is none of a rate constant of order 2: give it "
          "in M^-1 / s or the like, or correct the orders"),
-        ("1/(M s)", "2 furlongs", "steps.1: unit = '2 furlongs' cannot be read: write it like "
+        ("1/(M s)", "2 furlongs", "steps.2: unit = '2 furlongs' cannot be read: write it like "
          "1/min, 1/(M s) or L/(mol s)"),
         ("k = 0.2", "k = -0.2",
-         "steps.0.k = -0.2 cannot be used: Input should be greater than or equal to 0"),
-        ("k = 0.2\n", "", "steps.0: a rate needs k, or A in its place, and not both"),
+         "steps.1.k = -0.2 cannot be used: write a number of at least 0"),
+        ("k = 0.2\n", "", "steps.1: a rate needs k, or A in its place, and not both"),
         ("energy = 100", "energy = 100\nat = 25",
-         "steps.1: at is the temperature of k, and A has none: delete it"),
+         "steps.2: at is the temperature of k, and A has none: delete it"),
         ("acid + alcohol", "acid + alcool",
          "step 1: 'alcool' is none of the species acid, alcohol, ester, water, ether, cat: did you "
          "mean 'alcohol'?"),
@@ -103,11 +103,11 @@ def test_marks_and_line_ends_of_other_editors_are_no_errors(tmp_path):
          "H on the left and 11 on the right, 3 O on the left and 2 on the right: correct the "
          "equation or the species"),
         ("<->", "->",
-         "steps.0: 'acid + alcohol -> ester + water' has a reverse rate: write '<->', or delete "
+         "steps.1: 'acid + alcohol -> ester + water' has a reverse rate: write '<->', or delete "
          "it"),
-        ("2 alcohol ->", "2 alcohol <->", "steps.1: '2 alcohol <-> ether + water' is reversible: "
+        ("2 alcohol ->", "2 alcohol <->", "steps.2: '2 alcohol <-> ether + water' is reversible: "
          "add reverse = { k = ..., unit = ... }, or write '->'"),
-        ("2 alcohol ->", "2 alcohol", "steps.1: '2 alcohol ether + water' has no arrows: write "
+        ("2 alcohol ->", "2 alcohol", "steps.2: '2 alcohol ether + water' has no arrows: write "
          "one, '->' or for a reversible step '<->', such as 'A + B -> P'"),
         ("C2H6O", "c2h6o", "species.alcohol.formula: 'c2h6o' is no formula: write elements and "
          "numbers, such as C6H3F2NO2 or Ca(OH)2"),
@@ -115,11 +115,11 @@ def test_marks_and_line_ends_of_other_editors_are_no_errors(tmp_path):
         ('of = ["ester", "ether"]', 'of = ["ester", "acid"]',
          "peaks.acid and peaks.ester both show 'acid': it elutes once"),
         ("energy = 100", "enrgy = 100",
-         "steps.1.enrgy = 100 is no key of a reaction file: did you mean 'energy'?"),
+         "steps.2.enrgy = 100 is no key of a reaction file: did you mean 'energy'?"),
         ("acid = 1000", "acid = 0",
-         "streams.acid.acid = 0 cannot be used: Input should be greater than 0"),
+         "streams.acid.acid = 0 cannot be used: write a number above 0"),
         ("temperature = 60", "temperature = -300",
-         "temperature = -300 cannot be used: Input should be greater than -273.15"),
+         "temperature = -300 cannot be used: write a number above -273.15"),
     ],
 )  # fmt: skip
 def test_a_bad_value_is_told_in_a_sentence(tmp_path, old, new, told):
@@ -166,7 +166,7 @@ def test_a_rig_file_names_a_reaction_file_beside_it(tmp_path):
     # a stored run needs no file: it has all of it
     assert type(rig).model_validate(rig.model_dump(mode="json", by_alias=True)) == rig
     written(tmp_path, GOOD.replace("k = 0.2", "k = -1"))
-    with pytest.raises(RigError, match=r"rig.toml: emulation.reaction: ester.toml: steps.0.k = -1"):
+    with pytest.raises(RigError, match=r"rig.toml: emulation.reaction: ester.toml: steps.1.k = -1"):
         load(tmp_path / "rig.toml")
 
 

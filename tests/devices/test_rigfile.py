@@ -1,7 +1,9 @@
 import time
+import tomllib
 from importlib.resources import files
 
 import pytest
+import tomli_w
 
 from reactune import devices
 from reactune.devices.rig.flow_rig import (
@@ -160,3 +162,37 @@ def test_the_detectors_limits_follow_from_lamp_and_range(walker):
 def test_control_characters_never_reach_the_terminal(walker):
     with pytest.raises(ValueError, match="has control characters"):
         walker({"title": "a\x1b[2Jb"})
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "told"),
+    [
+        ("reactor.heated_volume", "big", "heated_volume = 'big' cannot be used: write a number"),
+        ("reactor.heated_volume", True, "reactor.heated_volume: true is no number: write one"),
+        ("streams.c60.address", 1.5, "c60.address = 1.5 cannot be used: write a whole number"),
+        ("streams.c60.limits", [1], "c60.limits = [1] is too short: add what comes after"),
+        ("streams.c60.limits", [1, 2, 3], "write a list of no more than 2"),
+        ("streams.c60.limits", ["a", 2], "limits.1 = 'a' cannot be used: write a number"),
+        ("streams.c60.nonsense", 5, "delete it or correct its spelling; here may be address, dead"),
+        ("streams", {}, "streams = {} cannot be used: write a list or table with at least 1 in it"),
+        ("streams.c60", 3, "streams.c60 = 3 cannot be used: write a table"),
+        ("streams.C 60", {}, "streams: 'C 60' cannot be used: call it a name of lower-case"),
+        ("title", 5, "title = 5 cannot be used: write text in quotes"),
+        ("transports.heater.timeout", 0, "timeout = 0 cannot be used: write a number above 0"),
+        ("emulation.noise", "no doubt", "noise = 'no doubt' cannot be used: write true or false"),
+        ("emulation.reaction", {"title": "x"}, "my.toml: emulation.reaction: steps is missing:"),
+        ("chromatogram.peaks", 5, "chromatogram.peaks = 5 cannot be used: write a list"),
+    ],
+)  # fmt: skip
+def test_nothing_is_told_in_the_words_of_programs(place, value, told):
+    data = tomllib.loads(text())
+    *above, last = place.split(".")
+    table = data
+    for key in above:
+        table = table[key]
+    table[last] = value
+    with pytest.raises(RigError) as error:
+        parse(tomli_w.dumps(data), "my.toml")
+    assert told in str(error.value)
+    assert all(line.startswith("my.toml: ") for line in str(error.value).splitlines())
+    assert "nput should" not in str(error.value)

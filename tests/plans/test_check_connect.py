@@ -1,6 +1,8 @@
 """``reactune check --connect``: who answers, who does not, and what it becomes: a test."""
 
 import socket
+import threading
+from contextlib import suppress
 
 import pytest
 import tomli_w
@@ -84,3 +86,30 @@ def test_an_emulated_rig_says_so_and_a_problem_is_checked_with_it(capsys):
 def test_what_makes_no_sense_is_the_users(arguments, sentence, capsys):
     assert main(["check", *arguments]) == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("banner", [b"", b"400 what?\r\n"])
+def test_another_program_on_the_port_is_thought_of(rig, capsys, banner):
+    served, file = rig
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        calls = []
+
+        def accept():
+            with suppress(OSError):  # closed
+                while True:
+                    calls.append(server.accept()[0])
+                    calls[-1].recv(1)
+                    calls[-1].sendall(banner)
+
+        threading.Thread(target=accept, daemon=True).start()
+        url = f"socket://127.0.0.1:{server.getsockname()[1]}"
+        valve = served.transports["valve"].model_copy(update={"url": url, "timeout": 0.3})
+        wrong = served.model_copy(update={"transports": served.transports | {"valve": valve}})
+        assert main(["check", "--rig", written(wrong, file), "--connect"]) == 1
+    for call in calls:
+        call.close()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "something accepts connections there" in said
+    assert "check host and port, what else listens on it, and the protocol" in said
+    assert ("400 what?" in said) == bool(banner)
+    assert said.count("something accepts") == 1  # the others have answered

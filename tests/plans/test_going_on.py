@@ -103,6 +103,27 @@ def test_an_experiment_whose_decision_was_not_stored_is_judged_when_resumed(
     assert f"has been resumed as run {resumed['uid'][:8]}" in capsys.readouterr().err
 
 
+def test_progress_goes_on_from_the_lab_hour_that_the_campaign_stood_at(cut_off, capsys):
+    folder, uid = cut_off(7)  # four facts, three decisions
+    where = ["--catalogue", str(folder)]
+
+    def hours(*command: str) -> list[float]:
+        capsys.readouterr()
+        assert main(["optimise", "--resume", *command, *where]) == 0
+        lines = capsys.readouterr().err.splitlines()
+        return [float(line.split()[1]) for line in lines if re.match(r" +\d+/\d+ ", line)]
+
+    with Catalogue(folder) as catalogue:
+        run = catalogue[uid]
+        stood = (run.table("primary")["lab_time"].max() - run.start["lab_time"]) / 3600
+    first = hours(uid)
+    assert len(first) == 3
+    assert stood - 0.1 < first[0] < first[1] < first[2] < stood + 2
+    again = hours("last", "--budget", "7")
+    assert len(again) == 2  # the last is told again
+    assert first[2] == again[0] < again[1] < first[2] + 1.5
+
+
 def test_a_finished_campaign_is_extended(stored, tmp_path, capsys):
     folder, uid = tmp_path / "runs", stored[1]
     shutil.copytree(stored[0], folder)

@@ -72,8 +72,11 @@ def test_another_pump_is_another_ledger(rig):
 def test_one_that_cannot_be_read_is_named(rig):
     leave(rig, 1.0, 1.0)
     ReagentBook.of(rig).path.write_text("{")
-    with pytest.raises(UserError, match="look into the syringes, then delete it"):
+    with pytest.raises(UserError, match=r"look into the syringes, .* then say --reagents rig-f"):
         reconciled(rig, None)
+    told, book = reconciled(rig, "rig-file")  # somebody has looked
+    assert told == rig
+    assert book is not None
 
 
 @pytest.mark.parametrize("volume", [99999.0, -5.0, float("nan")])

@@ -69,3 +69,23 @@ def test_what_can_be_met_is_left_as_it_is(tmp_path, capsys):
     agent = Agent(stated("walker-ii", budget=15), HPLC, 0)
     Lab([0, 2017]).campaign(agent, 15)
     assert proposed(agent.optimiser.book.surrogate()) == []
+
+
+def test_why_there_is_no_model_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    stated = 'maximise = "y"\nmeasured = ["y"]\nconstraints = ["y <= 2 +/- 1"]\nbudget = 9\n'
+    words = '[variables]\nx = { range = [0, 9] }\nsolvent = { choices = ["THF", "DMF"] }\n'
+    numbers = "[variables]\nx = { range = [0, 9] }\n"
+    rows = "x,solvent,y\n" + "".join(f"{i},THF,{i}\n" for i in range(7))
+    for problem, table, told in (
+        (words, rows, "its variables are words or steps, between which there is nothing"),
+        (numbers, "x,y\n1,1\n", "1 experiment is too few for a model, which takes 3: measure more"),
+        (f'optimiser.model = "merit"\n{numbers}', rows, "has optimiser.model = 'merit', which"),
+    ):
+        Path("problem.toml").write_text(stated + problem)
+        Path("table.csv").write_text(table)
+        assert main(["ask", "problem.toml", "table.csv", "-n", "1"]) == 0
+        capsys.readouterr()
+        assert main(["redesign", "last"]) == 2
+        assert told in capsys.readouterr().err

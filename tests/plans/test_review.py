@@ -128,7 +128,9 @@ def test_a_choice_at_the_terminal_may_have_spaces():
         ("7 x=4", "'7' is no point of this batch; those are 1, 2"),
         ("drop 1 9", "'9' is no point of this batch"),
         ("1 flow=4", "'flow=4' sets no variable; write NAME=VALUE, with a name among x, z"),
-        ("add x=4", "z is missing"),
+        ("add x=4", "z is missing; give it a number\n"),
+        ("1 z=0,5", "z = '0,5' is no number: write it with a decimal point"),
+        ("1 z='0.5", "has a quote that nothing closes: close it"),
         ("yes", "'yes' is nothing to do here"),
     ],
 )

@@ -15,7 +15,7 @@ from bluesky.utils import FailedStatus
 from reactune.analysis.report.scan import scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
-from reactune.devices.rig.flow_rig import ConditionsError
+from reactune.devices.rig.flow_rig import ConditionsError, LedgerError
 from reactune.plans import magics
 from reactune.plans.cli import main
 from reactune.plans.comparing import stored_rig
@@ -289,6 +289,14 @@ def test_what_is_left_in_coils_is_known_to_the_next_process(bench, monkeypatch, 
         reconciled(hardware, None)
     known, _ = reconciled(hardware, "stored")
     assert known.choices["catalyst"].content("C1") == pytest.approx(left, abs=0.1)
+    # a coil that was not there then is as the rig file has it
+    spec = hardware.choices["catalyst"]
+    spec = spec.model_copy(
+        update={"positions": {**spec.positions, "C9": 9}, "filled": {"C9": 500.0}}
+    )
+    known, _ = reconciled(hardware.model_copy(update={"choices": {"catalyst": spec}}), "stored")
+    assert known.choices["catalyst"].content("C9") == 500
+    assert known.choices["catalyst"].content("C1") == pytest.approx(left, abs=0.1)
 
 
 @pytest.mark.parametrize("way", ["valve", "streams"])
@@ -412,6 +420,11 @@ def test_a_choice_is_an_axis_of_blueskys_plans(bench, tmp_path):
         ):
             with pytest.raises(ConditionsError, match=told):
                 RE(plan)
+        with pytest.raises(
+            LedgerError,
+            match=r"its coil holds \d+\.\d mL of catalyst C1, .* last for sample \d+ of",
+        ):
+            RE(bp.list_scan([hplc], rig.catalyst, ["C6", *["C1"] * 60]))
         assert len(catalogue) == 1
 
 

@@ -13,6 +13,9 @@ from reactune.analysis.report.figures import products
 from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
+from reactune.plans.errors import UserError
+from reactune.plans.making import make_product
+from reactune.plans.preparation import rediscovered_campaign
 from reactune.plans.rescoring import answer
 from reactune.plans.startup import Workspace
 
@@ -57,6 +60,53 @@ def test_a_grid_measures_every_combination_in_random_order_and_reads_as_a_campai
     assert max(map(len, shown.splitlines())) <= 80
     rescored = answer(workspace.cat, [run.uid], {**Problem.load("walker-v").to_dict()})
     assert len(rescored.found.pool) == 8
+
+
+def test_a_scan_by_bluesky_is_rescored_as_a_design_is(workspace, lab):
+    lab.rig.axes.held = dict(MIDDLE)
+    workspace.RE(bp.scan([workspace.hplc], lab.rig.temperature, 110, 140, 3))
+    scan = workspace.last().uid
+    workspace.RE(workspace.grid("walker-ii", MIDDLE | {"temperature": [110, 125, 140]}, seed=1))
+    grid = workspace.last().uid
+    asked = Problem.load("walker-v").to_dict()
+    both = [answer(workspace.cat, [uid], asked).found for uid in (scan, grid)]
+    ours, theirs = (
+        sorted(found.pool, key=lambda e: float(e.conditions["temperature"])) for found in both
+    )
+    assert [e.conditions for e in ours] == [e.conditions for e in theirs]
+    for one, other in zip(ours, theirs, strict=True):
+        assert one.measurement.values == pytest.approx(other.measurement.values, abs=0.03)
+    together = answer(workspace.cat, [scan, grid], asked, "walker")
+    assert len(together.found.pool) == 6
+    others = asked | {
+        "variables": {
+            "temperature": {"range": (370, 420), "unit": "K"},
+            "residence_time": {"range": (3, 31), "unit": "min"},
+            "ratio": {"range": (0.5, 2), "of": "flow_sultine / flow_c60"},
+        },
+        "limits": {},
+    }
+    found = answer(workspace.cat, [scan], others).found.pool[0].conditions
+    assert found == pytest.approx({"temperature": 383.15, "residence_time": 4.655, "ratio": 1})
+
+
+def test_what_is_no_campaign_says_so_to_every_question(workspace, lab):
+    lab.rig.axes.held = dict(MIDDLE)
+    workspace.RE(bp.count([lab.rig.hplc]))
+    raw = workspace.last().uid
+    workspace.RE(bp.count([], 0))
+    empty = workspace.last().uid
+    with pytest.raises(UserError, match=r"has raw traces and no method .* in place of rig.hplc"):
+        answer(workspace.cat, [raw], "walker-ii")
+    with pytest.raises(UserError, match="neither a campaign nor a scan that has measured"):
+        answer(workspace.cat, [empty], "walker-ii")
+    for question in (
+        lambda uid: answer(workspace.cat, [uid], method="walker"),
+        lambda uid: rediscovered_campaign(workspace.cat, uid, problem="walker-ii"),
+        lambda uid: make_product(uid, 1e3, attendant=None, catalogue=workspace.cat.folder),
+    ):
+        with pytest.raises(UserError, match=r"not a campaign: its plan is 'count', .* rescore"):
+            question(raw)
 
 
 def test_what_is_goal_and_window_twice_is_one_column_of_an_export(workspace):
@@ -161,3 +211,22 @@ def test_a_design_that_cannot_be_is_refused_before_anything_moves(lab, plan, wor
         lab.RE(plan(lab.rig))
     assert lab.documents == []
     assert lab.world.flow() == (0.0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("design", "told"),
+    [
+        (lambda rig: grid("walker-ii", rig, dict.fromkeys(MIDDLE, range(300))), "27000000 points"),
+        (lambda rig: grid("walker-ii", rig, MIDDLE | {"temperature": []}), "there are no points"),
+        (lambda rig: grid("walker-ii", rig, MIDDLE | {"temperature": None}), "= None is no num"),
+        (
+            lambda rig: grid("walker-ii", rig, MIDDLE, replicates=0),
+            "grid: 0 times: give at least",
+        ),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, 1.5), "repeat: 1.5 times: .* a whole number"),
+    ],
+)
+def test_a_design_that_makes_no_sense_is_refused_by_name(lab, design, told):
+    with pytest.raises(ValueError, match=told):
+        lab.RE(design(lab.rig))
+    assert lab.documents == []

@@ -187,3 +187,23 @@ def test_a_campaign_does_not_go_on_with_other_pumps(tmp_path):
     streams = rig.streams | {"c60": rig.streams["c60"].model_copy(update={"limits": (10.0, 100.0)})}
     (told,) = incompatibilities(problem, rig.model_copy(update={"streams": streams}))
     assert told.startswith("streams.c60.limits: [10, 100] uL/min, but the campaign so far")
+
+
+def test_without_windows_there_is_one_best_wherever_it_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    text = of(('["X1 + X2 in [0.9, 1.0] +/- 0.3", "X1 / X2 >= 4 +/- 0.3"]', "[]"))
+    (tmp_path / "adducts.toml").write_text(text, encoding="utf-8")
+    assert main(["optimise", "adducts.toml", "--seed", "1", "--budget", "2"]) == 0
+    progress = capsys.readouterr().err
+    assert main(["runs"]) == 0
+    listed = capsys.readouterr().out
+    assert main(["rescore", "last", "--problem", "adducts.toml", "--method", "walker"]) == 0
+    rescored = capsys.readouterr().out.split("=" * 80)[1].partition("\n")[2].partition("\n")[2]
+    (head,) = [line for line in progress.splitlines() if "verdict" in line]
+    assert head.split()[-2:] == ["X3", "best"]
+    assert progress.count("(no. ") == 2
+    for said in (listed, rescored):
+        assert "expected of" in said.lower()
+        assert "feasible" not in said.partition("--------")[2]
+        assert "by merit" not in said

@@ -8,12 +8,15 @@ from databroker.queries import Key
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.comparing import differences
+from reactune.analysis.storage.lock import CatalogueBusy
 from reactune.plans.cli import main
 from tests.analysis.storage.samples import assert_same, documents, interleaved, record
 
 pytestmark = pytest.mark.timeout(300)  # servers start slowly where much else runs
 
-FIRST, SECOND, THIRD, FOURTH, FIFTH = (f"{n}0000000-5f0c-4000-8000-000000000000" for n in "12345")
+FIRST, SECOND, THIRD, FOURTH, FIFTH, SIXTH = (
+    f"{n}0000000-5f0c-4000-8000-000000000000" for n in "123456"
+)
 
 
 @pytest.fixture
@@ -137,3 +140,16 @@ def test_nothing_is_lost_doubled_or_let_in(server, hasty, monkeypatch, tmp_path,
     key = server.key_file.read_text().strip().encode()
     kept = [path for path in (*journals.rglob("*"), *tmp_path.rglob("*")) if path.is_file()]
     assert [path for path in kept if key in path.read_bytes()] == [server.key_file]
+
+    # what this computer records, or was cut off in, no other goes on with
+    with Catalogue(server.url, writing=True) as catalogue:
+        record(catalogue, list(documents(uid=SIXTH))[:-1])
+        assert catalogue.flush()
+        with monkeypatch.context() as patch:
+            patch.setenv("XDG_STATE_HOME", str(tmp_path / "another"))
+            with Catalogue(server.url, writing=True) as other:
+                told = "its journal is on another computer"
+                with pytest.raises(CatalogueBusy, match=told), other.claim(SIXTH):
+                    pass
+                with other.claim(FIRST):
+                    pass

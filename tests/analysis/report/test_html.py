@@ -99,6 +99,19 @@ def test_answer_comes_first_both_bests_side_by_side(full: Page) -> None:
     assert b.violated in first
 
 
+def test_without_windows_the_one_best_is_shown_once(tmp_path: Path) -> None:
+    words = page(CASES["no windows"], tmp_path).words
+    assert words.count("Best: experiment") == 1
+    assert "feasible" not in words.split("All experiments")[0].replace("Best feasible goal", "")
+
+
+def test_every_table_scrolls_by_itself_on_a_narrow_screen(full: Page) -> None:
+    tags = [(tag, about.get("class")) for tag, about in full.tags]
+    places = [i for i, (tag, _) in enumerate(tags) if tag == "table"]
+    assert len(places) == 2
+    assert all(tags[i - 1] == ("div", "wide") for i in places)
+
+
 def test_plus_minus_is_one_letter(tmp_path: Path) -> None:
     run = fake_run(30)
     decision = run.tables["decision"]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.report.numbers import aligned, uncertain
+from reactune.analysis.report.numbers import aligned, side_by_side, uncertain
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 from tests.analysis.report.fake_run import LUCK, FakeRun, cases, crashed, fake_run
@@ -189,6 +189,22 @@ class TestText:
         ]
         assert (summary.best_feasible.feasible, summary.best.feasible) == (True, False)
         assert "budget: 100 of 100 experiments done" in text
+
+    def test_without_windows_there_is_one_best(self) -> None:
+        summary = summarise(CASES["no windows"])
+        assert {len(row) for row in summary.rows()} == {2}
+        lines = summary.to_text().splitlines()
+        assert lines[lines.index("=" * 80) + 1].split() == ["BEST"]
+        assert not any(word in summary.to_text().lower() for word in ("feasible", "merit"))
+
+    def test_what_models_know_nothing_of_has_no_scatter_and_values_never_touch(self) -> None:
+        best = summarise(CASES["full"]).best
+        sure = replace(best, repeat_sd={name: 1e-9 for name in best.repeat_sd})
+        for name, value in best.expected.items():
+            assert sure.repeat(name) == f"{value:.4g}"
+        cells = "X3", "0.7000000000 +/- 0.0000000046"
+        (line,) = side_by_side([(cells[0], cells[1], cells[1])], 80)
+        assert line.split("  ", 1)[1].split("  ")[-2:] == [cells[1]] * 2
 
     def test_a_best_feasible_that_was_measured_outside_is_to_be_repeated(self) -> None:
         summary = summarise(CASES["full"])

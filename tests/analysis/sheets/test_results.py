@@ -28,6 +28,7 @@ SNAR = Problem(
     budget=30,
     batch=4,
 )
+FRACTIONS = Problem.load(SNAR.to_dict() | {"kind": "fractions"})
 DONE = """tau,equiv,temperature,product,sm,bis
 1,1.5,40,0.22,0.77,0.01
 2,2,60,0.55,0.44,0.01
@@ -100,7 +101,7 @@ def test_failures_repeats_shares_and_uncertainties(tmp_path) -> None:
 def test_a_row_outside_todays_ranges_is_known_and_never_asked_for(tmp_path) -> None:
     path = written(tmp_path, DONE + "12,2,50,0.9,0.1,0\n")
     asking = Asking(SNAR, read(path), 0)
-    assert asking.lost == []
+    assert asking.lost == {}
     assert len(asking.agent.evaluations) == 6
     assert asking.agent.optimiser.book.table.x[-1][0] == 12
     for asked in asking.ask(8):
@@ -196,6 +197,12 @@ def test_a_workbook_keeps_what_is_in_it(tmp_path) -> None:
             "decimal commas and points ('1,5' in row 2, '0.55' in",
         ),
         ("\n\n", "is empty; its first line has to name the columns"),
+        (DONE.replace("\n2,", "\n2 min,"), "row 3: tau is '2 min', which is no number; write the"),
+        (
+            DONE.replace("\n2,", "\n2_0,"),
+            "row 3: tau is '2_0', which is no number; write the number",
+        ),
+        (DONE.replace("\n2,", "\n1e300,"), "row 3: tau is '1e300', which is too large; write the"),
     ],
 )
 def test_what_makes_no_sense_is_named_with_its_cure(tmp_path, text, sentence) -> None:
@@ -205,6 +212,70 @@ def test_what_makes_no_sense_is_named_with_its_cure(tmp_path, text, sentence) ->
     assert sentence in str(caught.value)
     assert str(path) in str(caught.value)
     assert path.read_text() == text
+
+
+def test_percentages_that_do_not_say_so_are_no_fractions(tmp_path) -> None:
+    path = written(tmp_path, DONE.replace("0.55,0.44,0.01", "55,44,1"))
+    assert read(path).entries[1].measurement.values["product"] == 55  # it may be an amount
+    cure = "correct them, or if they are percentages write 55 % for 55, or product [%] as title"
+    with pytest.raises(SheetError) as caught:
+        Results.open(path, FRACTIONS)
+    assert f"row 3: product, sm, bis add up to 100, and fractions of a whole to 1; {cure}" in str(
+        caught.value
+    )
+
+
+def test_percentages_and_typographers_signs_are_read(tmp_path) -> None:
+    text = DONE.replace("product", "product [%]").replace("0.55,", "55,").replace("0.22,", "22 %,")
+    text = "\n".join(line for line in text.splitlines() if line[0] in "t12") + "\n"
+    text = text.replace("0.44,0.01", "0.46,\u22120.01")
+    found = [
+        entry.measurement.values
+        for entry in Results.open(written(tmp_path, text), FRACTIONS).entries
+    ]
+    assert [row["product"] for row in found] == pytest.approx([0.22, 0.55])
+    assert found[1]["bis"] == -0.01
+
+
+@pytest.mark.parametrize("name", ["old.xls", "other.ods"])
+def test_other_spreadsheets_are_neither_read_nor_begun(tmp_path, name) -> None:
+    for _ in range(2):
+        with pytest.raises(SheetError, match=r"is no table that is read here; save it as .xlsx"):
+            read(tmp_path / name)
+        written(tmp_path, DONE, name)
+
+
+def test_a_formula_that_nobody_computed_is_no_empty_cell(tmp_path) -> None:
+    path, book = tmp_path / "past.xlsx", openpyxl.Workbook()
+    sheet = book.active
+    for line in DONE.splitlines():
+        sheet.append([float(c) if c[0].isdigit() else c for c in line.split(",")])
+    for cell in sheet[3][3:]:
+        cell.value = "=1/2"
+    book.save(path)
+    with pytest.raises(SheetError, match=r"row 3: product is a formula, .* open it in your"):
+        read(path)
+
+
+def test_a_link_stays_one(tmp_path) -> None:
+    path, there = tmp_path / "link.csv", tmp_path / "share"
+    there.mkdir()
+    path.symlink_to(written(there, DONE))
+    Asking(SNAR, read(path), 0).ask(2)
+    assert path.is_symlink()
+    assert len(read(there / "past.csv").entries) == 7
+    (there / "~$past.csv").touch()
+    with pytest.raises(SheetError, match="is open in a spreadsheet"):
+        Asking(SNAR, read(path), 0).ask(2)
+
+
+def test_what_somebody_entered_meanwhile_is_not_written_over(tmp_path) -> None:
+    path = written(tmp_path, DONE)
+    asking = Asking(SNAR, read(path), 0)
+    path.write_text(DONE + "4,4,100,0.9,0.05,0.05\n")
+    with pytest.raises(SheetError, match=r"has changed since it was read, .* ask again"):
+        asking.ask(2)
+    assert len(read(path).entries) == 6
 
 
 def test_other_files_are_refused(tmp_path) -> None:

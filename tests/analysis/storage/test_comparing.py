@@ -85,3 +85,24 @@ def test_anything_else_is_named(emitted, stored, change, told):
 def test_documents_that_refer_to_files_are_said_not_to_be_compared(emitted):
     pairs = [*emitted[:-1], ("stream_resource", {"uid": "file"}), emitted[-1]]
     assert differences(pairs, pairs) == ["a document of kind stream_resource is not compared"]
+
+
+def test_a_configuration_is_compared_value_by_value(emitted, stored):
+    """As a scan's detector has one: of its data keys, too, a store tells more."""
+    for pairs, more in ((emitted, {}), (stored, {"dtype_numpy": "<f8"})):
+        pairs[1][1]["configuration"] = {
+            "hplc": {
+                "data": {"volume": 931.0},
+                "timestamps": {"volume": 1.0},
+                "data_keys": {"volume": {"dtype": "number", "shape": [], "source": "file", **more}},
+            }
+        }
+    assert differences(emitted, stored) == []
+    told = stored[1][1]["configuration"]["hplc"]
+    told["data"]["volume"] = 930.0
+    told["data_keys"]["volume"]["dtype"] = "string"
+    said = differences(emitted, stored)
+    assert any("configuration of hplc: data is {'volume': 931.0}, there" in one for one in said)
+    assert any("configuration of hplc: data key volume: dtype is 'number'" in one for one in said)
+    del stored[1][1]["configuration"]["hplc"]
+    assert any("hplc is missing there" in one for one in differences(emitted, stored))

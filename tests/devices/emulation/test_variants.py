@@ -39,7 +39,7 @@ def test_the_page_has_every_key_with_its_default() -> None:
         ),
         (
             {"emulation.heater": {"decimals": 7}},
-            "emulation.heater.decimals = 7 cannot be used: Input should be 0, 1 or 2",
+            "emulation.heater.decimals = 7 cannot be used: write 0, 1 or 2",
         ),
         (
             {"emulation.echo": ["heat"]},
