@@ -11,7 +11,6 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from ...problem.merit import Windows
 from ..geometry import nearest
@@ -35,9 +34,6 @@ MOST = 120
 
 JUDGES = 768
 """Functions drawn to judge the points already measured."""
-
-SLAB = 8192
-"""Values composed at once: large intermediate arrays cost memory that is not always given back."""
 
 EVERYWHERE = 256
 """Places that stand for the whole box."""
@@ -199,6 +195,8 @@ class Surrogate(Judging):
     @cached_property
     def _level(self) -> Floats:
         """Mean and standard deviation of what is foretold all over the box, (k, 2)."""
+        from scipy.stats import qmc  # takes a third of a second, and few ask for this
+
         u = qmc.Sobol(self.coordinates.dim, seed=0).random(EVERYWHERE)
         z = self.coordinates.to_cube(self.coordinates.evenly(u))
         means = [model.predict(z)[0] for model in self._models]
@@ -272,7 +270,7 @@ class Surrogate(Judging):
         """Compose drawn values (k, M, S) at z (M, d), a slab of points at a time."""
         count, draws = values[0].shape
         x, parts = self.coordinates.to_box(z), []
-        for rows in slabs(count, draws, SLAB):
+        for rows in slabs(count, draws * (1 + len(values))):
             f, F = self._composed([value[rows] for value in values], x[rows])
             parts.append(Outcomes.of(f, F, self.windows, self.goals))
         return Outcomes.all_of(parts)

@@ -13,13 +13,13 @@ from ...problem.merit import Windows, f_star
 Floats = NDArray[np.float64]
 
 LARGE = 30000
-"""Numbers of an array at most: the system takes larger ones back at once, and to have them again
+"""Numbers of an array at most: larger ones go back to the system at once, and to have them again
 and again takes longer than what is done with them (`reactune.plans.memory`)."""
 
 
-def slabs(count: int, width: int, most: int = LARGE) -> Iterator[slice]:
-    """Part so many rows of this width so that a part holds at most so many numbers."""
-    size = max(1, most // width)
+def slabs(count: int, width: int) -> Iterator[slice]:
+    """Part so many rows of this width so that no part is large."""
+    size = max(1, LARGE // width)
     return (slice(i, i + size) for i in range(0, max(count, 1), size))
 
 
