@@ -21,8 +21,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_solve, solve_triangular
-from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dpotrf, dpotrs, dtrtri
+from scipy.linalg.blas import dsyr
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
 from scipy.optimize import minimize
 
 from .outcomes import slabs
@@ -390,10 +390,8 @@ class _Posterior:
         K[:: count + 1] = OFFSET**2 + scale @ self._diagonals + a + scatter
         factor = _factor(K.reshape(count, count).T)
         alpha, _ = dpotrs(factor[0], self._y, lower=True)
-        half, _ = dtrtri(factor[0], lower=True)
-        both = dsyrk(
-            1.0, half, -1.0, np.outer(alpha, alpha).T, trans=True, lower=True, overwrite_c=True
-        )
+        inverse, _ = dpotri(factor[0], lower=True)
+        both = dsyr(-1.0, alpha, a=inverse, lower=True, overwrite_a=True)
         flat = both.ravel(order="F")
         pull, own = 2 * flat[self._below], flat[:: count + 1]  # twice: above the diagonal, too
         weighted = pull * smooth
