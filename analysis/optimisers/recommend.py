@@ -103,7 +103,7 @@ def _best(book: Book, feasible: bool) -> Recommendation | None:
         new = ~modelled[model.rows]
         rows, outcomes = model.rows[new], model.judged
         chance[rows], goal[rows] = outcomes.inside[new], model.mean_losses[new]
-        score[rows] = outcomes.merit(scale)[new] if len(windows) else goal[rows]
+        score[rows] = model.merits(scale)[new] if len(windows) else goal[rows]
         modelled[rows] = True
 
     if judge is None:
@@ -207,7 +207,7 @@ def front(book: Book) -> list[Recommendation]:
         judged = surrogate.judged
         likely = _sure(judged.inside >= LIKELY, judged.inside, book)
         rows, goals = surrogate.rows[likely], judged.middle[likely]
-        chance, merit = judged.inside[likely], judged.merit(None)[likely]
+        chance, merit = judged.inside[likely], surrogate.merits(None)[likely]
     models = [] if surrogate is None else [surrogate]
     return [
         Recommendation(

@@ -53,6 +53,16 @@ class Judging(ABC):
         best = int(np.where(inside, goal.mean(axis=1), np.inf).argmin())
         return np.asarray(goal + DOUBT * float(self.scatter(best)[0]) * outside)
 
+    def merits(self, scale: tuple[float, float] | None) -> Floats:
+        """Give the expected merit of each point, (K,), as `Outcomes.merit` does."""
+        if scale not in self._merits:
+            self._merits[scale] = self.judged.merit(scale)
+        return self._merits[scale]
+
+    @cached_property
+    def _merits(self) -> dict[tuple[float, float] | None, Floats]:
+        return {}
+
     @cached_property
     def mean_losses(self) -> Floats:
         """Their means over the functions, (K,)."""
