@@ -49,6 +49,24 @@ def nearest(x: Floats, *centres: int) -> Ints:
     return np.argsort(distance, kind="stable")
 
 
+def farthest(x: Floats, gap: Floats, count: int) -> Ints:
+    """Choose points one after the other, each the farthest from all before: (<= count,) indices.
+
+    Parameters
+    ----------
+    x : (N, d) array
+    gap : (N,) array
+        How far each is from what was there before; infinite where nothing was.
+    count : int
+    """
+    chosen = np.zeros(0, dtype=np.intp)
+    while len(chosen) < min(count, len(x)):
+        gap[chosen] = -1.0
+        chosen = np.r_[chosen, int(gap.argmax())]
+        gap = np.minimum(gap, np.linalg.norm(x - x[chosen[-1]], axis=1))
+    return chosen
+
+
 def quadratic_size(dim: int) -> int:
     """Give the number of points that the paper fits a quadratic to, its centre included."""
     return dim * (dim + 3) + 1

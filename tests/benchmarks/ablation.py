@@ -11,7 +11,6 @@ import argparse
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from inspect import unwrap
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -126,7 +125,11 @@ INGREDIENTS = {
     "safe": Ingredient("the safe point", [(search.Search, "safe", lambda self, probability: None)]),
     "walls": Ingredient(
         "walls in the first batch",
-        [(unwrap(Snobfit.ask).__globals__, "latin_hypercube", lambda *a, walls: HYPERCUBE(*a))],
+        [(batch, "latin_hypercube", lambda *a, walls=False: HYPERCUBE(*a))],
+    ),
+    "corners": Ingredient(
+        "corners in the first batch of what is measured: a Latin hypercube",
+        [(batch, "farthest_first", HYPERCUBE)],
     ),
     "draws": Ingredient("two thirds of the draws (64 left)", [(search, "DRAWS", 64)]),
     "basins": Ingredient(

@@ -188,7 +188,7 @@ def test_the_bayesian_optimiser_keeps_the_contract_and_finds_an_optimum():
     assert best.f < 0.1  # 0.09 at (0.5, 0.2)
 
 
-@pytest.mark.parametrize("name", ["measured", "log-ratios", "scales", "chain", "safe", "walls"])
+@pytest.mark.parametrize("name", ["measured", "log-ratios", "scales", "chain", "safe", "corners"])
 def test_what_is_left_out_is_missed_and_comes_back(name):
     """On the twin every one of these changes what is asked for."""
 

@@ -30,7 +30,7 @@ from ..surrogate.scales import Measured
 from ..surrogate.search import Search, propose
 from ..table import SLACK, Known
 from .among import complete
-from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, compose, latin_hypercube
+from .batch import EXPLORE, FILL, LOCAL, MODEL, OTHER, REPLICATE, compose, first_places
 
 __all__ = ["Measured", "Snobfit", "Window"]
 
@@ -170,7 +170,7 @@ class Snobfit:
             leads = np.array([y for y, _ in chosen]).reshape(-1, book.lower.size)
             notes = {y.tobytes(): note for y, note in chosen}
         elif not len(known.x) and book.composite:
-            design = latin_hypercube(n, book.lower.size, self._rng, walls=True)
+            design = first_places(n, book.lower.size, self._rng, book.measured is not None)
             leads = book.unit(book.coordinates.to_box(2 * design - 1))
         places, kinds = compose(n, known, self.p, apart, self._rng, leads)
         span = book.upper - book.lower

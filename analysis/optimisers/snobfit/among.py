@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from ..book import Book
+from ..geometry import farthest
 from ..settable import Settable, free
 from ..table import SLACK, Known
 from .batch import FILL, MODEL, REPLICATE, latin_hypercube
@@ -30,8 +31,9 @@ def complete(
 ) -> tuple[Floats, list[int], list[str]]:
     """Bring the places that a model chose to exactly so many.
 
-    Where nothing is known by a Latin hypercube, else by those farthest from all others as the
-    models see them; where all have been tried by repeats of the best.
+    Where nothing is known by a Latin hypercube (corners, of choices, are worth less), else by those
+    farthest from all others as the models see them; where all have been tried by repeats of the
+    best.
 
     Parameters
     ----------
@@ -83,17 +85,12 @@ def _farthest(
     x = free(settable.spread(900 + 100 * count, coordinates, rng), taken, apart)
     sane = known.sane(book.unit(x)) if len(x) else np.zeros(0, dtype=bool)
     x = x[sane] if sane.any() else x
-    z, chosen = coordinates.to_cube(x), np.zeros(0, dtype=np.intp)
-    if len(taken):
-        gap = np.asarray(cKDTree(coordinates.to_cube(taken)).query(z)[0]) if len(x) else np.zeros(0)
-    else:
-        gap = np.full(len(x), np.inf)
+    z = coordinates.to_cube(x)
+    gap = np.full(len(x), np.inf)
+    if len(taken) and len(x):
+        gap = np.asarray(cKDTree(coordinates.to_cube(taken)).query(z)[0])
     # near what is taken in all that models see is as good as taken only if nothing else is left
-    while len(chosen) < min(count, len(x)):
-        gap[chosen] = -1.0
-        chosen = np.r_[chosen, int(gap.argmax())]
-        gap = np.minimum(gap, np.linalg.norm(z - z[chosen[-1]], axis=1))
-    return x[chosen]
+    return x[farthest(z, gap, count)]
 
 
 def _best(count: int, taken: Floats, known: Known, book: Book, settable: Settable) -> Floats:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from ..geometry import QuadraticBasis, hit, nearest, neighbours, quadratic_size
+from ..geometry import QuadraticBasis, farthest, hit, nearest, neighbours, quadratic_size
 from ..table import SLACK, Known
 from .boxes import Boxes
 from .models import LinearModels, linear_models, minimise_quadratic
@@ -238,6 +238,23 @@ def latin_hypercube(size: int, dim: int, rng: np.random.Generator, walls: bool =
     if size == 1:
         return designs[0]
     return max(designs, key=lambda y: float(np.asarray(cKDTree(y).query(y, k=2)[0])[:, 1].min()))
+
+
+def first_places(size: int, dim: int, rng: np.random.Generator, measured: bool) -> Floats:
+    """Choose places where nothing is known: corners, from where global models see most.
+
+    But where goal and properties are modelled themselves, and not what is `measured`, those of a
+    corner may be beyond all others, and a nuisance: there the walls are enough.
+    """
+    if measured:
+        return farthest_first(size, dim, rng)
+    return latin_hypercube(size, dim, rng, walls=True)
+
+
+def farthest_first(size: int, dim: int, rng: np.random.Generator) -> Floats:
+    """Draw a point, and then again and again the random candidate farthest from all before."""
+    y = rng.random((900 + 100 * size, dim))
+    return np.asarray(y[farthest(y, np.full(len(y), np.inf), size)])
 
 
 def _fill(batch: Batch, rng: np.random.Generator) -> None:

@@ -207,22 +207,22 @@ def test_a_lucky_measurement_is_not_the_best_feasible_experiment() -> None:
 
 def test_a_point_that_stands_alone_is_repeated_before_anything_else() -> None:
     """The same of a campaign that asks one by one, where few points are elsewhere to say so."""
-    agent = campaign("walker-ii", 35)
+    agent = campaign("walker-ii", 25)
     outside = {"temperature": 100.0, "flow_c60": 150.0, "flow_sultine": 75.0}
     lucky = {"X0": 0.09, "X1": 0.905, "X2": 0.0045, "X3": 0.0005}
-    agent.ingest([{**outside, **lucky, **{f"{name}_sd": 0.005 for name in lucky}}])
+    agent.ingest([{**outside, **lucky, **{f"{name}_sd": 0.003 for name in lucky}}])
     lead = agent.best(feasible=True)
     assert lead is not None
-    assert lead[0] == 35
+    assert lead[0] == 25
     (again,) = agent.draw(1)
-    number = agent.evaluations[35].number
+    number = agent.evaluations[25].number
     assert again.why.startswith(f"repeat: experiment {number} is the best, but by all others")
     assert again.conditions == pytest.approx(outside)
     (honest,) = Lab(2).measure([{"_id": 0, **outside}])
     agent.ingest([outside | {name: honest[name] for name in honest if name != "_id"}])
     after = agent.best(feasible=True)
     assert after is not None
-    assert after[0] < 35
+    assert after[0] < 25
 
 
 def test_how_sure_it_is_comes_with_the_answer() -> None:
