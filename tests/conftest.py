@@ -4,6 +4,7 @@ What a full or vanished folder does not take goes to a place of the tests' own.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,31 @@ def journals_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def tiled_routes() -> Iterator[None]:
+    """Have Tiled work out once what its addresses are, not at each opening of a catalogue.
+
+    That is the same for all of them, and is most of what an opening takes.
+    """
+    from tiled.server import app
+
+    kept: dict[tuple[int, ...], Any] = {}
+    make = app.get_router
+
+    def get_router(*registries: Any) -> Any:
+        if any(registries[4:]):  # somebody who has to log in
+            return make(*registries)
+        key = tuple(map(id, registries[:4]))
+        if key not in kept:
+            kept[key] = make(*registries)
+        return kept[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "get_router", get_router)
+        yield
+
+
 @pytest.fixture
-def tiled(monkeypatch: pytest.MonkeyPatch) -> None:
+def tiled(monkeypatch: pytest.MonkeyPatch, tiled_routes: None) -> None:
     """Store runs in Tiled, as users do."""
     monkeypatch.delenv("REACTUNE_STORE")

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..one_thread import on_one_thread
-from ..optimisers.surrogate.composite import LIKELY, Surrogate
+from ..optimisers.surrogate.composite import Surrogate
+from ..optimisers.surrogate.judging import LIKELY
 from ..problem.merit import Windows
 from .drawn import SHARP, Drawn, edges_of, interval
 from .price import FUNCTIONS

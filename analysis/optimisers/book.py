@@ -5,24 +5,28 @@ points judged alike (`reactune.analysis.optimisers.recommend`).
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ..one_thread import on_one_thread
 from ..problem.merit import PENALTY_ALONE, reference
 from .arguments import LARGEST, apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
 from .surrogate.before import Before
-from .surrogate.composite import LIKELY, MOST, Surrogate
+from .surrogate.composite import MOST, Surrogate
 from .surrogate.doubt import Doubt
 from .surrogate.judge import Judge, Judges
+from .surrogate.judging import LIKELY
 from .surrogate.scales import Coordinates, Measured
 from .table import Points, Table
 
 Floats = NDArray[np.float64]
+
+T = TypeVar("T")
 
 ROUNDS = 4
 """How often at most a model is fitted to what the one before did not contradict."""
@@ -100,6 +104,9 @@ class Book:
         self.held: int | None = None
         self.confidence = LIKELY
         self._before: Before | None = None
+        # what was worked out of it as it stood then
+        self._stood: tuple[object, ...] = ()
+        self._known: dict[str, Any] = {}
 
     @property
     def before(self) -> Before | None:
@@ -108,7 +115,24 @@ class Book:
 
     @before.setter
     def before(self, before: Before | None) -> None:
-        self._before, self._fitted = before, None
+        self._before, self._fitted, self._stood = before, None, ()
+
+    def once(self, what: str, work_out: Callable[[], T]) -> T:
+        """Give what follows from the book alone, worked out once as long as it stands as it does.
+
+        Parameters
+        ----------
+        what : str
+            Its name.
+        work_out : callable
+        """
+        stands = len(self.table), self.held, self.confidence, self._scale
+        if self._stood != stands:
+            self._stood, self._known = stands, {}
+        if what not in self._known:
+            self._known[what] = work_out()
+        found: T = self._known[what]
+        return found
 
     def tell(
         self,
@@ -180,6 +204,7 @@ class Book:
         """Fit the composite model, unless there is nothing to fit or it would gain nothing."""
         return self._fit() if self.composite else None
 
+    @on_one_thread
     def overview(self) -> Surrogate | None:
         """Give the composite model for questions about the whole box, not only the best point."""
         fit = self.surrogate()
@@ -212,8 +237,10 @@ class Book:
 
     def points(self) -> Points:
         """Give the distinct points, by all results but those `doubted`."""
-        return self.table.points([doubt.row for doubt in self.doubted()])
+        without = [doubt.row for doubt in self.doubted()]
+        return self.once("points", lambda: self.table.points(without))
 
+    @on_one_thread
     def _believed(self) -> tuple[Surrogate | None, list[Doubt]]:
         """Fit the composite model to what it does not contradict."""
         doubts: list[Doubt] = []

@@ -5,7 +5,7 @@ It asks a book alone, so that the points of every optimiser are judged alike.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..one_thread import on_one_thread
 from .book import Book
 from .ranking import probability_feasible, within
-from .surrogate.composite import LIKELY, Surrogate
 from .surrogate.expected import Expected
 from .surrogate.front import unbeaten
-from .surrogate.judge import TURNS, Judge, decided, losses
+from .surrogate.judge import TURNS, decided
+from .surrogate.judging import LIKELY, Judging
 from .surrogate.shaping import with_room
 from .surrogate.verdict import Verdict, give
 from .table import Points
@@ -84,20 +84,26 @@ def recommend(book: Book, feasible: bool = False) -> Recommendation | None:
     Recommendation or None
         None while there is no such point.
     """
+    found = book.once(f"best, feasible: {feasible}", lambda: _best(book, feasible))
+    return found and replace(found, x=found.x.copy(), F=found.F.copy())
+
+
+def _best(book: Book, feasible: bool) -> Recommendation | None:
+    """Do what `recommend` does."""
     points = book.points()
     merit, scale = book.rank(points)[0], book.scale
     judge, windows = book.judge(), with_room(book.windows)
     goal, score = points.f.copy(), merit.copy()
     chance = probability_feasible(windows, points.F, points.dF)
     modelled = np.zeros(len(goal), dtype=bool)
-    models: list[Judge | Surrogate] = []  # that were asked, in this order
+    models: list[Judging] = []  # that were asked, in this order
 
-    def learn(model: Judge | Surrogate) -> None:
+    def learn(model: Judging) -> None:
         models.append(model)
         new = ~modelled[model.rows]
         rows, outcomes = model.rows[new], model.judged
-        chance[rows], goal[rows] = outcomes.inside[new], losses(model).mean(axis=1)[new]
-        score[rows] = outcomes.merit(scale)[new] if len(windows) else goal[rows]
+        chance[rows], goal[rows] = outcomes.inside[new], model.mean_losses[new]
+        score[rows] = model.merits(scale)[new] if len(windows) else goal[rows]
         modelled[rows] = True
 
     if judge is None:
@@ -143,17 +149,17 @@ def _sure(inside: NDArray[np.bool_], chance: Floats, book: Book) -> NDArray[np.b
     return sure if sure.any() else inside
 
 
-def _regret(judge: Judge | Surrogate, chosen: int, allowed: NDArray[np.bool_]) -> float:
+def _regret(judge: Judging, chosen: int, allowed: NDArray[np.bool_]) -> float:
     """Give by how much another one allowed is better in each function, on average."""
     rivals = allowed[judge.rows] | (judge.rows == chosen)
     if not (judge.rows == chosen).any():
         return math.nan
-    loss = losses(judge)
+    loss = judge.losses
     gain = loss[judge.rows == chosen][0] - loss[rivals].min(axis=0)
     return float(gain.mean())
 
 
-def _held(book: Book, judge: Judge | Surrogate, best: int, allowed: NDArray[np.bool_]) -> int:
+def _held(book: Book, judge: Judging, best: int, allowed: NDArray[np.bool_]) -> int:
     """Keep the point that was handed over last, unless the evidence is against it."""
     known = judge.rows.tolist()
     if book.held is None or book.held not in known or best not in known:
@@ -201,7 +207,7 @@ def front(book: Book) -> list[Recommendation]:
         judged = surrogate.judged
         likely = _sure(judged.inside >= LIKELY, judged.inside, book)
         rows, goals = surrogate.rows[likely], judged.middle[likely]
-        chance, merit = judged.inside[likely], judged.merit(None)[likely]
+        chance, merit = judged.inside[likely], surrogate.merits(None)[likely]
     models = [model for model in (surrogate or book.expects(),) if model is not None]
     return [
         Recommendation(
@@ -212,7 +218,7 @@ def front(book: Book) -> list[Recommendation]:
     ]  # fmt: skip
 
 
-def _expected(points: Points, i: int, models: Sequence[Judge | Surrogate]) -> Expected:
+def _expected(points: Points, i: int, models: Sequence[Judging]) -> Expected:
     """Say what a repeat of the i-th point would give, by the first model that knows it."""
     for model in models:
         if (where := np.flatnonzero(model.rows == i)).size:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..campaign.evaluation import asked_of
 from ..campaign.leader import Leader, outcome_names
-from ..optimisers.surrogate.composite import LIKELY
+from ..optimisers.surrogate.judging import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from .numbers import estimated, share, uncertain

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
@@ -54,8 +55,9 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
         values = table[name].to_numpy(float)
         if stacked:
             values = values.clip(min=0.0)
-            ax.bar(table.index, values, 0.84, floor, color=colour, label=name)
-            floor += np.nan_to_num(values)
+            top = floor + values
+            _bars(ax, table.index.to_numpy(float), floor, top, color=colour, label=name)
+            floor = floor + np.nan_to_num(values)
         else:
             label = f"{name} [{run.analytics.units.get(name, '1')}]".removesuffix(" [1]")
             ax.plot(table.index, values, "o", color=colour, ms=4, label=label)
@@ -84,6 +86,13 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
     legend(ax, handles, 10)
     title(ax, run, "Products of each experiment")
     return ax
+
+
+def _bars(ax: Axes, x: np.ndarray, low: np.ndarray, high: np.ndarray, **how: Any) -> None:
+    """Draw bars from `low` to `high` as one artist: hundreds of them take seconds."""
+    left, right = x - 0.42, x + 0.42
+    corners = np.stack([left, low, left, high, right, high, right, low], axis=1)
+    ax.add_collection(PolyCollection([*corners.reshape(-1, 4, 2)], lw=0, **how))
 
 
 @styled

@@ -6,12 +6,11 @@ that the uncertainty of a ratio or a sum, and the probability to be inside all w
 right whatever the expressions. Everything here lives in the cube [-1, 1]^d of `Coordinates`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import qmc
 
 from ...problem.merit import Windows
 from ..geometry import nearest
@@ -21,7 +20,8 @@ from .doubt import contradicted
 from .expected import Expected
 from .front import unbeaten
 from .gp import GaussianProcess
-from .outcomes import Outcomes
+from .judging import Judging
+from .outcomes import Outcomes, slabs
 from .prior import NOISE
 from .scales import Coordinates, Measured, Smooth
 from .shaping import CURBED, order, room, room_error, tamed, with_room
@@ -35,17 +35,11 @@ MOST = 120
 JUDGES = 768
 """Functions drawn to judge the points already measured."""
 
-SLAB = 8192
-"""Values composed at once: large intermediate arrays cost memory that is not always given back."""
-
 EVERYWHERE = 256
 """Places that stand for the whole box."""
 
-LIKELY = 0.5
-"""Probability to be inside all windows from which on a point counts as feasible."""
 
-
-class Surrogate:
+class Surrogate(Judging):
     """What is known of goal and properties everywhere.
 
     Parameters
@@ -147,7 +141,7 @@ class Surrogate:
         """
         told, sd, _ = (part[k] for part in self._left_out)
         values = told + sd * np.random.default_rng(0).standard_normal((JUDGES, len(told)))
-        return float(self._outcomes(values[None], self.z[k : k + 1]).inside[0])
+        return float(self._outcomes(values.T[:, None], self.z[k : k + 1]).inside[0])
 
     @cached_property
     def judged(self) -> Outcomes:
@@ -159,10 +153,12 @@ class Surrogate:
 
     @cached_property
     def _drawn(self) -> Floats:
-        """What is modelled, at its own points, in functions drawn (K, S, k)."""
-        rng = np.random.default_rng(0)
-        drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
-        return np.stack(drawn, axis=-1)
+        """What is modelled, at its own points, in functions drawn (k, K, S)."""
+        rng, own = np.random.default_rng(0), len(self.rows)
+        drawn = np.empty((len(self._models), own, JUDGES))
+        for model, values in zip(self._models, drawn, strict=True):
+            values[:] = model.sample_here(JUDGES, rng)[:own]
+        return drawn
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give."""
@@ -174,7 +170,7 @@ class Surrogate:
                 both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
             )
 
-        return Expected.drawn(self._drawn[k], self._models, k, everything)
+        return Expected.drawn(self._drawn[:, k].T, self._models, k, everything)
 
     def compared(self, z: Floats, y: Floats, error: Floats) -> "Compared":
         """Set further measured values (n, q) at z (n, d) beside what the models foretell.
@@ -196,6 +192,8 @@ class Surrogate:
     @cached_property
     def _level(self) -> Floats:
         """Mean and standard deviation of what is foretold all over the box, (k, 2)."""
+        from scipy.stats import qmc  # takes a third of a second, and few ask for this
+
         u = qmc.Sobol(self.coordinates.dim, seed=0).random(EVERYWHERE)
         z = self.coordinates.to_cube(self.coordinates.evenly(u))
         means = [model.predict(z)[0] for model in self._models]
@@ -250,7 +248,7 @@ class Surrogate:
         samples = [model.sample(count, rng) for model in self._models]
 
         def outcomes(z: Floats) -> Outcomes:
-            return self._outcomes(np.stack([sample(z) for sample in samples], axis=-1), z)
+            return self._outcomes([sample(z) for sample in samples], z)
 
         return outcomes
 
@@ -261,24 +259,29 @@ class Surrogate:
         samples = [model.sample(count, rng) for model in self._models]
 
         def properties(z: Floats) -> tuple[Floats, Floats]:
-            values = np.stack([sample(z) for sample in samples], axis=-1)
-            return self._composed(values, self.coordinates.to_box(z))
+            return self._composed([sample(z) for sample in samples], self.coordinates.to_box(z))
 
         return properties
 
-    def _outcomes(self, values: Floats, z: Floats) -> Outcomes:
-        """Compose the drawn values (M, S, k) at z (M, d), a slab of points at a time."""
-        count, draws = values.shape[:2]
-        x, slab, parts = self.coordinates.to_box(z), max(1, SLAB // draws), []
-        for rows in (slice(i, i + slab) for i in range(0, max(count, 1), slab)):
-            f, F = self._composed(values[rows], x[rows])
+    def _outcomes(self, values: Floats | Sequence[Floats], z: Floats) -> Outcomes:
+        """Compose drawn values (k, M, S) at z (M, d), a slab of points at a time."""
+        count, draws = values[0].shape
+        x, parts = self.coordinates.to_box(z), []
+        for rows in slabs(count, draws * (1 + len(values))):
+            f, F = self._composed([value[rows] for value in values], x[rows])
             parts.append(Outcomes.of(f, F, self.windows, self.goals))
         return Outcomes.all_of(parts)
 
-    def _composed(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
-        """Goals (M, S) and properties (M, S, m) of drawn values (M, S, k) at x (M, d)."""
-        shape = values.shape[:2]
-        f, F = self._outcome(values.reshape(-1, values.shape[2]), np.repeat(x, shape[1], axis=0))
+    def _composed(self, values: Sequence[Floats], x: Floats) -> tuple[Floats, Floats]:
+        """Goals (M, S) and properties (M, S, m) of drawn values (k, M, S) at x (M, d)."""
+        shape = values[0].shape
+        y = self._smooth.quantities(values).reshape(-1, values[0].size).T
+        if self._measured is None:
+            f, F = y[:, 0], y[:, 1:]
+        else:
+            everywhere = np.broadcast_to(x.T[:, :, None], (x.shape[1], *shape))
+            places = everywhere.reshape(x.shape[1], -1).T
+            f, F = self._measured.outcome(y, places, len(self.windows))
         return f.reshape(shape), F.reshape(*shape, -1)
 
     def _outcome(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:

@@ -20,11 +20,12 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.linalg.blas import dsyrk
-from scipy.linalg.lapack import dtrtri
+from scipy.linalg import cho_solve, solve_triangular
+from scipy.linalg.blas import dsyr
+from scipy.linalg.lapack import dpotrf, dpotri, dpotrs, dtrtri
 from scipy.optimize import minimize
 
+from .outcomes import slabs
 from .prior import DRIFT, NOISE, Prior, Sizes, split
 
 Floats = NDArray[np.float64]
@@ -99,6 +100,7 @@ class GaussianProcess:
         i, j = np.triu_indices(z.shape[1] if trend is None else len(trend))
         self._pairs = i, j
         self._weight = np.where(i == j, 1.0, 2.0) ** 0.5
+        self._own = self._trends(z)
         prior = Prior.of(z.shape[1], noise)
         self._hyper = self._maximise(prior if self._before is None else prior.with_difference())
         self._condition()
@@ -110,7 +112,7 @@ class GaussianProcess:
         result = minimize(
             _Posterior(
                 self._z,
-                *self._trends(self._z),
+                *self._own,
                 self._age,
                 self._y,
                 self._known,
@@ -135,7 +137,7 @@ class GaussianProcess:
         self._scatter: Floats = sizes.told * self._known + sizes.noise
         K = self._kernel(self._z, self._z) + self._drift * np.outer(self._age, self._age)
         if self._before is not None:
-            linear, mark = self._trends(self._z)[0], np.outer(self._before, self._before)
+            linear, mark = self._own[0], np.outer(self._before, self._before)
             K += mark * (sizes.shift + sizes.tilt * linear @ linear.T)
         K[np.diag_indices_from(K)] += self._scatter
         self._factor = _factor(K)
@@ -209,38 +211,24 @@ class GaussianProcess:
         Pathwise: functions drawn from the prior plus what the data make of them (Wilson et al.,
         JMLR 2021, 22, 105).
         """
-        dim = self._z.shape[1]
-        a, length, b, c, *_ = self._sizes
-        # in turns, so that single precision, twenty times as fast, is good enough for the cosine
-        frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None] / (2 * np.pi)
-        phase = rng.random(FEATURES)
-
-        def basis(z: Floats) -> Floats:
-            """Features whose random sums have the kernel as covariance."""
-            turns = z @ frequency + phase
-            turns -= np.rint(turns)
-            waves = np.sqrt(2 * a / FEATURES) * np.cos((2 * np.pi * turns).astype(np.float32))
-            linear, products = self._trends(z)
-            trend = np.sqrt(b) * linear, np.sqrt(c) * products
-            return np.hstack([np.full((len(z), 1), OFFSET), *trend, waves])
-
-        at_data = basis(self._z)
+        basis, at_data = self._features(rng)
         weights = rng.standard_normal((at_data.shape[1], count))
-        jitter = rng.standard_normal((len(self._y), count)) * np.sqrt(self._scatter)[:, None]
-        if self._drift:
-            jitter += np.outer(np.sqrt(self._drift) * self._age, rng.standard_normal(count))
-        if self._before is not None:
-            sizes, linear = self._sizes, self._trends(self._z)[0]
-            off = np.sqrt(sizes.shift) * rng.standard_normal(count)
-            off = off + np.sqrt(sizes.tilt) * linear @ rng.standard_normal((linear.shape[1], count))
-            jitter += self._before[:, None] * off
-        update = cho_solve(self._factor, self._y[:, None] - at_data @ weights - jitter)
-        loads = self._unit * np.vstack([weights, update])
+        update = self._update(at_data @ weights, self._jitter(count, rng))
+        loads = np.vstack([weights, update])
+        loads *= self._unit
+        kernel, trends = self._kernel_to(self._z), len(weights)
+        room = np.empty((0, len(loads)))
 
         def functions(z: Floats) -> Floats:
-            values = np.hstack([basis(z), self._kernel(z, self._z)]) @ loads
+            nonlocal room  # is used again: to have so much of the system takes long
+            if len(room) < len(z):
+                room = np.empty((len(z), len(loads)))
+            terms = room[: len(z)]
+            basis(z, terms[:, :trends])
+            kernel(z, terms[:, trends:])
+            values: Floats = terms @ loads
             values += self._shift
-            return np.asarray(values)
+            return values
 
         return functions
 
@@ -251,12 +239,80 @@ class GaussianProcess:
         than rounding leaves a sample.
         """
         if self._noise > UNSEEN**2 or self._drift:
-            return self.sample(count, rng)(self._z)
+            return self._sample_at(np.arange(len(self._y)), count, rng)
         scatter = np.sqrt(self._known)[:, None] * rng.standard_normal((len(self._y), count))
         drawn = np.asarray(self._shift + self._unit * (self._y[:, None] + scatter))
         if (doubtful := self._known > UNSEEN**2).any():
-            drawn[doubtful] = self.sample(count, rng)(self._z[doubtful])
+            drawn[doubtful] = self._sample_at(np.flatnonzero(doubtful), count, rng)
         return drawn
+
+    def _sample_at(self, rows: NDArray[np.intp], count: int, rng: np.random.Generator) -> Floats:
+        """Evaluate functions drawn at some of its own points, (K, count)."""
+        _, at_data = self._features(rng)
+        prior = np.zeros((len(at_data), count))
+        for some in slabs(at_data.shape[1], count):
+            part = at_data[:, some]
+            prior += part @ rng.standard_normal((part.shape[1], count))
+        jitter, drawn = self._jitter(count, rng), np.empty((len(rows), count))
+        K = self._kernel(self._z[rows], self._z)
+        for some in slabs(count, len(self._y)):
+            update = self._update(prior[:, some], jitter[:, some])
+            drawn[:, some] = self._shift + self._unit * (prior[rows, some] + K @ update)
+        return drawn
+
+    def _features(
+        self, rng: np.random.Generator
+    ) -> tuple[Callable[[Floats, Floats], None], Floats]:
+        """Draw features whose random sums have the kernel as covariance.
+
+        Returns
+        -------
+        basis : callable
+            Writes those of points (M, d) to (M, features).
+        at_data : (N, features) array
+            Those of its own points.
+        """
+        dim = self._z.shape[1]
+        a, length, b, c, *_ = self._sizes
+        # in turns, so that single precision, twenty times as fast, is good enough for the cosine
+        frequency = rng.standard_normal((dim, FEATURES)) / np.sqrt(length)[:, None] / (2 * np.pi)
+        phase = rng.random(FEATURES)
+        size = np.sqrt(2 * a / FEATURES)
+
+        def basis(z: Floats, into: Floats) -> None:
+            linear, products = self._trends(z)
+            split = 1 + linear.shape[1]
+            into[:, 0] = OFFSET
+            np.multiply(np.sqrt(b), linear, out=into[:, 1:split])
+            np.multiply(np.sqrt(c), products, out=into[:, split:-FEATURES])
+            turns = z @ frequency
+            turns += phase
+            turns -= np.rint(turns)
+            turns *= 2 * np.pi
+            np.multiply(size, np.cos(turns.astype(np.float32)), out=into[:, -FEATURES:])
+
+        at_data = np.empty((len(self._y), 1 + sum(p.shape[1] for p in self._own) + FEATURES))
+        basis(self._z, at_data)
+        return basis, at_data
+
+    def _jitter(self, count: int, rng: np.random.Generator) -> Floats:
+        """Draw the noise of the values, (N, count), and what else sets them apart from the rest."""
+        jitter = rng.standard_normal((len(self._y), count))
+        jitter *= np.sqrt(self._scatter)[:, None]
+        if self._drift:
+            jitter += np.outer(np.sqrt(self._drift) * self._age, rng.standard_normal(count))
+        if self._before is not None:
+            sizes, linear = self._sizes, self._own[0]
+            off = np.sqrt(sizes.shift) * rng.standard_normal(count)
+            off = off + np.sqrt(sizes.tilt) * linear @ rng.standard_normal((linear.shape[1], count))
+            jitter += self._before[:, None] * off
+        return jitter
+
+    def _update(self, prior: Floats, jitter: Floats) -> Floats:
+        """Give the weights (N, S) of the kernels that bring functions to the data."""
+        missing = self._y[:, None] - prior
+        missing -= jitter
+        return np.asarray(cho_solve(self._factor, missing, check_finite=False))
 
     # -- inside -------------------------------------------------------------------
 
@@ -269,12 +325,32 @@ class GaussianProcess:
 
     def _kernel(self, z: Floats, other: Floats) -> Floats:
         """Prior covariance of the values at two sets of points."""
+        K = np.empty((len(z), len(other)))
+        self._kernel_to(other)(z, K)
+        return K
+
+    def _kernel_to(self, other: Floats) -> Callable[[Floats, Floats], None]:
+        """Prepare the prior covariance of any points (M, d) with these, to be written to (M, K)."""
         a, length, b, c, *_ = self._sizes
-        u, v = z / np.sqrt(length), other / np.sqrt(length)
-        gap = (u**2).sum(1)[:, None] + (v**2).sum(1)[None, :] - 2 * u @ v.T
-        (here, products), (there, others) = self._trends(z), self._trends(other)
-        K: Floats = OFFSET**2 + b * here @ there.T + a * np.exp(-0.5 * np.maximum(gap, 0.0))
-        return K + c * products @ others.T
+        v = other / np.sqrt(length)
+        far, there, others = (v**2).sum(1)[None, :], *self._trends(other)
+
+        def kernel(z: Floats, into: Floats) -> None:
+            u = z / np.sqrt(length)
+            here, products = self._trends(z)
+            gap = (u**2).sum(1)[:, None] + far
+            gap -= 2 * u @ v.T
+            np.maximum(gap, 0.0, out=gap)
+            gap *= -0.5
+            np.exp(gap, out=gap)
+            gap *= a
+            np.matmul(b * here, there.T, out=into)
+            into += OFFSET**2
+            into += gap
+            np.matmul(c * products, others.T, out=gap)
+            into += gap
+
+        return kernel
 
 
 class _Posterior:
@@ -332,11 +408,9 @@ class _Posterior:
         K[self._below] = OFFSET**2 + scale @ self._trends + smooth
         K[:: count + 1] = OFFSET**2 + scale @ self._diagonals + a + scatter
         factor = _factor(K.reshape(count, count).T)
-        alpha = cho_solve(factor, self._y, check_finite=False)
-        half, _ = dtrtri(factor[0], lower=True)
-        both = dsyrk(
-            1.0, half, -1.0, np.outer(alpha, alpha).T, trans=True, lower=True, overwrite_c=True
-        )
+        alpha, _ = dpotrs(factor[0], self._y, lower=True)
+        inverse, _ = dpotri(factor[0], lower=True)
+        both = dsyr(-1.0, alpha, a=inverse, lower=True, overwrite_a=True)
         flat = both.ravel(order="F")
         pull, own = 2 * flat[self._below], flat[:: count + 1]  # twice: above the diagonal, too
         weighted = pull * smooth
@@ -359,10 +433,8 @@ def _factor(K: Floats) -> tuple[Floats, bool]:
     """Factorise a covariance, with what rounding needs added to the diagonal."""
     jitter = 1e-13 * float(np.trace(K))
     while True:
-        try:
-            factor, lower = cho_factor(K, lower=True, check_finite=False)
-        except np.linalg.LinAlgError:
-            K[np.diag_indices_from(K)] += jitter
-            jitter *= 10
-        else:
-            return factor, bool(lower)
+        factor, failed = dpotrf(K, lower=True, clean=False)
+        if not failed:
+            return factor, True
+        K[np.diag_indices_from(K)] += jitter
+        jitter *= 10

@@ -11,18 +11,16 @@ from numpy.typing import NDArray
 from ...problem.merit import Windows
 from ..ranking import within
 from ..table import Points
-from .composite import JUDGES, LIKELY, MOST, Surrogate, likelier
+from .composite import JUDGES, MOST, likelier
 from .expected import Expected
 from .gp import GaussianProcess
+from .judging import LIKELY, Judging
 from .nearness import Neighbourhood
 from .outcomes import Outcomes
 from .scales import Coordinates
 from .shaping import CURBED, order, tamed, with_room
 
 Floats = NDArray[np.float64]
-
-DOUBT = 0.5
-"""What a point outside the windows costs when one is handed over, in scatters of a repeat."""
 
 EVIDENCE = 0.5
 """Standard deviations by which another point has to be better than the one held, to replace it."""
@@ -34,7 +32,7 @@ TURNS = 8
 """Neighbourhoods that are judged in search of the best point."""
 
 
-class Judge:
+class Judge(Judging):
     """Goal and properties of a point and of those near it, each by a model of its own.
 
     Parameters
@@ -164,19 +162,11 @@ class Judges:
         return self.around(min(seen, key=lambda row: seen[row]))
 
 
-def losses(model: Judge | Surrogate) -> Floats:
-    """Give the goal of each point, plus what it costs to be outside, in each function: (K, S)."""
-    goal, outside = model.judged.f, model.judged.violation > 0
-    inside = model.judged.inside >= LIKELY
-    best = int(np.where(inside, goal.mean(axis=1), np.inf).argmin())
-    return np.asarray(goal + DOUBT * float(model.scatter(best)[0]) * outside)
-
-
-def decided(model: Judge | Surrogate, held: int, rival: int) -> bool:
+def decided(model: Judging, held: int, rival: int) -> bool:
     """Say whether one point, of a model's, is to be handed over in place of the one held.
 
     If the latter is no longer likely to be inside the windows; or if the former is expected to be
     better by more than is in doubt, by functions that know both.
     """
-    gain = losses(model)[held] - losses(model)[rival]
+    gain = model.losses[held] - model.losses[rival]
     return bool(model.judged.inside[held] < LIKELY or gain.mean() > EVIDENCE * gain.std())

@@ -1,7 +1,8 @@
 """What functions drawn from the posterior give at points: goals, and how far outside windows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -10,6 +11,16 @@ from numpy.typing import NDArray
 from ...problem.merit import Windows, f_star
 
 Floats = NDArray[np.float64]
+
+LARGE = 30000
+"""Numbers of an array at most: larger ones go back to the system at once, and to have them again
+and again takes longer than what is done with them (`reactune.plans.memory`)."""
+
+
+def slabs(count: int, width: int) -> Iterator[slice]:
+    """Part so many rows of this width so that no part is large."""
+    size = max(1, LARGE // width)
+    return (slice(i, i + size) for i in range(0, max(count, 1), size))
 
 
 @dataclass(frozen=True)
@@ -34,12 +45,15 @@ class Outcomes:
         """Make them of goals (M, S) and properties (M, S, m), the last one another goal if two."""
         outside = windows.violation(F)
         violation = np.sqrt(np.einsum("...i,...i->...", outside, outside))
-        violation[~np.isfinite(violation + f)] = 1e3
+        if not (known := np.isfinite(violation + f)).all():
+            violation[~known] = 1e3
         return cls(_finite(f), violation, _finite(F[..., -1]) if goals > 1 else None)
 
     @classmethod
     def all_of(cls, parts: Sequence[Self]) -> Self:
         """Put the outcomes of several sets of points below one another."""
+        if len(parts) == 1:
+            return parts[0]
         g = [part.g for part in parts if part.g is not None]
         f, violation = (
             np.vstack(side) for side in zip(*((p.f, p.violation) for p in parts), strict=True)
@@ -58,11 +72,12 @@ class Outcomes:
         assert self.g is not None
         return np.column_stack([np.median(self.f, axis=1), np.median(self.g, axis=1)])
 
-    @property
+    @cached_property
     def inside(self) -> Floats:
         """Probability of each point to be inside all windows, (M,)."""
         return np.asarray((self.violation == 0).mean(axis=1))
 
 
 def _finite(goals: Floats) -> Floats:
-    return np.where(np.isfinite(goals), goals, 1e300)
+    finite = np.isfinite(goals)
+    return goals if finite.all() else np.where(finite, goals, 1e300)

@@ -298,27 +298,44 @@ class Smooth:
 
     def measured(self, values: Floats) -> Floats:
         """Return the measured quantities (..., q) for values on the smooth scales (..., k)."""
-        # quantity by quantity: a sum over the few that are the last axis takes ten times as long
-        values = np.moveaxis(values @ self._restore.T, -1, 0)
-        u = np.zeros((self._count, *values.shape[1:]))
-        u[self._columns] = values
-        return np.moveaxis(self._back(u), 0, -1)
+        return np.moveaxis(self.quantities(np.moveaxis(values, -1, 0)), 0, -1)
+
+    def quantities(self, values: Floats | Sequence[Floats]) -> Floats:
+        """Return the measured quantities (q, ...) for values on the smooth scales (k, ...).
+
+        Quantity by quantity: a sum over the few that are the last axis takes ten times as long.
+        """
+        u = np.zeros((self._count, *np.shape(values[0])))
+        for column, row in zip(self._columns, self._restore, strict=True):
+            for weight, value in zip(row, values, strict=True):
+                if weight:
+                    u[column] += weight * value
+        return self._back(u)
 
     def _back(self, u: Floats) -> Floats:
-        """Return the measured quantities (q, ...) for their smooth values."""
+        """Return the measured quantities (q, ...) for their smooth values, in place of these."""
         if self._kind == "real":
             return u
-        positive = np.exp(np.clip(u, -300.0, 300.0))
+        np.clip(u, -300.0, 300.0, out=u)
+        for column in self._columns:  # for the others, which are the whole, 1 = exp(0)
+            np.exp(u[column], out=u[column])
         floor = self._floor.reshape(-1, *[1] * (u.ndim - 1))
-        below = floor**2 / positive
-        if self._kind == "fractions":  # the common factor that makes them add up to 1
-            a, b = positive.sum(axis=0), below.sum(axis=0)
-            common = (1 + np.sqrt(1 + 4 * a * b)) / (2 * a)
-            positive *= common
-            below /= common
-        y = np.maximum(positive - below, 1e-3 * floor)
+        if self._kind != "fractions":
+            u -= floor**2 / u
+            np.maximum(u, 1e-3 * floor, out=u)
+            return u
+        u[self._whole] = 1.0
+        below = floor**2 / u
+        # the common factor that makes them add up to 1
+        a, b = u.sum(axis=0), below.sum(axis=0)
+        common = (1 + np.sqrt(1 + 4 * a * b)) / (2 * a)
+        u *= common
+        below /= common
+        u -= below
+        np.maximum(u, 1e-3 * floor, out=u)
         # what was cut off below 0 is no longer missing
-        return np.asarray(y / y.sum(axis=0) if self._kind == "fractions" else y)
+        u /= u.sum(axis=0)
+        return u
 
 
 def _spread(values: Floats) -> Floats:

@@ -10,8 +10,8 @@ from ..geometry import hit
 from ..settable import Settable
 from ..table import SANE, SLACK, Known
 from .composite import Surrogate
-from .outcomes import Outcomes
-from .sought import Lowest, Sought, TradeOff
+from .outcomes import Outcomes, slabs
+from .sought import GUIDES, Lowest, Sought, TradeOff
 
 Floats = NDArray[np.float64]
 
@@ -88,6 +88,30 @@ def propose(
     return chosen
 
 
+class _Leaders:
+    """Where each guiding function has its lowest value so far.
+
+    Parameters
+    ----------
+    values : (M, GUIDES) array
+    places : (M, d) array
+    """
+
+    def __init__(self, values: Floats, places: Floats) -> None:
+        first = values.argmin(axis=0)
+        self._lowest, self.places = (
+            np.take_along_axis(values, first[None], axis=0)[0],
+            places[first],
+        )
+
+    def offer(self, values: Floats, places: Floats) -> None:
+        """Let further places lead where they are lower."""
+        first = values.argmin(axis=0)
+        lowest = np.take_along_axis(values, first[None], axis=0)[0]
+        better = lowest < self._lowest
+        self._lowest[better], self.places[better] = lowest[better], places[first[better]]
+
+
 class Search:
     """The search for one batch among functions drawn from the posterior.
 
@@ -123,11 +147,11 @@ class Search:
         if len(pending):
             self._sought.take(self._sought.values(self._outcomes(pending)))
         self.gained = 0.0  # by what was taken, all together, in units
-        self.z, found = self._candidates(known)
-        self._values: Floats = self._sought.values(found)
-        self._mean_goal: Floats = np.minimum(found.f, lowest.top).mean(axis=1)
-        self.inside: Floats = found.inside
-        self.violation: Floats = np.vstack([found.violation, known.violation])
+        self._top, self._seen = lowest.top, list[tuple[Floats, ...]]()
+        self.z = self._candidates(known)
+        seen = (np.concatenate(parts) for parts in zip(*self._seen, strict=True))
+        self._values, self._mean_goal, self.inside, outside = seen
+        self.violation: Floats = np.vstack([outside, known.violation[:, :GUIDES]])
 
     def gain(self) -> Floats:
         """Give what each candidate gains on average, in units."""
@@ -160,45 +184,46 @@ class Search:
         probed = self.surrogate.probed(z)
         return text + (f", probes window {probed + 1}" if probed is not None else "")
 
-    def _lead(self, outcomes: Outcomes) -> Floats:
-        """Give what the guiding functions look for the lowest of."""
-        return self._sought.lead(self._sought.values(outcomes))
+    def _look(self, z: Floats, places: Floats, leaders: _Leaders) -> None:
+        """Look at further candidates, and which of these places lead."""
+        for rows in slabs(len(z), DRAWS):
+            found = self._outcomes(z[rows])
+            values = self._sought.values(found)
+            goal = np.minimum(found.f, self._top).mean(axis=1)
+            self._seen.append((values, goal, found.inside, found.violation[:, :GUIDES]))
+            leaders.offer(self._sought.lead(values), places[rows])
 
-    def _candidates(self, known: Outcomes) -> tuple[Floats, Outcomes]:
+    def _candidates(self, known: Outcomes) -> Floats:
         """Look everywhere, then ever closer around the minimum of each guiding function."""
         if self._settable is not None:
             return self._settled(known, self._settable)
         dim = self.surrogate.z.shape[1]
-        z = self._rng.uniform(-1.0, 1.0, (256 + 128 * dim, dim))
-        parts, seen = [z], [self._outcomes(z)]
-        places = np.vstack([np.clip(self.surrogate.z, -1.0, 1.0), z])
-        values = np.vstack([self._lead(known), self._lead(seen[0])])
+        parts = [self._rng.uniform(-1.0, 1.0, (256 + 128 * dim, dim))]
+        leaders = _Leaders(self._lead(known), np.clip(self.surrogate.z, -1.0, 1.0))
+        self._look(parts[0], parts[0], leaders)
         for width in WIDTHS:
-            leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
-            steps = width * self._rng.standard_normal(leaders.shape)
+            around = np.repeat(leaders.places, 4, axis=0)
+            steps = width * self._rng.standard_normal(around.shape)
             # not all coordinates at once: a minimum at a wall stays there
-            steps *= self._rng.random(leaders.shape) < 0.7
-            z = np.clip(leaders + steps, -1.0, 1.0)
-            parts.append(z)
-            seen.append(self._outcomes(z))
-            places = np.vstack([places, z])
-            values = np.vstack([values, self._lead(seen[-1])])
-        return np.vstack(parts), Outcomes.all_of(seen)
+            steps *= self._rng.random(around.shape) < 0.7
+            parts.append(np.clip(around + steps, -1.0, 1.0))
+            self._look(parts[-1], parts[-1], leaders)
+        return np.vstack(parts)
 
-    def _settled(self, known: Outcomes, settable: Settable) -> tuple[Floats, Outcomes]:
+    def _settled(self, known: Outcomes, settable: Settable) -> Floats:
         """Do the same among points that can be set; where these are few, look at each."""
         coordinates, rng = self.surrogate.coordinates, self._rng
         x = settable.spread(256 + 128 * coordinates.dim, coordinates, rng)
-        z = coordinates.to_cube(x)
-        parts, seen = [z], [self._outcomes(z)]
-        if settable.every is None:
-            places = np.vstack([coordinates.to_box(self.surrogate.z), x])
-            values = np.vstack([self._lead(known), self._lead(seen[0])])
-            for width in WIDTHS:
-                leaders = np.repeat(places[values.argmin(axis=0)], 4, axis=0)
-                x = settable.near(leaders, width / 2, coordinates, rng)
-                places = np.vstack([places, x])
-                parts.append(coordinates.to_cube(x))
-                seen.append(self._outcomes(parts[-1]))
-                values = np.vstack([values, self._lead(seen[-1])])
-        return np.vstack(parts), Outcomes.all_of(seen)
+        parts = [coordinates.to_cube(x)]
+        leaders = _Leaders(self._lead(known), coordinates.to_box(self.surrogate.z))
+        self._look(parts[0], x, leaders)
+        for width in WIDTHS if settable.every is None else ():
+            around = np.repeat(leaders.places, 4, axis=0)
+            x = settable.near(around, width / 2, coordinates, rng)
+            parts.append(coordinates.to_cube(x))
+            self._look(parts[-1], x, leaders)
+        return np.vstack(parts)
+
+    def _lead(self, outcomes: Outcomes) -> Floats:
+        """Give what the guiding functions look for the lowest of."""
+        return self._sought.lead(self._sought.values(outcomes))

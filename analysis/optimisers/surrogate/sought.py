@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .front import gained, unbeaten
-from .outcomes import Outcomes
+from .outcomes import Outcomes, slabs
 
 Floats = NDArray[np.float64]
 
@@ -84,8 +84,10 @@ class Lowest:
 
     def gain(self, values: Floats) -> Floats:
         """Give the mean improvement, in units of the spread of the goal."""
-        gain = np.maximum(self._incumbent - values, 0.0).mean(axis=1)
-        return np.asarray(gain / self.unit)
+        gain = np.empty(len(values))
+        for rows in slabs(*values.shape):
+            gain[rows] = np.maximum(self._incumbent - values[rows], 0.0).mean(axis=1)
+        return gain / self.unit
 
     def take(self, values: Floats) -> None:
         """Lower what is to be improved on."""

@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from .composite import LIKELY, Surrogate
+from .composite import Surrogate
 from .front import unbeaten
+from .judging import LIKELY
 from .outcomes import Outcomes
 from .search import DRAWS, Search
 from .sought import GUIDES

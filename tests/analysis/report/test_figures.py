@@ -62,7 +62,10 @@ def test_bars_are_the_fractions_and_marks_the_standing() -> None:
     run = CASES["full"]
     decision = run.table("decision")
     ax = figures.products(run)
-    bars = {c.get_label(): np.array([bar.get_height() for bar in c]) for c in ax.containers}
+    bars = {
+        c.get_label(): np.array([np.ptp(bar.vertices[:, 1]) for bar in c.get_paths()])
+        for c in ax.collections
+    }
     assert list(bars) == ["X0", "X1", "X2", "X3"]
     for name, heights in bars.items():
         np.testing.assert_allclose(heights, decision[name].clip(lower=0), atol=1e-15)
