@@ -392,6 +392,8 @@ class Snobfit:
         if not isinstance(book.judge(), Judge):
             return []
         points, judges = book.points(), book.judges()
+        if judges.expected.resolved:
+            return []
         centres = dict.fromkeys([judges.best.around, judges.expected.around])
         best = [int(points.measured[:row].sum()) for row in centres]  # among those measured
         points = points.take(points.measured)

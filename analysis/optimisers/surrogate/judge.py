@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...problem.merit import Windows
+from ..geometry import quadratic_size
 from ..ranking import within
 from ..table import Points
 from .composite import JUDGES, MOST, likelier
@@ -27,6 +28,9 @@ EVIDENCE = 0.5
 
 QUIET = 1e-3
 """Noise beyond the known one that is expected in a neighbourhood, of the spread of the values."""
+
+ALIKE = 0.5
+"""Scatters of a repeat by which points differ that are alike."""
 
 TURNS = 8
 """Neighbourhoods that are judged in search of the best point."""
@@ -63,7 +67,7 @@ class Judge(Judging):
         near = Neighbourhood(cube, points, centre, self.windows)
         columns = range(1 + len(windows))
         sets = [near.rows(near.level(i))[:MOST] for i in columns]
-        self.rows = measured[min(sets, key=len)]
+        self.rows, self._dim = measured[min(sets, key=len)], coordinates.dim
         self._models = [
             _model(cube[rows], points.take(rows), self.windows, i)
             for i, rows in zip(columns, sets, strict=True)
@@ -83,6 +87,20 @@ class Judge(Judging):
         rng = np.random.default_rng(0)
         drawn = [model.sample_here(JUDGES, rng)[: len(self.rows)] for model in self._models]
         return np.stack(drawn, axis=-1)
+
+    @property
+    def resolved(self) -> bool:
+        """Whether noise hides what is left to gain here.
+
+        As many of its points as a quadratic is fitted to are likely inside the windows, and
+        expected to be worse than the best of them by no more than a repeat scatters.
+        """
+        goal = np.where(self.judged.inside >= LIKELY, losses(self).mean(axis=1), np.inf)
+        best = int(goal.argmin())
+        if not np.isfinite(goal[best]):
+            return False
+        alike = goal - goal[best] <= ALIKE * self.scatter(best)[0]
+        return int(alike.sum()) >= quadratic_size(self._dim)
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give in goal and properties."""

@@ -76,7 +76,7 @@ def propose(
         how = "safely inside" if len(search.surrogate.windows) else "expected"
         offer(place, f"class 1: {search.describe(z)}, the best that is {how}")
     whole = search.surrogate.composed or search.surrogate.coordinates.settable is not None
-    most = size if whole else (size + len(chosen)) // 2
+    most = size if whole else max((size + len(chosen)) // 2, 1)
     while len(chosen) < most:
         gain = np.where(free, search.gain() * works, 0.0)
         best = int(gain.argmax())

@@ -264,3 +264,21 @@ def test_measured_quantities_must_be_told() -> None:
         Snobfit([0], [1]).tell([[0.5]], [1.0], y=[[1.0]])
     with pytest.raises(ValueError, match="kind"):
         Measured(3, twin.compose, "shares")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("noise", [0.02, 0.0])
+def test_local_models_leave_a_basin_where_noise_hides_the_rest(noise: float) -> None:
+    """A wide basin at 0.7 and, lower, a narrow one at 0.2 that nobody has seen."""
+    rng = np.random.default_rng(5)
+
+    def told(x: Floats) -> tuple[Floats, ...]:
+        f = 4 * (x[:, 0] - 0.7) ** 2 - 0.3 * np.exp(-(((x[:, 0] - 0.2) / 0.03) ** 2))
+        f = f + noise * rng.standard_normal(len(x))
+        return f, x.copy(), np.full(len(x), noise), np.full((len(x), 1), noise)
+
+    o = Snobfit([0.0], [1.0], [(0.1, None, 0.05)], seed=3)
+    for x in (np.linspace(0.3, 1.0, 6), np.linspace(0.66, 0.74, 6)):
+        o.tell(x[:, None], *told(x[:, None]))
+    whys = [o.why(x) for x in o.ask(2)]
+    local = [why for why in whys if "quadratic models" in why]
+    assert bool(local) == (noise == 0.0), whys
