@@ -69,7 +69,7 @@ class ReactionNoise(Table):
     relative: NotNegative = 0.005
 
 
-Options = Annotated[dict[Text, dict[str, float]], Paired, Field(min_length=1)]
+Options = Annotated[dict[Text, dict[str, float]], Field(min_length=1), Paired]
 
 
 class ReactionFile(Table):
@@ -106,7 +106,7 @@ class ReactionFile(Table):
     species: Annotated[dict[SpeciesName, Species], Field(min_length=1)]
     steps: Annotated[tuple[Step, ...], Field(min_length=1)]
     streams: Annotated[dict[Name, dict[SpeciesName, Positive]], Field(min_length=1)]
-    peaks: Annotated[dict[Text, ReactionPeak], Paired, Field(min_length=1)]
+    peaks: Annotated[dict[Text, ReactionPeak], Field(min_length=1), Paired]
     noise: ReactionNoise = ReactionNoise()
     choices: Annotated[dict[Text, Options], Paired] = Field(default_factory=dict)
 

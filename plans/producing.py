@@ -224,6 +224,8 @@ def _told(rig: FlowRig) -> Iterator[None]:
         yield
     except FailedStatus as error:
         (status,) = error.args
+        if rig.fault is None and rig.interlock.ending:  # what was under way gave way to that
+            raise RigFaultError(rig.interlock.ending) from error
         raise CampaignError(rig.fault or str(status.exception())) from error
     except (RigFaultError, LedgerError, *FAILURES) as error:
         if isinstance(error, FAILURES):  # seen by a look of the plan's own, before the watch saw it

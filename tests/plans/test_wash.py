@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.emulation.build import emulate
 from reactune.devices.rig.safety import make_hardware_safe
+from reactune.devices.rig.washing import Washing
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
 from reactune.plans.making import make_product
 from reactune.plans.service import run
+from reactune.plans.signals import StopSignals
 from reactune.plans.startup import Workspace
 from tests.devices.rig.driving import WARM, go
 from tests.plans.test_collection import collecting, worlds  # noqa: F401 - a fixture
@@ -164,6 +168,25 @@ def test_the_safe_state_ends_a_wash():
         go(rig, rig.clock.timer(60))
         assert rig.emulation.world.flow() == (0, 0, 0)
         assert 0 < rig.washing.washed["acetone"] < 600
+
+
+def test_stopped_by_the_user_while_it_washes_nothing_flows_any_more(place, worlds, monkeypatch):  # noqa: F811
+    look = Washing._flows
+
+    def interrupted(washing, name):
+        if washing.washed["acetone"] > 300:
+            os.kill(os.getpid(), signal.SIGINT)
+        return look(washing, name)
+
+    monkeypatch.setattr(Washing, "_flows", interrupted)
+    how = {"attendant": There(), "interrupters": [StopSignals]}
+    outcome = make_product("last", 500.0, washing(), **how)
+    assert outcome.interrupted, outcome.fault
+    assert "stopped by the user" in outcome.made.reason
+    assert outcome.stored
+    assert outcome.safe_state.confirmed
+    assert worlds[0].flow() == (0, 0, 0)
+    assert 0.3 < outcome.made.washed["acetone"] < 4
 
 
 def test_a_reactor_that_stays_hot_is_not_washed(place):
