@@ -12,7 +12,8 @@ variables).
 *Good* is judged by noise-free values, on the day: inside all windows but for one standard deviation
 of an experiment, goal within `Shape.within` of the known optimum. Printed are the seeds in which
 the point handed over was good at all, and at the end; and the medians of the experiments until a
-good point was visited, until one was handed over, and from when on it was good to the end.
+good point was visited, until one was handed over, and from when on it was good to the end. Other
+engines (`peers`) are for the shapes of the reaction of which the fractions are told.
 """
 
 import argparse
@@ -28,9 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from reactune.analysis.optimisers.snobfit import Measured, Snobfit
+from reactune.analysis.optimisers.snobfit import Measured
 
 from .campaigns import Watch
+from .peers import ENGINES
 
 Floats = NDArray[np.float64]
 Window = tuple[float | None, float | None, float]
@@ -282,7 +284,7 @@ class Told:
         return {"f": f, "F": F, "df": dy[:, 0], "dF": dy[:, 1:]}
 
 
-def campaign(name: str, seed: int, engine: Callable[..., Snobfit] = Snobfit) -> Row:
+def campaign(name: str, seed: int, engine: str = "snobfit") -> Row:
     """Run one campaign; what is handed over is looked at after each batch."""
     shape = SHAPES[name]
     measured = None
@@ -290,7 +292,7 @@ def campaign(name: str, seed: int, engine: Callable[..., Snobfit] = Snobfit) -> 
         kind = "positive" if shape.scale == (1.0, 0.0) and shape.outcome is costs else "real"
         count = shape.quantities(np.array([shape.upper], dtype=float)).shape[1]
         measured = Measured(count, shape.outcome, kind)  # type: ignore[arg-type]
-    optimiser = engine(
+    optimiser = ENGINES[engine](
         shape.lower, shape.upper, list(shape.windows), seed=seed, measured=measured,
         scales=shape.scales,
     )  # fmt: skip
@@ -341,13 +343,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--first", type=int, default=0, help="the first seed [%(default)s]")
     parser.add_argument("--only", default=",".join(SHAPES), help="shapes, with commas [all]")
+    parser.add_argument(
+        "--engine", choices=ENGINES, default="snobfit", help="whose campaigns [%(default)s]"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="processes [%(default)s]")
     parser.add_argument("--out", help="also write each campaign into this CSV file")
     a = parser.parse_args(argv)
     names = a.only.split(",")
     if unknown := [name for name in names if name not in SHAPES]:
         parser.error(f"no shape {', '.join(unknown)}; there are {', '.join(SHAPES)}")
-    jobs = [(name, a.first + i) for name in names for i in range(a.seeds)]
+    jobs = [(name, a.first + i, a.engine) for name in names for i in range(a.seeds)]
     rows = []
     with ProcessPoolExecutor(a.jobs) as pool:
         for row in pool.map(campaign, *zip(*jobs, strict=True)):
