@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+OFFSET = 5.0
+"""Prior standard deviation of the constant, in units of the values' own."""
+
 NOISE = 0.02
 """Noise beyond the known one that is expected, in units of the values' standard deviation."""
 
