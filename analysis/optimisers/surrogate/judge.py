@@ -95,7 +95,7 @@ class Judge(Judging):
         As many of its points as a quadratic is fitted to are likely inside the windows, and
         expected to be worse than the best of them by no more than a repeat scatters.
         """
-        goal = np.where(self.judged.inside >= LIKELY, losses(self).mean(axis=1), np.inf)
+        goal = np.where(self.judged.inside >= LIKELY, self.mean_losses, np.inf)
         best = int(goal.argmin())
         if not np.isfinite(goal[best]):
             return False
