@@ -20,7 +20,8 @@ from reactune.plans.guard import Guard, guarded
 PROMPT = 10.0  # s from the end of a process to a rig that is safe
 
 CHILD = """
-import sys, threading
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 from bluesky import RunEngine
 from reactune.devices import load, open_rig
@@ -29,8 +30,9 @@ from reactune.plans.supervisor import Supervisor
 
 module._SILENCE = float(sys.argv[3])
 config = load(sys.argv[1])
-with module.guarded(config, Path(sys.argv[2])) as guard, open_rig(config) as rig:
-    with Supervisor(RunEngine({}, context_managers=[]), rig, guard):
+with module.guarded(config, Path(sys.argv[2])) as guard, ExitStack() as last:
+    with open_rig(config) as rig:  # safe before its supervisor says how it was left
+        last.enter_context(Supervisor(RunEngine({}, context_managers=[]), rig, guard))
         rig.heater.set(120.0)
         rig.flow({"temperature": 120.0, "flow_c60": 100.0, "flow_sultine": 100.0})
         rig.valve.set("inject")
@@ -77,6 +79,7 @@ def child(file, folder, silence=2.0):
         [sys.executable, "-c", CHILD, str(file), str(folder), str(silence)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     with process:
@@ -112,9 +115,10 @@ def test_a_process_that_is_no_more_leaves_the_rig_safe(tmp_path, number, transpo
 def test_a_process_that_ends_well_dismisses_it(tmp_path):
     with hardware(tmp_path) as (world, file), child(file, tmp_path) as process:
         until(lambda: moving(world))
-        process.communicate("\n", timeout=30)
+        _, said = process.communicate("\n", timeout=30)  # once its guard, too, is gone
         assert process.returncode == 0
         assert safe(world)
+        assert said == ""
         assert not (tmp_path / "guard.log").exists()
 
 
