@@ -13,7 +13,7 @@ from .specs import Table
 from .written import UnreadableError, parse_toml, quoted, read_text, wanted
 
 _Model = TypeVar("_Model", bound=Table)
-_MOST_KEYS = 12  # that are listed
+_MOST_KEYS = 16  # that are listed
 
 
 class SpecError(ValueError):

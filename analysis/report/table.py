@@ -249,7 +249,7 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     table[numbers] = table[numbers].astype(float)
     for name, blank in texts.items():
         table[name] = table[name].astype(object).where(table[name].notna(), blank)
-    return table
+    return table.copy()  # in one piece, which columns set one by one are not
 
 
 def _with_known(

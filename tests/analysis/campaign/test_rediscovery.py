@@ -141,7 +141,7 @@ def test_a_model_learns_how_far_earlier_values_are_off():
 def test_the_gradient_of_the_hyper_parameters_with_a_difference():
     from scipy.optimize import check_grad
 
-    from reactune.analysis.optimisers.surrogate.gp import _Posterior
+    from reactune.analysis.optimisers.surrogate.posterior import Posterior
     from reactune.analysis.optimisers.surrogate.prior import Prior
 
     rng = np.random.default_rng(3)
@@ -149,7 +149,7 @@ def test_the_gradient_of_the_hyper_parameters_with_a_difference():
     i, j = np.triu_indices(2)
     products = z[:, i] * z[:, j]
     prior = Prior.of(2, 0.02).with_difference()
-    loss = _Posterior(z, z, products, np.zeros(12), y, np.full(12, 0.01), prior, np.arange(12) > 5)
+    loss = Posterior(z, z, products, np.zeros(12), y, np.full(12, 0.01), prior, np.arange(12) > 5)
     at = prior.start + 0.1
     wrong = check_grad(lambda h: loss(h)[0], lambda h: loss(h)[1], at, epsilon=1e-6)
     assert wrong < 1e-3 * np.linalg.norm(loss(at)[1])
