@@ -272,7 +272,9 @@ def test_no_reagent_flows_while_a_file_is_late(tmp_path):
         with pytest.raises(CampaignError, match="no new file"):
             it.campaign(it.agent(budget=3))
     assert any(flow > 0 for since, flow in flows.items() if 500 < since < 900)
-    assert all(flow == 0 for since, flow in flows.items() if since > 4000)  # the slowest is steady by then
+    assert all(
+        flow == 0 for since, flow in flows.items() if since > 4000
+    )  # the slowest is steady by then
     assert max(flows) > 7000
 
 

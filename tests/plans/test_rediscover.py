@@ -37,8 +37,8 @@ def stored(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stored")
     drifted = load("walker").emulating(kinetics=DRIFT)
     with Catalogue(folder, writing=True, store="journal") as catalogue:
-        assert run("walker-ii", catalogue=catalogue, seed=4, budget=10).well
-        outcome = rediscover("last", drifted, catalogue=catalogue, seed=5, budget=5)
+        assert run("walker-ii", catalogue=catalogue, seed=5, budget=10).well
+        outcome = rediscover("last", drifted, catalogue=catalogue, seed=6, budget=5)
         assert outcome.well
     return folder
 
