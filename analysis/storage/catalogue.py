@@ -17,8 +17,7 @@ Layout of the folder: ``journal/*.jsonl``, ``writer.lock``, and what the store k
 
 import io
 import logging
-import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import fields
 from functools import partial
@@ -34,7 +33,7 @@ from .journal_only import InMemory, JournalOnly
 from .lock import CatalogueBusy
 from .names import UnknownRun, default_folder, match, order_of, path_of, uid_of
 from .place import place_of
-from .recorder import Recorder
+from .recorder import Recorder, at_the_end
 from .run import Run, RunSummary
 from .spill import Spill
 from .store import Opener, Store
@@ -50,18 +49,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger(__name__)
-
-
-def _at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
-    """Have a catalogue closed when the process ends, while its store can still finish.
-
-    By a private hook, because Tiled closes itself by it, and the last registered is called first.
-    The public ways come too late, when Tiled may hang on what it is given: `atexit`, waiting for
-    the main thread, and the message to the server inside that it shuts down.
-    """
-    threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001 - as said above
-        lambda: (call := leave()) and call()
-    )
 
 
 class Catalogue:
@@ -129,7 +116,7 @@ class Catalogue:
         self._spilled = JournalOnly(self._spill.folder, report=self._once)
         self._recorder: Recorder | None = None
         if writing:
-            opened = partial(_at_the_end, WeakMethod(self._leave))
+            opened = partial(at_the_end, WeakMethod(self._leave))
             self._recorder = Recorder(place, opener, self._spill, self._problem, opened)
             opened()
         self._reading = opener(self.folder, writing=False)
@@ -302,22 +289,12 @@ class Catalogue:
         if key in here:  # whole and here: a server need not be asked
             return self._run(str(key), *here[str(key)])
         known = self._known()
-        if key == "last":
-            key = -1
         if isinstance(key, int) and key > 0:
             same = self.runs(limit=1, scan_id=key)
             if not same:
                 raise UnknownRun(f"There is no run with scan_id {key} in {self.folder}.")
-            uid = same[0].uid
-        elif isinstance(key, int):
-            if not -len(known) <= key < 0:
-                raise UnknownRun(
-                    f"There is no run {key}: {len(known)} are in {self.place}, "
-                    f"counted back from the newest, -1."
-                )
-            uid = list(known)[-key - 1]
-        else:
-            uid = match(key, known, str(self.place))
+            return self._run(same[0].uid, *known[same[0].uid])
+        uid = match(key, list(known), str(self.place))
         return self._run(uid, *known[uid])
 
     def __len__(self) -> int:

@@ -3,7 +3,7 @@
 import os
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -69,14 +69,30 @@ def paths(folder: Path) -> list[Path]:
     return sorted(files, key=lambda path: order_of(path.stem))
 
 
-def match(key: str, known: Iterable[str], place: str) -> str:
-    """Find the one uid among `known` that begins with `key`.
+def match(key: str | int, known: Sequence[str], place: str) -> str:
+    """Find the one uid that is meant among those `known`, newest first.
+
+    Parameters
+    ----------
+    key : str or int
+        How it begins; or "last" or -1, the newest, -2 the one before, and so on.
+    known : sequence of str
+    place : str
+        What the user calls where they are.
 
     Raises
     ------
     UnknownRun
-        When none or more than one does.
+        When none or more than one is.
     """
+    key = -1 if key == "last" else key
+    if isinstance(key, int):
+        if not -len(known) <= key < 0:
+            raise UnknownRun(
+                f"There is no run {key}: {len(known)} are in {place}, "
+                f"counted back from the newest, -1."
+            )
+        return known[-key - 1]
     matches = [uid for uid in known if key and uid.startswith(key)]
     if key in matches or len(matches) == 1:
         return key if key in matches else matches[0]

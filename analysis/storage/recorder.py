@@ -7,6 +7,7 @@ from contextlib import suppress
 from functools import partial
 from shlex import quote
 from typing import Any
+from weakref import WeakMethod
 
 from .encoding import dumps
 from .filing import FILING_TIME, Filer, Recording
@@ -16,6 +17,18 @@ from .place import Place
 from .reading import Contents, parse
 from .spill import Spill
 from .store import Opener, Store
+
+
+def at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
+    """Have a catalogue closed when the process ends, while its store can still finish.
+
+    By a private hook, because Tiled closes itself by it, and the last registered is called first.
+    The public ways come too late, when Tiled may hang on what it is given: `atexit`, waiting for
+    the main thread, and the message to the server inside that it shuts down.
+    """
+    threading._register_atexit(  # type: ignore[attr-defined]  # noqa: SLF001 - as said above
+        lambda: (call := leave()) and call()
+    )
 
 
 class Recorder:
