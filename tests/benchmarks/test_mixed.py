@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.benchmarks.mixed import PROBLEMS, TASKS, WAYS, optimum
+from tests.benchmarks.mixed import WAYS, optimum
+from tests.benchmarks.mixed_tasks import PROBLEMS, TASKS
 
 BEST = {
     "ligand": ("XPhos", 80),
