@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -55,9 +56,22 @@ class Table(BaseModel):
     @classmethod
     def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and kind in (int, float, int | None, float | None):
-            raise ValueError(f"{str(value).lower()} is no number: write one")
+        if (wrong := _for_a_number(kind, value)) is not None:
+            raise ValueError(f"{str(wrong).lower()} is no number: write one")
         return value
+
+
+def _for_a_number(kind: Any, value: Any) -> bool | None:
+    """Give a true or false that stands for a number, on its own or in a list or table of them."""
+    if get_origin(kind) is Annotated:
+        return _for_a_number(get_args(kind)[0], value)
+    inner = [one for one in get_args(kind) if one not in (type(None), ...)]
+    if isinstance(value, Mapping | list | tuple) and get_origin(kind) in (dict, tuple):
+        among = value.values() if isinstance(value, Mapping) else value
+        return next((b for one in among if (b := _for_a_number(inner[-1], one)) is not None), None)
+    if len(inner) == 1 and get_origin(kind) in (Union, UnionType):  # or None
+        return _for_a_number(inner[0], value)
+    return value if isinstance(value, bool) and kind in (int, float) else None
 
 
 def _ordered(key: str, limits: Range) -> None:

@@ -3,10 +3,13 @@
 So ``name_`` stands before any other: ``α`` is the column ``name_α``. (A key that is called
 ``name_α`` itself is ``name_name_α``, so that each can be read back.) PostgreSQL takes no more than
 63 bytes: of a longer key there is the beginning and a digest, and the descriptor says what it was.
+So it is with a key that small letters alone tell from another: the product ``P`` from the penalty
+``p``, which SQL takes for the same.
 """
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -23,20 +26,35 @@ _KEY = "recorded_as"
 def to_column(key: str) -> str:
     """Give the column of a data key."""
     column = f"{_MARK}{key}" if _FOREIGN.match(key) else key
-    if len(column.encode()) <= _LONGEST:
-        return column
+    return column if len(column.encode()) <= _LONGEST else _marked(key, column)
+
+
+def _marked(key: str, column: str) -> str:
+    """Give the beginning of a column, and a digest of its key."""
     begin = column.encode()[:_KEPT].decode(errors="ignore")
     return f"{begin}_{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
+def _apart(keys: Iterable[str]) -> dict[str, str]:
+    """Give the columns of the data keys of a stream, no two of which are one in small letters."""
+    columns = {key: to_column(key) for key in keys}
+    count = Counter(column.lower() for column in columns.values())
+    return {
+        key: _marked(key, column) if count[column.lower()] > 1 and column != column.lower()
+        else column
+        for key, column in columns.items()
+    }  # fmt: skip
+
+
 def to_columns(name: str, doc: Document) -> Document:
-    """Give a document as a store of SQL takes it; a descriptor says which keys were shortened."""
-    made = renamed(name, doc, to_column)
+    """Give a document as a store of SQL takes it; a descriptor says which keys became others."""
+    columns = _apart(doc.get(_table(name), {}))
+    made = renamed(name, doc, lambda key: columns.get(key) or to_column(key))
     if name == "descriptor" and made is not doc:
         keys = made["data_keys"]
         for key, about in doc["data_keys"].items():
-            if from_column(column := to_column(key)) != key:
-                keys[column] = {**about, _KEY: key}
+            if from_column(columns[key]) != key:
+                keys[columns[key]] = {**about, _KEY: key}
     return made
 
 
@@ -67,6 +85,11 @@ def from_column(column: str) -> str:
     return key if _FOREIGN.match(key) else column
 
 
+def _table(name: str) -> str:
+    """Name the part of a document that has the data keys."""
+    return "data_keys" if name == "descriptor" else "data"
+
+
 def renamed(name: str, doc: Document, new: Callable[[str], str]) -> Document:
     """Give a document with other data keys; it is a copy where any differs.
 
@@ -76,9 +99,9 @@ def renamed(name: str, doc: Document, new: Callable[[str], str]) -> Document:
         Kind of the document.
     doc : dict
     new : callable
-        `to_column` or `from_column`.
+        Gives the new key of an old one.
     """
-    keys = doc.get("data_keys" if name == "descriptor" else "data", {})
+    keys = doc.get(_table(name), {})
     if all(new(key) == key for key in keys):
         return doc
 

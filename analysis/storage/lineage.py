@@ -101,6 +101,10 @@ def check_campaign(start: Mapping[str, Any]) -> None:
     run = f"run {str(start.get('uid', ''))[:8]}"
     if lost := start.get("lost"):
         raise ValueError(f"{run} has lost {lost}")
+    if found := start.get("makes"):
+        raise ValueError(
+            f"{run} is not a campaign: it made what run {str(found)[:8]} had found; name that one"
+        )
     if not is_campaign(start):
         plan = start.get("plan_name", "unknown")
         raise ValueError(

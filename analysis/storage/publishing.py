@@ -72,7 +72,7 @@ def publish(folder: Path, store: TiledRuns, again: Collection[str] = ()) -> Publ
     folder : Path
     store : TiledRuns
     again : collection of str
-        Uids of runs that are put in place of what the store holds of them.
+        Uids of runs that are put in place of what the store holds of them, or tried once more.
 
     Raises
     ------
@@ -90,7 +90,7 @@ def publish(folder: Path, store: TiledRuns, again: Collection[str] = ()) -> Publ
             ends = read_ends(path)
             if ends.stop is None and (note := recover(path)):
                 said.append(note)
-            if store.identity in ends.refused - ends.filed:
+            if store.identity in ends.refused - ends.filed and uid not in again:
                 left[uid] = refused(path)
             elif uid in there:
                 store.seal(path)

@@ -116,6 +116,8 @@ def _repair_folder(folder: Path) -> Repair:
             store.close()
             lock.give_back()
         done += mended
+        known = {refused(path): path for path in paths(folder)}
+        left = [told for told in left if told not in known or _look_at(known[told])]
         left += [problem for problem in others if problem not in left]
     return Repair(tuple(done), (*left, *_damages(folder, left)))
 

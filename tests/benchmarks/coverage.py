@@ -40,7 +40,7 @@ def away(problem_name: str, seed: int, budget: int) -> list[dict[str, Floats]]:
         leader = Leader.of(done.number, recommendation, problem)
         (repeat,) = lab.measure([{"_id": 0, **done.conditions}])
         truth, again = (
-            _outcomes(problem, dict(zip(SPECIES, x, strict=True)), done.conditions)
+            outcomes(problem, dict(zip(SPECIES, x, strict=True)), done.conditions)
             for x in (true_fractions([done.conditions])[0], [repeat[name] for name in SPECIES])
         )
         measured = np.r_[problem.sign * done.f, done.F, list(done.measurement.values.values())]
@@ -60,7 +60,7 @@ def away(problem_name: str, seed: int, budget: int) -> list[dict[str, Floats]]:
     return told
 
 
-def _outcomes(
+def outcomes(
     problem: Problem, fractions: Mapping[str, float], conditions: Mapping[str, float]
 ) -> Floats:
     """Goal, windowed properties and fractions, in the order of `outcome_keys`."""

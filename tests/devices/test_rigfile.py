@@ -169,6 +169,10 @@ def test_control_characters_never_reach_the_terminal(walker):
     [
         ("reactor.heated_volume", "big", "heated_volume = 'big' cannot be used: write a number"),
         ("reactor.heated_volume", True, "reactor.heated_volume: true is no number: write one"),
+        ("streams.c60.stock", True, "streams.c60.stock: true is no number: write one"),
+        ("streams.c60.limits", [False, 207], "streams.c60.limits: false is no number: write one"),
+        ("emulation.kinetics", {"ks": True}, "emulation.kinetics: true is no number: write one"),
+        ("chromatogram.peaks", True, "chromatogram.peaks = True cannot be used: write a list"),
         ("streams.c60.address", 1.5, "c60.address = 1.5 cannot be used: write a whole number"),
         ("streams.c60.limits", [1], "c60.limits = [1] is too short: add what comes after"),
         ("streams.c60.limits", [1, 2, 3], "write a list of no more than 2"),

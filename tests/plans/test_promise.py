@@ -13,7 +13,7 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
 from reactune.plans.making import make_product
 from reactune.plans.service import run
-from tests.benchmarks.coverage import _outcomes
+from tests.benchmarks.coverage import outcomes
 from tests.benchmarks.lab import HPLC, SPECIES, Lab, stated
 from tests.plans.test_collection import Nobody, collecting
 
@@ -31,7 +31,7 @@ def off_by(seed: int, budget: int) -> list[float]:
     keys, off = outcome_keys(agent.problem), []
     for repeat in lab.measure([{"_id": 0, **done.conditions}] * 4):
         values = {name: repeat[name] for name in SPECIES}
-        again = _outcomes(agent.problem, values, done.conditions)
+        again = outcomes(agent.problem, values, done.conditions)
         off += [
             abs(value - leader.expected[key].value) / leader.expected[key].repeat_sd
             for key, value in zip(keys, again, strict=True)

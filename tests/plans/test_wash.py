@@ -95,6 +95,9 @@ def test_the_rig_is_washed_cold_when_a_product_has_been_made(
     assert world.flow() == (0, 0, 0)
     assert main(["show", "last"]) == 0
     assert "Washed    acetone 4.8 mL" in capsys.readouterr().out
+    assert main(["make", "last", "--volume", "2mL", "--rig", rig]) == 2  # once more: of what?
+    found = told["makes"][:8]
+    assert f"it made what run {found} had found; name that one" in capsys.readouterr().err
 
 
 def test_a_flask_under_the_outlet_is_taken_away_first(place, worlds):  # noqa: F811

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from reactune.analysis.storage import journal, reading
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.columns import from_columns, to_columns
+from reactune.analysis.storage.comparing import differences
 from reactune.analysis.storage.journal import is_being_written
 from tests.analysis.storage.samples import (
     assert_same,
@@ -156,6 +157,24 @@ def test_names_that_sql_does_not_take_are_columns_of_others_and_read_back(shelf)
     assert [doc["data"] for doc in from_tiled] == [data]
 
 
+def test_names_that_differ_in_capitals_alone_are_columns_of_others_and_read_back(shelf):
+    catalogue, _ = shelf
+    run = compose_run(uid="capitals", time=0.9e9, metadata={"simulated": False})
+    data = {"p": 0.5, "P": 1.5, "P_sd": 0.1, "asked_T": 2.5, "asked_t": 3.5}
+    number = {"source": "test", "dtype": "number", "shape": []}
+    stream = run.compose_descriptor(name="decision", data_keys=dict.fromkeys(data, number))
+    event = stream.compose_event(data=data, timestamps=dict.fromkeys(data, 1.0))
+    documents = [("start", run.start_doc), ("descriptor", stream.descriptor_doc)]
+    pairs = record(catalogue, [*documents, ("event", event), ("stop", run.compose_stop())])
+    assert catalogue.flush()
+    assert catalogue.problems == []
+    columns = {str(name) for name in catalogue.broker["capitals"]["decision"].read()}
+    assert {"p", "asked_t", "P_sd"} == columns & {*data}
+    (name,) = (n for n in catalogue._store.names() if n.endswith("capitals"))
+    in_tiled = catalogue._store.documents(name)
+    assert differences([(kind, dict(doc)) for kind, doc in pairs], in_tiled) == []
+
+
 @settings(deadline=None)
 @given(st.sets(st.text(min_size=1, max_size=90), min_size=1))
 def test_every_key_can_be_told_from_its_column(keys):
@@ -166,6 +185,7 @@ def test_every_key_can_be_told_from_its_column(keys):
     assert from_columns(stored) == pairs
     columns = stored[1][1]["data"]
     assert set(columns) == set(stored[0][1]["data_keys"])
+    assert len({column.lower() for column in columns}) == len(keys)  # as SQL tells them apart
     for column in columns:
         assert column[0].isascii()
         assert column[0].isalpha()

@@ -7,6 +7,7 @@ import pytest
 
 from reactune.analysis.storage import reading
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
+from reactune.analysis.storage.columns import to_columns
 from reactune.analysis.storage.lock import StoreLock
 from reactune.analysis.storage.place import Place
 from reactune.analysis.storage.repair import repair
@@ -109,6 +110,24 @@ def test_what_the_store_can_never_take_is_said_once(folder):
     found = repair(Place(folder))
     assert found.done == ()
     assert "Run never cannot be in the catalogue" in found.left[0]
+
+
+def test_what_an_earlier_version_could_not_file_is_tried_again(folder, monkeypatch):
+    def earlier(name, doc):
+        if "merit" in doc.get("data", ()):
+            raise ValueError("Column names must be unique when converted to lower case.")
+        return to_columns(name, doc)
+
+    with monkeypatch.context() as patched, Catalogue(folder, writing=True) as catalogue:
+        patched.setattr("reactune.analysis.storage.tiled_runs.to_columns", earlier)
+        pairs = record(catalogue, documents(uid="later", time=3.0))
+        assert any("cannot be in the catalogue" in problem for problem in catalogue.problems)
+    found = repair(Place(folder))
+    assert found.left == ()
+    assert "Run later was filed anew from its journal." in found.done
+    with Catalogue(folder) as catalogue:
+        assert set(catalogue.broker) == {"first", "later"}
+        assert_same(catalogue["later"].documents(), pairs)
 
 
 NASTY = ["a?b#c%20d  Müller 実験", 'it\'s "quoted"\nnew line;b&c=[d]']
