@@ -67,7 +67,8 @@ def test_it_is_made_checked_twice_and_told(place, capsys, monkeypatch, transport
     assert f"makes {told['makes'][:8]}" in listed
     assert "2 checks" in listed
     assert main(["replay", told["uid"]]) == 2  # it is no campaign
-    assert "its plan is 'make', not 'optimise'" in capsys.readouterr().err
+    refused = f"is not a campaign: it made what run {told['makes'][:8]} had found; name that one"
+    assert refused in capsys.readouterr().err
 
 
 def test_a_product_that_is_not_what_was_promised_is_refused_with_nobody_there(
