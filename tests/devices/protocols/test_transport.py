@@ -73,10 +73,13 @@ def test_late_reply_is_never_taken_for_the_next(peer, port, monkeypatch):
 
 def test_nor_does_it_leave_a_reply_behind(peer, port):
     """What comes after the line was quiet is taken for the next; its own is left, and comes."""
-    peer.script = [[0.2, b"late\n"], [0.02, b"own\n"], [b"mine\n"]]
-    with pytest.raises(NoReplyError):
-        ask(port, repeat=False)
-    assert ask(port) == b"late\n"
+    for _ in range(5):  # on a busy machine both may come at once, and are rightly thrown away
+        peer.script = [[0.2, b"late\n"], [0.02, b"own\n"], [b"mine\n"]]
+        with pytest.raises(NoReplyError):
+            ask(port, repeat=False)
+        if (told := ask(port)) != b"mine\n":
+            break
+    assert told == b"late\n"
     assert ask(port) == b"mine\n"
 
 
