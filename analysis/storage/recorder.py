@@ -7,7 +7,6 @@ from contextlib import suppress
 from functools import partial
 from shlex import quote
 from typing import Any
-from weakref import WeakMethod
 
 from .encoding import dumps
 from .filing import FILING_TIME, Filer, Recording
@@ -19,9 +18,16 @@ from .spill import Spill
 from .store import Opener, Store
 
 
-def at_the_end(leave: WeakMethod[Callable[[], None]]) -> None:
+def at_the_end(leave: Callable[[], Callable[[], None] | None]) -> None:
     """Have a catalogue closed when the process ends, while its store can still finish.
 
+    Parameters
+    ----------
+    leave : callable
+        Gives what closes it, or None where it is gone: a weak reference.
+
+    Notes
+    -----
     By a private hook, because Tiled closes itself by it, and the last registered is called first.
     The public ways come too late, when Tiled may hang on what it is given: `atexit`, waiting for
     the main thread, and the message to the server inside that it shuts down.
