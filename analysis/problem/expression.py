@@ -42,8 +42,7 @@ class Expression:
     """
 
     text: str
-    # None is only until the text is read
-    tree: Node = field(default=None, compare=False, repr=False)  # type: ignore[assignment]
+    tree: Node = field(default=None, compare=False, repr=False)  # type: ignore[assignment]  # None is only until the text is read
     names: tuple[str, ...] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -28,6 +28,8 @@ Setting = float | str
 """What a variable is set to: a number, or one of its choices."""
 
 Kind = Literal["fractions", "positive", "real"]
+
+_FINEST = 2**53  # values of a range that a double can tell apart
 """What measured quantities are: fractions of a whole, which add up to 1; positive; any numbers."""
 
 
@@ -118,6 +120,11 @@ class Variable(Part):
         stated = [key for key in ("step", "resolution", "values") if getattr(self, key) is not None]
         if len(stated) > 1:
             raise ValueError(f"give one of {' and '.join(stated)}: each says what can be set")
+        if stated and self.grid is not None and self.grid.count > _FINEST:
+            raise ValueError(
+                f"{stated[0]} = {exact(getattr(self, stated[0]))} is finer than numbers within "
+                f"[{exact(self.range[0])}, {exact(self.range[1])}] can tell apart; make it larger"
+            )
         if stated and self.grid is not None and len(self.grid) < 2:
             raise ValueError(
                 f"{stated[0]} = {exact(getattr(self, stated[0]))} leaves "

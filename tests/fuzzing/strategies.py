@@ -108,6 +108,7 @@ def changed(data: Any, changes: list[tuple[str, int, int, Any, Any]], names: lis
             slots = [(a, b) for a, b in slots if _is_number(a[b])]
         if not slots:
             continue
+        value = _copy(value)  # hypothesis gives the same one again
         (inside, key), (elsewhere, other) = slots[place % len(slots)], slots[second % len(slots)]
         if kind == "number":
             was = inside[key]

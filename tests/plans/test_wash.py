@@ -7,7 +7,6 @@ import signal
 from pathlib import Path
 
 import pytest
-import tomli_w
 
 from reactune.analysis.report.made import made_of
 from reactune.analysis.storage.catalogue import Catalogue
@@ -22,7 +21,7 @@ from reactune.plans.service import run
 from reactune.plans.signals import StopSignals
 from reactune.plans.startup import Workspace
 from tests.devices.rig.driving import WARM, go
-from tests.plans.test_collection import collecting, worlds  # noqa: F401 - a fixture
+from tests.plans.test_collection import collecting, worlds, written  # noqa: F401 - a fixture
 
 
 @pytest.fixture
@@ -38,12 +37,6 @@ def washing(rig: RigFile | None = None, name: str = "acetone", **stream) -> RigF
         "syringe_volume": 10000, "limits": [10, 500], "wash": True, **stream,
     }  # fmt: skip
     return RigFile.model_validate(plain)
-
-
-def written(rig: RigFile) -> str:
-    plain = rig.model_dump(mode="json", by_alias=True, exclude_none=True)
-    Path("rig.toml").write_text(tomli_w.dumps(plain), "utf-8")
-    return "rig.toml"
 
 
 class There:
