@@ -127,6 +127,7 @@ class Washing:
                 if self._clock.now() > deadline:
                     raise PumpError(f"stream {name} flows on after {portion:.0f} uL: look at it")
                 yield _LOOK[self._clock.simulated]
+            self._bench.interlock.check()  # who stops the pumps may have ended it, not its volume
             pump.rest()
             left -= portion
 

@@ -185,6 +185,24 @@ def test_stopped_by_the_user_while_it_washes_nothing_flows_any_more(place, world
     assert 0.3 < outcome.made.washed["acetone"] < 4
 
 
+def test_pumps_that_are_stopped_before_the_washing_hears_of_it_have_not_washed(monkeypatch):
+    look = Washing._flows
+
+    with open_rig(washing(collecting())) as rig:
+
+        def stopped(washing, name):
+            if washing.washed["acetone"] > 300:
+                rig.interlock.hold("stopped by the user")
+                for pump in washing._bench.pumps.values():
+                    pump.driver.stop()
+            return look(washing, name)
+
+        monkeypatch.setattr(Washing, "_flows", stopped)
+        with pytest.raises(Exception, match="nothing moves now: stopped by the user"):
+            go(rig, rig.washing.wash())
+        assert 300 < rig.washing.washed["acetone"] < 4000
+
+
 def test_a_reactor_that_stays_hot_is_not_washed(place):
     hot = washing(collecting())
     heater = hot.heater.model_copy(update={"timeout": 900.0})
