@@ -22,7 +22,7 @@ from .compatibility import analytics_of, bounds, chosen, fitted, incompatibiliti
 from .problems import ProblemSource
 from .records import DecisionRecord, ExperimentRecord, FindingRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
-from .stubs import act, lab_sleep, sample
+from .stubs import act, event, lab_sleep, sample
 
 _log = logging.getLogger(__name__)
 
@@ -264,7 +264,5 @@ def _event(
 ) -> MsgGenerator[None]:
     """Emit an event; a pause never repeats what came before it, measured or told already."""
     yield from bps.checkpoint()
-    yield from bps.create(stream)
-    yield from bps.read(record)
     with np.printoptions(threshold=8):  # the check of the event's schema writes traces out, unread
-        yield from bps.save()
+        yield from event(stream, record)

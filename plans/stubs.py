@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import bluesky.plan_stubs as bps
-from bluesky.utils import FailedStatus, Msg, MsgGenerator
+from bluesky.utils import FailedStatus, Msg, MsgGenerator, RunEngineControlException
 from ophyd.status import Status
 
 from reactune.devices.rig.flow_rig import Conditions, FlowRig, LedgerError, RigFaultError
@@ -47,10 +48,19 @@ def act(call: Callable[..., Status], *arguments: Any) -> MsgGenerator[None]:
 
 
 def event(stream: str, record: Any) -> MsgGenerator[None]:
-    """Emit an event that is not repeated: what it tells of is over."""
-    yield from bps.create(stream)
-    yield from bps.read(record)
-    yield from bps.save()
+    """Emit an event that is not repeated: what it tells of is over.
+
+    Whole, also if the plan is ended meanwhile: the RunEngine throws that in once it has done what
+    it was asked for, and would drop an event that is begun.
+    """
+    ended: RunEngineControlException | None = None
+    for step in (partial(bps.create, stream), partial(bps.read, record), bps.save):
+        try:
+            yield from step()
+        except RunEngineControlException as error:
+            ended = error
+    if ended is not None:
+        raise ended
 
 
 def lab_sleep(rig: FlowRig, seconds: float) -> MsgGenerator[None]:

@@ -208,7 +208,8 @@ def front(book: Book) -> list[Recommendation]:
         likely = _sure(judged.inside >= LIKELY, judged.inside, book)
         rows, goals = surrogate.rows[likely], judged.middle[likely]
         chance, merit = judged.inside[likely], surrogate.merits(None)[likely]
-    models = [model for model in (surrogate or book.expects(),) if model is not None]
+    model = surrogate or book.expects()
+    models = [] if model is None else [model]
     return [
         Recommendation(
             points.x[i].copy(), float(points.f[i]), points.F[i].copy(),

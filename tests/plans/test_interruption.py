@@ -7,10 +7,12 @@ import sys
 
 import numpy as np
 import pytest
+from bluesky.utils import RequestAbort
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
+from reactune.plans.stubs import event
 
 
 def interrupted(folder, number, experiments, budget=16):
@@ -93,3 +95,17 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_the_same(tmp_path, monkeyp
     assert capsys.readouterr().out == "8 of 8 asks identical\n"
     assert main(["optimise", "--resume", result["uid"], "--catalogue", killed]) == 2
     assert "needs no resuming: budget: 8 of 8 experiments done" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("at", ["create", "read", "save"])
+def test_an_event_that_is_begun_is_emitted_although_the_plan_is_ended(at):
+    """What it tells of is over; as the RunEngine does it, that has done what it was asked for."""
+    seen, plan = [], event("collection", object())
+    message = next(plan)
+    while True:
+        seen.append(message.command)
+        try:
+            message = plan.throw(RequestAbort()) if message.command == at else plan.send(None)
+        except RequestAbort:
+            break
+    assert seen == ["create", "read", "save"]
