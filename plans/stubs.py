@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -50,15 +49,20 @@ def act(call: Callable[..., Status], *arguments: Any) -> MsgGenerator[None]:
 def event(stream: str, record: Any) -> MsgGenerator[None]:
     """Emit an event that is not repeated: what it tells of is over.
 
-    Whole, also if the plan is ended meanwhile: the RunEngine throws that in once it has done what
-    it was asked for, and would drop an event that is begun.
+    Whole, also if the plan is ended meanwhile: the RunEngine throws that in and would drop an event
+    that is begun. It cuts off a first reading while it asks what that consists of, which cannot be
+    told from one that is done: the event is begun anew. What is saved is never cut off.
     """
     ended: RunEngineControlException | None = None
-    for step in (partial(bps.create, stream), partial(bps.read, record), bps.save):
+    while True:
         try:
-            yield from step()
+            yield from bps.create(stream)
+            yield from bps.read(record)
+            break
         except RunEngineControlException as error:
             ended = error
+            yield from bps.drop()
+    yield from bps.save()
     if ended is not None:
         raise ended
 

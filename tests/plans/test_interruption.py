@@ -1,13 +1,17 @@
 """A campaign that is interrupted: by Ctrl-C, by SIGTERM, by kill -9."""
 
+import asyncio
 import json
 import signal
 import subprocess
 import sys
+import threading
 
+import bluesky.plan_stubs as bps
 import numpy as np
 import pytest
-from bluesky.utils import RequestAbort
+from bluesky import RunEngine
+from bluesky.utils import RequestAbort, RunEngineInterrupted
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
@@ -97,15 +101,71 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_the_same(tmp_path, monkeyp
     assert "needs no resuming: budget: 8 of 8 experiments done" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("at", ["create", "read", "save"])
+class Cut:
+    """A reading during which the plan is ended: while it is described, read, or never."""
+
+    name, parent, hints = "cut", None, {"fields": []}
+
+    def __init__(self, RE, at):
+        self._RE, self._at = RE, at
+        self.ended = threading.Event()
+
+    def end(self):
+        def abort():
+            self._RE.abort("somebody ends it")
+            self.ended.set()
+
+        threading.Thread(target=abort).start()
+
+    def read(self):
+        if self._at == "read" and not self.ended.is_set():
+            self.end()
+        return {"seen": {"value": 1.0, "timestamp": 0.0}}
+
+    async def describe(self):
+        if self._at == "describe" and not self.ended.is_set():
+            self.end()
+            await asyncio.sleep(30)  # cut off
+        return {"seen": {"source": "test", "dtype": "number", "shape": []}}
+
+
+@pytest.mark.parametrize("at", ["before", "describe", "read"])
 def test_an_event_that_is_begun_is_emitted_although_the_plan_is_ended(at):
-    """What it tells of is over; as the RunEngine does it, that has done what it was asked for."""
-    seen, plan = [], event("collection", object())
+    """What it tells of is over."""
+    RE, emitted = RunEngine({}, context_managers=[]), []
+    cut = Cut(RE, at)
+
+    def plan():
+        yield from bps.open_run()
+        try:
+            if at == "before":
+                cut.end()
+                yield from bps.sleep(30)
+        finally:
+            yield from event("collection", cut)
+        yield from bps.sleep(30)  # it may come only now
+
+    with pytest.raises(RunEngineInterrupted):
+        RE(plan(), lambda name, document: emitted.append((name, document)))
+    assert cut.ended.wait(5)
+    assert [name for name, _ in emitted] == ["start", "descriptor", "event", "stop"]
+    assert emitted[2][1]["data"] == {"seen": 1.0}
+    assert emitted[3][1]["exit_status"] == "abort"
+
+
+@pytest.mark.parametrize("at", ["create", "read", "save"])
+def test_an_event_is_whole_whenever_the_end_is_thrown_in(at):
+    seen, plan, ended = [], event("collection", object()), False
     message = next(plan)
     while True:
         seen.append(message.command)
         try:
-            message = plan.throw(RequestAbort()) if message.command == at else plan.send(None)
+            if message.command == at and not ended:
+                ended = True
+                message = plan.throw(RequestAbort())
+            else:
+                message = plan.send(None)
         except RequestAbort:
             break
-    assert seen == ["create", "read", "save"]
+    assert seen[-3:] == ["create", "read", "save"]
+    assert seen[:-3] == {"create": ["create", "drop"], "read": ["create", "read", "drop"]}.get(at, [])
