@@ -1,12 +1,14 @@
 """A product: what was promised of it, and what is recorded while it is made."""
 
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import time
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 from bluesky.utils import MsgGenerator
 
 from reactune.analysis.analytics import Analytics
@@ -22,7 +24,8 @@ from .records import ExperimentRecord
 from .stubs import event
 
 LIMIT = 3.0
-"""Times the scatter of a repeat by which a check may be off what was promised."""
+"""Times the scatter of a repeat by which a check may be off what was promised. Where that is assumed
+the check's own standard uncertainty is added to it."""
 
 
 @dataclass(frozen=True)
@@ -125,15 +128,15 @@ class Checks:
     def _compared(self, found: Evaluation) -> Iterator[tuple[str, dict[str, float | bool]]]:
         """Set goal, properties and quantities beside what was promised; the former two decide."""
         problem = self._product.problem
-        values = {
-            "goal": problem.sign * found.f,
-            **{f"F_{k}": float(value) for k, value in enumerate(found.F, 1)},
-            **found.measurement.values,
-        }
+        values = _by_key(problem.sign * found.f, found.F, found.measurement.values)
+        own = _by_key(found.f_sd, found.F_sd, found.measurement.sd)
         for name, key in outcome_names(problem).items():
             promised = self._product.expected[name]
             decides = name not in problem.measured or key == "goal" or name in self._windowed()
-            off = abs(values[key] - promised.value) / promised.repeat_sd
+            scatter = promised.repeat_sd
+            if self._product.scatter_assumed:
+                scatter = math.hypot(scatter, np.nan_to_num(own[key]))
+            off = abs(values[key] - promised.value) / scatter
             yield (
                 name,
                 {
@@ -158,6 +161,13 @@ class Checks:
         common = {"source": __name__, "shape": []}
         numbers = {k: {**common, "dtype": "number", "units": "1"} for k in ("number", "passed")}
         return numbers | {key: {**common, "dtype": "string"} for key in ("failure", "told")}
+
+
+def _by_key(
+    goal: float, properties: Iterable[float], quantities: Mapping[str, float]
+) -> dict[str, float]:
+    numbered = {f"F_{k}": float(value) for k, value in enumerate(properties, 1)}
+    return {"goal": goal, **numbered, **quantities}
 
 
 class Collection:

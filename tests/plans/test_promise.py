@@ -2,16 +2,20 @@
 
 import json
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.leader import Leader, outcome_keys
+from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
 from reactune.plans.making import make_product
+from reactune.plans.product import Checks, Product
 from reactune.plans.service import run
 from tests.benchmarks.coverage import outcomes
 from tests.benchmarks.lab import HPLC, SPECIES, Lab, stated
@@ -68,6 +72,24 @@ def test_checks_of_a_product_of_four_experiments_pass(tmp_path, monkeypatch):
         ]
     assert len(off) >= 36
     assert np.mean(np.array(off) < 2) > 0.9
+
+
+@pytest.mark.parametrize(("assumed", "passed"), [(True, True), (False, False)])
+def test_what_is_assumed_leaves_room_for_how_exact_the_analysis_is(assumed, passed):
+    """Of a trace of a product the scatter is assumed far smaller than a peak can be integrated."""
+    problem = Problem.load("walker-ii")
+    values = {"X0": 0.05, "X1": 0.75, "X2": 0.1983, "X3": 0.0017}
+    seen = Measurement(values, dict.fromkeys(values, 0.0005))
+    promised = {name: Estimate(value, 0.01, 0.01) for name, value in values.items()}
+    promised |= {"X1 + X2": Estimate(0.95, 0.01, 0.01)}
+    promised["X3"] = Estimate(0.00038, 0.00008, 0.00012)
+    where = {"temperature": 110.0, "flow_c60": 30.0, "flow_sultine": 30.0}
+    analytics = SimpleNamespace(measure=lambda data: seen)
+    product = Product("run", 1, problem, analytics, where, promised, assumed)
+    rig = SimpleNamespace(read=dict, config=SimpleNamespace(chromatogram=None))
+    checks = Checks(product, rig)
+    assert [message.command for message in checks.record(1)].count("save") == 2
+    assert (not checks.failure) is passed, checks.failure
 
 
 def test_summary_page_and_json_say_that_it_is_assumed(tmp_path, monkeypatch, capsys):
