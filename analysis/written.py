@@ -11,6 +11,7 @@ import stat
 import tomllib
 import unicodedata
 from collections.abc import Mapping
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,20 @@ _MARKS = {
 _UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's control and format characters, the latter with those that turn text round."""
 
-_QUOTE = reprlib.Repr()
+
+class _Quote(reprlib.Repr):
+    """What TOML has other words for than Python."""
+
+    def repr_bool(self, value: bool, level: int) -> str:
+        return str(value).lower()
+
+    def repr_date(self, value: date | time, level: int) -> str:
+        return value.isoformat()
+
+    repr_datetime = repr_time = repr_date
+
+
+_QUOTE = _Quote()
 _QUOTE.maxstring = _QUOTE.maxother = _QUOTE.maxlong = 120
 _QUOTE.maxlist = _QUOTE.maxtuple = _QUOTE.maxdict = 8
 _QUOTE.maxlevel = 4

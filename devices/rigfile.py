@@ -147,7 +147,7 @@ class EmulationSpec(Table):
     transport: Literal["pty", "tcp"] = "pty"
     clock: Literal["simulated", "real"] = "simulated"
     seed: Annotated[int, Field(ge=0)] = 0
-    noise: bool = True
+    noise: Annotated[bool, Field(strict=True)] = True
     reaction: str | ReactionFile = "walker2017"
     kinetics: dict[str, float] = Field(default_factory=dict)
     choices: dict[str, str] = Field(default_factory=dict)

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from .protocols import DETECTORS, HEATERS, PUMPS, SELECTORS, VALVES
-from .written import check_text, exact
+from .written import check_text, exact, quoted
 
 Positive = Annotated[float, Field(gt=0)]
 Text = Annotated[str, AfterValidator(check_text)]
@@ -57,7 +57,7 @@ class Table(BaseModel):
     def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         kind = cls.model_fields[str(info.field_name)].annotation
         if (wrong := _for_a_number(kind, value)) is not None:
-            raise ValueError(f"{str(wrong).lower()} is no number: write one")
+            raise ValueError(f"{quoted(wrong)} is no number: write one")
         return value
 
 
@@ -189,7 +189,7 @@ class StreamSpec(_InstrumentSpec):
     dead_volume: Annotated[float, Field(ge=0)] = 0.0
     flask_volume: Annotated[float, Field(ge=0)] = 0.0
     refill_rate: Positive = 1000.0
-    wash: bool = False
+    wash: Annotated[bool, Field(strict=True)] = False
     wash_volume: Positive | None = None
 
     @model_validator(mode="after")

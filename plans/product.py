@@ -24,8 +24,10 @@ from .records import ExperimentRecord
 from .stubs import event
 
 LIMIT = 3.0
-"""Times the scatter of a repeat by which a check may be off what was promised. Where that is assumed
-the check's own standard uncertainty is added to it."""
+"""Times the scatter of a repeat by which a check may be off what was promised.
+
+Where that scatter is assumed, the check's own standard uncertainty is added to it.
+"""
 
 
 @dataclass(frozen=True)

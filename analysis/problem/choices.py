@@ -30,7 +30,7 @@ def check_choices(choices: Any) -> list[str]:
         raise ValueError('choices must be two names or more, as in ["THF", "MeCN"]')
     for choice in choices:
         if not isinstance(choice, str) or not choice.strip():
-            raise ValueError(f"choices must be names in quotes; {choice!r} is none")
+            raise ValueError(f"choices must be names in quotes; {quoted(choice)} is none")
     plain = [choice.strip().casefold() for choice in choices]
     if len(set(plain)) < len(plain):
         raise ValueError("choices has the same name twice")

@@ -141,8 +141,7 @@ def what(value: object) -> str:
     """Say what stands where a number is wanted."""
     if is_number(value):
         return f"{quoted(value)} is beyond {LARGEST:g}, where nobody can compute any more"
-    kind = "text" if isinstance(value, str) else f"not a number ({type(value).__name__})"
-    return f"{quoted(value)} is {kind}"
+    return f"{quoted(value)} is {'text' if isinstance(value, str) else 'no number'}"
 
 
 def pair(value: object, name: str) -> tuple[float, float]:

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from ..clock import LabClock, RealClock, SimulatedClock
 from ..reactionfile import ReactionFile
 from ..rigfile import RigError, RigFile
-from ..written import wanted
+from ..written import quoted, wanted
 from .eurotherm import EmulatedEurotherm
 from .harvard11 import EmulatedHarvardChain
 from .instrument import EmulatedInstrument
@@ -190,7 +190,7 @@ def _strange(table: str, emulated: Emulated, stated: Mapping[str, Any]) -> list[
     """Say in one sentence each what of a table no variant of an instrument has."""
     known = [field.name for field in fields(emulated.variant)]
     wrong = [
-        f"{table}.{key} = {value!r} is nothing that this instrument can be; known are "
+        f"{table}.{key} = {quoted(value)} is nothing that this instrument can be; known are "
         f"{', '.join(known)}: take one of these"
         for key, value in stated.items()
         if key not in known
@@ -199,7 +199,7 @@ def _strange(table: str, emulated: Emulated, stated: Mapping[str, Any]) -> list[
         _variant(emulated, stated)
     except ValidationError as error:
         wrong += [
-            f"{table}.{e['loc'][0]} = {e['input']!r} cannot be used: write {wanted(dict(e))}"
+            f"{table}.{e['loc'][0]} = {quoted(e['input'])} cannot be used: write {wanted(dict(e))}"
             for e in error.errors()
         ]
     return wrong

@@ -1,7 +1,6 @@
 """What is promised of a product found by few experiments, and whether repeats keep to it."""
 
 import json
-
 from types import SimpleNamespace
 
 import numpy as np

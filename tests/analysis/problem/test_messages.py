@@ -181,10 +181,13 @@ def test_negative_tolerance_in_the_table_form(load):
         ("V = 300", 'V = "300 uL"', "fixed: V must be a finite number; '300 uL' is text"),
         ("[100, 150]", "[100, 100]",
          "variables.T.range: both bounds are 100; put a constant under [fixed] instead"),
-        ("[100, 150]", "[100, nan]", "variables.T.range: range must be two numbers; nan is not a "
-         "number (float)"),
-        ("[100, 150]", "[100, true]", "variables.T.range: range must be two numbers; True is not a "
-         "number (bool)"),
+        ("[100, 150]", "[100, nan]", "variables.T.range: range must be two numbers; nan is no "
+         "number"),
+        ("[100, 150]", "[100, true]", "variables.T.range: range must be two numbers; true is no "
+         "number"),
+        ("[100, 150]", "[1979-05-27, 150]",
+         "variables.T.range: range must be two numbers; 1979-05-27 is no number"),
+        ("budget = 100", "budget = true", "budget: should be a whole number, not true"),
         ("[100, 150]", "[100]", "variables.T.range: range must be two numbers; it has 1"),
         ("[100, 150]", '"100-150"',
          "variables.T.range: range must be two numbers; '100-150' is text"),
