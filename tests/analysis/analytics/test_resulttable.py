@@ -105,7 +105,7 @@ def test_a_decimal_comma_is_one_where_the_rig_file_says_so():
         (LONG, "r.csv", b"Peak,Area %\nproduct,1\n", "has no rows with 'side'"),
         (LONG, "r.csv", b"Peak,Area %\nproduct,1\nproduct,2\nside,1\n", "2 rows with 'product'"),
         (KEYED, "r.json", b'{"peaks": [], "S": 1}', "r.json has no '0' of 'peaks.0.x' for P"),
-        (KEYED, "r.json", b'{"peaks": [{"x": true, "sd": 0}], "S": 1}', "peaks.0.x = True, which"),
+        (KEYED, "r.json", b'{"peaks": [{"x": true, "sd": 0}], "S": 1}', "peaks.0.x = true, which"),
         (KEYED, "r.json", b'{"peaks": [{"x": NaN, "sd": 0}], "S": 1}', "which is no number"),
         (KEYED, "r.json", b'{"peaks": [{"x": 0, "sd": 0}], "S": 1, "S": 0}', "has a key twice"),
         (KEYED, "r.json", b'{"peaks": [{"x"', "r.json is no JSON"),
