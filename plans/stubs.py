@@ -49,22 +49,23 @@ def act(call: Callable[..., Status], *arguments: Any) -> MsgGenerator[None]:
 def event(stream: str, record: Any) -> MsgGenerator[None]:
     """Emit an event that is not repeated: what it tells of is over.
 
-    Whole, also if the plan is ended meanwhile: the RunEngine throws that in and would drop an event
-    that is begun. It cuts off a first reading while it asks what that consists of, which cannot be
-    told from one that is done: the event is begun anew. What is saved is never cut off.
+    Whole, also if the plan is ended meanwhile, or something that nobody waits for fails: the
+    RunEngine throws that in, and would drop an event that is begun. It cuts off a first reading
+    while it asks what that consists of, which cannot be told from one that is done: the event is
+    begun anew. What is saved is never cut off.
     """
-    ended: RunEngineControlException | None = None
+    thrown: Exception | None = None
     while True:
         try:
             yield from bps.create(stream)
             yield from bps.read(record)
             break
-        except RunEngineControlException as error:
-            ended = error
+        except (RunEngineControlException, FailedStatus) as error:
+            thrown = error
             yield from bps.drop()
     yield from bps.save()
-    if ended is not None:
-        raise ended
+    if thrown is not None:
+        raise thrown
 
 
 def lab_sleep(rig: FlowRig, seconds: float) -> MsgGenerator[None]:

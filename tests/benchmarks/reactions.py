@@ -1,6 +1,6 @@
 """What the shipped reactions really give, and how near campaigns come to their optima.
 
-    python -m tests.benchmarks.reactions [--seeds 10] [--first 0] [--only snar]
+    python -m tests.benchmarks.reactions [--seeds 10] [--first 0] [--only snar] [--confidence 0.95]
 
 The demos of the shipped reactions without instruments: agent, reaction, and the noise of one
 experiment. Beside each the same number of experiments at a Sobol plan, of which the best that was
@@ -246,10 +246,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--only", choices=DEMOS)
+    parser.add_argument("--confidence", type=float, help="in place of the problem's own")
     a = parser.parse_args()
     for name, (problem, rig) in DEMOS.items():
         if a.only in (None, name):
-            truth = Truth.of(problem, rig)
+            stated = Problem.load(problem).to_dict()
+            if a.confidence is not None:
+                stated["optimiser"] = (stated["optimiser"] or {}) | {"confidence": a.confidence}
+            truth = Truth.of(stated, rig)
             best = optimum(truth)
             print(f"{name}: known optimum {truth.problem.sign * best:.4g}", flush=True)
             ours = [campaign(truth, a.first + k) for k in range(a.seeds)]

@@ -11,7 +11,7 @@ import bluesky.plan_stubs as bps
 import numpy as np
 import pytest
 from bluesky import RunEngine
-from bluesky.utils import RequestAbort, RunEngineInterrupted
+from bluesky.utils import FailedStatus, RequestAbort, RunEngineInterrupted
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
@@ -155,8 +155,9 @@ def test_an_event_that_is_begun_is_emitted_although_the_plan_is_ended(at):
     assert emitted[3][1]["exit_status"] == "abort"
 
 
+@pytest.mark.parametrize("error", [RequestAbort(), FailedStatus("a heater that nobody waits for")])
 @pytest.mark.parametrize("at", ["create", "read", "save"])
-def test_an_event_is_whole_whenever_the_end_is_thrown_in(at):
+def test_an_event_is_whole_whatever_is_thrown_in(at, error):
     seen, plan, ended = [], event("collection", object()), False
     message = next(plan)
     while True:
@@ -164,10 +165,10 @@ def test_an_event_is_whole_whenever_the_end_is_thrown_in(at):
         try:
             if message.command == at and not ended:
                 ended = True
-                message = plan.throw(RequestAbort())
+                message = plan.throw(error)
             else:
                 message = plan.send(None)
-        except RequestAbort:
+        except type(error):
             break
     assert seen[-3:] == ["create", "read", "save"]
     begun = {"create": ["create", "drop"], "read": ["create", "read", "drop"], "save": []}
