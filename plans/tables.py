@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
@@ -34,6 +35,8 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
     if not begin and not path.exists():
         raise UserError(f"there is no {path}; reactune ask begins one")
     with told(SheetError, ValueError):
+        if not path.exists():
+            Agent(problem)  # what only the optimiser can refuse, before a table is begun
         return Asking(problem, Results.open(path, problem), seed)
 
 

@@ -212,7 +212,8 @@ def _computed_with_words(data: Mapping[str, Any]) -> Iterator[str]:
 def _percent_of_percent(data: Mapping[str, Any]) -> Iterator[str]:
     """Say where a window's percent sign, 5% being 0.05, is meant for a variable that is in %."""
     tables = _tables(data.get("variables"))
-    in_percent = {n for n, part in tables if isinstance(part, dict) and part.get("unit") == "%"}
+    units = {name: str(part.get("unit")) for name, part in tables if isinstance(part, dict)}
+    in_percent = [name for name, unit_ in units.items() if "%" in unit_]
     for number, window in enumerate(_items(data.get("constraints")), start=1):
         of = _of(window)
         if not isinstance(window, str) or "%" not in window or not isinstance(of, str):

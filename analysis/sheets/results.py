@@ -72,6 +72,12 @@ class Results:
     @classmethod
     def open(cls, path: Path, problem: Problem) -> "Results":
         """Read the table of a file; where there is none, begin one."""
+        own = {FAILED, *(f"{name}_sd" for name in problem.measured)}
+        if taken := [name for name in (*problem.variables, *problem.measured) if name in own]:
+            raise SheetError(
+                f"a table has a column {taken[0]} of its own, for failures and uncertainties; call "
+                f"{taken[0]} otherwise in the problem"
+            )
         if path.exists():
             return cls(open_sheet(path), problem)
         units = {name: variable.unit for name, variable in problem.variables.items()}
@@ -103,7 +109,7 @@ class Results:
             written, in_unit = parsed(title)
             if written.casefold() not in plain:
                 written, in_unit = parsed_over(title)
-                if in_unit.casefold() in plain or not (in_unit == "%" or unit(in_unit)):
+                if in_unit.casefold() in plain or not ("%" in in_unit or unit(in_unit)):
                     continue  # a quotient, or whatever else somebody keeps
             name = written if written in wanted else plain.get(written.casefold(), "")
             if not name:
@@ -129,7 +135,7 @@ class Results:
         """Note the unit of a variable, or refuse one that measures something else."""
         variable = self._problem.variables.get(name)
         stated = variable.unit if variable else ""
-        if (in_unit or stated) == "%":
+        if "%" in (in_unit or stated):  # mol% and area-%, too
             self._in_percent.add(name)
         if variable is None or not in_unit or _plain(in_unit) == _plain(stated):
             return

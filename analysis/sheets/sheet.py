@@ -230,6 +230,8 @@ class Workbook(Sheet):
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):
                 cell = sheet.cell(number, column, value)
+                if isinstance(value, str):  # also one that begins as formulas do
+                    cell.data_type = "s"
                 if is_percent(cell):  # nobody has said that 5 should be shown as 500 %
                     cell.number_format = "General"
         file = io.BytesIO()

@@ -66,13 +66,20 @@ def run(a: argparse.Namespace) -> int:
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
     say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
-    states = [entry.measurement for entry in results.entries]
-    done = sum(m is not None and m.valid for m in states)
-    failed = sum(m is not None and not m.valid for m in states)
-    pending = sum(m is None for m in states)
+    told_of = {e.number: e for e in asking.agent.evaluations}
+    states = [
+        None if e.measurement is None else (told_of.get(e.row) or e.measurement).valid
+        for e in results.entries
+    ]
+    done, failed, pending = (states.count(state) for state in (True, False, None))
     lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
     if len(asks) < n:
         lines.append(f"{len(asks)} in place of {n}: no other was found that is not in the table.")
+    lines += [
+        f"Row {e.row}: {told_of[e.row].reason}, which counts as failed."
+        for e in results.entries
+        if e.measurement and e.measurement.valid and e.row in told_of and not told_of[e.row].valid
+    ]
     lines += [
         f"Row {row}: {why}, with no place in the models; kept, and not counted."
         for row, why in asking.lost.items()

@@ -163,6 +163,36 @@ def test_fewer_than_were_asked_for_are_said_to_be(place, capsys) -> None:
     )
 
 
+def test_a_goal_that_cannot_be_computed_is_said_to_count_as_failed(place, capsys) -> None:
+    Path("snar.toml").write_text(PROBLEM.replace("60 * product * c_sm / tau", "product / sm"))
+    Path("t.csv").write_text(
+        "tau,equiv,temperature,product,sm,bis\n1,2,40,0.6,0,0.4\n2,2,50,0.5,0.4,0\n"
+    )
+    assert main(["ask", "snar.toml", "t.csv"]) == 0
+    told = capsys.readouterr().out
+    assert "t.csv: 1 done, 1 failed, 4 outstanding." in told
+    assert "Row 2: product / sm is inf, which counts as failed." in told
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("failed", "y"), "a table has a column failed of its own, for failures and uncertainties; "
+         "call failed otherwise in the problem"),
+        (("y_sd", "y"), "a table has a column y_sd of its own"),
+        (("x", "why"), "measured: why is a name that decisions use themselves; call it otherwise"),
+    ],
+)  # fmt: skip
+def test_names_that_tables_have_themselves_begin_none(place, capsys, names, sentence) -> None:
+    variable, measured = names
+    Path("p.toml").write_text(
+        f'maximise = "{measured}"\nmeasured = ["{measured}"]\n[variables]\n{variable} = [0, 1]\n'
+    )
+    assert main(["ask", "p.toml", "t.csv"]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not Path("t.csv").exists()
+
+
 def test_a_catalogue_that_cannot_be_is_named(place, capsys) -> None:
     asked(capsys)
     fill(place / "results.csv")

@@ -183,6 +183,14 @@ def test_a_date_is_no_number(tmp_path) -> None:
     assert "row 2: tau is '2026-05-01 00:00:00', which is no number" in refused(path)
 
 
+def test_a_choice_that_begins_as_formulas_do_is_a_word(tmp_path) -> None:
+    stated = {"gas": {"choices": ["=O", "+N"]}}
+    problem = Problem(maximise="y", measured=["y"], variables=stated)
+    Asking(problem, Results.open(tmp_path / "t.xlsx", problem)).ask(2)
+    found = Results.open(tmp_path / "t.xlsx", problem).entries
+    assert {entry.conditions["gas"] for entry in found} == {"=O", "+N"}
+
+
 def test_letters_below_the_line_stay_there(tmp_path) -> None:
     rich = CellRichText("H", TextBlock(InlineFont(vertAlign="subscript"), "2"), "O")
     path = book(tmp_path / "t.xlsx", [*TITLES, rich], [1, 5, 0.4, 0.6])
