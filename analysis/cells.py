@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,6 +42,28 @@ def workbook(raw: bytes, *, percent: bool = False) -> Rows:
     UnreadableError
         If it is none.
     """
+    return rows_of(sheet_of(raw), percent=percent)
+
+
+def sheet_of(raw: bytes, *, formulas: bool = False) -> Any:
+    """Open the first sheet of a workbook that is not hidden, as openpyxl has it.
+
+    Parameters
+    ----------
+    raw : bytes
+    formulas : bool
+        Whether its cells hold formulas, in place of what these gave when it was last saved.
+
+    Raises
+    ------
+    UnreadableError
+        If it is none.
+    """
+    return first_sheet(book_of(raw, data_only=not formulas))
+
+
+def book_of(raw: bytes, **options: bool) -> Any:
+    """Open a workbook with options of openpyxl's; `UnreadableError` if it is none."""
     from openpyxl import load_workbook
 
     if raw.startswith(_OLD):
@@ -48,16 +71,23 @@ def workbook(raw: bytes, *, percent: bool = False) -> Rows:
             "is an old workbook, or has a password; save it as .xlsx without one, or as .csv"
         )
     try:
-        # what formulas gave when it was last saved
-        sheet = first_sheet(load_workbook(io.BytesIO(raw), data_only=True))
-        return [
-            [_percent(cell) if percent else _cell(cell.value) for cell in row]
-            for row in sheet.iter_rows()
-        ]
+        with warnings.catch_warnings():  # of what it does not read; what would be lost is told
+            warnings.simplefilter("ignore")
+            book = load_workbook(io.BytesIO(raw), **options)
+        first_sheet(book)
     except Exception:  # noqa: BLE001 - whatever is wrong with a file, it is the file
         raise UnreadableError(
             "is no Excel workbook that can be read; save it anew as .xlsx, or as .csv"
         ) from None
+    return book
+
+
+def rows_of(sheet: Any, *, percent: bool = False) -> Rows:
+    """Give the rows of a sheet that `sheet_of` opened; see `workbook`."""
+    return [
+        [_percent(cell) if percent else _cell(cell.value) for cell in row]
+        for row in sheet.iter_rows()
+    ]
 
 
 def first_sheet(book: Any) -> Any:

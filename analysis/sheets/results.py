@@ -65,9 +65,10 @@ class Results:
         self._units: dict[str, str] = {}  # of columns that have another than the problem
         self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
         self._columns = self._find()
+        self._refuse_uncomputed()
         self._comma = self._decimal_comma()
         self._check_percentages()
-        self.entries = list(self._read())
+        self.entries = list(self._read(sheet.rows))
 
     @classmethod
     def open(cls, path: Path, problem: Problem) -> "Results":
@@ -92,10 +93,18 @@ class Results:
             {name: self._converted(name, v, back=True) for name, v in p.items()} for p in conditions
         ]
         rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
-        before = len(self.entries)
+        if not rows:
+            return []
         self.sheet = self.sheet.append(rows, self._comma)
-        self.entries = list(self._read())
-        return [entry.row for entry in self.entries[before:]]
+        # what was there before is known: formulas come to nothing until a spreadsheet has saved it
+        added = list(self._read(self.sheet.rows[-len(rows) :]))
+        self.entries += added
+        return [entry.row for entry in added]
+
+    @property
+    def uncomputed(self) -> bool:
+        """Whether formulas come to nothing now, until a spreadsheet has saved the file."""
+        return self.sheet.uncomputed(self._columns.values()) is not None
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -212,9 +221,9 @@ class Results:
                 f"{bare[name]}); write all of it in one way"
             )
 
-    def _read(self) -> Iterator[Entry]:
-        """Read the rows."""
-        for row, cells in self.sheet.rows:
+    def _read(self, rows: Sequence[tuple[int, list[Cell]]]) -> Iterator[Entry]:
+        """Read rows."""
+        for row, cells in rows:
             told = {
                 name: cells[column] if column < len(cells) else None
                 for name, column in self._columns.items()
@@ -224,7 +233,6 @@ class Results:
             if all(cell is None for cell in (*set_.values(), *got.values())):
                 continue
             if absent := [name for name, cell in set_.items() if cell is None]:
-                self._refuse_uncomputed(row, absent)
                 raise SheetError(
                     f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty; fill in what was "
                     "set, or delete the row"
@@ -248,7 +256,6 @@ class Results:
                 )
             return Measurement.failed(names, reason)
         absent = [name for name, cell in got.items() if cell is None]
-        self._refuse_uncomputed(row, absent)
         if len(absent) == len(got):
             return None
         if absent:
@@ -275,14 +282,15 @@ class Results:
                     )
         return Measurement(values, sd)
 
-    def _refuse_uncomputed(self, row: int, names: Sequence[str]) -> None:
+    def _refuse_uncomputed(self) -> None:
         """Refuse cells that are empty only because nobody has computed their formulas."""
-        for name in names:
-            if self.sheet.is_formula(row, self._columns[name]):
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {name} is a formula, and the file does not say "
-                    "what it comes to; open it in your spreadsheet, save it, and ask again"
-                )
+        names = {column: name for name, column in self._columns.items()}
+        if (found := self.sheet.uncomputed(names.keys())) is not None:
+            row, column = found
+            raise SheetError(
+                f"{self.sheet.path}, row {row}: {names[column]} is a formula, and the file does "
+                "not say what it comes to; open it in your spreadsheet, save it, and ask again"
+            )
 
     def _check_whole(self, row: int, values: Mapping[str, float]) -> None:
         """Refuse fractions that are percentages by their sum, and do not say so."""

@@ -10,13 +10,13 @@ import re
 import tempfile
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from ..cells import Cell as Cell
-from ..cells import first_sheet, is_percent, titled, workbook
+from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, titled
 from ..written import UnreadableError, check_text, exact, read_bytes
 
 MOST_BYTES = 20_000_000
@@ -28,6 +28,10 @@ _NEW = ("", ".csv", ".tsv", ".txt", ".xlsx")
 
 _LOST = {
     "text boxes or shapes": (r"xl/drawings/drawing\d*\.xml", rb"<(\w+:)?(sp|cxnSp|grpSp)[ >]"),
+    "conditional formats, validations or sparklines of Excel's newer kinds": (
+        r"xl/worksheets/sheet\d+\.xml",
+        rb"<x14:(conditionalFormattings|dataValidations|sparklineGroups)[ >]",
+    ),
     "threaded comments": (r"xl/threadedComments/.*", rb""),
     "slicers": (r"xl/slicers/.*", rb""),
     "buttons or other controls": (r"xl/(ctrlProps|activeX)/.*", rb""),
@@ -66,12 +70,12 @@ class Sheet(ABC):
     titles: list[str]
     rows: list[tuple[int, list[Cell]]]
 
-    def is_formula(self, row: int, column: int) -> bool:
-        """Say whether a cell, its column counted from 0, holds a formula."""
-        return False
+    def uncomputed(self, columns: Collection[int]) -> tuple[int, int] | None:
+        """Give row and column of a formula that nobody has computed, in these columns from 0."""
+        return None
 
     def is_percent(self, row: int, column: int) -> bool:
-        """Say whether a cell shows its number as percent: 0.45 as 45 %."""
+        """Say whether a cell, its column counted from 0, shows its number as percent."""
         return False
 
     @abstractmethod
@@ -193,7 +197,8 @@ class Workbook(Sheet):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.raw = read_bytes(path, MOST_BYTES)
-        lines = workbook(self.raw)
+        self._values = sheet_of(self.raw)
+        lines = rows_of(self._values)
         full = [(i, row) for i, row in enumerate(lines, 1) if any(c is not None for c in row)]
         if not full:
             raise UnreadableError("is empty; its first row has to name the columns")
@@ -202,14 +207,18 @@ class Workbook(Sheet):
 
     @cached_property
     def _cells(self) -> Any:
-        """The sheet with formulas and formats, in place of values."""
-        from openpyxl import load_workbook
+        """The sheet with its formulas."""
+        return sheet_of(self.raw, formulas=True)
 
-        return first_sheet(load_workbook(io.BytesIO(self.raw)))
-
-    def is_formula(self, row: int, column: int) -> bool:
-        """See `Sheet.is_formula`."""
-        return bool(self._cells.cell(row, column + 1).data_type == "f")
+    def uncomputed(self, columns: Collection[int]) -> tuple[int, int] | None:
+        """See `Sheet.uncomputed`; one that came to an empty text has been computed."""
+        for row in self._cells.iter_rows():
+            for cell in row:
+                if cell.data_type == "f" and cell.column - 1 in columns:
+                    value = self._values.cell(cell.row, cell.column)
+                    if value.value is None and value.data_type == "n":
+                        return cell.row, cell.column - 1
+        return None
 
     def is_percent(self, row: int, column: int) -> bool:
         """See `Sheet.is_percent`."""
@@ -217,15 +226,13 @@ class Workbook(Sheet):
 
     def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
-        from openpyxl import load_workbook
-
         if lost := _lost(self.raw):
             raise SheetError(
                 f"{self.path} has {lost}, which would be lost with what is added; keep the table "
                 "in a workbook without"
             )
         macros = self.path.suffix.lower() == ".xlsm"
-        book = load_workbook(io.BytesIO(self.raw), keep_vba=macros, rich_text=True)
+        book = book_of(self.raw, keep_vba=macros, rich_text=True)
         sheet, last = first_sheet(book), max([1, *(number for number, _ in self.rows)])
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):

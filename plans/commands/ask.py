@@ -88,6 +88,8 @@ def run(a: argparse.Namespace) -> int:
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."
     )
+    if results.uncomputed:
+        lines.append("Its formulas come to nothing before it is saved in your spreadsheet.")
     for line in lines:
         say(textwrap.fill(line, 80))
     return EXIT_DONE

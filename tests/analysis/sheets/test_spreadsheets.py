@@ -1,6 +1,7 @@
 """Tables as spreadsheets leave them: hidden sheets, formats, marks, what only they can keep."""
 
 import datetime
+import re
 import resource
 import signal
 import zipfile
@@ -183,6 +184,67 @@ def test_a_date_is_no_number(tmp_path) -> None:
     assert "row 2: tau is '2026-05-01 00:00:00', which is no number" in refused(path)
 
 
+def computed(path: Path, cells: dict[str, tuple[str, float | str]]) -> Path:
+    """Put formulas into a workbook, with what a spreadsheet found that they come to."""
+    made = openpyxl.load_workbook(path)
+    for place, (formula, _) in cells.items():
+        made.active[place] = formula
+    made.save(path)
+    with zipfile.ZipFile(path) as parts:
+        content = {name: parts.read(name).decode() for name in parts.namelist()}
+    sheet = content["xl/worksheets/sheet1.xml"]
+    for place, (_, value) in cells.items():
+        kind = ' t="str"' if isinstance(value, str) else ""
+        sheet, n = re.subn(
+            rf'<c r="{place}"([^>]*)>(<f>.*?</f>)<v ?/?>(?:</v>)?</c>',
+            rf'<c r="{place}"\1{kind}>\2<v>{value}</v></c>',
+            sheet,
+        )
+        assert n == 1
+    with zipfile.ZipFile(path, "w") as parts:
+        for name, text in (content | {"xl/worksheets/sheet1.xml": sheet}).items():
+            parts.writestr(name, text)
+    return path
+
+
+def test_what_formulas_came_to_is_a_result_and_the_asks_are_told(tmp_path) -> None:
+    path = book(tmp_path / "t.xlsx", TITLES, [1, 5, None, 0.6], [2, 6, None, 0.5], [3, 7])
+    empty = '=IF(D4="","",1-D4)'  # prepared for what is outstanding
+    computed(path, {"C2": ("=1-D2", 0.4), "C3": ("=1-D3", 0.5), "C4": (empty, "")})
+    assert values(path) == [(1, 5, 0.4, 0.6), (2, 6, 0.5, 0.5), (3, 7)]
+    results = Results.open(path, FRACTIONS)
+    assert not results.uncomputed
+    asks = Asking(FRACTIONS, results).ask(2)
+    assert [asked.number for asked in asks] == [5, 6]
+    assert results.uncomputed
+    assert "row 2: product is a formula, and the file does not say what it comes to" in refused(
+        path
+    )
+
+
+def test_a_table_of_formulas_alone_is_neither_empty_nor_written_over(tmp_path) -> None:
+    elsewhere = [f"=Data!{column}2" for column in "ABCD"]
+    path = book(tmp_path / "t.xlsx", TITLES, elsewhere)
+    assert "row 2: tau is a formula, and the file does not say" in refused(path)
+    found = (1, 5, 0.4, 0.6)
+    computed(
+        path, dict(zip(["A2", "B2", "C2", "D2"], zip(elsewhere, found, strict=True), strict=True))
+    )
+    assert values(path) == [found]
+    assert [asked.number for asked in Asking(FRACTIONS, Results.open(path, FRACTIONS)).ask(2)] == [
+        3,
+        4,
+    ]
+    assert [cell.value for cell in openpyxl.load_workbook(path).active[2]] == elsewhere
+    assert "row 2: tau is a formula" in refused(path)  # no results would be forgotten
+
+
+@pytest.mark.parametrize("title", ["product_sd", "failed"])
+def test_a_formula_beside_a_result_is_not_passed_over(tmp_path, title) -> None:
+    path = book(tmp_path / "t.xlsx", [*TITLES, title], [1, 5, 0.4, 0.6, "=STDEV(C2,D2)"])
+    assert f"row 2: {title} is a formula" in refused(path)
+
+
 def test_a_choice_that_begins_as_formulas_do_is_a_word(tmp_path) -> None:
     stated = {"gas": {"choices": ["=O", "+N"]}}
     problem = Problem(maximise="y", measured=["y"], variables=stated)
@@ -204,6 +266,7 @@ def test_letters_below_the_line_stay_there(tmp_path) -> None:
     [
         ("xl/drawings/drawing9.xml", b"<a><xdr:sp macro=''/></a>", "text boxes or shapes"),
         ("xl/threadedComments/threadedComment1.xml", b"<x/>", "threaded comments"),
+        ("xl/worksheets/sheet9.xml", b"<x14:conditionalFormattings >", "conditional formats, val"),
     ],
 )
 def test_a_workbook_that_would_lose_something_is_left_alone(tmp_path, part, content, what) -> None:
@@ -212,7 +275,9 @@ def test_a_workbook_that_would_lose_something_is_left_alone(tmp_path, part, cont
         parts.writestr(part, content)
     before = path.read_bytes()
     asking = Asking(FRACTIONS, Results.open(path, FRACTIONS))
-    with pytest.raises(SheetError, match=f"has {what}, which would be lost with what is added; "):
+    with pytest.raises(
+        SheetError, match=rf"has {what}.*, which would be lost with what is added; "
+    ):
         asking.ask(1)
     assert path.read_bytes() == before
 
