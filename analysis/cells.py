@@ -165,13 +165,17 @@ def titled(raw: bytes) -> tuple[str, list[list[str]]]:
     if re.fullmatch(r"sep=.", first.strip()):
         raise UnreadableError(f"begins with {first.strip()}, which only Excel reads; delete it")
     delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines: list[list[str]] = []
     try:
-        lines = [
-            [cell.strip() for cell in line]
-            for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-        ]
+        lines += ([cell.strip() for cell in line] for line in reader)
     except csv.Error as error:
-        raise UnreadableError(f"is no CSV ({error}); save it again as CSV") from None
+        if "field" in str(error):
+            raise UnreadableError(f"is no CSV ({error}); save it again as CSV") from None
+        raise UnreadableError(
+            f"has a quotation mark in row {len(lines) + 1} that nothing closes, or that stands "
+            "within a cell; write it twice there, or delete it"
+        ) from None
     titles = next((len(line) for line in lines if any(line)), 0)
     for row, line in enumerate(lines, 1):
         if any(line[titles:]):

@@ -98,6 +98,7 @@ def test_a_percent_sign_goes_by_the_unit(tmp_path) -> None:
         ('1.5,5,"1,234",5', REAL, "write all numbers in one way, and none with a mark for thousa"),
         ("1,5,0,5,0,3", REAL, "has 6 cells in row 2 and 4 titles; name every column, and where "
          "numbers have a decimal comma part the cells by semicolons"),
+        ('1,5,0.4,"fail\n2,5,0.4,0.3\n', REAL, "has a quotation mark in row 2 that nothing closes"),
         ("1,5,<0.01,0.3", REAL, "product is '<0.01', which is no number; leave it empty while it is"
          " outstanding, write the number to reckon with, or say in a column failed why"),
     ],
