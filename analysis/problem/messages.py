@@ -62,7 +62,7 @@ def read_toml(path: Path, built_in: Sequence[str]) -> dict[str, Any]:
     except OSError as error:
         raise ProblemError([f"cannot be read: {error.strerror}"], str(path)) from None
     except UnreadableError as error:
-        raise ProblemError([str(error)], path.name) from None
+        raise ProblemError([str(error)], path.name or str(path)) from None
     except tomllib.TOMLDecodeError as error:
         raise ProblemError([_syntax_sentence(str(error), text)], path.name) from None
 

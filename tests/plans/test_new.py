@@ -103,6 +103,10 @@ def test_nothing_is_overwritten(capsys):
     assert main(["new", "snar.toml", "--table", "u.csv", *arguments()]) == 2
     assert Path("snar.toml").read_bytes() == before
     assert not Path("u.csv").exists()
+    capsys.readouterr()
+    assert main(["new", "same.toml", "--table", "./same.toml", *arguments()]) == 2
+    assert "same.toml cannot be both problem and table; give each a file" in capsys.readouterr().err
+    assert not Path("same.toml").exists()
     assert Path("results.csv").read_text() == "mine\n"
 
 
