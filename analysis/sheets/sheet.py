@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..cells import Cell as Cell
-from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, titled
+from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, there, titled
 from ..written import UnreadableError, check_text, exact, read_bytes
 
 MOST_BYTES = 20_000_000
@@ -202,7 +202,8 @@ class Workbook(Sheet):
         full = [(i, row) for i, row in enumerate(lines, 1) if any(c is not None for c in row)]
         if not full:
             raise UnreadableError("is empty; its first row has to name the columns")
-        self.titles = ["" if cell is None else str(cell).strip() for cell in full[0][1]]
+        self._top, titles = full[0]
+        self.titles = ["" if cell is None else str(cell).strip() for cell in titles]
         self.rows = full[1:]
 
     @cached_property
@@ -212,12 +213,11 @@ class Workbook(Sheet):
 
     def uncomputed(self, columns: Collection[int]) -> tuple[int, int] | None:
         """See `Sheet.uncomputed`; one that came to an empty text has been computed."""
-        for row in self._cells.iter_rows():
-            for cell in row:
-                if cell.data_type == "f" and cell.column - 1 in columns:
-                    value = self._values.cell(cell.row, cell.column)
-                    if value.value is None and value.data_type == "n":
-                        return cell.row, cell.column - 1
+        for cell in there(self._cells):
+            if cell.data_type == "f" and cell.column - 1 in columns:
+                value = self._values.cell(cell.row, cell.column)
+                if value.value is None and value.data_type == "n":
+                    return cell.row, cell.column - 1
         return None
 
     def is_percent(self, row: int, column: int) -> bool:
@@ -226,6 +226,8 @@ class Workbook(Sheet):
 
     def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
+        from openpyxl.cell import MergedCell
+
         if lost := _lost(self.raw):
             raise SheetError(
                 f"{self.path} has {lost}, which would be lost with what is added; keep the table "
@@ -233,14 +235,22 @@ class Workbook(Sheet):
             )
         macros = self.path.suffix.lower() == ".xlsm"
         book = book_of(self.raw, keep_vba=macros, rich_text=True)
-        sheet, last = first_sheet(book), max([1, *(number for number, _ in self.rows)])
+        sheet, last = first_sheet(book), max([self._top, *(number for number, _ in self.rows)])
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):
-                cell = sheet.cell(number, column, value)
+                if value is None:
+                    continue
+                cell = sheet.cell(number, column)
+                if isinstance(cell, MergedCell):
+                    raise SheetError(
+                        f"{self.path} has merged cells in row {number}, where the next experiment "
+                        "belongs; take them apart"
+                    )
+                if is_percent(cell) or cell.is_date:  # 5 should not be shown as 500 %
+                    cell.number_format = "General"
+                cell.value = value
                 if isinstance(value, str):  # also one that begins as formulas do
                     cell.data_type = "s"
-                if is_percent(cell):  # nobody has said that 5 should be shown as 500 %
-                    cell.number_format = "General"
         file = io.BytesIO()
         book.save(file)
         self._replace(file.getvalue())

@@ -4,6 +4,7 @@ import datetime
 import re
 import resource
 import signal
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -70,6 +71,24 @@ def test_what_is_added_is_not_shown_as_percent(tmp_path) -> None:
     path = book(tmp_path / "t.xlsx", TITLES, [1, 5, 0.4, 0.6], formats={"B3": "0%"})
     (asked,) = Asking(FRACTIONS, Results.open(path, FRACTIONS)).ask(1)
     assert values(path)[1] == tuple(asked.conditions.values())
+
+
+def test_titles_may_stand_lower_and_cells_have_been_formatted(tmp_path) -> None:
+    rows = [[None], [None], TITLES]
+    path = book(tmp_path / "t.xlsx", *rows, formats={"A4": "yyyy-mm-dd", "B5": "0%"})
+    asks = Asking(FRACTIONS, Results.open(path, FRACTIONS)).ask(2)
+    assert [asked.number for asked in asks] == [4, 5]
+    assert values(path) == [tuple(asked.conditions.values()) for asked in asks]
+
+
+def test_merged_cells_are_not_written_to(tmp_path) -> None:
+    path = book(tmp_path / "t.xlsx", TITLES, [1, 5, 0.4, 0.6])
+    made = openpyxl.load_workbook(path)
+    made.active.merge_cells("A3:B4")
+    made.save(path)
+    asking = Asking(FRACTIONS, Results.open(path, FRACTIONS))
+    with pytest.raises(SheetError, match="has merged cells in row 3, where the next experiment be"):
+        asking.ask(1)
 
 
 def test_a_percent_sign_goes_by_the_unit(tmp_path) -> None:
@@ -221,6 +240,19 @@ def test_what_formulas_came_to_is_a_result_and_the_asks_are_told(tmp_path) -> No
     assert "row 2: product is a formula, and the file does not say what it comes to" in refused(
         path
     )
+
+
+def test_what_stands_far_below_makes_no_cells_in_between(tmp_path) -> None:
+    path = book(tmp_path / "t.xlsx", TITLES, [1, 5, 0.4, 0.6])
+    made = openpyxl.load_workbook(path)
+    made.active["AZ100000"] = "typed by accident"
+    made.save(path)
+    tracemalloc.start()
+    results = Results.open(path, FRACTIONS)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [entry.row for entry in results.entries] == [2]
+    assert peak < 1e8  # 5 million cells in between are 2 GB
 
 
 def test_a_table_of_formulas_alone_is_neither_empty_nor_written_over(tmp_path) -> None:
