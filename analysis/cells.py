@@ -2,10 +2,13 @@
 
 import csv
 import io
+import math
+import re
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from .written import UnreadableError
+from .written import UnreadableError, other_encoding
 
 Cell = str | float | None
 """A text, in workbooks a number as well; None where there is nothing."""
@@ -15,9 +18,18 @@ Rows = list[list[Cell]]
 _DELIMITERS = ("\t", ";", ",", "|", None)
 """In the order that they are tried in; None: blanks."""
 
+_OLD = b"\xd0\xcf\x11\xe0"
+"""What an old workbook begins with, and any that has a password."""
+
+_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
+_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})  # as word processors write it
+
+# ---- workbooks -----------------------------------------------------------------------------------
+
 
 def workbook(raw: bytes, *, percent: bool = False) -> Rows:
-    """Read the first sheet of an Excel workbook.
+    """Read the first sheet of an Excel workbook: the first that is not hidden.
 
     Parameters
     ----------
@@ -30,19 +42,94 @@ def workbook(raw: bytes, *, percent: bool = False) -> Rows:
     UnreadableError
         If it is none.
     """
+    return rows_of(sheet_of(raw), percent=percent)
+
+
+def sheet_of(raw: bytes, *, formulas: bool = False) -> Any:
+    """Open the first sheet of a workbook that is not hidden, as openpyxl has it.
+
+    Parameters
+    ----------
+    raw : bytes
+    formulas : bool
+        Whether its cells hold formulas, in place of what these gave when it was last saved.
+
+    Raises
+    ------
+    UnreadableError
+        If it is none.
+    """
+    return first_sheet(book_of(raw, data_only=not formulas))
+
+
+def book_of(raw: bytes, **options: bool) -> Any:
+    """Open a workbook with options of openpyxl's; `UnreadableError` if it is none."""
     from openpyxl import load_workbook
 
-    try:
-        # what formulas gave when it was last saved
-        sheet = load_workbook(io.BytesIO(raw), data_only=True).worksheets[0]
-        return [
-            [_percent(cell) if percent else _cell(cell.value) for cell in row]
-            for row in sheet.iter_rows()
-        ]
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with a file, it is the file
+    if raw.startswith(_OLD):
         raise UnreadableError(
-            f"is no Excel workbook ({type(error).__name__}); save it as .xlsx or .csv"
+            "is an old workbook, or has a password; save it as .xlsx without one, or as .csv"
+        )
+    try:
+        with warnings.catch_warnings():  # of what it does not read; what would be lost is told
+            warnings.simplefilter("ignore")
+            book = load_workbook(io.BytesIO(raw), **options)
+        first_sheet(book)
+    except Exception:  # noqa: BLE001 - whatever is wrong with a file, it is the file
+        raise UnreadableError(
+            "is no Excel workbook that can be read; save it anew as .xlsx, or as .csv"
         ) from None
+    return book
+
+
+def rows_of(sheet: Any, *, percent: bool = False) -> Rows:
+    """Give the rows of a sheet that `sheet_of` opened; see `workbook`."""
+    rows: Rows = [[None] * sheet.max_column for _ in range(sheet.max_row)]
+    for cell in there(sheet):
+        value = _percent(cell) if percent else _cell(cell.value)
+        rows[cell.row - 1][cell.column - 1] = value
+    return rows
+
+
+def there(sheet: Any) -> list[Any]:
+    """Give the cells that a sheet has, row by row.
+
+    openpyxl's own way makes all that are not there, too: a gigabyte of them, if somebody has typed
+    something far below.
+    """
+    cells = sheet._cells.values()  # noqa: SLF001 - nothing public gives these alone
+    return sorted(cells, key=lambda cell: (cell.row, cell.column))
+
+
+def first_sheet(book: Any) -> Any:
+    """Give the first sheet of a workbook that somebody sees: hidden ones are passed over."""
+    seen = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
+    return (seen or book.worksheets)[0]
+
+
+def is_percent(cell: Any) -> bool:
+    """Whether a cell of a workbook shows its number times 100, with a percent sign."""
+    plain = re.sub(r'"[^"]*"|\\.', "", str(cell.number_format))  # what is a mere text in the format
+    return "%" in plain
+
+
+def _percent(cell: Any) -> Cell:
+    value = _cell(cell.value)
+    if isinstance(value, float) and is_percent(cell):
+        return f"{100 * value:.15g} %"
+    return value
+
+
+def _cell(value: Any) -> Cell:
+    """Take a cell of a workbook for a number or a text."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value).strip()
+    return float(value)
+
+
+# ---- texts ---------------------------------------------------------------------------------------
 
 
 def decoded(raw: bytes) -> str:
@@ -66,20 +153,71 @@ def decoded(raw: bytes) -> str:
         return raw.decode("cp1252", "replace")  # of a unit or a name in the header
 
 
-def _percent(cell: Any) -> Cell:
-    value = _cell(cell.value)
-    if isinstance(value, float) and "%" in str(cell.number_format):
-        return f"{100 * value:.15g} %"
-    return value
+def titled(raw: bytes) -> tuple[str, list[list[str]]]:
+    """Read a CSV file whose first line that is not empty names the columns.
+
+    Returns
+    -------
+    delimiter : str
+        Comma, semicolon or tab.
+    lines : list of list of str
+        All of them, cells stripped.
+
+    Raises
+    ------
+    UnreadableError
+        If it is none, or has something in a column without title: numbers with a decimal comma,
+        parted by commas, would be read as two.
+    """
+    if wrong := other_encoding(raw):
+        raise UnreadableError(wrong)
+    text = raw.decode("utf-8-sig")
+    first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
+    if re.fullmatch(r"sep=.", first.strip()):
+        raise UnreadableError(f"begins with {first.strip()}, which only Excel reads; delete it")
+    delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    lines: list[list[str]] = []
+    try:
+        lines += ([cell.strip() for cell in line] for line in reader)
+    except csv.Error as error:
+        if "field" in str(error):
+            raise UnreadableError(f"is no CSV ({error}); save it again as CSV") from None
+        raise UnreadableError(
+            f"has a quotation mark in row {len(lines) + 1} that nothing closes, or that stands "
+            "within a cell; write it twice there, or delete it"
+        ) from None
+    titles = next((len(line) for line in lines if any(line)), 0)
+    for row, line in enumerate(lines, 1):
+        if any(line[titles:]):
+            raise UnreadableError(
+                f"has {len(line)} cells in row {row} and {titles} title{'s' * (titles > 1)}; name "
+                "every column, and where numbers have a decimal comma part the cells by semicolons"
+            )
+    return delimiter, lines
 
 
-def _cell(value: Any) -> Cell:
-    """Take a cell of a workbook for a number or a text."""
-    if value is None or (isinstance(value, str) and not value.strip()):
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value).strip()
-    return float(value)
+# ---- numbers -------------------------------------------------------------------------------------
+
+
+def number(text: str) -> float:
+    """Read a number as people write it, with a decimal point or comma; nan if it is none."""
+    plain = text.translate(_MINUS).strip()
+    return float(plain.replace(",", ".")) if _NUMBER.fullmatch(plain) else math.nan
+
+
+def is_thousands(text: str) -> bool:
+    """Whether a mark in a number may part its thousands: ``1,234`` may be 1.234 or 1234."""
+    return _THOUSANDS.fullmatch(text.translate(_MINUS).strip()) is not None
+
+
+def decimal_mark(text: str) -> str:
+    """Give the decimal mark of a number, or of a percentage; "" if it has none."""
+    plain = text.translate(_MINUS).removesuffix("%").strip()
+    return next((c for c in plain if c in ".,"), "") if _NUMBER.fullmatch(plain) else ""
+
+
+# ---- tables whose form is not known --------------------------------------------------------------
 
 
 def text(lines: str) -> list[Rows]:

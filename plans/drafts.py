@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reactune.analysis.cells import is_thousands
+from reactune.analysis.cells import number as number_of
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.written import check_text, exact, quoted
 
@@ -24,7 +26,9 @@ _RANGE = re.compile(
 )
 _CHOICES = re.compile(r"(?P<name>[^\s:=,]+)\s*[:=]\s*(?P<choices>[^,]+(?:,[^,]+)+)")
 _GOAL = re.compile(r"(?P<verb>maximi[sz]e|minimi[sz]e)\s+(?P<of>.+)", re.IGNORECASE)
-_COUNTS = re.compile(r"(?P<budget>\d{1,6})(?:\D+(?P<batch>\d{1,5})\D*)?")
+_COUNTS = re.compile(r"(?P<budget>\d{1,6})(?:(?:\s|\s*[,;])\D*(?:(?P<batch>\d{1,5})(?:\s\D*)?)?)?")
+_NO_UNIT = re.compile(r"(?<![\w^*/.-])\d+(?:[.,]\d+)?(?![\w/^*])")
+"""A number by itself, which belongs to something else that somebody says."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,7 @@ class ProblemDraft(Draft):
             raise ValueError(f"{name} is there already; call this one otherwise")
         variables = {**self.stated["variables"], name: variable}
         # what is wrong with a variable is said now, not with the goal
-        other = "measured_" + "".join(variables)
+        other = "x" * (1 + max(map(len, variables)))  # a name that is none of theirs
         _check({"minimise": other, "measured": [other], "variables": variables})
         return {"variables": variables}
 
@@ -230,6 +234,11 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
         low, high = number(found["low"]), number(found["high"])
         variable: dict[str, Any] = {"range": [low, high]}
         if unit := found["unit"].strip(" []()"):
+            if _NO_UNIT.search(unit):
+                raise ValueError(
+                    f"{quoted(text)}: {quoted(unit)} is no unit; steps are written as in "
+                    "temperature 20 to 80 degC in steps of 5"
+                )
             variable["unit"] = unit
         if found["step"]:
             variable["step"] = number(found["step"])
@@ -243,8 +252,17 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def number(text: str) -> float:
-    """Read what `NUMBER` matches."""
-    return float(text.replace(",", ".").replace("\u2212", "-"))
+    """Read what `NUMBER` matches.
+
+    Raises
+    ------
+    ValueError
+        If its comma may part thousands; one sentence.
+    """
+    if "," in text and is_thousands(text):
+        one, other = text.replace(",", ""), text.replace(",", ".")
+        raise ValueError(f"{text} may be {one} or {other}; write the one it is")
+    return number_of(text)
 
 
 def _check(stated: Mapping[str, Any]) -> None:

@@ -55,7 +55,8 @@ def _identity(one: Old) -> tuple[Any, ...]:
 def is_table(source: str | Path) -> bool:
     """Whether a source of old results is a file; else it is the uid of a run."""
     path = Path(source)
-    return isinstance(source, Path) or path.suffix.lower() in _TABLES or path.is_file()
+    with told(OSError):
+        return isinstance(source, Path) or path.suffix.lower() in _TABLES or path.is_file()
 
 
 def earlier(
@@ -109,9 +110,9 @@ def _add_run(found: Earlier, uid: str, problem: Problem, catalogue: Catalogue) -
 
 def _add_table(found: Earlier, path: Path, problem: Problem) -> None:
     """Take in the rows of a table that have a result, or failed."""
-    if not path.exists():
-        raise UserError(f"there is no {path}; give a table, CSV or XLSX, or the uid of a run")
-    with told(SheetError):
+    with told(SheetError, OSError):
+        if not path.exists():
+            raise UserError(f"there is no {path}; give a table, CSV or XLSX, or the uid of a run")
         results = Results.open(path, problem)
     old = [
         (Suggestion(e.row, e.conditions, f"known: row {e.row} of {path.name}"), e.measurement)

@@ -18,4 +18,11 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise UserError(str(error)) from error
+        raise UserError(_sentence(error)) from error
+
+
+def _sentence(error: Exception) -> str:
+    """Say what is wrong; of what the system refused, without its number."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename} cannot be used ({error.strerror}); name another place"
+    return str(error)

@@ -99,7 +99,7 @@ def _known(known: Mapping[str, Any]) -> str:
     ]
     text = f"{len(known['experiments'])} of them known before: {', '.join(each)}"
     if left_out := known.get("left_out"):
-        text += f"; {left_out} left out, outside today's limits, where streams have no place"
+        text += f"; {left_out} left out: outside today's limits, or a choice that there is not"
     return f"{text}\n"
 
 

@@ -21,7 +21,7 @@ from reactune.devices.written import exact, quoted
 from .choice_drafts import ChoiceDraft, choice_of
 from .drafts import NUMBER, Draft, Question, number, toml_text
 from .peak_drafts import PeaksDraft, short
-from .rig_templates import METHOD, REACTION, RIG, SIGNALS, STREAM
+from .rig_templates import METHOD, REACTION, RIG, SELECTOR, SIGNALS, STREAM, TRANSPORTS
 
 _CONTENT = rf"[^\s:=,+]+\s+{NUMBER}\s*m?M"
 _STREAM = re.compile(
@@ -334,6 +334,8 @@ class RigDraft(Draft):
         low, high = self.heated
         peaks = PeaksDraft(self.peaks)
         windows = peaks.windows
+        ports = TRANSPORTS | {c.transport: SELECTOR for c in self.choices if c.transport}
+        wide = max(map(len, ports))
         if self.method is None:
             chromatogram = (
                 f"lamp     = {10:<20} # V through pure eluent\n"
@@ -355,11 +357,7 @@ class RigDraft(Draft):
             ),
             limits=toml_text([low, high]), safe=exact(low), maximum=exact(high + 10),
             heated=exact(self.volumes[0]), total=exact(self.volumes[1]),
-            selectors="".join(
-                f"{one.transport} = {{ baudrate = 9600 }}\n"
-                for one in self.choices
-                if one.transport
-            ),
+            transports="\n".join(f"{n:<{wide}} = {port}" for n, port in ports.items()),
             choices="".join(
                 one.rig_text(exact(_COILS * self.volumes[0])) for one in self.choices
             ),

@@ -87,6 +87,14 @@ KINETICS = """
 {options}
 """
 
+TRANSPORTS = {
+    "pumps": "{ baudrate = 115200 }",
+    "heater": "{ baudrate = 9600 }",
+    "valve": "{ baudrate = 9600 }",
+    "detector": "{ baudrate = 9600, bytesize = 8, stopbits = 2 }",
+}
+SELECTOR = TRANSPORTS["valve"]
+
 RIG = """\
 # An emulated rig, to rehearse on. Streams, volumes and peaks are yours; look through the rest.
 
@@ -97,11 +105,8 @@ stabilisation_residence_times = 2   # of the heated volume, before a sample is t
 # Ports. Real hardware: add  url = "/dev/serial/by-id/..."  or  "socket://host:port"  to each,
 # and delete [emulation] below.
 [transports]
-pumps    = {{ baudrate = 115200 }}
-heater   = {{ baudrate = 9600 }}
-valve    = {{ baudrate = 9600 }}
-detector = {{ baudrate = 9600, bytesize = 8, stopbits = 2 }}
-{selectors}
+{transports}
+
 {streams}
 [heater]
 transport = "heater"

@@ -4,6 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
@@ -31,9 +32,12 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
     UserError
         If it cannot be read, a cell makes no sense, or there is none and none is to be begun.
     """
-    if not begin and not path.exists():
-        raise UserError(f"there is no {path}; reactune ask begins one")
-    with told(SheetError, ValueError):
+    with told(SheetError, ValueError, OSError):
+        there = path.exists()
+        if not there and not begin:
+            raise UserError(f"there is no {path}; reactune ask begins one")
+        if not there:
+            Agent(problem)  # what only the optimiser can refuse, before a table is begun
         return Asking(problem, Results.open(path, problem), seed)
 
 

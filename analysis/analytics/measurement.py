@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 
 from ..problem.tables import Kind
 
-__all__ = ["Analytics", "Kind", "Measurement", "Trace"]
+__all__ = ["Analytics", "Kind", "Measurement", "Trace", "no_fractions"]
+
+_MOST_IN_ALL, _LEAST = 1.5, -0.5
+"""Fractions of a whole add up to one, and none is below zero: a little more and less by errors."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,16 @@ class Measurement:
         """Make one that gives nothing, for a reason."""
         nothing = dict.fromkeys(names, float("nan"))
         return cls(nothing, dict(nothing), flags, valid=False, reason=reason)
+
+
+def no_fractions(values: Mapping[str, float]) -> str:
+    """Say why values are no fractions of one whole, such as percentages; "" if they may be."""
+    if (whole := sum(values.values())) > _MOST_IN_ALL:
+        return f"{', '.join(values)} add up to {whole:.4g}, and fractions of a whole to 1"
+    for name, value in values.items():
+        if value < _LEAST:
+            return f"{name} is {value:.4g}, and no fraction of a whole is below 0"
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,17 +9,20 @@ import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..analytics.measurement import Measurement
+from ..analytics.measurement import Measurement, no_fractions
+from ..cells import number as number_of
 from ..optimisers import Engine
 from ..problem.model import Problem
 from ..problem.space import Space
 from ..problem.tables import Setting
+from ..written import quoted
 from .evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -96,8 +99,15 @@ class Adaptive(ABC):
         -------
         list of dict
             The problem's variables, with the experiment's number as ``_id``.
+
+        Raises
+        ------
+        ValueError
+            If it is no whole number from 0.
         """
         n = 1 if num_points is None else num_points
+        if isinstance(n, bool) or not isinstance(n, Integral) or n < 0:
+            raise ValueError(f"suggest({quoted(n)}): ask for a whole number of points, as in 5")
         waiting = [self._queue.popleft() for _ in range(min(n, len(self._queue)))]
         self._asked |= {s.number: s for s in waiting}  # before others are numbered
         drawn = self.draw(n - len(waiting))
@@ -128,15 +138,16 @@ class Adaptive(ABC):
         ----------
         points : sequence of mapping, or DataFrame
             The measured quantities, and under ``<name>_sd`` their standard deviations where known;
-            NaN for a failed experiment. With the ``_id`` of a suggestion, or with the variables.
+            NaN for a failed experiment. With the ``_id`` of a suggestion, or with the variables, or
+            both: what was set counts, where it is other than what was asked for.
 
         Raises
         ------
         ValueError
             If a point is nobody's: no such ``_id`` and no conditions, or evaluated before; or if
-            one of its values is missing or no number. Then none is taken in.
+            one of its values is missing, no number or no fraction. Then none is taken in.
         """
-        told = points if isinstance(points, Sequence) else _records(points)
+        told = _records(points)
         done = {e.number for e in self.evaluations}
         outcomes = []
         for point in told:
@@ -146,12 +157,16 @@ class Adaptive(ABC):
             elif asked.number in done:
                 raise ValueError(f"suggestion {asked.number} has its outcome already")
             else:
+                self._set(asked, point)
                 done.add(asked.number)
-            outcomes.append((asked, point, _outcome(point, self.problem.measured)))
+            outcomes.append((asked, point, _outcome(point, self.problem)))
         for asked, point, measurement in outcomes:
             if asked is None:
                 (named,) = self.register_suggestions([point])
                 asked = self._asked[named["_id"]]
+            elif (was_set := self._set(asked, point)) != asked.conditions:
+                self.optimiser.withdraw(self.space.to_box(asked.conditions))
+                asked = replace(asked, conditions=was_set)
             self.take(asked, measurement)
 
     def know(
@@ -261,11 +276,24 @@ class Adaptive(ABC):
         if isinstance(number, Hashable) and number in self._asked:
             return self._asked[number]
         if missing := [v for v in self.problem.variables if v not in point]:
+            if "_id" not in point:
+                raise ValueError(
+                    f"{', '.join(missing)} is missing, and so is the _id of a suggestion; give one "
+                    f"or the other, under these names (there are {', '.join(map(str, point))})"
+                )
             raise ValueError(
                 f"_id {number!r} is no suggestion of this agent; to ingest "
                 f"another point give its conditions too ({', '.join(missing)} missing)"
             )
         return None
+
+    def _set(self, asked: Suggestion, point: Mapping[str, Any]) -> dict[str, Setting]:
+        """Give what was set when a suggestion was measured: as asked for, but for what is told."""
+        stated = {name: point.get(name) for name in self.problem.variables}
+        told = {name: v for name, v in stated.items() if v is not None and v == v}  # nan says none
+        if all(told[name] == asked.conditions[name] for name in told):
+            return asked.conditions
+        return self._chosen({**asked.conditions, **told})
 
     def _chosen(self, point: Mapping[str, Any]) -> dict[str, Setting]:
         """Give the conditions that somebody else chose, if they are inside all limits."""
@@ -277,13 +305,24 @@ class Adaptive(ABC):
         return conditions
 
 
-def _records(frame: "pd.DataFrame") -> list[dict[str, Any]]:
-    """Give the rows of a frame."""
-    return [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
+def _records(points: Any) -> list[Mapping[str, Any]]:
+    """Give the rows of a frame, or of a sequence."""
+    if isinstance(points, Sequence) and all(isinstance(point, Mapping) for point in points):
+        return list(points)
+    titles = list(map(str, getattr(points, "columns", ())))
+    if not titles and not hasattr(points, "columns"):
+        raise ValueError(
+            f"outcomes are a list of dicts, or a DataFrame; {type(points).__name__} is neither: "
+            "put a single outcome into a list"
+        )
+    if twice := [title for title in titles if titles.count(title) > 1]:
+        raise ValueError(f"the frame has two columns {twice[0]}; drop or rename one of them")
+    return [{str(k): v for k, v in row.items()} for row in points.to_dict("records")]
 
 
-def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:
+def _outcome(point: Mapping[str, Any], problem: Problem) -> Measurement:
     """Read the measured quantities that somebody else gave, and their standard deviations."""
+    names = problem.measured
     values = {name: _number(point, name, ", NaN if it failed") for name in names}
     sd = {n: _number(point, f"{n}_sd") if f"{n}_sd" in point else math.nan for n in names}
     if wrong := [name for name in names if sd[name] < 0 or math.isinf(sd[name])]:
@@ -293,6 +332,8 @@ def _outcome(point: Mapping[str, Any], names: tuple[str, ...]) -> Measurement:
         )
     if not all(map(math.isfinite, values.values())):
         return Measurement.failed(names, "no outcome")
+    if problem.kind == "fractions" and (why := no_fractions(values)):
+        raise ValueError(f"{why}; correct them, and divide percentages by 100")
     return Measurement(values, sd)
 
 
@@ -305,11 +346,20 @@ def _word(point: Mapping[str, Any], name: str) -> str:
 
 def _number(point: Mapping[str, Any], name: str, failed: str = "") -> float:
     """Read a number that somebody else gave; `failed` says what to give where there is none."""
+    if name not in point:
+        raise ValueError(f"{name} is missing; give it a number{failed}")
+    value = point[name]
     try:
-        return float(point[name])
-    except KeyError:
-        raise ValueError(f"{name} is missing; give it a number{failed}") from None
+        if isinstance(value, bool | np.bool_) or (isinstance(value, str) and _is_none(value)):
+            raise TypeError
+        return float(value)
     except (TypeError, ValueError):
-        comma = isinstance(point[name], str) and "," in point[name]
+        comma = isinstance(value, str) and "," in value
         cure = ": write it with a decimal point" if comma else f": give it one{failed}"
-        raise ValueError(f"{name} = {point[name]!r} is no number{cure}") from None
+        shown = quoted(value) if isinstance(value, bool) else repr(value)
+        raise ValueError(f"{name} = {shown} is no number{cure}") from None
+
+
+def _is_none(text: str) -> bool:
+    """Whether a text is no number, or one with a decimal comma."""
+    return "," in text or (math.isnan(number_of(text)) and text.strip().lower() != "nan")

@@ -47,7 +47,7 @@ class Agent(Judged):
     Parameters
     ----------
     problem : Problem
-        What the user asks.
+        What the user asks, or what `Problem.load` takes for it.
     analytics : Analytics, optional
         How the data of an event become measured quantities. Without it the agent only takes
         outcomes in (`ingest`).
@@ -74,6 +74,7 @@ class Agent(Judged):
     evaluations: list[Evaluation] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
+        self.problem = Problem.load(self.problem)  # a file's name does as well
         if self.analytics is not None:
             check_measured(self.problem, self.analytics)
             self.problem = self.problem.resolved(self.analytics.kind)

@@ -1,7 +1,6 @@
 """Variables that are words: what there is to choose from, and the numbers that describe it."""
 
-import csv
-import io
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..written import UnreadableError, exact, other_encoding, quoted, read_bytes
+from ..cells import is_thousands, number, titled
+from ..written import UnreadableError, exact, quoted, read_bytes
 from .messages import is_usable, what
 
 FloatArray = NDArray[np.float64]
-
-_DELIMITERS = ",;\t"
 
 _MOST = 3
 """Axes along which descriptors tell choices apart, at most: few experiments teach no more."""
@@ -112,8 +110,13 @@ def _column(name: str, values: Any, choices: Sequence[str]) -> tuple[float, ...]
 
 def _read(path: Path, choices: Sequence[str]) -> dict[str, tuple[float, ...]]:
     """Read a file of descriptors."""
-    titles, *lines = _lines(path)
+    delimiter, (titles, *lines) = _lines(path)
     rows = {line[0].casefold(): line for line in lines}
+    count = Counter(line[0].casefold() for line in lines)
+    if twice := [choice for choice in choices if count[choice.strip().casefold()] > 1]:
+        raise ValueError(
+            f"descriptors: {path.name} has more than one row {twice[0]}; keep the one that is right"
+        )
     if missing := [choice for choice in choices if choice.strip().casefold() not in rows]:
         raise ValueError(
             f"descriptors: {path.name} has no row {', '.join(missing)}; its first column names "
@@ -130,29 +133,26 @@ def _read(path: Path, choices: Sequence[str]) -> dict[str, tuple[float, ...]]:
         for choice in choices:
             line = rows[choice.strip().casefold()]
             cell = line[k] if k < len(line) else ""
-            try:
-                number = float(cell.replace(",", ".") if cell.count(",") == 1 else cell)
-            except ValueError:
-                number = np.nan
-            if not is_usable(number):
+            value = number(cell)
+            if not is_usable(value):
                 raise ValueError(
                     f"descriptors: {path.name}, {title} of {choice} is {quoted(cell)}, which is no "
                     "number; fill it in, or leave the column out"
                 )
-            column.append(number)
+            if "," in cell and delimiter != ";" and is_thousands(cell):
+                raise ValueError(
+                    f"descriptors: {path.name}, {title} of {choice} is {quoted(cell)}, which may "
+                    f"be {exact(value)} or {cell.replace(',', '')}; write the one it is"
+                )
+            column.append(value)
         table[name] = tuple(column)
     return table
 
 
-def _lines(path: Path) -> list[list[str]]:
-    """Read the lines of a CSV file that are not empty, cells stripped."""
+def _lines(path: Path) -> tuple[str, list[list[str]]]:
+    """Read the delimiter of a CSV file, and the lines that are not empty, cells stripped."""
     try:
-        raw = read_bytes(path)
-        if wrong := other_encoding(raw):
-            raise UnreadableError(wrong)
-        text = raw.decode("utf-8-sig")
-        delimiter = max(_DELIMITERS, key=text.lstrip().partition("\n")[0].count)
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        delimiter, lines = titled(read_bytes(path))
     except FileNotFoundError:
         raise ValueError(
             f"descriptors: there is no file {path}; it has a row for each choice, named in the "
@@ -162,12 +162,10 @@ def _lines(path: Path) -> list[list[str]]:
         raise ValueError(f"descriptors: {path} cannot be read: {error.strerror}") from None
     except UnreadableError as error:
         raise ValueError(f"descriptors: {path.name} {error}") from None
-    except csv.Error as error:
-        raise ValueError(f"descriptors: {path.name} is no CSV ({error})") from None
-    full = [[cell.strip() for cell in line] for line in lines if any(c.strip() for c in line)]
+    full = [line for line in lines if any(line)]
     if not full:
         raise ValueError(f"descriptors: {path.name} is empty; its first line names the columns")
-    return full
+    return delimiter, full
 
 
 def positions(

@@ -62,7 +62,7 @@ def read_toml(path: Path, built_in: Sequence[str]) -> dict[str, Any]:
     except OSError as error:
         raise ProblemError([f"cannot be read: {error.strerror}"], str(path)) from None
     except UnreadableError as error:
-        raise ProblemError([str(error)], path.name) from None
+        raise ProblemError([str(error)], path.name or str(path)) from None
     except tomllib.TOMLDecodeError as error:
         raise ProblemError([_syntax_sentence(str(error), text)], path.name) from None
 
@@ -76,6 +76,8 @@ def _syntax_sentence(message: str, text: str) -> str:
     line = lines[number - 1] if number <= len(lines) else ""
     quote = ("Invalid value", "Illegal character '\\n'", "Illegal character '\\r'", "Unterminated")
     hint = "; missing quote?" if reason.startswith(quote) else ""
+    if (key := re.match(r"\s*(\w+)\s*=", line)) and not key[1].isascii():
+        hint = f"; a name with other letters than a to z stands in quotes: {key[1]!r} ="
     line = printable(line.strip()[:_LONGEST_LINE])
     return f"line {number}: {line}\n{reason} ({place.rstrip(')')}){hint}"
 
@@ -141,7 +143,10 @@ def what(value: object) -> str:
     """Say what stands where a number is wanted."""
     if is_number(value):
         return f"{quoted(value)} is beyond {LARGEST:g}, where nobody can compute any more"
-    return f"{quoted(value)} is {'text' if isinstance(value, str) else 'no number'}"
+    if isinstance(value, str):
+        comma = re.fullmatch(r"\s*[-+]?\d+,\d+\s*%?\s*", value)
+        return f"{quoted(value)} is text" + "; write decimals with a point" * bool(comma)
+    return f"{quoted(value)} is no number"
 
 
 def pair(value: object, name: str) -> tuple[float, float]:
@@ -164,7 +169,7 @@ def pair(value: object, name: str) -> tuple[float, float]:
 def show(number: float) -> str:
     """Write a computed number with about three significant digits, without an exponent."""
     if not math.isfinite(number) or number == 0:
-        return f"{number:g}"
+        return f"{number + 0.0:g}"  # 0 also for -0
     decimals = max(1 if abs(number) < 1000 else 0, 2 - math.floor(math.log10(abs(number))))
     return f"{number:.{decimals}f}"
 

@@ -158,6 +158,7 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     define, limits = _keys(data.get("define")), _keys(data.get("limits"))
     yield from _not_variables(_names(data.get("shared")), variables)
     yield from _computed_with_words(data)
+    yield from _percent_of_percent(data)
     sections = {"measured": measured, "variables": variables, "fixed": fixed, "define": define}
     yield from _bad_names(sections, limits)
     own = named(data)
@@ -206,6 +207,23 @@ def _computed_with_words(data: Mapping[str, Any]) -> Iterator[str]:
         for name in parse(text).names:
             if name in words:
                 yield f"{place}: {name} is a choice, a word that nothing can be computed from"
+
+
+def _percent_of_percent(data: Mapping[str, Any]) -> Iterator[str]:
+    """Say where a window's percent sign, 5% being 0.05, is meant for a variable that is in %."""
+    tables = _tables(data.get("variables"))
+    units = {name: str(part.get("unit")) for name, part in tables if isinstance(part, dict)}
+    in_percent = [name for name, unit_ in units.items() if "%" in unit_]
+    for number, window in enumerate(_items(data.get("constraints")), start=1):
+        of = _of(window)
+        if not isinstance(window, str) or "%" not in window or not isinstance(of, str):
+            continue
+        for name in () if _unreadable(of) else parse(of).names:
+            if name in in_percent:
+                yield (
+                    f"constraints[{number}]: {window!r} says 0.01 for 1%, and {name} is a number "
+                    "of percent; leave the % signs out"
+                )
 
 
 def _goal_problems(stated: object, names: "_Known") -> Iterator[str]:

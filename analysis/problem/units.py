@@ -5,6 +5,7 @@ unit is looked up by `pint`, which is imported then.
 """
 
 import math
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -87,6 +88,7 @@ _NAMES = {
     (): "a plain number",
 }
 _WORDS = {"uL/min": ("µL/min", "μL/min", "ul/min"), "uL": ("µL", "μL", "ul"), "mL": ("ml",)}
+_DEGREES = str.maketrans("\u00ba\u02da", "\u00b0\u00b0")  # what keyboards have for the sign
 _KNOWN = _OWN | {word: _OWN[name] for name, words in _WORDS.items() for word in words}
 
 
@@ -99,9 +101,13 @@ def unit(text: str) -> Unit | None:
     Unit or None
         None for what is a label and no unit, such as "equiv" or "a.u.".
     """
+    text = text.translate(_DEGREES)
     if text in _KNOWN:
         return _KNOWN[text]
-    return _from_pint(text)
+    if (found := _from_pint(text)) is not None:
+        return found
+    plain = unicodedata.normalize("NFKC", text)  # a degree Celsius in one sign, and the like
+    return unit(plain) if plain != text else None
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 from .expression import ExpressionError, parse
 
-_TOLERANCE = re.compile(r"\s*(?:\+/-|±)\s*")
+_TOLERANCE = re.compile(r"\s*(?:\+/?-|±)\s*")
 _INSIDE = re.compile(r"(?P<of>.+?)\s+in\s+\[(?P<lower>[^,\]]+),(?P<upper>[^,\]]+)\]")
 _RELATION = re.compile(r"\s*(<=|>=|==|[<>=≤≥])\s*")
 _TURNED = {"<": ">", ">": "<", "=": "="}

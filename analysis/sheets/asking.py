@@ -52,6 +52,11 @@ class Asking:
         }
         self.agent.expect([s for s, e in entries if e.measurement is None])
 
+    @property
+    def left(self) -> int:
+        """How many experiments the budget has left; what is outstanding counts as made."""
+        return self.problem.budget - (len(self.results.entries) - len(self.lost))
+
     def ask(self, n: int) -> list[Suggestion]:
         """Choose n experiments that can be dialled, and add them to the table.
 

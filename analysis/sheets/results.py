@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..analytics.measurement import Measurement
+from ..analytics.measurement import Measurement, no_fractions
+from ..cells import decimal_mark, is_thousands
+from ..cells import number as number_of
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..problem.units import UnitError, converted
+from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
-from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, title_of
+from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
 
 FAILED = "failed"
 """Title of the column that says of an experiment that it failed, and why."""
 
-_NO = {"no", "n", "0", "false", "-"}
+_NO = {"no", "n", "0", "0.0", "0,0", "false", "-", "\u2013", "\u2014", "none", "nan", "n/a", "ok"}
 _YES = {"yes", "y", "1", "1.0", "true", "x"}
-_NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})  # as word processors write it
 
-_MOST_IN_ALL = 1.5
-"""Fractions of a whole add up to one, and a little more by their errors."""
+_SHARE = 1.5
+"""Above, a number beside percentages is one of them that does not say so."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,22 @@ class Results:
     def __init__(self, sheet: Sheet, problem: Problem) -> None:
         self.sheet, self._problem = sheet, problem
         self._units: dict[str, str] = {}  # of columns that have another than the problem
-        self._percent: set[str] = set()  # columns of fractions that are percentages
+        self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
         self._columns = self._find()
+        self._refuse_uncomputed()
         self._comma = self._decimal_comma()
-        self.entries = list(self._read())
+        self._check_percentages()
+        self.entries = list(self._read(sheet.rows))
 
     @classmethod
     def open(cls, path: Path, problem: Problem) -> "Results":
         """Read the table of a file; where there is none, begin one."""
+        own = {FAILED, *(f"{name}_sd" for name in problem.measured)}
+        if taken := [name for name in (*problem.variables, *problem.measured) if name in own]:
+            raise SheetError(
+                f"a table has a column {taken[0]} of its own, for failures and uncertainties; call "
+                f"{taken[0]} otherwise in the problem"
+            )
         if path.exists():
             return cls(open_sheet(path), problem)
         units = {name: variable.unit for name, variable in problem.variables.items()}
@@ -85,10 +93,18 @@ class Results:
             {name: self._converted(name, v, back=True) for name, v in p.items()} for p in conditions
         ]
         rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
-        before = len(self.entries)
+        if not rows:
+            return []
         self.sheet = self.sheet.append(rows, self._comma)
-        self.entries = list(self._read())
-        return [entry.row for entry in self.entries[before:]]
+        # what was there before is known: formulas come to nothing until a spreadsheet has saved it
+        added = list(self._read(self.sheet.rows[-len(rows) :]))
+        self.entries += added
+        return [entry.row for entry in added]
+
+    @property
+    def uncomputed(self) -> bool:
+        """Whether formulas come to nothing now, until a spreadsheet has saved the file."""
+        return self.sheet.uncomputed(self._columns.values()) is not None
 
     # -- reading --------------------------------------------------------------------------------
 
@@ -99,14 +115,21 @@ class Results:
         wanted = [*problem.variables, *problem.measured, *optional]
         plain = {name.casefold(): name for name in wanted}
         for i, title in enumerate(self.sheet.titles):
-            written, unit = parsed(title)
+            written, in_unit = parsed(title)
+            if written.casefold() not in plain:
+                written, in_unit = parsed_over(title)
+                if in_unit.casefold() in plain or not ("%" in in_unit or unit(in_unit)):
+                    continue  # a quotient, or whatever else somebody keeps
             name = written if written in wanted else plain.get(written.casefold(), "")
             if not name:
                 continue
             if name in columns:
                 raise SheetError(f"{self.sheet.path} has two columns {name}; rename one of them")
-            self._check_unit(name, unit)
+            self._check_unit(name, in_unit)
             columns[name] = i
+        for name in problem.measured:  # an uncertainty is in the unit of what it is of
+            if name in self._in_percent and not parsed(self._title(columns, f"{name}_sd"))[1]:
+                self._in_percent.add(f"{name}_sd")
         if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
             raise SheetError(
                 f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
@@ -114,23 +137,25 @@ class Results:
             )
         return columns
 
-    def _check_unit(self, name: str, unit: str) -> None:
+    def _title(self, columns: Mapping[str, int], name: str) -> str:
+        return self.sheet.titles[columns[name]] if name in columns else ""
+
+    def _check_unit(self, name: str, in_unit: str) -> None:
         """Note the unit of a variable, or refuse one that measures something else."""
-        if name not in self._problem.variables or not unit:
-            if unit == "%" and self._problem.kind == "fractions":
-                self._percent.add(name)
+        variable = self._problem.variables.get(name)
+        stated = variable.unit if variable else ""
+        if "%" in (in_unit or stated):  # mol% and area-%, too
+            self._in_percent.add(name)
+        if variable is None or not in_unit or _plain(in_unit) == _plain(stated):
             return
-        stated = self._problem.variables[name].unit
-        if _plain(unit) == _plain(stated):
-            return
-        told = f"{self.sheet.path} has {name} in {unit}, the problem in {stated or 'no unit'}"
+        told = f"{self.sheet.path} has {name} in {in_unit}, the problem in {stated or 'no unit'}"
         if not stated:
             raise SheetError(f"{told}; bring them to one unit")
         try:
-            converted(1.0, unit, stated)
+            converted(1.0, in_unit, stated)
         except UnitError as error:
             raise SheetError(f"{told}: {error}; bring them to one unit") from None
-        self._units[name] = unit
+        self._units[name] = in_unit
 
     def _converted(self, name: str, value: Any, back: bool = False) -> Any:
         """Give a value of the table in the problem's unit, or back, without what rounding adds."""
@@ -141,30 +166,64 @@ class Results:
             return float(f"{converted(value, here, there):.12g}")
         return float(f"{converted(value, there, here):.10g}")
 
-    def _decimal_comma(self) -> bool | None:
-        """Say whether numbers have a decimal comma; None if none tells."""
-        marks: dict[str, str] = {}
+    def _numbers(self) -> Iterator[tuple[int, str, Cell]]:
+        """Give row, column and content of each cell that a number may be in."""
         words = {FAILED, *(name for name, v in self._problem.variables.items() if v.choices)}
         for row, cells in self.sheet.rows:
             for name, column in self._columns.items():
-                if name in words:
-                    continue
-                cell = cells[column] if column < len(cells) else None
-                if isinstance(cell, str):
-                    cell = cell.translate(_MINUS)
-                    for mark in ",.":
-                        if re.fullmatch(rf"[+-]?\d*\{mark}\d+([eE][+-]?\d+)?\s*%?", cell):
-                            marks.setdefault(mark, f"{quoted(cell)} in row {row}")
+                if name not in words and column < len(cells):
+                    yield row, name, cells[column]
+
+    def _decimal_comma(self) -> bool | None:
+        """Say whether numbers have a decimal comma; None if none tells."""
+        marks: dict[str, str] = {}
+        sure: set[str] = set()
+        unsure: dict[str, tuple[int, str, str]] = {}
+        for row, name, cell in self._numbers():
+            if isinstance(cell, str) and (mark := decimal_mark(cell)):
+                marks.setdefault(mark, f"{quoted(cell)} in row {row}")
+                if is_thousands(cell):
+                    unsure.setdefault(mark, (row, name, cell))
+                else:
+                    sure.add(mark)
         if len(marks) == 2:
             raise SheetError(
                 f"{self.sheet.path} has decimal commas and points ({marks[',']}, {marks['.']}); "
-                "write all numbers in one way"
+                "write all numbers in one way, and none with a mark for thousands"
             )
+        for mark, (row, name, cell) in unsure.items():
+            if mark != self.sheet.mark and not sure:
+                plain = cell.replace(mark, "")
+                raise SheetError(
+                    f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which may be {plain} "
+                    f"or {exact(number_of(cell))}; write {plain}, or with another digit {cell}0"
+                )
         return "," in marks if marks else None
 
-    def _read(self) -> Iterator[Entry]:
-        """Read the rows."""
-        for row, cells in self.sheet.rows:
+    def _check_percentages(self) -> None:
+        """Refuse columns in which some percentages say so and others do not."""
+        signs: dict[str, str] = {}
+        bare: dict[str, str] = {}
+        for row, name, cell in self._numbers():
+            if name in self._in_percent or cell is None:
+                continue
+            place = f"{cell if isinstance(cell, str) else exact(cell)} in row {row}"
+            if isinstance(cell, str) and cell.endswith("%"):
+                signs.setdefault(name, place)
+            elif isinstance(cell, float) and self.sheet.is_percent(row, self._columns[name]):
+                signs.setdefault(name, f"{exact(round(100 * cell, 9))} % in row {row}")
+            elif abs(cell if isinstance(cell, float) else number_of(cell)) > _SHARE:
+                bare.setdefault(name, place)
+        if both := [name for name in signs if name in bare]:
+            name = both[0]
+            raise SheetError(
+                f"{self.sheet.path} has {name} with and without percent signs ({signs[name]}, "
+                f"{bare[name]}); write all of it in one way"
+            )
+
+    def _read(self, rows: Sequence[tuple[int, list[Cell]]]) -> Iterator[Entry]:
+        """Read rows."""
+        for row, cells in rows:
             told = {
                 name: cells[column] if column < len(cells) else None
                 for name, column in self._columns.items()
@@ -174,7 +233,6 @@ class Results:
             if all(cell is None for cell in (*set_.values(), *got.values())):
                 continue
             if absent := [name for name, cell in set_.items() if cell is None]:
-                self._refuse_uncomputed(row, absent)
                 raise SheetError(
                     f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty; fill in what was "
                     "set, or delete the row"
@@ -191,9 +249,13 @@ class Results:
         """Read what came of an experiment."""
         names = self._problem.measured
         if reason := _failure(told.get(FAILED), got):
+            if not math.isnan(number_of(reason)):
+                raise SheetError(
+                    f"{self.sheet.path}, row {row}: {FAILED} is {reason}, which is no reason; say "
+                    "in words why there is no result, or leave it empty"
+                )
             return Measurement.failed(names, reason)
         absent = [name for name, cell in got.items() if cell is None]
-        self._refuse_uncomputed(row, absent)
         if len(absent) == len(got):
             return None
         if absent:
@@ -212,26 +274,32 @@ class Results:
                         f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is no "
                         "standard deviation; give a number from 0 up"
                     )
+                if self._problem.kind == "fractions" and sd[name] > 1:
+                    raise SheetError(
+                        f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is more than "
+                        f"a whole, of which {name} is a fraction; correct it, or if it is a "
+                        f"percentage write {exact(sd[name])} %"
+                    )
         return Measurement(values, sd)
 
-    def _refuse_uncomputed(self, row: int, names: Sequence[str]) -> None:
+    def _refuse_uncomputed(self) -> None:
         """Refuse cells that are empty only because nobody has computed their formulas."""
-        for name in names:
-            if self.sheet.is_formula(row, self._columns[name]):
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {name} is a formula, and the file does not say "
-                    "what it comes to; open it in your spreadsheet, save it, and ask again"
-                )
+        names = {column: name for name, column in self._columns.items()}
+        if (found := self.sheet.uncomputed(names.keys())) is not None:
+            row, column = found
+            raise SheetError(
+                f"{self.sheet.path}, row {row}: {names[column]} is a formula, and the file does "
+                "not say what it comes to; open it in your spreadsheet, save it, and ask again"
+            )
 
     def _check_whole(self, row: int, values: Mapping[str, float]) -> None:
         """Refuse fractions that are percentages by their sum, and do not say so."""
-        whole = sum(values.values())
-        if self._problem.kind == "fractions" and whole > _MOST_IN_ALL:
-            first, value = next((n, exact(v)) for n, v in values.items() if v > 0)
-            cure = f"if they are percentages write {value} % for {value}, or {first} [%] as title"
+        if self._problem.kind == "fractions" and (wrong := no_fractions(values)):
+            most, value = max(values.items(), key=lambda item: item[1])
+            percent = f", or if they are percentages write {exact(value)} % for {exact(value)}, or "
             raise SheetError(
-                f"{self.sheet.path}, row {row}: {', '.join(values)} add up to {whole:.4g}, and "
-                f"fractions of a whole to 1; correct them, or {cure}"
+                f"{self.sheet.path}, row {row}: {wrong}; correct them"
+                + (f"{percent}{most} [%] as title" if value > _SHARE else "")
             )
 
     def _setting(self, row: int, name: str, cell: Cell) -> Setting:
@@ -245,21 +313,26 @@ class Results:
 
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""
+        variable = self._problem.variables.get(name)
         if isinstance(cell, float):
-            text, share = repr(cell), False
+            share = self.sheet.is_percent(row, self._columns[name])
+            number, part = (float(f"{100 * cell:.15g}"), cell) if share else (cell, cell / 100)
         else:
-            text = str(cell).translate(_MINUS).strip()
-            share = text.endswith("%")
-            text = text.rstrip("%").rstrip()
-        number = float(text.replace(",", ".")) if _NUMBER.fullmatch(text) else math.nan
+            share = str(cell).endswith("%")
+            number = number_of(str(cell).removesuffix("%"))
+            part = number / 100
+        in_percent = name in self._in_percent
+        if share and not in_percent and variable and (variable.unit or name in self._units):
+            number = math.nan  # 5 % of a temperature
         if abs(number) < LARGEST:
-            return number / 100 if share or name in self._percent else number
+            of_fraction = self._problem.kind == "fractions" and variable is None
+            return part if (of_fraction if in_percent else share) else number
         if name in self._problem.variables:
             cure = "write the number that was set, without its unit"
         else:
             cure = (
-                f"leave it empty while it is outstanding, or say in a column {FAILED} why there "
-                "is none"
+                "leave it empty while it is outstanding, write the number to reckon with, or say "
+                f"in a column {FAILED} why there is none"
             )
         what = "too large" if math.isfinite(number) else "no number"
         raise SheetError(

@@ -8,19 +8,36 @@ import io
 import os
 import re
 import tempfile
+import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from ..cells import Cell as Cell
-from ..cells import workbook
-from ..written import UnreadableError, check_text, exact, other_encoding, read_bytes
+from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, there, titled
+from ..written import UnreadableError, check_text, exact, read_bytes
 
 MOST_BYTES = 20_000_000
 """Of a table; a thousand experiments have a hundredth of it."""
 
-DELIMITERS = ",;\t"
+
+_NEW = ("", ".csv", ".tsv", ".txt", ".xlsx")
+"""What a table that is begun may end in."""
+
+_LOST = {
+    "text boxes or shapes": (r"xl/drawings/drawing\d*\.xml", rb"<(\w+:)?(sp|cxnSp|grpSp)[ >]"),
+    "conditional formats, validations or sparklines of Excel's newer kinds": (
+        r"xl/worksheets/sheet\d+\.xml",
+        rb"<x14:(conditionalFormattings|dataValidations|sparklineGroups)[ >]",
+    ),
+    "threaded comments": (r"xl/threadedComments/.*", rb""),
+    "slicers": (r"xl/slicers/.*", rb""),
+    "buttons or other controls": (r"xl/(ctrlProps|activeX)/.*", rb""),
+    "objects of other programs": (r"xl/embeddings/.*", rb""),
+}
+"""What openpyxl does not keep of a workbook: in which parts of the file, and what these hold."""
 
 
 class SheetError(ValueError):
@@ -42,16 +59,23 @@ class Sheet(ABC):
         The file as it was read.
     which_titles : str
         What they are called in a sentence.
+    mark : str
+        What parts the decimals in such a file, where no number tells.
     """
 
     which_titles = "its titles"
+    mark = "."
     path: Path
     raw: bytes
     titles: list[str]
     rows: list[tuple[int, list[Cell]]]
 
-    def is_formula(self, row: int, column: int) -> bool:
-        """Say whether a cell, its column counted from 0, holds a formula."""
+    def uncomputed(self, columns: Collection[int]) -> tuple[int, int] | None:
+        """Give row and column of a formula that nobody has computed, in these columns from 0."""
+        return None
+
+    def is_percent(self, row: int, column: int) -> bool:
+        """Say whether a cell, its column counted from 0, shows its number as percent."""
         return False
 
     @abstractmethod
@@ -108,6 +132,10 @@ def create(path: Path, titles: Sequence[str]) -> Sheet:
         If it cannot be written.
     """
     _check_kind(path)
+    if path.suffix.lower() not in _NEW:
+        raise SheetError(
+            f"{path} would be no table by its name; begin one called .xlsx for Excel, or .csv"
+        )
     if path.suffix.lower() == ".xlsx":
         from openpyxl import Workbook as Book
 
@@ -117,7 +145,8 @@ def create(path: Path, titles: Sequence[str]) -> Sheet:
         write_whole(path, file.getvalue())
     else:
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(titles)
+        tab = "\t" if path.suffix.lower() == ".tsv" else ","
+        csv.writer(line, delimiter=tab, lineterminator="\n").writerow(titles)
         write_whole(path, line.getvalue().encode())
     return open_sheet(path)
 
@@ -134,27 +163,20 @@ class Csv(Sheet):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.raw = read_bytes(path, MOST_BYTES)
-        if wrong := other_encoding(self.raw):
-            raise UnreadableError(wrong)
-        text = self.raw.decode("utf-8-sig")
-        first = text.lstrip("\r\n").partition("\n")[0]
-        bare = re.sub(r'"[^"]*"', "", first)
-        self.delimiter = max(DELIMITERS, key=bare.count)
-        self._end = "\r\n" if "\r\n" in text else "\n"
-        try:
-            lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter))
-        except csv.Error as error:
-            raise UnreadableError(f"is no CSV ({error}); save it again as CSV") from None
-        full = [(i, line) for i, line in enumerate(lines, 1) if any(c.strip() for c in line)]
+        self.delimiter, lines = titled(self.raw)
+        self.mark = "," if self.delimiter == ";" else "."  # as spreadsheets save it
+        ends = [end for end in ("\r\n", "\n", "\r") if end.encode() in self.raw]
+        self._end = ends[0] if ends else "\n"
+        full = [(i, line) for i, line in enumerate(lines, 1) if any(line)]
         if not full:
             raise UnreadableError("is empty; its first line has to name the columns")
-        self.titles = [cell.strip() for cell in full[0][1]]
-        self.rows = [(i, [c.strip() or None for c in line]) for i, line in full[1:]]
+        self.titles = full[0][1]
+        self.rows = [(i, [cell or None for cell in line]) for i, line in full[1:]]
 
     def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
         """See `Sheet.append`."""
-        if comma is None:  # as spreadsheets do where the decimal comma is used
-            comma = self.delimiter == ";"
+        if comma is None:
+            comma = self.mark == ","
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self._end)
         for row in rows:
@@ -175,43 +197,74 @@ class Workbook(Sheet):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.raw = read_bytes(path, MOST_BYTES)
-        lines = workbook(self.raw)
+        self._values = sheet_of(self.raw)
+        lines = rows_of(self._values)
         full = [(i, row) for i, row in enumerate(lines, 1) if any(c is not None for c in row)]
         if not full:
             raise UnreadableError("is empty; its first row has to name the columns")
-        self.titles = ["" if cell is None else str(cell).strip() for cell in full[0][1]]
+        self._top, titles = full[0]
+        self.titles = ["" if cell is None else str(cell).strip() for cell in titles]
         self.rows = full[1:]
 
     @cached_property
-    def _formulas(self) -> set[tuple[int, int]]:
-        """Row and column of each cell with a formula."""
-        from openpyxl import load_workbook
+    def _cells(self) -> Any:
+        """The sheet with its formulas."""
+        return sheet_of(self.raw, formulas=True)
 
-        sheet = load_workbook(io.BytesIO(self.raw)).worksheets[0]
-        return {
-            (cell.row, cell.column - 1)
-            for row in sheet.iter_rows()
-            for cell in row
-            if cell.data_type == "f"
-        }
+    def uncomputed(self, columns: Collection[int]) -> tuple[int, int] | None:
+        """See `Sheet.uncomputed`; one that came to an empty text has been computed."""
+        for cell in there(self._cells):
+            if cell.data_type == "f" and cell.column - 1 in columns:
+                value = self._values.cell(cell.row, cell.column)
+                if value.value is None and value.data_type == "n":
+                    return cell.row, cell.column - 1
+        return None
 
-    def is_formula(self, row: int, column: int) -> bool:
-        """See `Sheet.is_formula`."""
-        return (row, column) in self._formulas
+    def is_percent(self, row: int, column: int) -> bool:
+        """See `Sheet.is_percent`."""
+        return is_percent(self._cells.cell(row, column + 1))
 
     def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
-        from openpyxl import load_workbook
+        from openpyxl.cell import MergedCell
 
-        book = load_workbook(io.BytesIO(self.raw), keep_vba=self.path.suffix.lower() == ".xlsm")
-        sheet, last = book.worksheets[0], max([1, *(number for number, _ in self.rows)])
+        if lost := _lost(self.raw):
+            raise SheetError(
+                f"{self.path} has {lost}, which would be lost with what is added; keep the table "
+                "in a workbook without"
+            )
+        macros = self.path.suffix.lower() == ".xlsm"
+        book = book_of(self.raw, keep_vba=macros, rich_text=True)
+        sheet, last = first_sheet(book), max([self._top, *(number for number, _ in self.rows)])
         for number, row in enumerate(rows, last + 1):
             for column, value in enumerate(row, 1):
-                sheet.cell(number, column, value)
+                if value is None:
+                    continue
+                cell = sheet.cell(number, column)
+                if isinstance(cell, MergedCell):
+                    raise SheetError(
+                        f"{self.path} has merged cells in row {number}, where the next experiment "
+                        "belongs; take them apart"
+                    )
+                if is_percent(cell) or cell.is_date:  # 5 should not be shown as 500 %
+                    cell.number_format = "General"
+                cell.value = value
+                if isinstance(value, str):  # also one that begins as formulas do
+                    cell.data_type = "s"
         file = io.BytesIO()
         book.save(file)
         self._replace(file.getvalue())
         return Workbook(self.path)
+
+
+def _lost(raw: bytes) -> str:
+    """Say what of a workbook would be lost if it were written anew; "" if nothing."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as parts:
+        for what, (name, content) in _LOST.items():
+            for part in parts.namelist():
+                if re.fullmatch(name, part) and re.search(content, parts.read(part)):
+                    return what
+    return ""
 
 
 def _text(cell: Cell, comma: bool) -> str:
@@ -237,15 +290,22 @@ def write_whole(path: Path, content: bytes) -> None:
                     f"{path} is open in a spreadsheet ({lock} is beside it), which would overwrite "
                     "what is added; save and close it there, and ask again"
                 )
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+    if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
+        raise SheetError(
+            f"{path} is read-only, and nothing is added to it; see to its rights, or ask with a "
+            "copy of it"
+        )
     try:
         check_text(path.name)
-        with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".", delete=False) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part = Path(file.name)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
+        part = Path(name)
         try:
-            part.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o644)
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(mode)
             part.replace(target)
         except BaseException:
             part.unlink(missing_ok=True)
@@ -270,10 +330,19 @@ def title_of(name: str, unit: str) -> str:
 
 
 _TITLE = re.compile(r"(?P<name>.*?)\s*(?:[\[(]\s*(?P<unit>[^\[\]()]*?)\s*[\])])?\s*", re.DOTALL)
+_OVER = re.compile(r"\s*(?P<name>\w+)\s*/\s*(?P<unit>\S.*?)\s*", re.DOTALL)
+_NONE = ("-", "\u2013", "\u2212", "1")  # how people write that there is no unit
 
 
 def parsed(title: str) -> tuple[str, str]:
     """Read name and unit of a column's title: ``tau [min]``, ``tau (min)`` or ``tau``."""
     found = _TITLE.fullmatch(title)
     assert found is not None  # whatever is no unit belongs to the name
-    return found["name"].strip(), found["unit"] or ""
+    unit = (found["unit"] or "").strip()
+    return found["name"].strip(), "" if unit in _NONE else unit
+
+
+def parsed_over(title: str) -> tuple[str, str]:
+    """Read a title as ``tau / min``; unit "" if it is none. It may be a quotient, too."""
+    found = _OVER.fullmatch(title)
+    return (found["name"], found["unit"]) if found else (title, "")

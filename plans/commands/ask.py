@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         type=count,
         metavar="N",
-        help="how many experiments to add [the problem's batch; to an empty table what the models "
-        "need]",
+        help="how many experiments to add, within the budget [the problem's batch; to an empty "
+        "table what the models need]",
     )
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="same seed and table, same asks [0]"
@@ -40,7 +40,7 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.sheets.sheet import SheetError
 
-    from ..errors import told
+    from ..errors import UserError, told
     from ..problems import load_problem
     from ..tables import keep, open_table, place_to_keep
     from .points import layout
@@ -51,17 +51,35 @@ def run(a: argparse.Namespace) -> int:
     results = asking.results
     if any(entry.measurement for entry in results.entries):
         keep(asking, a.table, a.seed, a.catalogue)
+    n = a.n or min(asking.left, problem.batch if results.entries else problem.first_batch)
+    if n > asking.left or n < 1:
+        counted = f"{problem.budget - asking.left} of {problem.budget} experiments"
+        raise UserError(
+            f"{a.table}: {counted} are done or outstanding, and "
+            f"{f'{n} more are asked for' if asking.left > 0 else 'the budget has none left'}; "
+            f"raise budget in {a.problem} to go on"
+            + (f", or ask for {asking.left} or less" if asking.left > 0 else "")
+        )
     with told(SheetError):
-        asks = asking.ask(a.n or (problem.batch if results.entries else problem.first_batch))
+        asks = asking.ask(n)
     if a.json:
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
     say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
-    states = [entry.measurement for entry in results.entries]
-    done = sum(m is not None and m.valid for m in states)
-    failed = sum(m is not None and not m.valid for m in states)
-    pending = sum(m is None for m in states)
+    told_of = {e.number: e for e in asking.agent.evaluations}
+    states = [
+        None if e.measurement is None else (told_of.get(e.row) or e.measurement).valid
+        for e in results.entries
+    ]
+    done, failed, pending = (states.count(state) for state in (True, False, None))
     lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
+    if len(asks) < n:
+        lines.append(f"{len(asks)} in place of {n}: no other was found that is not in the table.")
+    lines += [
+        f"Row {e.row}: {told_of[e.row].reason}, which counts as failed."
+        for e in results.entries
+        if e.measurement and e.measurement.valid and e.row in told_of and not told_of[e.row].valid
+    ]
     lines += [
         f"Row {row}: {why}, with no place in the models; kept, and not counted."
         for row, why in asking.lost.items()
@@ -70,6 +88,8 @@ def run(a: argparse.Namespace) -> int:
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."
     )
+    if results.uncomputed:
+        lines.append("Its formulas come to nothing before it is saved in your spreadsheet.")
     for line in lines:
         say(textwrap.fill(line, 80))
     return EXIT_DONE

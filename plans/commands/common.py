@@ -93,7 +93,7 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
         help="seed of the optimiser and of an emulated rig [drawn, and stored]",
     )
     parser.add_argument(
-        "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
+        "--budget", type=whole, metavar="N", help="experiments at most, in place of the problem's"
     )
     add_hardware(parser)
 
@@ -123,6 +123,15 @@ def seed(text: str) -> int:
     if len(text) > _SEED_DIGITS:
         raise argparse.ArgumentTypeError(
             f"a seed has {_SEED_DIGITS} digits at most, and {text[:20]}... has {len(text)}"
+        )
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """Read a whole number, whatever else is to be said of it."""
+    if not text.removeprefix("-").isdecimal() or len(text) > _SEED_DIGITS:
+        raise argparse.ArgumentTypeError(
+            f"{text[:20]} is no number of experiments; write it as in 30"
         )
     return int(text)
 

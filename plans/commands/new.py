@@ -106,10 +106,12 @@ def _problem(a: argparse.Namespace) -> int:
     from reactune.analysis.sheets.sheet import SheetError
 
     from ..drafts import ProblemDraft
-    from ..errors import told
+    from ..errors import UserError, told
 
     path = _toml(a.file or Path("problem.toml"))
     table: Path = a.table or path.with_name("results.csv")
+    if os.path.abspath(path) == os.path.abspath(table):
+        raise UserError(f"new: {path} cannot be both problem and table; give each a file")
     _refuse_existing(path, table)
     draft = ProblemDraft(path.stem)
     _answer(draft, draft.QUESTIONS, a)

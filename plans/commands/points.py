@@ -1,10 +1,12 @@
 """Points to be measured, laid out on a terminal."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.tables import Variable
 from reactune.analysis.sheets.sheet import title_of
 from reactune.analysis.written import exact
 
@@ -24,7 +26,7 @@ def layout(problem: Problem, rows: Sequence[Row], number: str) -> str:
     """
     titles = [number, *(title_of(name, v.unit) for name, v in problem.variables.items())]
     cells = [
-        [str(n), *(_cell(conditions[name]) for name in problem.variables)]
+        [str(n), *(_cell(conditions[name], v) for name, v in problem.variables.items())]
         for n, conditions, _ in rows
     ]
     widths = [max(map(len, column)) for column in zip(titles, *cells, strict=True)]
@@ -40,5 +42,10 @@ def layout(problem: Problem, rows: Sequence[Row], number: str) -> str:
     return "\n".join(text)
 
 
-def _cell(value: Any) -> str:
-    return value if isinstance(value, str) else exact(float(f"{value:.6g}"))
+def _cell(value: Any, variable: Variable) -> str:
+    """Write a value with six digits, or as many as its range needs for a thousandth of it."""
+    if isinstance(value, str):
+        return value
+    low, high = variable.range
+    digits = math.ceil(math.log10(max(abs(low), abs(high)) / (high - low))) + 4
+    return exact(float(f"{value:.{min(max(6, digits), 17)}g}"))

@@ -103,6 +103,10 @@ def test_nothing_is_overwritten(capsys):
     assert main(["new", "snar.toml", "--table", "u.csv", *arguments()]) == 2
     assert Path("snar.toml").read_bytes() == before
     assert not Path("u.csv").exists()
+    capsys.readouterr()
+    assert main(["new", "same.toml", "--table", "./same.toml", *arguments()]) == 2
+    assert "same.toml cannot be both problem and table; give each a file" in capsys.readouterr().err
+    assert not Path("same.toml").exists()
     assert Path("results.csv").read_text() == "mine\n"
 
 
@@ -115,12 +119,27 @@ def test_nothing_is_overwritten(capsys):
         ({"goal": ["product"]}, "says not whether to maximise or minimise"),
         ({"window": ["ee >= 0.9 +/- 0.1"]}, "'ee' is not known here"),
         ({"budget": ["0"]}, "budget"),
+        ({"budget": ["1e3"]}, "'1e3' is no number of experiments; write it as in 30, or 30, 4"),
+        ({"budget": ["30.5"]}, "'30.5' is no number of experiments"),
+        ({"budget": ["30 experiments, 4 at once"]}, None),
+        ({"variable": ["x 20 to 80 by 5"]}, "'by 5' is no unit; steps are written as in "),
+        ({"variable": ["x 20 to 80 1/min"], "goal": ["maximise product"]}, None),
+        ({"variable": ["x 1,000 to 2,000 rpm"]}, "1,000 may be 1000 or 1.000; write the one it is"),
+        ({"window": ["product >= 0,9 +/- 0,1"]}, "'0,9' is text; write decimals with a point"),
+        ({"window": ["product >= 0.9 +- 0.1"]}, None),
     ],
 )
 def test_options_are_checked_like_answers(capsys, changed, sentence):
     assert main(["new", "snar.toml", *arguments(**changed)]) == (2 if sentence else 0)
     assert (sentence or "") in capsys.readouterr().err
     assert Path("snar.toml").exists() == (sentence is None)
+
+
+def test_a_name_that_is_none_is_told_once(capsys):
+    assert main(["new", "snar.toml", *arguments(variable=["conc. 1 to 2 M"])]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith("variables: 'conc.' is not a name; use Latin or Greek letters, digits")
+    assert told.count("conc.") == 1
 
 
 NAMES = st.text("abcxyz_\u03b1\u03b2\u03c4", min_size=2, max_size=6).filter(str.isidentifier)

@@ -170,6 +170,9 @@ def test_choices_are_written_checked_and_rehearsed_at_once(monkeypatch, capsys, 
     }
     for path in Path().glob("*.toml"):
         assert max(map(len, path.read_text().splitlines())) <= 100
+    ports = Path("rig.toml").read_text().partition("[transports]\n")[2].partition("\n\n")[0]
+    assert "catalyst_valve = {" in ports
+    assert len({line.index(" = ") for line in ports.splitlines()}) == 1
     variables = (
         *("temperature 40 to 110 degC", "catalyst: Pd/C, Ni 5.0 %, Cu", "solvent: THF, MeCN"),
         *(f"flow_{name} 30 to 200 uL/min" for name in ("amine", "feed", "cat", "solvent")),

@@ -112,11 +112,100 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
         (["show", "0123", "--stop"], "--stop is about a table; name PROBLEM and TABLE"),
         (["ask", "snar.toml", "."], ". is a folder; name a file in it"),
         (["ask", "none.toml", "results.csv"], "none.toml"),
+        (["ask", "snar.toml", "x" * 300], "xxx cannot be used (File name too long); name another"),
+        (["show", "snar.toml", "x" * 300], "xxx cannot be used (File name too long)"),
+        (["optimise", "walker-i", "--from", f"{'x' * 300}.csv"], "cannot be used (File name too "),
+        (["optimise", "walker-i", "--from", "x" * 300], "cannot be used (File name too long)"),
     ],
 )
 def test_wrong_input_is_named(place, capsys, command, sentence) -> None:
     assert main(command) == 2
     assert sentence in capsys.readouterr().err
+
+
+def test_the_budget_is_not_gone_beyond(place, capsys) -> None:
+    Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 7"))
+    assert len(asked(capsys)) == 6
+    assert len(asked(capsys)) == 1  # of a batch of 4
+    text = (place / "results.csv").read_text()
+    for more in ([], ["-n", "2"]):
+        assert main(["ask", "snar.toml", "results.csv", *more]) == 2
+        assert capsys.readouterr().err == (
+            "results.csv: 7 of 7 experiments are done or outstanding, and the budget has none "
+            "left; raise budget in snar.toml to go on\n"
+        )
+    assert (place / "results.csv").read_text() == text
+    (place / "results.csv").write_text("".join(text.splitlines(keepends=True)[:-2]))
+    assert main(["ask", "snar.toml", "results.csv", "-n", "3"]) == 2
+    assert "3 more are asked for; raise budget in snar.toml to go on, or ask for 2 or less" in (
+        capsys.readouterr().err
+    )
+    assert len(asked(capsys, "-n", "2")) == 2
+
+
+def test_what_is_printed_is_what_is_in_the_table(place, capsys) -> None:
+    Path("p.toml").write_text(
+        'maximise = "y"\nmeasured = ["y"]\nbatch = 3\n[variables]\n'
+        "pressure = { range = [1000000, 1000100], unit = 'Pa' }\ngas = { choices = ['N2', 'Ar'] }\n"
+    )
+    assert main(["ask", "p.toml", "t.csv"]) == 0
+    told = capsys.readouterr().out
+    rows = list(csv.DictReader(Path("t.csv").read_text().splitlines()))
+    assert any("." in row["pressure [Pa]"] for row in rows)
+    for row in rows:
+        assert f" {row['pressure [Pa]']}  " in told
+
+
+def test_fewer_than_were_asked_for_are_said_to_be(place, capsys) -> None:
+    Path("p.toml").write_text(
+        'maximise = "y"\nmeasured = ["y"]\nbatch = 3\n[variables]\nT = { values = [20, 40, 60] }\n'
+    )
+    Path("t.csv").write_text("T,y\n20,1\n40,2\n")
+    assert main(["ask", "p.toml", "t.csv"]) == 0
+    assert (
+        "1 in place of 3: no other was found that is not in the table." in capsys.readouterr().out
+    )
+
+
+def test_a_goal_that_cannot_be_computed_is_said_to_count_as_failed(place, capsys) -> None:
+    Path("snar.toml").write_text(PROBLEM.replace("60 * product * c_sm / tau", "product / sm"))
+    Path("t.csv").write_text(
+        "tau,equiv,temperature,product,sm,bis\n1,2,40,0.6,0,0.4\n2,2,50,0.5,0.4,0\n"
+    )
+    assert main(["ask", "snar.toml", "t.csv"]) == 0
+    told = capsys.readouterr().out
+    assert "t.csv: 1 done, 1 failed, 4 outstanding." in told
+    assert "Row 2: product / sm is inf, which counts as failed." in told
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (("failed", "y"), "a table has a column failed of its own, for failures and uncertainties; "
+         "call failed otherwise in the problem"),
+        (("y_sd", "y"), "a table has a column y_sd of its own"),
+        (("x", "why"), "measured: why is a name that decisions use themselves; call it otherwise"),
+    ],
+)  # fmt: skip
+def test_names_that_tables_have_themselves_begin_none(place, capsys, names, sentence) -> None:
+    variable, measured = names
+    Path("p.toml").write_text(
+        f'maximise = "{measured}"\nmeasured = ["{measured}"]\n[variables]\n{variable} = [0, 1]\n'
+    )
+    assert main(["ask", "p.toml", "t.csv"]) == 2
+    assert sentence in capsys.readouterr().err
+    assert not Path("t.csv").exists()
+
+
+def test_a_catalogue_that_cannot_be_is_named(place, capsys) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+    before = (place / "results.csv").read_text()
+    assert main(["ask", "snar.toml", "results.csv", "--catalogue", "snar.toml/runs"]) == 2
+    told = capsys.readouterr().err
+    assert "cannot be used (Not a directory); name another place" in told
+    assert "Errno" not in told
+    assert (place / "results.csv").read_text() == before
 
 
 def test_nothing_that_only_posix_has_is_needed(place) -> None:

@@ -32,7 +32,13 @@ def solvent(**more):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [COMMAS, SEMICOLONS, "\ufeff" + COMMAS.replace("\n", "\r\n")])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(COMMAS, SEMICOLONS, "\ufeff" + COMMAS.replace("\n", "\r\n")),
+        SEMICOLONS.replace("\n", "\r"),
+    ],
+)
 def test_a_file_beside_the_problem_file_describes_them_and_is_kept(tmp_path, text, monkeypatch):
     (tmp_path / "lists").mkdir()
     (tmp_path / "lists" / "solvents.csv").write_bytes(text.encode())
@@ -57,6 +63,12 @@ def test_a_file_beside_the_problem_file_describes_them_and_is_kept(tmp_path, tex
         (COMMAS.replace("donor", "E_T(30)"), "s.csv has two columns E_T(30)"),
         (COMMAS.replace("45.6,14.1", "37.4,20"), "descriptors of THF and MeCN are the same; add "
          "one that tells them apart"),
+        (COMMAS + "thf,36,20\n", "s.csv has more than one row THF; keep the one that is right"),
+        (COMMAS.replace("45.6,", "45,6,"), "s.csv has 4 cells in row 5 and 3 titles; name every "
+         "column, and where numbers have a decimal comma part the cells by semicolons"),
+        (COMMAS.replace("45.6", '"45,600"'), "s.csv, E_T(30) of MeCN is '45,600', which may be "
+         "45.6 or 45600; write the one it is"),
+        (COMMAS.replace("45.6", "4_5"), "E_T(30) of MeCN is '4_5', which is no number; fill it in"),
     ],
 )  # fmt: skip
 def test_a_file_that_describes_nothing_is_named(tmp_path, text, sentence):

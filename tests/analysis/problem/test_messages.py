@@ -312,3 +312,25 @@ def test_control_characters_never_reach_the_terminal(load):
         told
         == "title: 'Run III: rich\\x1b[2J the first adduct' has control characters; delete them"
     )
+
+
+def test_a_percent_sign_is_not_put_to_what_is_a_number_of_percent():
+    stated = {
+        "maximise": "y", "measured": ["y"], "variables": {"load": {"range": (1, 20), "unit": "%"}},
+    }  # fmt: skip
+    with pytest.raises(ProblemError) as caught:
+        Problem(**stated, constraints=["load <= 5% +/- 1%"])
+    assert caught.value.problems == [
+        "constraints[1]: 'load <= 5% +/- 1%' says 0.01 for 1%, and load is a number of percent; "
+        "leave the % signs out"
+    ]
+    assert Problem(**stated, constraints=["load <= 5 +/- 1", "y >= 90% +/- 1%"]).windows
+
+
+def test_a_greek_name_stands_in_quotes(tmp_path):
+    path = tmp_path / "p.toml"
+    path.write_text('maximise = "y"\nmeasured = ["y"]\n[variables]\nα = [0, 1]\n')
+    with pytest.raises(ProblemError, match="a name with other letters than a to z stands in quote"):
+        Problem.load(path)
+    path.write_text(path.read_text().replace("α =", '"α" ='))
+    assert list(Problem.load(path).variables) == ["α"]

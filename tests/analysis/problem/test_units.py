@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reactune.analysis.problem.expression import parse
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.problem.units import UnitError, converted, unit, with_units
+from reactune.analysis.problem.units import UnitError, converted, same, unit, with_units
 from tests.analysis.problem.stated import PYTHON_3, sentences
 
 properties = settings(derandomize=True, deadline=None, max_examples=100)
@@ -158,3 +158,13 @@ def test_a_problem_in_a_rigs_units_needs_no_library():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("sign", ["\u2103", "\u00baC", "\u02daC", "\u00b0C"])
+def test_signs_of_other_keyboards_are_units(sign):
+    assert converted(25, sign, "K") == pytest.approx(298.15)
+    assert same(sign, "degC")
+
+
+def test_square_letters_are_units():
+    assert converted(2, "\u3396/min", "uL/min") == pytest.approx(2000)
