@@ -27,8 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-n",
         type=count,
         metavar="N",
-        help="how many experiments to add, within the budget [the problem's batch; to an empty "
-        "table what the models need]",
+        help="how many experiments to add [the problem's batch; to an empty table what the models "
+        "need]",
     )
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="same seed and table, same asks [0]"
@@ -40,7 +40,7 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.sheets.sheet import SheetError
 
-    from ..errors import UserError, told
+    from ..errors import told
     from ..problems import load_problem
     from ..tables import keep, open_table, place_to_keep
     from .points import layout
@@ -51,15 +51,7 @@ def run(a: argparse.Namespace) -> int:
     results = asking.results
     if any(entry.measurement for entry in results.entries):
         keep(asking, a.table, a.seed, a.catalogue)
-    n = a.n or min(asking.left, problem.batch if results.entries else problem.first_batch)
-    if n > asking.left or n < 1:
-        counted = f"{problem.budget - asking.left} of {problem.budget} experiments"
-        raise UserError(
-            f"{a.table}: {counted} are done or outstanding, and "
-            f"{f'{n} more are asked for' if asking.left > 0 else 'the budget has none left'}; "
-            f"raise budget in {a.problem} to go on"
-            + (f", or ask for {asking.left} or less" if asking.left > 0 else "")
-        )
+    n = a.n or (problem.batch if results.entries else problem.first_batch)
     with told(SheetError):
         asks = asking.ask(n)
     if a.json:
@@ -84,6 +76,8 @@ def run(a: argparse.Namespace) -> int:
         f"Row {row}: {why}, with no place in the models; kept, and not counted."
         for row, why in asking.lost.items()
     ]
+    if asking.left < 0:
+        lines.append(f"That is {-asking.left} more than the budget of {problem.budget}.")
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."
