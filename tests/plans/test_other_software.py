@@ -1,6 +1,7 @@
 """Campaigns whose analysis is done by other software, through bytes and files."""
 
 import base64
+import csv
 import hashlib
 import json
 import math
@@ -114,6 +115,16 @@ def test_stored_traces_of_files_are_integrated_by_another_method(tmp_path, capsy
     twice = before * [2 if name == peaks[0]["name"] else 1 for name in NAMES]
     measured = [best["measured"][name] for name in NAMES]
     assert measured == pytest.approx(list(twice / twice.sum()), abs=1e-6)
+
+
+def test_an_export_names_each_file_and_leaves_its_content_in_the_catalogue(tmp_path):
+    campaign(tmp_path, tables("trace"), budget=2)
+    out, where = str(tmp_path / "run.csv"), ["--catalogue", str(tmp_path / "runs")]
+    assert main(["export", "last", "-o", out, *where]) == 0
+    rows = list(csv.DictReader((tmp_path / "run.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == ["simulated-0001.csv", "simulated-0002.csv"]
+    assert {len(row["file_digest"]) for row in rows} == {64}
+    assert "file_content" not in rows[0]
 
 
 FAULTS = {
