@@ -196,7 +196,11 @@ def test_traces_are_read_at_the_rate_that_they_were_recorded_at(old, capsys, tmp
 
 @pytest.mark.parametrize(
     ("unit", "named"),
-    [('"mAU"', "unit = 'mAU'"), ('"mV"\nlamp = 10480', "unit = 'mV'"), ('"V"\nper_au = 1', "per_au")],
+    [
+        ('"mAU"', "unit = 'mAU'"),
+        ('"mV"\nlamp = 10480', "unit = 'mV'"),
+        ('"V"\nper_au = 1', "per_au"),
+    ],
 )
 def test_light_is_not_read_as_another_signal(old, capsys, tmp_path, unit, named):
     other = tmp_path / "other.toml"
