@@ -124,7 +124,7 @@ def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
     ("good", "bad", "told"),
     [
         ("duration      = 780", "duration = 720",
-         "the window of 'X0' ends at 12.6 min, but the trace at 12 min (duration = 720 s): lengthen"),
+         "the window of 'X0' ends at 12.6 min, but the trace at 12 min (duration = 720 s)"),
         ("time = 4.40,  window = [3.60, 4.87]", "time = 264, window = [216, 292]",
          "the window of 'X3' ends at 292 min, but the trace at 13 min"),
         ("duration      = 780", "duration = 750", ""),  # it lacks less than the analysis forgives

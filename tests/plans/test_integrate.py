@@ -66,6 +66,10 @@ TEXTS = {
     "few-digits.txt": "".join(
         f"{t:.2f} {y:.3f}\n" for t, y in zip(MINUTES, signal(), strict=True) if t < 9
     ),
+    "hours.csv": table("Time [h],Signal [mAU]\n", ",", signal(), scale=1 / 60),
+    "micro.csv": table("Time [min],Signal [µAU]\n", ",", 1000 * signal()),
+    "times-behind.csv": "Signal [mAU],Time [min]\n"
+    + "".join(f"{y:.5f},{t:.5f}\n" for t, y in zip(MINUTES, signal(), strict=True)),
     "decimal-commas.txt": table("Time\tValue\n", "\t", signal(), comma=True),
 }
 
@@ -110,6 +114,34 @@ def chemstation(path, y):
 def integrated(capsys, *arguments, code=0):
     assert main(["integrate", *map(str, arguments), "--json"]) == code
     return json.loads(capsys.readouterr().out)
+
+
+def test_a_signal_is_read_by_its_own_times(tmp_path, method, capsys):
+    """Beside a running number, and beside another signal with times of its own."""
+    numbered = tmp_path / "numbered.csv"
+    rows = enumerate(zip(MINUTES, signal(), strict=True), 1)
+    numbered.write_text("No,Time [min],Signal\n" + "".join(f"{i},{t},{y}\n" for i, (t, y) in rows))
+    pairs = tmp_path / "pairs.csv"
+    later = signal(minutes=MINUTES + 0.4)
+    both = zip(MINUTES, signal(), later, strict=True)
+    pairs.write_text(
+        "Time [min],254 nm,Time [min],280 nm\n"
+        + "".join(f"{t:.5f},{y:.5f},{t + 0.4:.5f},{z:.5f}\n" for t, y, z in both)
+    )
+    for file, channel in ((numbered, "Signal"), (pairs, "254"), (pairs, "280")):
+        (row,) = integrated(capsys, file, "--method", method(), "--channel", channel)
+        assert row["valid"], row
+        assert "shift" not in row["flags"]
+        assert row["A"] == pytest.approx(0.25, abs=3 * row["A_sd"] + 1e-3)
+
+
+def test_microvolts_are_counts_and_no_absorbance(tmp_path, method, capsys):
+    (tmp_path / "uv.txt").write_text(table("Time [min]\tSignal [uV]\n", "\t", signal()), "utf-8")
+    counts = method(unit="counts", per_au=1000.0)
+    (row,) = integrated(capsys, tmp_path / "uv.txt", "--method", counts)
+    assert row["A"] == pytest.approx(0.25, abs=3 * row["A_sd"] + 1e-3)
+    (row,) = integrated(capsys, tmp_path / "uv.txt", "--method", method(), code=2)
+    assert 'is in uV, and the method\'s unit is mAU: write unit = "counts", and' in row["reason"]
 
 
 def test_every_kind_of_file_gives_the_same(tmp_path, method, capsys):
