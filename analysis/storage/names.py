@@ -93,6 +93,8 @@ def match(key: str | int, known: Sequence[str], place: str) -> str:
                 f"counted back from the newest, -1."
             )
         return known[-key - 1]
+    if not isinstance(key, str):
+        raise UnknownRun(f"{key!r} is neither a uid nor a whole number: give one of these.")
     matches = [uid for uid in known if key and uid.startswith(key)]
     if key in matches or len(matches) == 1:
         return key if key in matches else matches[0]

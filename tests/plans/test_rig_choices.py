@@ -386,6 +386,13 @@ def test_connect_greets_the_selector_valve(bench, capsys):
     assert not any(row.startswith("GO") for row in mine)
 
 
+LISTED = r'a choice has no distances\. .*bp\.list_scan\(\[hplc\], rig\.catalyst, \["C1", "C2"\]\)'
+
+
+def _nested(plan: Any) -> Any:
+    yield from plan
+
+
 def test_a_choice_is_an_axis_of_blueskys_plans(bench, tmp_path):
     bench(tables())
     with (
@@ -417,6 +424,17 @@ def test_a_choice_is_an_axis_of_blueskys_plans(bench, tmp_path):
             (bp.list_scan([hplc], rig.catalyst, ["C1", "C9"]), "'C9' is not carried by this rig"),
             (bp.rel_list_scan([hplc], rig.catalyst, ["C1"]), "no steps between them"),
             (bps.mv(rig.catalyst, 6), "catalyst = 6 is not carried"),
+            (bp.scan([hplc], rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.scan([hplc], rig.catalyst, 1, 6, 2), LISTED),
+            (bp.scan([hplc], rig.temperature, 60, 70, rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.grid_scan([hplc], rig.temperature, 60, 70, 2, rig.catalyst, 1, 6, 2), LISTED),
+            (bp.grid_scan([hplc], rig.catalyst, "C1", "C6", 2, rig.temperature, 60, 70, 2), LISTED),
+            (bp.rel_scan([hplc], rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.log_scan([hplc], rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.adaptive_scan([hplc], "R", rig.catalyst, "C1", "C6", 1, 2, 1, False), LISTED),
+            (_nested(bp.scan([hplc], rig.catalyst, "C1", "C6", 2)), LISTED),
+            (bps.mvr(rig.catalyst, 1), LISTED),
+            (bp.list_scan([hplc], rig.catalyst, "C1"), r"'C1' is one position: give a list"),
         ):
             with pytest.raises(ConditionsError, match=told):
                 RE(plan)
