@@ -198,6 +198,8 @@ def _points(md: Mapping[str, Any], known: Mapping[str, Axis]) -> Iterator[Point]
             }
     elif (axis := known.get(plan.get("motor", ""))) is not None:
         ends = [plan.get("start"), plan.get("stop")]
+        if isinstance(axis, ChoiceAxis):
+            _check_listed(axis, ends[0])
         if pattern == "logspace":
             ends = list(np.logspace(**told))  # they are powers of ten
         for end in ends:  # an adaptive scan goes from one to the other, in some steps
