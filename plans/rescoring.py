@@ -9,7 +9,7 @@ from reactune.analysis.analytics.hplc import Hplc
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.scanned import as_design
 from reactune.analysis.learning.rescore import Flip, Rescored, flips, kind_of, pooled, rescore
-from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import Lineage
@@ -142,7 +142,10 @@ def _fitted(problem: Problem, campaign: Lineage) -> Problem:
     rig = _rig(campaign)
     if rig is None:
         return problem
-    return fitted(load_problem({**problem.to_dict(), "rig": None}), rig)
+    try:
+        return fitted(load_problem({**problem.to_dict(), "rig": None}), rig)
+    except ProblemError as error:
+        raise ValueError(f"run {campaign.uid[:8]}: {'; '.join(error.problems)}") from error
 
 
 def _differences(campaigns: Sequence[Lineage]) -> Iterator[str]:

@@ -85,6 +85,8 @@ def match(key: str | int, known: Sequence[str], place: str) -> str:
     UnknownRun
         When none or more than one is.
     """
+    if key == "last" and not known:
+        raise UnknownRun(f"There is no last run: none is in {place} yet.")
     key = -1 if key == "last" else key
     if isinstance(key, int):
         if not -len(known) <= key < 0:

@@ -93,7 +93,7 @@ def add_campaign(parser: argparse.ArgumentParser) -> None:
         help="seed of the optimiser and of an emulated rig [drawn, and stored]",
     )
     parser.add_argument(
-        "--budget", type=int, metavar="N", help="experiments at most, in place of the problem's"
+        "--budget", type=whole, metavar="N", help="experiments at most, in place of the problem's"
     )
     add_hardware(parser)
 
@@ -124,6 +124,13 @@ def seed(text: str) -> int:
         raise argparse.ArgumentTypeError(
             f"a seed has {_SEED_DIGITS} digits at most, and {text[:20]}... has {len(text)}"
         )
+    return int(text)
+
+
+def whole(text: str) -> int:
+    """Read a whole number; whether it is of use is for others to say."""
+    if not text.removeprefix("-").isdecimal() or len(text) > _SEED_DIGITS:
+        raise argparse.ArgumentTypeError(f"this is a whole number, such as 25, not {text[:20]}")
     return int(text)
 
 

@@ -146,6 +146,17 @@ def test_simulated_and_other_runs_are_never_taken_together(old, capsys, tmp_path
     assert f"simulated runs ({II}) and others ({V}) are never taken together" in said
 
 
+def test_a_problem_of_another_rig_is_refused_by_the_run(old, capsys, tmp_path):
+    other = {
+        "ratio": {"range": [1, 2], "of": "flow_amine / flow_c60"},
+        "flow_c60": {"range": [10, 200]},
+        "temperature": {"range": [100, 150]},
+    }
+    path = problem(tmp_path / "p.toml", variables=other, limits={}, fixed={})
+    said = refused(capsys, II, "--problem", path, "--catalogue", old)
+    assert said.startswith(f"run {II}: variables.ratio: 'flow_amine' in")
+
+
 def test_runs_of_different_problems_need_one_to_be_judged_by(old, capsys):
     said = refused(capsys, II, V, "--method", str(RIG), "--catalogue", old)
     assert "say with --problem by which to judge them" in said
