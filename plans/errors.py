@@ -18,4 +18,11 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise UserError(str(error)) from error
+        raise UserError(_in_words(error)) from error
+
+
+def _in_words(error: Exception) -> str:
+    """Say what is wrong; of a call of the system, with which file."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename} cannot be used ({error.strerror}): look at its path and rights"
+    return str(error)

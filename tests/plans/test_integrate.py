@@ -6,6 +6,7 @@ import struct
 import sys
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -302,3 +303,60 @@ def test_the_copy_of_a_rig_file_is_a_rig_file(tmp_path):
     assert [line for line in rig.splitlines() if line.startswith("#")] == [
         line for line in text.splitlines() if line.startswith("#")
     ]
+
+
+def test_no_other_file_is_written_over(tmp_path, method, capsys):
+    trace, results = tmp_path / "run.csv", tmp_path / "results.csv"
+    trace.write_text(TEXTS["comma.csv"], "utf-8")
+    stated = method()
+    own = Path(stated).read_text()
+    assert main(["integrate", str(trace), "--method", stated, "--csv", str(results)]) == 0
+    assert main(["integrate", str(trace), "--method", stated, "--csv", str(results)]) == 0  # ours
+    assert main(["integrate", str(trace), "--method", stated, "--csv", str(trace)]) == 2
+    assert "run.csv is there already, and is something else" in capsys.readouterr().err
+    assert trace.read_text("utf-8") == TEXTS["comma.csv"]
+    table = tmp_path / "standards.csv"
+    table.write_text("file,A,B\nrun.csv,0.25,0.75\nrun.csv,0.25,0.75\n")
+    for target in (trace, table, Path(stated)):
+        assert main(["calibrate", str(table), "--method", stated, "-o", str(target)]) == 2
+        assert f"{target} is there already; name another file" in capsys.readouterr().err
+    assert (trace.read_text("utf-8"), Path(stated).read_text()) == (TEXTS["comma.csv"], own)
+    lost = str(tmp_path / "no" / "x.csv")
+    assert main(["integrate", str(trace), "--method", stated, "--csv", lost]) == 2
+    assert f"{lost} cannot be used (No such file or directory)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("file,A,B\n", "has no rows below its titles; add one for each standard"),
+        ("file,A,B\nrun.csv,,0.1\n", "row 2: A is empty; write the known fraction"),
+        ("file,A,B\nrun.csv,1,0\nrun.csv,0,1\n", "says two things of run.csv"),
+        ("file,A,B\nrun.csv,0.25,0.75\nno.csv,1,0\n", "left out: no.csv cannot be read"),
+    ],
+)
+def test_standards_that_say_too_little_are_refused(tmp_path, method, capsys, rows, said):
+    (tmp_path / "run.csv").write_text(TEXTS["comma.csv"], "utf-8")
+    table = tmp_path / "standards.csv"
+    table.write_text(rows)
+    new = str(tmp_path / "new.toml")
+    assert main(["calibrate", str(table), "--method", method(), "-o", new]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_known_amounts_are_in_the_unit_of_their_title(tmp_path, method, capsys):
+    (tmp_path / "run.csv").write_text(TEXTS["comma.csv"], "utf-8")
+    twice = signal(A=0.02, B=0.12)
+    (tmp_path / "twice.csv").write_text(table("Time (min),Signal (mAU)\n", ",", twice), "utf-8")
+    known, stated = tmp_path / "standards.csv", method(amounts="mM")
+    responses = []
+    for unit, scale in (("mM", 1), ("M", 1000)):
+        rows = f"run.csv,{1 / scale},{2 / scale}\ntwice.csv,{2 / scale},{4 / scale}\n"
+        known.write_text(f"file,A [{unit}],B [{unit}]\n{rows}")
+        new = tmp_path / f"{unit}.toml"
+        assert main(["calibrate", str(known), "--method", stated, "-o", str(new)]) == 0
+        responses.append([peak.response for peak in load_method(new).peaks])
+    assert responses[0] == pytest.approx(responses[1])
+    known.write_text("file,A [g],B [mM]\nrun.csv,1,2\n")
+    assert main(["calibrate", str(known), "--method", stated, "-o", str(tmp_path / "n.toml")]) == 2
+    assert "column A: 'g'" in capsys.readouterr().err

@@ -266,7 +266,7 @@ def _column(head: Sequence[str], candidates: Iterable[int], channel: str) -> int
         places = [i for i in places if channel.lower() in head[i].lower()]
     if len(places) == 1:
         return places[0]
-    names = ", ".join(head[i] or f"column {i + 1}" for i in places) or quoted(list(head))
+    names = ", ".join(head[i] or f"column {i + 1}" for i in places) or ", ".join(head)
     what = f"has no column {channel!r}" if not places else "has several signals"
     raise TraceError(f"{what}: {names}; say which with --channel")
 
