@@ -270,7 +270,13 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
 def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
     """Say which streams hold something else than a reaction file says."""
     for name in rig.flows:
-        if name not in file.streams:
+        carriers = rig.choices[name].streams.values() if name in rig.choices else ()
+        if name not in file.streams and (apart := [c for c in carriers if c in file.streams]):
+            yield (
+                f"choices.{name}: its streams are one stream {name} in a reaction file, which has "
+                f"{', '.join(apart)}: give it {name} in their place"
+            )
+        elif name not in file.streams:
             yield (
                 f"streams.{name} is none of the streams of its reaction, "
                 f"{', '.join(file.streams)}: add it there, with what is in it, or {{}} for a "

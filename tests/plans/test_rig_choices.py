@@ -103,6 +103,22 @@ def test_what_a_rig_cannot_choose_is_refused_by_name(bench, capsys, rig, problem
     assert "Traceback" not in said
 
 
+def test_streams_that_are_chosen_from_are_one_to_the_reaction(bench, capsys, tmp_path):
+    rig = tables("streams")
+    reaction = (files("reactune.devices") / "reactions" / "catalysts.toml").read_text("utf-8")
+    assert "\ncatalyst = {" in reaction
+    apart = reaction.replace("\ncatalyst = {", "\nni = { cat = 12.5 }\npd = {")
+    (tmp_path / "own.toml").write_text(apart, "utf-8")
+    rig["emulation"]["reaction"] = "own.toml"
+    bench(rig)
+    code, said = check(capsys)
+    assert code == 2
+    assert (
+        "choices.catalyst: its streams are one stream catalyst in a reaction file, which has pd, "
+        "ni: give it catalyst in their place" in " ".join(said.split())
+    )
+
+
 def test_a_rig_chooses_its_default_where_a_problem_does_not_ask(bench, capsys):
     bench(
         tables(default="C6", volume=60000),
