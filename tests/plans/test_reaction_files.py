@@ -263,3 +263,24 @@ def test_amounts_are_rehearsed_in_their_unit_and_against_a_standard(
     seen = sum(decided[name] for name in ("A", "P", "byproduct"))
     told = fed * 3.0 / cat if standard else fed * {"mM": 1, "M": 1e-3}[amounts]
     assert seen == pytest.approx(told, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        ("b        = { B = 1000 }", "b        = {}",
+         "step 1, 'A + B -> P', never takes place: B is in no stream and made by no step"),
+        ('of = "byproduct" }', 'of = "Q" }',
+         "peaks.byproduct never shows: Q is in no stream and made by no step"),
+    ],
+)  # fmt: skip
+def test_what_can_never_happen_is_said_beforehand(bench, capsys, good, bad, told):
+    assert good in REACTION
+    bench(
+        REACTION.replace(good, bad).replace(
+            '"byproduct"]', '"byproduct", "Q"]' if "Q" in bad else '"byproduct"]'
+        )
+    )
+    code, said = check(capsys)
+    assert code == 2
+    assert told in " ".join(said.split())
