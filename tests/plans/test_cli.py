@@ -275,11 +275,22 @@ def test_a_rediscovery_repeats_points_of_the_old_campaign_first(stored, tmp_path
         assert {e["asked_temperature"] for e in sentinels} <= asked
 
 
-def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys):
-    monkeypatch.setattr("reactune.plans.commands.runs.run", interrupt)
+@pytest.mark.parametrize("where", ["interrupt", "interrupt_a_class"])
+def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys, where):
+    monkeypatch.setattr("reactune.plans.commands.runs.run", globals()[where])
     assert main(["runs"]) == 1
     assert capsys.readouterr().err == "\nstopped by the user (Ctrl-C)\n"
 
 
 def interrupt(a):
     raise KeyboardInterrupt
+
+
+def interrupt_a_class(a):
+    """As in an import: some Pythons make another error of it."""
+
+    class Part:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    type("Device", (), {"part": Part()})
