@@ -37,8 +37,10 @@ def run(a: argparse.Namespace) -> int:
     stated = open_method(a.method)
     with told(ValueError):
         method = method_of(stated)
-    titles = list(Reading("", None, "").row(method.quantities))
-    check_target(a.csv, re.escape(",".join(titles)))
+    text = io.StringIO()
+    table = csv.DictWriter(text, Reading("", None, "").row(method.quantities), lineterminator="\n")
+    table.writeheader()
+    check_target(a.csv, re.escape(text.getvalue().rstrip("\n")))
     readings = []
     for reading in integrate(a.files, stated, a.channel):
         readings.append(reading)
@@ -48,9 +50,6 @@ def run(a: argparse.Namespace) -> int:
     if a.json:
         say(json.dumps(rows, ensure_ascii=False))
     if a.csv is not None:
-        text = io.StringIO()
-        table = csv.DictWriter(text, titles, lineterminator="\n")
-        table.writeheader()
         table.writerows(row | {"valid": str(row["valid"]).lower()} for row in rows)
         with told(OSError):
             a.csv.write_text(text.getvalue(), "utf-8")
