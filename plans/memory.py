@@ -1,6 +1,10 @@
-"""What a process asks of the system's memory allocator, so that a long campaign stays small."""
+"""What a process asks of the system's memory allocator, so that a long campaign stays small.
+
+Other C libraries than glibc have no such switches, and none are needed.
+"""
 
 import ctypes
+from functools import cache
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # <malloc.h>
 _LARGE, _KEPT = 2**18, 2**23
@@ -12,12 +16,30 @@ def give_back_large_arrays() -> None:
     Else glibc learns from the first ones to keep such blocks, up to 32 MiB each, and small ones
     that live longer come to lie between them: after some hundred experiments a process holds a
     tenth more than it uses. Of what smaller ones leave free, up to 8 MiB are kept: to have it back
-    each time took as long as what was done in it. Other C libraries have no such switches, and none
-    are needed.
+    each time took as long as what was done in it.
     """
+    _glibc("mallopt", _MMAP_THRESHOLD, _LARGE)
+    _glibc("mallopt", _TRIM_THRESHOLD, _KEPT)
+
+
+def give_back_what_is_free() -> None:
+    """Give back what smaller arrays have left free, too: a millisecond, once an experiment.
+
+    Else the last of an experiment's results come to lie on top of it, and it is kept for good.
+    """
+    _glibc("malloc_trim", 0)
+
+
+def _glibc(name: str, *arguments: int) -> None:
+    """Call a function of glibc, where that is the C library."""
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        function = getattr(_library(), name)
     except (AttributeError, OSError, TypeError):
         return
-    mallopt(_MMAP_THRESHOLD, _LARGE)
-    mallopt(_TRIM_THRESHOLD, _KEPT)
+    function(*arguments)
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Everything that is linked to this process."""
+    return ctypes.CDLL(None)

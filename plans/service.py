@@ -22,7 +22,7 @@ from reactune.analysis.storage.stores import UnknownStore
 from .campaign import CampaignError
 from .earlier import is_table
 from .errors import RigTroubleError, UserError, told
-from .memory import give_back_large_arrays
+from .memory import give_back_large_arrays, give_back_what_is_free
 from .outcome import Listener, Outcome
 from .preparation import (
     Prepared,
@@ -284,6 +284,8 @@ def _carry_out(
     def hear(name: str, doc: Mapping[str, Any]) -> None:
         if name in ("start", "stop"):
             ends[name] = doc
+        elif name == "event":
+            give_back_what_is_free()
         _tell(listener.document, name, doc)
 
     _tell(listener.prepared, agent)

@@ -3,10 +3,11 @@
     python -m tests.soak [--experiments N] [--seed N] [--problem NAME] [--store NAME]
 
 One campaign through the service and the emulated instruments' bytes, on the simulated clock, with
-nothing but its budget to end it. Memory has to stay within 5 % of what it was after 100
-experiments, the last 100 may cost 1.3 times the CPU of the second 100, and no file and no thread
-may be left open. Seconds are the processor's, so that what else the machine does hardly counts. A
-guard stands beside it as beside hardware: a false alarm would end the process.
+nothing but its budget to end it. Memory, the median of the last 25 readings of each hundred, has to
+stay within 5 % of what it was in the first, the last 100 may cost 1.3 times the CPU of the second
+100, and no file and no thread may be left open. Seconds are the processor's, so that what else the
+machine does hardly counts. A guard stands beside it as beside hardware: a false alarm would end the
+process.
 """
 
 import argparse
@@ -19,6 +20,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import median
 from typing import Any
 from unittest.mock import patch
 
@@ -30,6 +32,8 @@ from reactune.plans.service import Listener, run
 
 SPAN = 100
 """Experiments between two lines of what is printed."""
+READINGS = 25
+"""Whose median is the memory at the end of a span: one alone has what is computed just then."""
 GROWTH = 1.05
 """What memory may become, of what it was after the first span."""
 SLOWER = 1.3
@@ -51,11 +55,15 @@ class Meter(Listener):
             self.memory.append(pages * os.sysconf("SC_PAGE_SIZE") / 2**20)
             done = len(self.cpu) - 1
             if done and done % self.span == 0:
-                print(f"{done:5} {self.each(done):6.3f} s {self.memory[-1]:6.1f} MiB", flush=True)
+                print(f"{done:5} {self.each(done):6.3f} s {self.held(done):6.1f} MiB", flush=True)
 
     def each(self, done: int) -> float:
         """CPU of one experiment [s], in the span that ends with this one."""
         return (self.cpu[done] - self.cpu[done - self.span]) / self.span
+
+    def held(self, done: int) -> float:
+        """Memory at the end of the span that ends with this experiment [MiB]."""
+        return median(self.memory[done + 1 - min(self.span, READINGS) : done + 1])
 
 
 def open_now() -> set[str]:
@@ -115,7 +123,7 @@ def complaints(meter: Meter, experiments: int, left: set[str]) -> list[str]:
         found.append(f"only {done} of {experiments} experiments were done")
     if done >= 3 * span:
         rows = range(span, done + 1, span)
-        growth = max(meter.memory[row] for row in rows) / meter.memory[span]
+        growth = max(map(meter.held, rows)) / meter.held(span)
         slower = meter.each(done) / meter.each(2 * span)
         print(f"memory x {growth:.3f}, CPU of an experiment x {slower:.2f}")
         if growth > GROWTH:

@@ -231,7 +231,8 @@ class Book:
     def doubted(self) -> list[Doubt]:
         """Give the results that all others contradict, and that no repeat has confirmed.
 
-        They are left out of models and judgement until one has.
+        They are left out of models and judgement until one has. Where repeats have shown that
+        nothing scatters it is the models that are wrong.
         """
         return self._fitted[2] if self.surrogate() is not None and self._fitted else []
 
@@ -244,12 +245,15 @@ class Book:
     def _believed(self) -> tuple[Surrogate | None, list[Doubt]]:
         """Fit the composite model to what it does not contradict."""
         doubts: list[Doubt] = []
+        scatters = not self.table.reproducible
         for _ in range(ROUNDS):
             rows, points = self.table.experiments([doubt.row for doubt in doubts])
             enough = 1 if self.before is not None else self.lower.size + 2
             if len(set(points.place)) < enough:
                 return None, []
             fit = self._model(points)
+            if not scatters:
+                break
             found = [Doubt(int(rows[i]), k, size) for i, k, size in fit.contradicted()]
             if not found:
                 break

@@ -17,6 +17,9 @@ EXACT = float(np.sqrt(np.finfo(np.float64).eps))
 """Uncertainty of a value told without one (paper: sqrt(eps)), and the least there is, in units of
 the value itself: so that its own units do not matter."""
 
+AGREED = 2
+"""Points of which all repeats are the same that show that nothing scatters."""
+
 
 @dataclass(frozen=True)
 class Points:
@@ -192,6 +195,13 @@ class Table:
         """Say of each distinct point whether every experiment there failed."""
         worked = self._point[np.isfinite(self.values[:, 0])]
         return np.asarray(np.bincount(worked, minlength=len(self._places)) == 0)
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether repeats have shown that nothing scatters."""
+        worked = self._point[np.isfinite(self.values[:, 0])]
+        repeated = np.count_nonzero(np.bincount(worked) > 1)
+        return bool(repeated >= AGREED and self.points().exact)
 
     def experiments(self, without: Sequence[int] = ()) -> tuple[NDArray[np.intp], Points]:
         """Give the rows that did not fail, but for some, and each as a point of its own."""

@@ -52,10 +52,12 @@ def repeats(book: Book, pending: Floats) -> list[tuple[Floats, str]]:
 
 def _alone(book: Book) -> int | None:
     """Give the experiment of the point to be handed over if it stands alone."""
-    surrogate = book.surrogate()
-    if surrogate is None or book.held is None or len(book.table) <= FIRST * len(book.lower):
+    surrogate, table = book.surrogate(), book.table
+    if surrogate is None or book.held is None or len(table) <= FIRST * len(book.lower):
+        return None
+    if table.reproducible:  # a repeat would tell nothing
         return None
     known = np.flatnonzero(surrogate.rows == book.held)
     if not known.size or surrogate.supported(int(known[0])) >= ALONE:
         return None
-    return int((book.table.place == book.held).argmax())
+    return int((table.place == book.held).argmax())

@@ -73,6 +73,35 @@ def test_a_repeat_confirms_what_was_doubted() -> None:
     assert not o.book.doubted()
 
 
+@pytest.mark.parametrize("composed", [True, False])
+def test_nothing_is_doubted_once_repeats_have_shown_that_nothing_scatters(composed: bool) -> None:
+    """A computed function may have a peak that no model expects."""
+    o = Snobfit(*BOX, WINDOWS, seed=1, measured=Measured(2, plain) if composed else None)
+    x, _ = noisy(40)
+    y = bowl(x)
+    y[7, 1] += 1.0
+    measured = {"y": y} if composed else {}
+    o.tell(x, y[:, 0], y[:, 1:], **measured)
+    assert [doubt.row for doubt in o.book.doubted()] == [7]
+    for row in (3, 4):
+        assert not o.book.table.reproducible
+        measured = {"y": y[row]} if composed else {}
+        o.tell(x[row], y[row, 0], y[row, 1:], **measured)
+    assert o.book.table.reproducible
+    assert not o.book.doubted()
+    assert not [why for point in o.ask(6) if "repeat" in (why := o.why(point))]
+
+
+def test_repeats_that_differ_show_that_something_scatters() -> None:
+    book = Book(*BOX, WINDOWS)
+    x, y = noisy(5)
+    for _ in range(2):
+        book.tell(x, y[:, 0], y[:, 1:])
+    assert book.table.reproducible
+    book.tell(x[0], y[0, 0] + 1e-3, y[0, 1:])
+    assert not book.table.reproducible
+
+
 def test_noise_alone_is_not_doubted() -> None:
     doubted = 0
     for seed in range(4):
