@@ -33,6 +33,10 @@ _UNSHOWN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 """Unicode's control and format characters, the latter with those that turn text round."""
 
 
+_BARE = re.compile(r"[A-Za-z0-9_-]+")
+_KEYS = re.compile(r"\(('[^']*',? ?)+\)")  # as tomllib names a table
+
+
 class _Quote(reprlib.Repr):
     """What TOML has other words for than Python."""
 
@@ -43,6 +47,18 @@ class _Quote(reprlib.Repr):
         return value.isoformat()
 
     repr_datetime = repr_time = repr_date
+
+    def repr_dict(self, value: dict[str, Any], level: int) -> str:
+        if not value:
+            return "{}"
+        if level <= 0:
+            return "{...}"
+        items = list(value.items())
+        shown = [
+            f"{key if _BARE.fullmatch(str(key)) else repr(key)} = {self.repr1(told, level - 1)}"
+            for key, told in items[: self.maxdict]
+        ]
+        return f"{{ {', '.join(shown)}{', ...' * (len(items) > self.maxdict)} }}"
 
 
 _QUOTE = _Quote()
@@ -147,8 +163,9 @@ def parse_toml(text: str) -> dict[str, Any]:
             raise UnreadableError(f"is nested too deeply in line {number}; tables are two deep")
     try:
         data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        raise
+    except tomllib.TOMLDecodeError as error:
+        named = _KEYS.sub(lambda keys: ".".join(re.findall(r"'([^']*)'", keys[0])), str(error))
+        raise tomllib.TOMLDecodeError(named) from None
     except RecursionError:
         raise UnreadableError("is nested too deeply; tables are two deep") from None
     except ValueError:  # int refuses thousands of digits

@@ -183,6 +183,17 @@ def rate_unit(unit: str, order: float) -> float:
         ) from None
 
 
+@lru_cache(maxsize=16)
+def of_mM(unit: str) -> float:  # noqa: N802 - a unit
+    """Say how much 1 mM is in a unit of amounts; 1 where it is none of concentrations."""
+    if unit == "mM":
+        return 1.0
+    try:
+        return float(_registry().Quantity(1.0, "mM").to(unit).magnitude)
+    except Exception:  # noqa: BLE001 # of text that is none it raises what its parsers happen to
+        return 1.0
+
+
 @lru_cache(maxsize=1)
 def _registry() -> Any:
     import pint

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from .chemistry import of_mM
 from .reading import SpecError, table, text_of, validated
 from .specs import Positive, Range, Table, Text
 from .written import exact
@@ -84,8 +85,9 @@ class PeakSpec(OtherPeak):
     Attributes
     ----------
     response : float
-        Area [AU min] per amount; for mole fractions only the ratios of the responses count. The
-        emulator takes it per mM.
+        Area [AU min] per amount; for mole fractions only the ratios of the responses count. With
+        an internal standard and amounts, the area relative to the standard's, times its amount,
+        per amount. The emulator takes the standard's own, and mole fractions', per mM.
     response_sd : float
         Its standard uncertainty, in the same unit.
     intercept : float
@@ -176,6 +178,17 @@ class MethodFile(Table):
     def scale(self) -> float | None:
         """How many of the unit are one absorbance unit; None where the signal is light."""
         return self.per_au or {"AU": 1.0, "mAU": 1000.0}.get(self.unit)
+
+    @property
+    def areas(self) -> tuple[float, ...]:
+        """Area of each peak per mM [AU min], as an emulated detector sees it."""
+        found = {peak.name: peak.response for peak in self.peaks}
+        if self.amounts is None:
+            return tuple(found.values())
+        if self.standard is None:
+            return tuple(response * of_mM(self.amounts) for response in found.values())
+        own = found[self.standard.peak]
+        return tuple(r if name == self.standard.peak else r * own for name, r in found.items())
 
     @property
     def evaluated_from(self) -> float:

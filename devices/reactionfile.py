@@ -89,7 +89,8 @@ class ReactionFile(Table):
         The mechanism.
     streams : table
         By stream of the rig what is in it [mM]: the stock of the rig file is the concentration of
-        the first. ``{}`` for a solvent.
+        the first. ``{}`` for a solvent. Streams that the rig chooses from are one, by the name of
+        the choice.
     peaks : table
         By peak of the HPLC method what it shows.
     noise : table

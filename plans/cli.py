@@ -42,11 +42,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         say(error, to=sys.stderr)
         return EXIT_FAILURE
     except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
-        say("\nstopped by the user (Ctrl-C)", to=sys.stderr)
-        return EXIT_FAILURE
+        return _stopped()
     except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_DONE
+    except RuntimeError as error:
+        # before 3.12 Python makes one of a Ctrl-C that comes while a class is made, in an import
+        if not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
+        return _stopped()
+
+
+def _stopped() -> int:
+    """Say that the user wanted no more."""
+    say("\nstopped by the user (Ctrl-C)", to=sys.stderr)
+    return EXIT_FAILURE
 
 
 def _parser() -> Parser:

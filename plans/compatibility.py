@@ -32,7 +32,7 @@ from reactune.devices.rig.setpoints import (
 )
 from reactune.devices.rigfile import RigFile
 
-from .hplc_method import method_of
+from .hplc_method import method_of, unrecorded
 
 
 def analytics_of(rig: RigFile) -> Analytics:
@@ -96,6 +96,8 @@ def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str
         if name not in measured
     ]
     wrong += _settable(problem, rig)
+    if rig.chromatogram is not None:
+        wrong += unrecorded(rig.chromatogram, rig.chromatogram.duration)
     volume = problem.fixed.get("volume", rig.reactor.heated_volume)
     if not math.isclose(volume, rig.reactor.heated_volume, rel_tol=1e-3):
         wrong.append(

@@ -18,11 +18,11 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
     try:
         yield
     except kinds as error:
-        raise UserError(_sentence(error)) from error
+        raise UserError(_in_words(error)) from error
 
 
-def _sentence(error: Exception) -> str:
-    """Say what is wrong; of what the system refused, without its number."""
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
-        return f"{error.filename} cannot be used ({error.strerror}); name another place"
+def _in_words(error: Exception) -> str:
+    """Say what is wrong; of a call of the system, with which file."""
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.filename} cannot be used ({error.strerror}): look at its path and rights"
     return str(error)

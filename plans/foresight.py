@@ -2,21 +2,27 @@
 
 bluesky's scans tell their trajectory in their metadata (``plan_pattern``); a RunEngine asks its
 ``md_validator`` about these before a run is opened. Other plans are refused at the move that goes
-too far, before a byte of it is sent.
+too far, before a byte of it is sent. What bluesky cannot work out at all, such as the way from one
+word to another, is refused in words by a preprocessor of the RunEngine.
 """
 
 import itertools
+import math
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from bluesky.utils import MsgGenerator
 
 from reactune.devices.rig.axes import Axis, ChoiceAxis
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError
 from reactune.devices.rig.setpoints import Setpoints
 
 Point = dict[Axis, Any]
+
+_ONE = "{0}: {1} is one position: give a list, [{1}], or one with others"
 
 
 def foreseeing(rig: FlowRig, usual: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
@@ -27,6 +33,61 @@ def foreseeing(rig: FlowRig, usual: Callable[[Any], Any]) -> Callable[[dict[str,
         check_scan(rig, md)
 
     return validate
+
+
+def in_words(plan: MsgGenerator[Any]) -> MsgGenerator[Any]:
+    """Run a plan; what it cannot work out of where a rig's axis goes is said in words.
+
+    A preprocessor of a RunEngine: bluesky works out where a scan goes before it tells anybody.
+
+    Raises
+    ------
+    ConditionsError
+        In place of a `TypeError` of bluesky's or numpy's about what an axis was given.
+    """
+    try:
+        return (yield from plan)
+    except TypeError as error:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        for frame in frames:
+            if str(frame.f_globals.get("__name__")).startswith("bluesky."):
+                _check_given(frame.f_locals, listed="list" in frame.f_code.co_name)
+        raise
+
+
+def _check_given(told: Mapping[str, Any], *, listed: bool) -> None:
+    """Refuse what a plan of bluesky's was given for an axis, by its arguments' names."""
+    of_message = told.get("msg")
+    given = [*told["args"]] if isinstance(told.get("args"), tuple | list) else []
+    given += [told.get(name) for name in ("motor", "start", "stop")]
+    if of_message is not None and getattr(of_message, "command", None) == "set":
+        given += [of_message.obj, *of_message.args]
+    axis: Axis | None = None
+    for value in given:
+        if isinstance(value, Axis):
+            axis = value
+        elif isinstance(axis, ChoiceAxis):
+            _check_listed(axis, value)
+        elif axis is not None and isinstance(value, str):
+            axis.check_value(value)
+        elif axis is not None and listed and isinstance(value, int | float):
+            raise ConditionsError(_ONE.format(axis, value))
+        elif not isinstance(value, int | float | list | tuple | None):
+            axis = None  # another device, which what follows belongs to
+
+
+def _check_listed(axis: ChoiceAxis, value: Any) -> None:
+    """Refuse what is no list of the words of a choice."""
+    if isinstance(value, list | tuple):
+        for word in value:
+            axis.check_value(word)
+        return
+    first, *others = axis.parent.config.choices[axis.key].options
+    some = ", ".join(f'"{word}"' for word in (first, *others[:1]))
+    raise ConditionsError(
+        f"{axis} has words for positions, and no steps between them: a choice has no distances. "
+        f"List where it goes, as in RE(bp.list_scan([hplc], {axis}, [{some}]))"
+    )
 
 
 def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
@@ -45,8 +106,10 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
     LedgerError
         If syringes and flasks, or the coils of choices, cannot last for all samples.
     """
-    relative = str(md.get("plan_name", "")).startswith("rel_")
+    relative = str(md.get("plan_name", "")).startswith(("rel_", "x2x_"))
     samples = rig.hplc.name in md.get("detectors", ())
+    if samples:
+        _check_moved(rig, md.get("motors", ()))
     used: dict[str, float] = defaultdict(float)
     known = {repr(axis): axis for axis in rig.axes.named.values()}
     for n, point in enumerate(_points(md, known), 1):
@@ -65,6 +128,18 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
                 )
 
 
+def _check_moved(rig: FlowRig, motors: Iterable[str]) -> None:
+    """Refuse to move an instrument that goes back to where the axes stand for every sample."""
+    instruments = {rig.heater.name: "rig.heater", rig.valve.name: "rig.valve"}
+    instruments |= {pump.name: f"rig.pumps[{key!r}]" for key, pump in rig.pumps.items()}
+    if moved := [name for name in motors if name in instruments]:
+        axes = ", ".join(map(repr, rig.axes.named.values()))
+        raise ConditionsError(
+            f"{instruments[moved[0]]} goes back to where the rig's axes stand before every sample, "
+            f"so nothing would come of moving it: move {axes}"
+        )
+
+
 def _taken(rig: FlowRig, setpoints: Setpoints) -> Iterator[tuple[str, float, float, str]]:
     """Say of what a sample takes how much [uL], how much of it there is, and where."""
     volumes = rig.needed(setpoints)
@@ -79,12 +154,20 @@ def _taken(rig: FlowRig, setpoints: Setpoints) -> Iterator[tuple[str, float, flo
 
 def _place(axis: Axis, to: Any, relative: bool) -> float | str:
     """Give where an axis goes."""
-    if not isinstance(axis, ChoiceAxis):
-        return float(to) + (float(axis.position) if relative else 0.0)
-    if relative:
-        raise ConditionsError(f"{axis} has words for positions, and no steps between them")
-    axis.check_value(to)
-    return str(to)
+    if isinstance(axis, ChoiceAxis):
+        if relative or not isinstance(to, str):
+            _check_listed(axis, to)
+        axis.check_value(to)
+        return str(to)
+    if not relative:
+        axis.check_value(to)
+        return float(to)
+    if not math.isfinite(here := float(axis.position)):
+        raise ConditionsError(
+            f"{axis} was never set on this rig, so that nothing is relative to it: set it first, "
+            f"as by RE(bps.mv({axis}, ...))"
+        )
+    return here + float(to)
 
 
 def _setpoints(rig: FlowRig, asked: Mapping[str, float | str], samples: bool) -> Setpoints | None:
@@ -113,16 +196,24 @@ def _points(md: Mapping[str, Any], known: Mapping[str, Axis]) -> Iterator[Point]
                 for (motor, _), value in zip(moved, place, strict=True)
                 if motor in known
             }
-    elif plan.get("motor") in known:  # an adaptive scan goes from one to the other, in some steps
-        for end in (plan.get("start"), plan.get("stop")):
-            yield {known[plan["motor"]]: end} if isinstance(end, int | float) else {}
+    elif (axis := known.get(plan.get("motor", ""))) is not None:
+        ends = [plan.get("start"), plan.get("stop")]
+        if isinstance(axis, ChoiceAxis):
+            _check_listed(axis, ends[0])
+        if pattern == "logspace":
+            ends = list(np.logspace(**told))  # they are powers of ten
+        for end in ends:  # an adaptive scan goes from one to the other, in some steps
+            yield {axis: end} if end is not None else {}
     elif md.get("plan_name") == "count":
         yield from ({} for _ in range(plan.get("num") or 1))
 
 
 def _motors(args: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Give each motor of a pattern's arguments with those that follow it."""
-    places = [i for i, given in enumerate(args) if isinstance(given, str)]
+    places: list[int] = []
+    for i, given in enumerate(args):
+        if isinstance(given, str) and i - 1 not in places:  # a word behind a motor is its position
+            places.append(i)
     for i, end in itertools.pairwise([*places, len(args)]):
         yield args[i], list(args[i + 1 : end])
 
@@ -131,7 +222,9 @@ def _line(values: Sequence[Any], told: Mapping[str, Any]) -> Iterable[float]:
     return list(np.linspace(values[0], values[1], values[2] if values[2:] else told["num"]))
 
 
-def _list(values: Sequence[Any], _: Mapping[str, Any]) -> Iterable[float]:
+def _list(values: Sequence[Any], _: Mapping[str, Any]) -> Iterable[Any]:
+    if isinstance(values[0], str):
+        raise ConditionsError(_ONE.format("the plan", repr(values[0])))
     return list(values[0])
 
 

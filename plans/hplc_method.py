@@ -1,6 +1,9 @@
 """From what a method file states to the method that `analyse` follows."""
 
+from collections.abc import Iterator
+
 from reactune.analysis.analytics.hplc.method import Method, Peak
+from reactune.analysis.written import exact
 from reactune.devices.methodfile import MethodFile, OtherPeak, PeakSpec, Shape
 
 _OVER = 10.0  # times the lamp that no light reads, where no meter's range says so
@@ -48,6 +51,19 @@ def method_of(stated: MethodFile, full_scale: float | None = None) -> Method:
         standard_amount=standard.amount if standard else 1.0,
         **light,
     )
+
+
+def unrecorded(stated: MethodFile, duration: float) -> Iterator[str]:
+    """Say which windows end after a trace [s] does, so that it could never be measured by them."""
+    end = duration / 60
+    for peak in stated.peaks:
+        widest = max(shape.width for shape in (peak, *peak.components))
+        if peak.window[1] - widest > end:  # what `analyse` lets a window lack
+            yield (
+                f"chromatogram: the window of {peak.name!r} ends at {exact(peak.window[1])} min, "
+                f"but the trace at {end:.4g} min (duration = {exact(duration)} s): lengthen "
+                "duration, or correct the window"
+            )
 
 
 def _other(p: OtherPeak) -> Peak:

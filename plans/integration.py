@@ -1,5 +1,6 @@
 """Chromatograms in files -> what they measure, and methods that standards have calibrated."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,7 +13,9 @@ from reactune.analysis.analytics.hplc.calibration import calibrate, fit_curves
 from reactune.analysis.analytics.hplc.chromatogram import Chromatogram, analyse
 from reactune.analysis.analytics.hplc.files import TraceError, read_trace
 from reactune.analysis.analytics.hplc.method import Method
+from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.sheets.sheet import SheetError, open_sheet
+from reactune.analysis.written import quoted
 from reactune.devices.methodfile import MethodError, MethodFile, load_method, peaks_text
 
 from .errors import UserError, told
@@ -93,7 +96,7 @@ def _integrate(
         try:
             signal, rate = read_trace(Path(file), channel).in_unit(stated.unit).even(stated.rate)
         except TraceError as error:
-            yield Reading(str(file), None, f"{Path(file).name} {error}")
+            yield Reading(str(file), None, f"{Path(file).name or file} {error}")
             continue
         found = analyse(signal, replace(method, rate=rate))
         yield Reading(str(file), found, found.reason)
@@ -166,7 +169,9 @@ def calibration(
             'calibrate: a curve needs amounts: write amounts = "mM", or what the table is in, into '
             "the method; mole fractions only need relative responses"
         )
-    rows = _standards(standards, method.quantities, whole=not method.amounts)
+    rows = _standards(standards, method.quantities, method.amounts)
+    if not rows:
+        raise UserError(f"{standards} has no rows below its titles; add one for each standard")
     files = {name: standards.parent / name for name, _ in rows}
     readings = list(_integrate([files[name] for name, _ in rows], stated, method, channel))
     good = [
@@ -177,15 +182,18 @@ def calibration(
     if not good:
         raise UserError(f"calibrate: no standard gives areas; the first: {readings[0].reason}")
     used, known, areas = (list(each) for each in zip(*good, strict=True))
-    with told(ValueError):
+    failed = [reading for reading in readings if not reading.valid]
+    try:
         if method.amounts:
             method = fit_curves(method, areas, known, quadratic=quadratic, intercept=intercept)
         else:
             method = calibrate(method, areas, known)
             known = [_normalised(values) for values in known]
+    except ValueError as error:
+        left_out = "".join(f"\nleft out: {reading.reason}" for reading in failed)
+        raise UserError(f"{error}{left_out}") from error
     again = _integrate([files[name] for name in used], stated, method, channel)
     found = [reading.found for reading in again if reading.found is not None]
-    failed = [reading for reading in readings if not reading.valid]
     return Calibration(method, used, known, found, failed)
 
 
@@ -196,12 +204,15 @@ def _normalised(values: Mapping[str, float]) -> dict[str, float]:
 
 
 def _standards(
-    path: Path, quantities: Sequence[str], whole: bool
+    path: Path, quantities: Sequence[str], amounts: str
 ) -> list[tuple[str, dict[str, float]]]:
-    """Read the table of standards: file and known values of each row."""
+    """Read the table of standards: file and known values of each row; amounts in their unit."""
+    whole = not amounts
     with told(SheetError):
         sheet = open_sheet(path)
-    titles = [str(title).partition("[")[0].strip() for title in sheet.titles]
+    named = [str(title).partition("[") for title in sheet.titles]
+    titles = [name.strip() for name, _, _ in named]
+    units = {name.strip(): unit.rstrip("] ") for name, _, unit in named if amounts}
     wanted = ["file", *quantities]
     if lacking := [name for name in wanted if name not in titles]:
         raise UserError(
@@ -217,15 +228,22 @@ def _standards(
             if cell in (None, "") and not whole:
                 continue
             try:
-                values[name] = float(str(cell).replace(",", "."))
+                value = float(str(cell).replace(",", "."))
+                values[name] = converted(value, units.get(name, ""), amounts)
+            except UnitError as error:
+                raise UserError(f"{path}, column {name}: {error}, the method's amounts") from None
             except ValueError:
+                said = "empty" if cell in (None, "") else quoted(cell)
                 raise UserError(
-                    f"{path}, row {number}: {name} is {cell!r}; write the known "
+                    f"{path}, row {number}: {name} is {said}; write the known "
                     f"{'fraction, 0 where there is none' if whole else 'amount, or nothing'}"
                 ) from None
         if not by_title["file"]:
             raise UserError(f"{path}, row {number}: the file is missing; name it")
         rows.append((str(by_title["file"]), values))
+    for (name, values), (other, others) in itertools.combinations(rows, 2):
+        if name == other and values != others:
+            raise UserError(f"{path} says two things of {name}: a sample has one composition")
     return rows
 
 

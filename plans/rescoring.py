@@ -1,16 +1,19 @@
 """Stored runs judged anew: by another problem, by another HPLC method, or both."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from reactune.analysis.analytics import Analytics, from_start
 from reactune.analysis.analytics.hplc import Hplc
+from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.scanned import as_design
 from reactune.analysis.learning.rescore import Flip, Rescored, flips, kind_of, pooled, rescore
-from reactune.analysis.problem.model import Problem
+from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import Lineage
+from reactune.devices.methodfile import MethodFile
 from reactune.devices.rigfile import RigFile
 
 from .comparing import differing, stored_rig
@@ -85,7 +88,7 @@ def answer(
         before, found = pooled(campaigns, problems), None
         if method is not None:
             stated = open_method(method)
-            others = {c.uid: Hplc(method_of(stated, _full_scale(c))) for c in campaigns}
+            others = {campaign.uid: _anew(stated, campaign) for campaign in campaigns}
             found = pooled(campaigns, problems, others)
         first = rescore(judged, before, seed, looking_on=found is None)
         second = first if found is None else rescore(judged, found, seed)
@@ -97,6 +100,31 @@ def answer(
         flips=tuple(flips(first, second)),
         differences=tuple(_differences(campaigns)),
     )
+
+
+def _anew(stated: MethodFile, campaign: Lineage) -> Analytics:
+    """Give what reads the stored signals of a campaign by another method.
+
+    Raises
+    ------
+    ValueError
+        If they are not what the method reads.
+    """
+    own = from_start(campaign.start)
+    light = isinstance(own, Hplc) and not isinstance(own, TraceFile)  # on a rig's photodiode
+    if light and (stated.unit != "V" or stated.scale is not None):
+        of = "per_au" if stated.unit == "V" else f"unit = {stated.unit!r}"
+        raise ValueError(
+            f"run {campaign.uid[:8]} has recorded the light on a photodiode in V, but the method "
+            f"file has {of}: give one with unit = 'V', lamp, and no per_au"
+        )
+    method = method_of(stated, _full_scale(campaign))
+    if isinstance(own, TraceFile):
+        rate = stated.rate if "rate" in stated.model_fields_set else own.method.rate
+        return replace(own, method=replace(method, rate=rate), unit=stated.unit)
+    if isinstance(own, Hplc):
+        method = replace(method, rate=own.method.rate)  # as the samples were taken
+    return Hplc(method)
 
 
 def _rig(campaign: Lineage) -> RigFile | None:
@@ -114,7 +142,10 @@ def _fitted(problem: Problem, campaign: Lineage) -> Problem:
     rig = _rig(campaign)
     if rig is None:
         return problem
-    return fitted(load_problem({**problem.to_dict(), "rig": None}), rig)
+    try:
+        return fitted(load_problem({**problem.to_dict(), "rig": None}), rig)
+    except ProblemError as error:
+        raise ValueError(f"run {campaign.uid[:8]}: {'; '.join(error.problems)}") from error
 
 
 def _differences(campaigns: Sequence[Lineage]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from bluesky.utils import MsgGenerator, RunEngineInterrupted
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rig.flow_rig import FlowRig, RigFaultError
 
-from .foresight import foreseeing
+from .foresight import foreseeing, in_words
 from .metadata import Metadata
 
 Interrupter = Callable[[RunEngine, FlowRig], AbstractContextManager[Any]]
@@ -66,6 +66,7 @@ class Session:
         if md is not None:
             self.RE.scan_id_source = md.next_scan_id
         self.RE.md_validator = foreseeing(rig, self.RE.md_validator)
+        self.RE.preprocessors.append(in_words)
         self.RE.md["simulated"] = rig.simulated  # whatever it was before
         self.RE.subscribe(catalogue.record)  # type: ignore[no-untyped-call]  # bluesky's own
         self._hooks = [*hooks, rig.clock.waiting]

@@ -298,6 +298,8 @@ class Workspace:
 
     def last(self, n: int = 1) -> Lineage:
         """Give the n-th last run of the catalogue, with those it resumed."""
+        if not (isinstance(n, int) and n > 0):
+            raise LookupError(f"the {n!r}-th last run: count from 1, the newest")
         return lineage(self.cat, self.cat[-n].uid)
 
     def summary(self, n: int = 1) -> None:

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,15 @@ def test_every_terminal_gets_every_command(tmp_path, encoding):
     assert "\x1b" not in out + err
     assert "\u202e" not in out + err
     assert "a seed has 18 digits at most" in err
+
+
+def test_tables_are_quoted_as_toml_has_them():
+    told = {"a": {"of": "A"}, "Pd/C": [True, {}], "deep": {"b": {"c": {"d": 1}}}}
+    assert written.quoted(told) == (
+        "{ a = { of = 'A' }, 'Pd/C' = [true, {}], deep = { b = { c = { d = 1 } } } }"
+    )
+
+
+def test_a_table_that_stands_twice_is_named_as_toml_has_it():
+    with pytest.raises(tomllib.TOMLDecodeError, match=r"Cannot declare a\.b twice"):
+        written.parse_toml("[a.b]\n[a.b]\n")

@@ -127,7 +127,8 @@ class ResultTable(Analytics):
             place = _Keys(raw)
         else:
             wanted = [title for q in self.quantities for title in (q.column, q.sd) if title]
-            place = _Grid(_table(suffix, raw, wanted), wanted)
+            rows, spaced = _table(suffix, raw, wanted)
+            place = _Grid(rows, wanted, spaced=spaced)
         values, sd = {}, {}
         for q in self.quantities:
             values[q.name] = self._value(q, place.of(q, q.key or q.column))
@@ -195,12 +196,19 @@ class ResultTable(Analytics):
 # ---- where a value stands ------------------------------------------------------------------------
 
 
-def _table(suffix: str, raw: bytes, wanted: Sequence[str]) -> Rows:
-    """Read the rows of a table; of texts by the delimiter that gives the most of its titles."""
+def _table(suffix: str, raw: bytes, wanted: Sequence[str]) -> tuple[Rows, bool]:
+    """Read the rows of a table; of texts by the delimiter that gives the most of its titles.
+
+    Whether that is spaces is given, too: then no cell can be empty.
+    """
     if suffix in _WORKBOOKS:
-        return cells.workbook(raw, percent=True)
-    ways = cells.text(cells.decoded(raw))
-    return max(ways, key=lambda rows: max((_titles(row, wanted) for row in rows), default=0))
+        return cells.workbook(raw, percent=True), False
+    *others, spaced = cells.text(cells.decoded(raw))  # spaces are tried last
+    best = max(
+        (*others, spaced),
+        key=lambda rows: max((_titles(row, wanted) for row in rows), default=0),
+    )
+    return best, best is spaced
 
 
 def _titles(row: Sequence[Cell], wanted: Sequence[str]) -> int:
@@ -210,7 +218,8 @@ def _titles(row: Sequence[Cell], wanted: Sequence[str]) -> int:
 class _Grid:
     """A table below a row of titles."""
 
-    def __init__(self, rows: Rows, wanted: Sequence[str]):
+    def __init__(self, rows: Rows, wanted: Sequence[str], *, spaced: bool):
+        self._spaced = spaced
         head = max(rows, key=lambda row: _titles(row, wanted), default=[])
         for title in dict.fromkeys(wanted):
             if (count := head.count(title)) != 1:
@@ -236,7 +245,7 @@ class _Grid:
                 "file"
             )
         (row,) = rows
-        if len(row) > len(self._head):
+        if len(row) > len(self._head) or (self._spaced and len(row) < len(self._head)):
             raise UnreadableError(
                 f"has {len(row)} cells in the row of {q.name} and {len(self._head)} titles: nobody "
                 "can tell which is which"

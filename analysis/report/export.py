@@ -25,8 +25,10 @@ from .table import Campaign
 
 _FIRST = ("run", "origin", "number", "recorded")
 _LAST = ("feasibility", "violated", "valid", "reason", "disturbances", "doubted", "flags", "why")
-_LEFT_OUT = {"f", "digest", "began", "merit_f0", "merit_delta", "time"}
-"""Of the moment when it was decided, or told otherwise."""
+_LEFT_OUT = {"f", "digest", "began", "merit_f0", "merit_delta", "time", "file_content"}
+"""Of the moment when it was decided, or told otherwise; and the raw file, whose digest is there."""
+
+_CELL = 32767  # characters that a cell of a workbook holds; openpyxl cuts the others off
 
 Facts = dict[str, str | float]
 
@@ -149,6 +151,11 @@ def _fill(sheet: Any, name: str, rows: Sequence[Sequence[Any]]) -> None:
         for j, value in enumerate(row, 1):
             if isinstance(value, float) and not math.isfinite(value):
                 continue
+            if isinstance(value, str) and len(value) > _CELL:
+                raise SheetError(
+                    f"{name}, {row[0]}: a text of {len(value)} characters does not fit into a "
+                    f"cell, which holds {_CELL}: export to .parquet or .csv"
+                )
             cell = sheet.cell(i, j, printable(value) if isinstance(value, str) else value)
             if isinstance(value, str):  # what begins with = is no formula of ours
                 cell.data_type = "s"

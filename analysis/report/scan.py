@@ -13,6 +13,7 @@ from ..storage.lineage import Lineage, is_campaign
 from .numbers import aligned, as_set, dialled
 from .table import Campaign, mark_of
 
+_REASONS = 3  # why something failed, that are shown
 _SHOWN = 40  # points; the rest are in the table of the run
 _SURE = 2.0  # standard errors that a drift has to be beyond
 
@@ -33,6 +34,8 @@ class Scan:
         stated it.
     failed : int
         Events that gave nothing.
+    reasons : tuple of str
+        Why, each once.
     """
 
     uid: str
@@ -42,6 +45,7 @@ class Scan:
     quantities: dict[str, str]
     events: pd.DataFrame
     failed: int
+    reasons: tuple[str, ...] = ()
 
     @property
     def points(self) -> pd.DataFrame:
@@ -94,7 +98,12 @@ class Scan:
         failed = f", {self.failed} failed" if self.failed else ""
         title = textwrap.wrap(self.title, width - len(self.mark) - 3) or [""]
         title[0] += f"   {self.mark}"
-        lines = [*title, f"run {self.uid[:8]}, {count}{failed}", ""]
+        lines = [*title, f"run {self.uid[:8]}, {count}{failed}"]
+        for reason in self.reasons[:_REASONS]:
+            lines += textwrap.wrap(f"failed: {reason}", width, subsequent_indent="  ")
+        if len(self.reasons) > _REASONS:
+            lines.append(f"... and {len(self.reasons) - _REASONS} more reasons: last().table()")
+        lines.append("")
         if points.empty:
             return "\n".join([*lines, "nothing was measured"])
         lines += self._table(points.head(_SHOWN), width)
@@ -190,6 +199,7 @@ def scan_of(run: Lineage) -> Scan:
         quantities=_with_units(quantities, units),
         events=_kept(table[valid], moved, quantities),
         failed=int((~valid).sum()),
+        reasons=_reasons(table[~valid]),
     )
 
 
@@ -208,7 +218,13 @@ def _of_campaign(run: Lineage) -> Scan:
         quantities=_with_units(problem.measured, campaign.analytics.units),
         events=_kept(table[valid], moved, problem.measured),
         failed=int((~valid).sum()),
+        reasons=_reasons(table[~valid]),
     )
+
+
+def _reasons(failed: pd.DataFrame) -> tuple[str, ...]:
+    told = failed.get("reason", ())
+    return tuple(dict.fromkeys(str(reason) for reason in told if reason))
 
 
 def _kept(table: pd.DataFrame, moved: Sequence[str], quantities: Sequence[str]) -> pd.DataFrame:

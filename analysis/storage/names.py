@@ -85,6 +85,8 @@ def match(key: str | int, known: Sequence[str], place: str) -> str:
     UnknownRun
         When none or more than one is.
     """
+    if key == "last" and not known:
+        raise UnknownRun(f"There is no last run: none is in {place} yet.")
     key = -1 if key == "last" else key
     if isinstance(key, int):
         if not -len(known) <= key < 0:
@@ -93,6 +95,8 @@ def match(key: str | int, known: Sequence[str], place: str) -> str:
                 f"counted back from the newest, -1."
             )
         return known[-key - 1]
+    if not isinstance(key, str):
+        raise UnknownRun(f"{key!r} is neither a uid nor a whole number: give one of these.")
     matches = [uid for uid in known if key and uid.startswith(key)]
     if key in matches or len(matches) == 1:
         return key if key in matches else matches[0]

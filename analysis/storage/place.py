@@ -49,10 +49,14 @@ class Place:
 
         Raises
         ------
+        NoCatalogue
+            If there is a file in place of a folder.
         Unreachable, ServerTrouble
             If not, in a sentence.
         """
         if self.server is None:
+            if self.folder.exists() and not self.folder.is_dir():
+                raise NoCatalogue(f"{self.folder} is a file, and a catalogue is a folder: name one")
             return
         try:
             self.server.check(writing=writing)

@@ -262,7 +262,7 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
             f"{', '.join(peaks)}: name the peaks so, or give the reaction that makes them {others}"
         )
     if isinstance(file := rig.emulation.reaction, ReactionFile):
-        wrong += [*_other_stocks(rig, file), *_other_choices(rig, file)]
+        wrong += [*_other_stocks(rig, file), *_other_choices(rig, file)] or list(_never(file))
     wrong += unwritten(rig, reaction.products)
     return wrong or _unsolved(rig, reaction)
 
@@ -270,7 +270,13 @@ def _unfit(rig: RigFile, reaction: Reaction) -> list[str]:
 def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
     """Say which streams hold something else than a reaction file says."""
     for name in rig.flows:
-        if name not in file.streams:
+        carriers = rig.choices[name].streams.values() if name in rig.choices else ()
+        if name not in file.streams and (apart := [c for c in carriers if c in file.streams]):
+            yield (
+                f"choices.{name}: its streams are one stream {name} in a reaction file, which has "
+                f"{', '.join(apart)}: give it {name} in their place"
+            )
+        elif name not in file.streams:
             yield (
                 f"streams.{name} is none of the streams of its reaction, "
                 f"{', '.join(file.streams)}: add it there, with what is in it, or {{}} for a "
@@ -287,6 +293,26 @@ def _other_stocks(rig: RigFile, file: ReactionFile) -> Iterator[str]:
     for name, held in file.streams.items():
         if name not in rig.flows and name not in rig.streams and not held:
             yield f"streams: the solvent {name} of its reaction is no stream of the rig: add it"
+
+
+def _never(file: ReactionFile) -> Iterator[str]:
+    """Say which steps could never take place and which peaks never show, and what lacks."""
+    there = {species for held in file.streams.values() for species in held}
+    ways = [(step.read.left, step.read.right) for step in file.steps]
+    ways += [(step.read.right, step.read.left) for step in file.steps if step.read.reversible]
+    while made := {name for a, b in ways if there.issuperset(a) for name in b} - there:
+        there |= made
+    nowhere = "is in no stream and made by no step: add it to a stream"
+    for n, step in enumerate(file.steps, 1):
+        lacking = [name for name in step.read.left if name not in there]
+        if lacking and not (step.read.reversible and there.issuperset(step.read.right)):
+            yield (
+                f"emulation.reaction: step {n}, {step.equation!r}, never takes place: {lacking[0]} "
+                f"{nowhere}"
+            )
+    for name, peak in file.peaks.items():
+        if not there & set(peak.of):
+            yield f"emulation.reaction: peaks.{name} never shows: {peak.of[0]} {nowhere}"
 
 
 def _differing(rig: RigFile) -> bool:

@@ -226,7 +226,10 @@ def layout_of(rig: RigFile, reaction: Reaction) -> Layout:
     method = rig.chromatogram
     seen = method.peaks if method else ()
     peaks = dict.fromkeys(reaction.products, _UNSEEN)
-    peaks |= {p.name: ElutingPeak(p.time, p.width, p.tail, p.response) for p in seen}
+    peaks |= {
+        p.name: ElutingPeak(p.time, p.width, p.tail, area)
+        for p, area in zip(seen, method.areas if method else (), strict=True)
+    }
     if rig.emulation is not None and isinstance(rig.emulation.reaction, ReactionFile):
         peaks |= {
             name: _truly(own, peaks[name]) for name, own in rig.emulation.reaction.peaks.items()

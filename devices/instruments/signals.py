@@ -6,10 +6,12 @@ from typing import Any
 from ophyd import Kind, Signal
 from ophyd.utils import LimitError, ReadOnlyError
 
+from ..written import quoted
+
 __all__ = ["Kind", "LimitError", "Reading", "check_limits"]
 
 
-def check_limits(name: str, value: float, limits: tuple[float, float], unit: str) -> None:
+def check_limits(name: str, value: Any, limits: tuple[float, float], unit: str) -> None:
     """Refuse a setpoint outside its limits, before any byte is sent.
 
     Raises
@@ -17,10 +19,20 @@ def check_limits(name: str, value: float, limits: tuple[float, float], unit: str
     LimitError
         If `value` is not a number within `limits`.
     """
-    low, high = limits
-    if not low <= value <= high:  # also true of NaN
+    of = "" if unit == "1" else f" {unit}"
+    try:
+        number = None if isinstance(value, str | bytes | bool) else float(value)
+    except (TypeError, ValueError):
+        number = None
+    if number is None:
         raise LimitError(
-            f"{name} = {value:g} {unit} is outside its limits of {low:g} to {high:g} {unit}; "
+            f"{name} = {quoted(value)} is no number; nothing was sent: give one, without quotes"
+            f"{f', in {unit}' if of else ''}"
+        )
+    low, high = limits
+    if not low <= number <= high:  # also true of NaN
+        raise LimitError(
+            f"{name} = {number:g}{of} is outside its limits of {low:g} to {high:g}{of}; "
             "nothing was sent: ask for a value inside"
         )
 

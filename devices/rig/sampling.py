@@ -103,7 +103,10 @@ class Sampler:
         """Record the trace; see `FlowRig.trigger`."""
         with self._lock:
             if self._latch is None:
-                raise InstrumentError("nothing has been injected: call inject before trigger")
+                raise InstrumentError(
+                    "nothing has been injected: call inject before trigger, or measure with the "
+                    "detector rig.hplc, which injects by itself"
+                )
             return self._track(self._detector.trigger(self._latch.lab_time), spared=True)
 
     def forget(self) -> None:

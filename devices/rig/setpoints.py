@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..instruments.signals import check_limits
 from ..protocols import HEATERS, PUMPS
 from ..rigfile import RigFile
+from ..written import quoted
 
 Conditions = Mapping[str, float | str]
 """Numbers by variable, words by choice."""
@@ -79,9 +80,13 @@ def carried(name: str, option: object, rig: RigFile) -> str:
     """Return what a choice is to be, if the rig carries it (`ConditionsError`)."""
     if option not in (options := rig.choices[name].options):
         raise ConditionsError(
-            f"{name} = {option!r} is not carried by this rig: choose {', '.join(options)}"
+            f"{name} = {_as_told(option)} is not carried by this rig: choose {', '.join(options)}"
         )
     return str(option)
+
+
+def _as_told(option: object) -> str:
+    return f"{option:g}" if isinstance(option, float) else quoted(option)  # numpy's, too
 
 
 def stream_of(flow: str, chosen: Mapping[str, str], rig: RigFile) -> str:
@@ -215,6 +220,11 @@ def setpoints_of(conditions: Conditions, rig: RigFile, decimals: int | None = No
     LimitError
         If a setpoint would be outside its limits.
     """
+    if not isinstance(conditions, Mapping):
+        raise ConditionsError(
+            f"the rig goes to conditions by name, not to {_as_told(conditions)}: move one of its "
+            "axes, such as rig.temperature"
+        )
     names, chosen = list(rig.flows), chosen_of(conditions, rig)
     by_flow = {"temperature", *(f"flow_{name}" for name in names)}
     by_time = {"temperature", "residence_time", "ratio"} if len(names) == 2 else None

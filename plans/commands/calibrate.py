@@ -41,9 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
-    from ..errors import told
+    from ..errors import UserError, told
     from ..integration import calibrated_text, calibration, open_method
 
+    if a.output.exists() and not _is_another_method(a.output, a.method):
+        raise UserError(f"{a.output} is there already; name another file")
     stated = open_method(a.method)
     done = calibration(
         a.standards,
@@ -66,6 +68,18 @@ def run(a: argparse.Namespace) -> int:
             say(f"{peak.name}: response {peak.response:.4g} (sd {sd:.1g}), residuals {off:.2g} rms")
     say(f"{len(done.used)} standards; method file {a.output}")
     return EXIT_DONE
+
+
+def _is_another_method(path: Path, method: str) -> bool:
+    """Whether a file is a method file, as an earlier calibration is, and not its own source."""
+    from ..errors import UserError
+    from ..integration import open_method
+
+    try:
+        open_method(path)
+    except UserError:
+        return False
+    return not (Path(method).exists() and path.samefile(method))
 
 
 def _plot(done: "Calibration", path: Path) -> None:

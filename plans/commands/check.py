@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_problem, add_rig
+from .common import EXIT_DONE, EXIT_FAILURE, add_problem, add_rig, check_target
 
 if TYPE_CHECKING:
     from reactune.analysis.problem.model import Problem
@@ -133,6 +133,7 @@ def _connect(rig: "RigFile", name: str, record: Path | None) -> int:
 
     from ..errors import told
 
+    check_target(record, r'\{"instrument": .*')
     with told(RigError):
         greetings = greet(rig)
     # emulated instruments in another process look like hardware, but name themselves

@@ -1,8 +1,12 @@
 """What commands share: exit codes and options."""
 
 import argparse
+import re
 import textwrap
+from pathlib import Path
 from typing import Any
+
+from ..errors import UserError
 
 EXIT_DONE = 0
 EXIT_FAILURE = 1
@@ -116,6 +120,30 @@ def add_hardware(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def check_target(path: Path | None, own: str) -> None:
+    """Refuse to write over a file that is not of the kind that is to be written.
+
+    Parameters
+    ----------
+    path : Path or None
+    own : str
+        Regular expression of the line that such a file begins with.
+
+    Raises
+    ------
+    UserError
+    """
+    if path is None or not path.exists():
+        return
+    try:
+        with path.open("rb") as file:
+            first = file.readline(10_000).decode("utf-8", "replace").rstrip("\r\n")
+    except OSError:
+        first = ""  # a folder, for one
+    if not re.fullmatch(own, first):
+        raise UserError(f"{path} is there already, and is something else: name another file")
+
+
 def seed(text: str) -> int:
     """Read a seed, as numpy's generators take it."""
     if not text.isdecimal():
@@ -128,11 +156,9 @@ def seed(text: str) -> int:
 
 
 def whole(text: str) -> int:
-    """Read a whole number, whatever else is to be said of it."""
+    """Read a whole number; whether it is of use is for others to say."""
     if not text.removeprefix("-").isdecimal() or len(text) > _SEED_DIGITS:
-        raise argparse.ArgumentTypeError(
-            f"{text[:20]} is no number of experiments; write it as in 30"
-        )
+        raise argparse.ArgumentTypeError(f"this is a whole number, such as 25, not {text[:20]}")
     return int(text)
 
 

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_rig, seed
+from .common import EXIT_DONE, add_rig, check_target, seed
 
 if TYPE_CHECKING:
     from reactune.devices.rigfile import RigFile
+
+_SERVED = "emulated instruments in another process"
 
 HELP = "run the emulated instruments in a process of their own, in real time"
 EXAMPLES = ("reactune emulate --rig my-rig.toml --write rehearsal.toml",)
@@ -40,6 +42,7 @@ def run(a: argparse.Namespace) -> int:
     from ..errors import told
     from ..preparation import load_rig
 
+    check_target(a.write, f"# .*: {_SERVED}")
     rig = load_rig(a.rig or "walker")
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
@@ -60,4 +63,4 @@ def _rig_file(rig: "RigFile") -> str:
     import tomli_w
 
     stated = rig.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return f"# {rig.title}: emulated instruments in another process\n{tomli_w.dumps(stated)}"
+    return f"# {rig.title}: {_SERVED}\n{tomli_w.dumps(stated)}"

@@ -4,11 +4,12 @@ import argparse
 import csv
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_USAGE, add_method
+from .common import EXIT_DONE, EXIT_USAGE, add_method, check_target
 
 if TYPE_CHECKING:
     from ..integration import Reading
@@ -31,11 +32,15 @@ def run(a: argparse.Namespace) -> int:
     """Run the command: 0 if every file was read, 2 if one was no trace."""
     from ..errors import told
     from ..hplc_method import method_of
-    from ..integration import integrate, open_method
+    from ..integration import Reading, integrate, open_method
 
     stated = open_method(a.method)
     with told(ValueError):
         method = method_of(stated)
+    text = io.StringIO()
+    table = csv.DictWriter(text, Reading("", None, "").row(method.quantities), lineterminator="\n")
+    table.writeheader()
+    check_target(a.csv, re.escape(text.getvalue().rstrip("\n")))
     readings = []
     for reading in integrate(a.files, stated, a.channel):
         readings.append(reading)
@@ -45,9 +50,6 @@ def run(a: argparse.Namespace) -> int:
     if a.json:
         say(json.dumps(rows, ensure_ascii=False))
     if a.csv is not None:
-        text = io.StringIO()
-        table = csv.DictWriter(text, rows[0], lineterminator="\n")
-        table.writeheader()
         table.writerows(row | {"valid": str(row["valid"]).lower()} for row in rows)
         with told(OSError):
             a.csv.write_text(text.getvalue(), "utf-8")
@@ -56,7 +58,7 @@ def run(a: argparse.Namespace) -> int:
 
 def _line(reading: "Reading", unit: str) -> str:
     """Say what a file gave."""
-    name = Path(reading.file).name
+    name = Path(reading.file).name or reading.file
     if reading.found is None or not reading.valid:
         return f"{name}: not valid: {reading.reason}"
     values = "  ".join(

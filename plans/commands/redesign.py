@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue
+from .common import EXIT_DONE, add_catalogue, whole
 
 if TYPE_CHECKING:
     from reactune.analysis.learning.reach import Limit
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("uid", metavar="UID", help="the stored run, or last")
     parser.add_argument(
         "--keep",
-        type=int,
+        type=whole,
         action="append",
         default=[],
         metavar="N",

@@ -14,7 +14,7 @@ from ophyd.utils import LimitError
 from reactune.analysis.analytics import from_start
 from reactune.devices.rig.flow_rig import ConditionsError, LedgerError, RigFaultError
 from reactune.plans.detectors import OnlineAnalysis
-from reactune.plans.foresight import foreseeing
+from reactune.plans.foresight import foreseeing, in_words
 from tests.devices.rig.driving import WARM, exchanges
 from tests.plans.conftest import Lab, opened
 
@@ -23,6 +23,7 @@ from tests.plans.conftest import Lab, opened
 def open_once() -> Iterator[Lab]:
     with opened("pty", seed=1) as it:
         it.RE.md_validator = foreseeing(it.rig, it.RE.md_validator)
+        it.RE.preprocessors.append(in_words)
         yield it
 
 
@@ -94,6 +95,30 @@ def test_a_relative_scan_ends_safe_with_the_axes_where_they_were(lab):
     assert rig.heater.temperature.get() == pytest.approx(110, abs=0.5)
 
 
+@pytest.mark.parametrize(
+    ("plan", "asked"),
+    [
+        (lambda r: bp.log_scan([r.hplc], r.temperature, 2, np.log10(120), 2), [100, 120]),
+        (lambda r: bp.x2x_scan([r.hplc], r.temperature, r.residence_time, -2, 2, 2), [108, 112]),
+    ],
+)
+def test_a_scan_is_foreseen_where_it_goes(lab, plan, asked):
+    lab.RE(plan(lab.rig))
+    assert column(lab, "rig_temperature_setpoint") == pytest.approx(asked)
+    lab.assert_safe()
+
+
+def test_nothing_is_relative_to_where_an_axis_never_was(lab):
+    lab.rig.axes.held = {}
+    with pytest.raises(ConditionsError, match="temperature was never set on this rig, so that"):
+        lab.RE(bp.rel_scan([lab.rig.hplc], lab.rig.temperature, -5, 5, 2))
+
+
+def test_the_rig_as_an_axis_names_its_axes(lab):
+    with pytest.raises(ConditionsError, match=r"by name, not to 100: move one of its axes"):
+        lab.RE(bp.scan([lab.rig.hplc], lab.rig, 100, 110, 2))
+
+
 def test_an_adaptive_scan_takes_smaller_steps_where_more_happens(lab):
     hplc = OnlineAnalysis(lab.rig)
     axis = lab.rig.temperature
@@ -120,6 +145,17 @@ def test_an_adaptive_scan_takes_smaller_steps_where_more_happens(lab):
             lambda r: bp.adaptive_scan([r.hplc], "X3", r.temperature, 90, 400, 1, 9, 1, False),
             LimitError,
             "400 degC",
+        ),
+        (lambda r: bp.scan([r.hplc], r.temperature, "a", "b", 3), LimitError, "'a' is no number"),
+        (lambda r: bp.list_scan([r.hplc], r.temperature, ["90"]), LimitError, "'90' is no number"),
+        (lambda r: bp.list_scan([r.hplc], r.temperature, 90), ConditionsError, "give a list"),
+        (lambda r: bp.log_scan([r.hplc], r.temperature, 2, 2.4, 2), LimitError, "251.189 degC"),
+        (lambda r: bp.scan([r.hplc], r.ratio, -1, 1, 2), LimitError, r"= -1 is outside .* 20\.7;"),
+        (lambda r: bp.scan([r.hplc], r.heater, 90, 99, 2), ConditionsError, "rig.heater goes back"),
+        (
+            lambda r: bp.scan([r.hplc], r.pumps["c60"], 50, 60, 2),
+            ConditionsError,
+            "move .*flow_c60",
         ),
         (lambda r: bp.count([r.hplc], 1000), LedgerError, r"do not last for sample \d+ of"),
     ],

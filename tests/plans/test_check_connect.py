@@ -3,6 +3,7 @@
 import socket
 import threading
 from contextlib import suppress
+from importlib.resources import files
 
 import pytest
 import tomli_w
@@ -113,3 +114,15 @@ def test_another_program_on_the_port_is_thought_of(rig, capsys, banner):
     assert "check host and port, what else listens on it, and the protocol" in said
     assert ("400 what?" in said) == bool(banner)
     assert said.count("something accepts") == 1  # the others have answered
+
+
+@pytest.mark.parametrize(
+    "arguments", [["check", "--connect", "--record"], ["emulate", "--write"]], ids=lambda a: a[0]
+)
+def test_a_rig_file_is_not_written_over(tmp_path, capsys, arguments):
+    rig = tmp_path / "rig.toml"
+    text = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    rig.write_text(text, "utf-8")
+    assert main([*arguments, str(rig), "--rig", str(rig)]) == 2
+    assert f"{rig} is there already, and is something else" in capsys.readouterr().err
+    assert rig.read_text("utf-8") == text

@@ -112,6 +112,16 @@ def test_bad_input_gets_one_clear_text(tmp_path, capsys, command, good, bad, tex
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [["optimise", "walker-ii", "--budget", "1e9"], ["redesign", "last", "--keep", "two"]],
+)
+def test_a_whole_number_is_asked_for_in_words(capsys, arguments):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    assert f"a whole number, such as 25, not {arguments[-1]}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
     ("arguments", "text"),
     [
         (["optimise", "no-such.toml"], "no-such.toml"),
@@ -119,6 +129,8 @@ def test_bad_input_gets_one_clear_text(tmp_path, capsys, command, good, bad, tex
         (["optimise", "--resume", "abc", "--seed", "1"], "leave them out"),
         (["optimise", "walker-ii", "--rig", "no-such"], "there is no built-in rig 'no-such'"),
         (["optimise", "walker-ii", "--budget", "0"], "budget"),
+        (["show", "last"], "There is no last run: none is in"),
+        (["runs", "--catalogue", __file__], "is a file, and a catalogue is a folder: name one"),
         (["show", "abcd"], "abcd"),
         (["replay", "abcd"], "abcd"),
         (["rediscover", "abcd"], "abcd"),
@@ -263,11 +275,22 @@ def test_a_rediscovery_repeats_points_of_the_old_campaign_first(stored, tmp_path
         assert {e["asked_temperature"] for e in sentinels} <= asked
 
 
-def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys):
-    monkeypatch.setattr("reactune.plans.commands.runs.run", interrupt)
+@pytest.mark.parametrize("where", ["interrupt", "interrupt_a_class"])
+def test_ctrl_c_while_nothing_is_open_is_no_traceback(monkeypatch, capsys, where):
+    monkeypatch.setattr("reactune.plans.commands.runs.run", globals()[where])
     assert main(["runs"]) == 1
     assert capsys.readouterr().err == "\nstopped by the user (Ctrl-C)\n"
 
 
 def interrupt(a):
     raise KeyboardInterrupt
+
+
+def interrupt_a_class(a):
+    """As in an import: some Pythons make another error of it."""
+
+    class Part:
+        def __set_name__(self, owner, name):
+            raise KeyboardInterrupt
+
+    type("Device", (), {"part": Part()})

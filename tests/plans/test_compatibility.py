@@ -1,5 +1,7 @@
 """Problems that are legal but unusual, and what a rig makes of them."""
 
+from importlib.resources import files
+
 import pytest
 
 from reactune.analysis.problem.model import Problem
@@ -116,3 +118,24 @@ def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
     assert all(fact["valid"] for fact in lab.events("primary"))
     assert "c60" in lab.only("stop")["reason"]
     lab.assert_safe()
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        ("duration      = 780", "duration = 720",
+         "the window of 'X0' ends at 12.6 min, but the trace at 12 min (duration = 720 s)"),
+        ("time = 4.40,  window = [3.60, 4.87]", "time = 264, window = [216, 292]",
+         "the window of 'X3' ends at 292 min, but the trace at 13 min"),
+        ("duration      = 780", "duration = 750", ""),  # it lacks less than the analysis forgives
+    ],
+)  # fmt: skip
+def test_a_peak_that_no_trace_is_long_enough_for_is_refused_beforehand(
+    tmp_path, capsys, good, bad, told
+):
+    text = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    assert good in text
+    rig = tmp_path / "rig.toml"
+    rig.write_text(text.replace(good, bad), "utf-8")
+    assert main(["check", "walker-ii", "--rig", str(rig)]) == (2 if told else 0)
+    assert told in " ".join(capsys.readouterr().err.split())

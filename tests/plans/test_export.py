@@ -98,6 +98,16 @@ def test_a_text_is_never_a_formula(tmp_path):
     assert sheet["B3"].value is None
 
 
+def test_a_text_longer_than_a_cell_is_not_cut_off(tmp_path):
+    from reactune.analysis.report.export import Export, write
+    from reactune.analysis.sheets.sheet import SheetError
+
+    export = Export(pd.DataFrame({"x": [1.0]}), {}, {"u": {"method": "m" * 40000}})
+    with pytest.raises(SheetError, match=r"provenance, method: a text of 40000 .* \.parquet or"):
+        write(export, tmp_path / "it.xlsx")
+    assert not (tmp_path / "it.xlsx").exists()
+
+
 def test_a_parquet_file_is_the_same_table(old, tmp_path):
     frame = pd.read_parquet(exported(old, tmp_path / "both.parquet"))
     plain = pd.read_csv(exported(old, tmp_path / "both.csv"))

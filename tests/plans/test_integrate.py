@@ -6,6 +6,7 @@ import struct
 import sys
 from dataclasses import replace
 from importlib.resources import files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -66,6 +67,10 @@ TEXTS = {
     "few-digits.txt": "".join(
         f"{t:.2f} {y:.3f}\n" for t, y in zip(MINUTES, signal(), strict=True) if t < 9
     ),
+    "hours.csv": table("Time [h],Signal [mAU]\n", ",", signal(), scale=1 / 60),
+    "micro.csv": table("Time [min],Signal [µAU]\n", ",", 1000 * signal()),
+    "times-behind.csv": "Signal [mAU],Time [min]\n"
+    + "".join(f"{y:.5f},{t:.5f}\n" for t, y in zip(MINUTES, signal(), strict=True)),
     "decimal-commas.txt": table("Time\tValue\n", "\t", signal(), comma=True),
 }
 
@@ -110,6 +115,34 @@ def chemstation(path, y):
 def integrated(capsys, *arguments, code=0):
     assert main(["integrate", *map(str, arguments), "--json"]) == code
     return json.loads(capsys.readouterr().out)
+
+
+def test_a_signal_is_read_by_its_own_times(tmp_path, method, capsys):
+    """Beside a running number, and beside another signal with times of its own."""
+    numbered = tmp_path / "numbered.csv"
+    rows = enumerate(zip(MINUTES, signal(), strict=True), 1)
+    numbered.write_text("No,Time [min],Signal\n" + "".join(f"{i},{t},{y}\n" for i, (t, y) in rows))
+    pairs = tmp_path / "pairs.csv"
+    later = signal(minutes=MINUTES + 0.4)
+    both = zip(MINUTES, signal(), later, strict=True)
+    pairs.write_text(
+        "Time [min],254 nm,Time [min],280 nm\n"
+        + "".join(f"{t:.5f},{y:.5f},{t + 0.4:.5f},{z:.5f}\n" for t, y, z in both)
+    )
+    for file, channel in ((numbered, "Signal"), (pairs, "254"), (pairs, "280")):
+        (row,) = integrated(capsys, file, "--method", method(), "--channel", channel)
+        assert row["valid"], row
+        assert "shift" not in row["flags"]
+        assert row["A"] == pytest.approx(0.25, abs=3 * row["A_sd"] + 1e-3)
+
+
+def test_microvolts_are_counts_and_no_absorbance(tmp_path, method, capsys):
+    (tmp_path / "uv.txt").write_text(table("Time [min]\tSignal [uV]\n", "\t", signal()), "utf-8")
+    counts = method(unit="counts", per_au=1000.0)
+    (row,) = integrated(capsys, tmp_path / "uv.txt", "--method", counts)
+    assert row["A"] == pytest.approx(0.25, abs=3 * row["A_sd"] + 1e-3)
+    (row,) = integrated(capsys, tmp_path / "uv.txt", "--method", method(), code=2)
+    assert 'is in uV, and the method\'s unit is mAU: write unit = "counts", and' in row["reason"]
 
 
 def test_every_kind_of_file_gives_the_same(tmp_path, method, capsys):
@@ -270,3 +303,60 @@ def test_the_copy_of_a_rig_file_is_a_rig_file(tmp_path):
     assert [line for line in rig.splitlines() if line.startswith("#")] == [
         line for line in text.splitlines() if line.startswith("#")
     ]
+
+
+def test_no_other_file_is_written_over(tmp_path, method, capsys):
+    trace, results = tmp_path / "run.csv", tmp_path / "results.csv"
+    trace.write_text(TEXTS["comma.csv"], "utf-8")
+    stated = method()
+    own = Path(stated).read_text()
+    assert main(["integrate", str(trace), "--method", stated, "--csv", str(results)]) == 0
+    assert main(["integrate", str(trace), "--method", stated, "--csv", str(results)]) == 0  # ours
+    assert main(["integrate", str(trace), "--method", stated, "--csv", str(trace)]) == 2
+    assert "run.csv is there already, and is something else" in capsys.readouterr().err
+    assert trace.read_text("utf-8") == TEXTS["comma.csv"]
+    table = tmp_path / "standards.csv"
+    table.write_text("file,A,B\nrun.csv,0.25,0.75\nrun.csv,0.25,0.75\n")
+    for target in (trace, table, Path(stated)):
+        assert main(["calibrate", str(table), "--method", stated, "-o", str(target)]) == 2
+        assert f"{target} is there already; name another file" in capsys.readouterr().err
+    assert (trace.read_text("utf-8"), Path(stated).read_text()) == (TEXTS["comma.csv"], own)
+    lost = str(tmp_path / "no" / "x.csv")
+    assert main(["integrate", str(trace), "--method", stated, "--csv", lost]) == 2
+    assert f"{lost} cannot be used (No such file or directory)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ("file,A,B\n", "has no rows below its titles; add one for each standard"),
+        ("file,A,B\nrun.csv,,0.1\n", "row 2: A is empty; write the known fraction"),
+        ("file,A,B\nrun.csv,1,0\nrun.csv,0,1\n", "says two things of run.csv"),
+        ("file,A,B\nrun.csv,0.25,0.75\nno.csv,1,0\n", "left out: no.csv cannot be read"),
+    ],
+)
+def test_standards_that_say_too_little_are_refused(tmp_path, method, capsys, rows, said):
+    (tmp_path / "run.csv").write_text(TEXTS["comma.csv"], "utf-8")
+    table = tmp_path / "standards.csv"
+    table.write_text(rows)
+    new = str(tmp_path / "new.toml")
+    assert main(["calibrate", str(table), "--method", method(), "-o", new]) == 2
+    assert said in " ".join(capsys.readouterr().err.split())
+
+
+def test_known_amounts_are_in_the_unit_of_their_title(tmp_path, method, capsys):
+    (tmp_path / "run.csv").write_text(TEXTS["comma.csv"], "utf-8")
+    twice = signal(A=0.02, B=0.12)
+    (tmp_path / "twice.csv").write_text(table("Time (min),Signal (mAU)\n", ",", twice), "utf-8")
+    known, stated = tmp_path / "standards.csv", method(amounts="mM")
+    responses = []
+    for unit, scale in (("mM", 1), ("M", 1000)):
+        rows = f"run.csv,{1 / scale},{2 / scale}\ntwice.csv,{2 / scale},{4 / scale}\n"
+        known.write_text(f"file,A [{unit}],B [{unit}]\n{rows}")
+        new = tmp_path / f"{unit}.toml"
+        assert main(["calibrate", str(known), "--method", stated, "-o", str(new)]) == 0
+        responses.append([peak.response for peak in load_method(new).peaks])
+    assert responses[0] == pytest.approx(responses[1])
+    known.write_text("file,A [g],B [mM]\nrun.csv,1,2\n")
+    assert main(["calibrate", str(known), "--method", stated, "-o", str(tmp_path / "n.toml")]) == 2
+    assert "column A: 'g'" in capsys.readouterr().err

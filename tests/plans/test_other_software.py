@@ -1,6 +1,7 @@
 """Campaigns whose analysis is done by other software, through bytes and files."""
 
 import base64
+import csv
 import hashlib
 import json
 import math
@@ -93,6 +94,37 @@ def test_a_trace_is_integrated_as_the_command_does_it(tmp_path, capsys):
     assert main(["integrate", str(file), "--method", str(tmp_path / "rig.toml"), "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
     assert {name: row[name] for name in NAMES} == {name: decisions[0][name] for name in NAMES}
+
+
+@pytest.mark.parametrize("files", ["*.csv", "*.cdf"])
+def test_stored_traces_of_files_are_integrated_by_another_method(tmp_path, capsys, files):
+    rig = tables("trace", files=files)
+    _, _, decisions = campaign(tmp_path, rig, budget=3)
+    peaks = rig["chromatogram"]["peaks"]
+    where = ["--catalogue", str(tmp_path / "runs"), "--json"]
+    capsys.readouterr()
+    rig_file = str(tmp_path / "rig.toml")
+    assert main(["rescore", "last", "--method", rig_file, *where]) == 0
+    assert json.loads(capsys.readouterr().out)["flips"] == []
+    peaks[0]["response"] /= 2  # twice as much of it
+    (tmp_path / "other").mkdir()
+    other = written(tmp_path / "other", rig)
+    assert main(["rescore", "last", "--method", other, *where]) == 0
+    best = json.loads(capsys.readouterr().out)["best"]
+    before = np.array([decisions[int(best["number"]) - 1][name] for name in NAMES])
+    twice = before * [2 if name == peaks[0]["name"] else 1 for name in NAMES]
+    measured = [best["measured"][name] for name in NAMES]
+    assert measured == pytest.approx(list(twice / twice.sum()), abs=1e-6)
+
+
+def test_an_export_names_each_file_and_leaves_its_content_in_the_catalogue(tmp_path):
+    campaign(tmp_path, tables("trace"), budget=2)
+    out, where = str(tmp_path / "run.csv"), ["--catalogue", str(tmp_path / "runs")]
+    assert main(["export", "last", "-o", out, *where]) == 0
+    rows = list(csv.DictReader((tmp_path / "run.csv").read_text().splitlines()))
+    assert [row["file"] for row in rows] == ["simulated-0001.csv", "simulated-0002.csv"]
+    assert {len(row["file_digest"]) for row in rows} == {64}
+    assert "file_content" not in rows[0]
 
 
 FAULTS = {

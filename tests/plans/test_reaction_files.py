@@ -3,11 +3,13 @@
 import json
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import pytest
 import tomli_w
 
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import open_rig
 from reactune.devices.emulation import emulate
 from reactune.devices.emulation.layout import Noise, noise_of
@@ -226,3 +228,59 @@ def test_a_rig_of_hardware_is_rehearsed_on_a_reaction_of_its_own(bench, capsys):
         "emulation.reaction: reaction file none.toml cannot be read (No such file or directory): "
         "check its path\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("amounts", "standard", "responses"),
+    [("mM", False, (0.0004, 0.0005)), ("M", False, (0.4, 0.5)), ("mM", True, (0.2, 0.25))],
+)
+def test_amounts_are_rehearsed_in_their_unit_and_against_a_standard(
+    bench, capsys, amounts, standard, responses
+):
+    """What A has become adds up to what was fed of it, by flows and stocks."""
+    peaks = rig_tables()["chromatogram"]["peaks"]
+    last = tomllib.loads((files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8"))
+    peaks.append(last["chromatogram"]["peaks"][3] | {"name": "cat", "response": 0.01})
+    for peak, response in zip(peaks, (*responses, responses[0]), strict=False):
+        peak["response"] = response
+    method = rig_tables()["chromatogram"] | {"peaks": peaks, "amounts": amounts}
+    if standard:
+        method["standard"] = {"peak": "cat", "amount": 3.0}
+    else:
+        peaks.pop()
+    reaction = REACTION + ('cat = { of = "cat" }\n' if standard else "")
+    bench(reaction, chromatogram=method, emulation__noise=False)
+    problem = PROBLEM.replace("budget      = 4", 'budget = 1\nkind = "positive"')
+    Path("problem.toml").write_text(problem, "utf-8")
+    where = ["--rig", "rig.toml", "--catalogue", "runs", "--seed", "1", "--json"]
+    assert main(["optimise", "problem.toml", *where]) == 0
+    with Catalogue("runs") as catalogue:
+        (facts,), (decided,) = (list(catalogue[-1].events(s)) for s in ("primary", "decision"))
+    flows = {name: facts[f"flow_{name}"] for name in ("a", "b", "catalyst")}
+    fed, cat = (
+        stock * flows[name] / sum(flows.values()) for name, stock in (("a", 500), ("catalyst", 50))
+    )
+    seen = sum(decided[name] for name in ("A", "P", "byproduct"))
+    told = fed * 3.0 / cat if standard else fed * {"mM": 1, "M": 1e-3}[amounts]
+    assert seen == pytest.approx(told, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "told"),
+    [
+        ("b        = { B = 1000 }", "b        = {}",
+         "step 1, 'A + B -> P', never takes place: B is in no stream and made by no step"),
+        ('of = "byproduct" }', 'of = "Q" }',
+         "peaks.byproduct never shows: Q is in no stream and made by no step"),
+    ],
+)  # fmt: skip
+def test_what_can_never_happen_is_said_beforehand(bench, capsys, good, bad, told):
+    assert good in REACTION
+    bench(
+        REACTION.replace(good, bad).replace(
+            '"byproduct"]', '"byproduct", "Q"]' if "Q" in bad else '"byproduct"]'
+        )
+    )
+    code, said = check(capsys)
+    assert code == 2
+    assert told in " ".join(said.split())

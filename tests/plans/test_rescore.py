@@ -146,6 +146,17 @@ def test_simulated_and_other_runs_are_never_taken_together(old, capsys, tmp_path
     assert f"simulated runs ({II}) and others ({V}) are never taken together" in said
 
 
+def test_a_problem_of_another_rig_is_refused_by_the_run(old, capsys, tmp_path):
+    other = {
+        "ratio": {"range": [1, 2], "of": "flow_amine / flow_c60"},
+        "flow_c60": {"range": [10, 200]},
+        "temperature": {"range": [100, 150]},
+    }
+    path = problem(tmp_path / "p.toml", variables=other, limits={}, fixed={})
+    said = refused(capsys, II, "--problem", path, "--catalogue", old)
+    assert said.startswith(f"run {II}: variables.ratio: 'flow_amine' in")
+
+
 def test_runs_of_different_problems_need_one_to_be_judged_by(old, capsys):
     said = refused(capsys, II, V, "--method", str(RIG), "--catalogue", old)
     assert "say with --problem by which to judge them" in said
@@ -182,6 +193,34 @@ def test_another_method_reads_the_traces_anew(old, capsys, tmp_path):
     out = capsys.readouterr().out
     assert f"Integrated anew: {len(flipped)} of 8 experiments are judged otherwise" in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_traces_are_read_at_the_rate_that_they_were_recorded_at(old, capsys, tmp_path):
+    other = tmp_path / "other.toml"
+    text = RIG.read_text()
+    assert "rate          = 1 " in text
+    other.write_text(text.replace("rate          = 1 ", "rate          = 2 "))
+    said = asked(capsys, II, "--method", str(other), "--catalogue", old)
+    assert said["flips"] == []
+    assert said["n_feasible"] == 5
+
+
+@pytest.mark.parametrize(
+    ("unit", "named"),
+    [
+        ('"mAU"', "unit = 'mAU'"),
+        ('"mV"\nlamp = 10480', "unit = 'mV'"),
+        ('"V"\nper_au = 1', "per_au"),
+    ],
+)
+def test_light_is_not_read_as_another_signal(old, capsys, tmp_path, unit, named):
+    other = tmp_path / "other.toml"
+    method = (RIG.parents[1] / "methods" / "walker.toml").read_text("utf-8")
+    kept = [line for line in method.splitlines() if line.split()[:1] not in (["unit"], ["lamp"])]
+    other.write_text(f"unit = {unit}\n" + "\n".join(kept), "utf-8")
+    said = refused(capsys, II, "--method", str(other), "--catalogue", old)
+    assert f"run {II} has recorded the light on a photodiode in V" in said
+    assert f"file has {named}: give one" in said
 
 
 def test_a_table_has_no_traces(capsys, tmp_path, monkeypatch):

@@ -103,6 +103,22 @@ def test_what_a_rig_cannot_choose_is_refused_by_name(bench, capsys, rig, problem
     assert "Traceback" not in said
 
 
+def test_streams_that_are_chosen_from_are_one_to_the_reaction(bench, capsys, tmp_path):
+    rig = tables("streams")
+    reaction = (files("reactune.devices") / "reactions" / "catalysts.toml").read_text("utf-8")
+    assert "\ncatalyst = {" in reaction
+    apart = reaction.replace("\ncatalyst = {", "\nni = { cat = 12.5 }\npd = {")
+    (tmp_path / "own.toml").write_text(apart, "utf-8")
+    rig["emulation"]["reaction"] = "own.toml"
+    bench(rig)
+    code, said = check(capsys)
+    assert code == 2
+    assert (
+        "choices.catalyst: its streams are one stream catalyst in a reaction file, which has pd, "
+        "ni: give it catalyst in their place" in " ".join(said.split())
+    )
+
+
 def test_a_rig_chooses_its_default_where_a_problem_does_not_ask(bench, capsys):
     bench(
         tables(default="C6", volume=60000),
@@ -386,6 +402,13 @@ def test_connect_greets_the_selector_valve(bench, capsys):
     assert not any(row.startswith("GO") for row in mine)
 
 
+LISTED = r'a choice has no distances\. .*bp\.list_scan\(\[hplc\], rig\.catalyst, \["C1", "C2"\]\)'
+
+
+def _nested(plan: Any) -> Any:
+    yield from plan
+
+
 def test_a_choice_is_an_axis_of_blueskys_plans(bench, tmp_path):
     bench(tables())
     with (
@@ -417,6 +440,17 @@ def test_a_choice_is_an_axis_of_blueskys_plans(bench, tmp_path):
             (bp.list_scan([hplc], rig.catalyst, ["C1", "C9"]), "'C9' is not carried by this rig"),
             (bp.rel_list_scan([hplc], rig.catalyst, ["C1"]), "no steps between them"),
             (bps.mv(rig.catalyst, 6), "catalyst = 6 is not carried"),
+            (bp.scan([hplc], rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.scan([hplc], rig.catalyst, 1, 6, 2), LISTED),
+            (bp.scan([hplc], rig.temperature, 60, 70, rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.grid_scan([hplc], rig.temperature, 60, 70, 2, rig.catalyst, 1, 6, 2), LISTED),
+            (bp.grid_scan([hplc], rig.catalyst, "C1", "C6", 2, rig.temperature, 60, 70, 2), LISTED),
+            (bp.rel_scan([hplc], rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.log_scan([hplc], rig.catalyst, "C1", "C6", 2), LISTED),
+            (bp.adaptive_scan([hplc], "R", rig.catalyst, "C1", "C6", 1, 2, 1, False), LISTED),
+            (_nested(bp.scan([hplc], rig.catalyst, "C1", "C6", 2)), LISTED),
+            (bps.mvr(rig.catalyst, 1), LISTED),
+            (bp.list_scan([hplc], rig.catalyst, "C1"), r"'C1' is one position: give a list"),
         ):
             with pytest.raises(ConditionsError, match=told):
                 RE(plan)

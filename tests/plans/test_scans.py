@@ -1,7 +1,9 @@
 """Designs of experiments on the emulated rig: recorded as campaigns are, and what they found."""
 
+import dataclasses
 from typing import Any
 
+import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ from reactune.analysis.report.figures import products
 from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
+from reactune.plans.detectors import OnlineAnalysis
 from reactune.plans.errors import UserError
 from reactune.plans.making import make_product
 from reactune.plans.preparation import rediscovered_campaign
@@ -160,6 +163,21 @@ def test_repeats_tell_how_well_results_repeat(workspace, lab, capsys):
     assert "4 experiments at 1 point" in shown
     assert "X3 repeats to" in shown
     assert "in all" in shown
+
+
+def test_a_summary_says_why_a_point_of_a_scan_failed(workspace, lab, capsys):
+    method = workspace.hplc.analytics.method
+    blind = dataclasses.replace(method, max_absorbance=1e-4)  # as of a stock that is too strong
+    hplc = OnlineAnalysis(lab.rig, dataclasses.replace(workspace.hplc.analytics, method=blind))
+    rig = lab.rig
+    workspace.RE(bps.mv(rig.temperature, 120, rig.flow_c60, 100, rig.flow_sultine, 100))
+    workspace.RE(bp.count([hplc], num=2))
+    capsys.readouterr()
+    workspace.summary()
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "0 experiments at 0 points, 2 failed" in shown
+    assert "failed: X" in shown
+    assert "saturated (absorbance above 0.0001)" in shown
 
 
 def test_a_summary_says_what_a_scan_of_blueskys_found(workspace, lab, capsys):

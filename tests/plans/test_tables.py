@@ -193,7 +193,7 @@ def test_a_catalogue_that_cannot_be_is_named(place, capsys) -> None:
     before = (place / "results.csv").read_text()
     assert main(["ask", "snar.toml", "results.csv", "--catalogue", "snar.toml/runs"]) == 2
     told = capsys.readouterr().err
-    assert "cannot be used (Not a directory); name another place" in told
+    assert "cannot be used (Not a directory): look at its path and rights" in told
     assert "Errno" not in told
     assert (place / "results.csv").read_text() == before
 

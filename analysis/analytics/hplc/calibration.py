@@ -47,7 +47,9 @@ def calibrate(
     a = np.array([[row[k] for k in names] for row in areas], dtype=float)
     x = np.array([[row[k] for k in names] for row in fractions], dtype=float)
     if len(names) < 2:
-        raise ValueError(f"calibrate: the fraction of {names} alone is always 1; add a peak")
+        raise ValueError(
+            f"calibrate: the fraction of {', '.join(names)} alone is always 1; add a peak"
+        )
     if a.shape != x.shape or len(a) < 2:
         raise ValueError(f"calibrate: {len(a)} areas, {len(x)} fractions; give two or more pairs")
     sums = np.concatenate([a.sum(axis=1), x.sum(axis=1)])

@@ -27,9 +27,21 @@ _ROUNDED = 0.9  # of an interval, by which times are off that are written with f
 _SPARSE = 10  # times as many samples as there are that would fill a trace with holes
 _LONGEST = 10_000_000  # samples from injection on; a day at 100 Hz has fewer
 _VENDOR = {".ch", ".uv", ".d", ".dx", ".raw"}
-_SIGNAL_UNITS = {"v": "V", "mv": "mV", "au": "AU", "mau": "mAU", "counts": "counts"}
+_SIGNAL_UNITS = {
+    unit.lower(): unit for unit in ("V", "mV", "uV", "AU", "mAU", "uAU", "counts")
+}  # u is micro
+_FACTORS = {
+    **{("V", "mV"): 1e3, ("mV", "V"): 1e-3, ("uV", "V"): 1e-6, ("uV", "mV"): 1e-3},
+    **{("AU", "mAU"): 1e3, ("mAU", "AU"): 1e-3, ("uAU", "AU"): 1e-6, ("uAU", "mAU"): 1e-3},
+    **{("uV", "counts"): 1.0, ("uAU", "counts"): 1.0},
+}
+"""What a signal in one unit is multiplied by to be in another; a converter's counts are its uV."""
+
 _TIME = re.compile(r"time|zeit|temps|minutes|seconds|r\.?\s*t", re.IGNORECASE)
-_UNIT = re.compile(r"[\[(/]\s*([A-Za-z]+)\s*[\])]?")
+_TITLED = re.compile(
+    r"(ret\w*\.?\s*)?(time|zeit|temps|minutes|seconds)\b|r\.?\s*t\b", re.IGNORECASE
+)
+_UNIT = re.compile(r"[\[(/]\s*([A-Za-zµμ]+)\s*[\])]?")
 
 
 class TraceError(ValueError):
@@ -62,13 +74,14 @@ class FileTrace(NamedTuple):
         """
         if not self.unit or self.unit == unit:
             return self
-        factor = {("V", "mV"): 1e3, ("mV", "V"): 1e-3, ("AU", "mAU"): 1e3, ("mAU", "AU"): 1e-3}
-        if (self.unit, unit) not in factor:
+        if (self.unit, unit) not in _FACTORS:
+            cure = f'unit = "{self.unit}"'
+            if self.unit.startswith("u"):
+                cure = 'unit = "counts", and per_au,'
             raise TraceError(
-                f'is in {self.unit}, and the method\'s unit is {unit}: write unit = "{self.unit}" '
-                "into the method"
+                f"is in {self.unit}, and the method's unit is {unit}: write {cure} into the method"
             )
-        return FileTrace(self.signal * factor[self.unit, unit], self.minutes, unit)
+        return FileTrace(self.signal * _FACTORS[self.unit, unit], self.minutes, unit)
 
     def even(self, rate: float) -> tuple[Floats, float]:
         """Give the signal from injection on at one rate, and that [Hz]; NaN where there is none.
@@ -180,13 +193,24 @@ def _text(raw: bytes, channel: str) -> FileTrace:
     data = np.array(numbers[first:last], dtype=float)
     width = data.shape[1]
     head = next((r for r in reversed(rows[:first]) if len(r) == width and any(r)), [""] * width)
+    titled = [i for i, title in enumerate(head) if _TITLED.match(title.strip())]
     rising = bool((np.diff(data[:, 0]) >= 0).all()) and data[-1, 0] > data[0, 0]
-    has_times = width > 1 and (rising or bool(_TIME.search(head[0])))
-    column = _column(head, range(int(has_times), width), channel)
-    minutes = data[:, 0] / _per_minute(head[0], data[:, 0]) if has_times else None
+    if width == 1:
+        titled = []
+    elif not titled and (rising or _TIME.search(head[0])):
+        titled = [0]
+    column = _column(head, [i for i in range(width) if i not in titled], channel)
+    minutes = None
+    if titled:  # of several, those before the signal are its own
+        at = max((i for i in titled if i < column), default=titled[0])
+        minutes = data[:, at] / _per_minute(head[at], data[:, at])
     named = _UNIT.search(head[column])
-    unit = _SIGNAL_UNITS.get((named[1] if named else head[column]).strip().lower(), "")
-    return FileTrace(data[:, column], minutes, unit)
+    return FileTrace(data[:, column], minutes, _signal_unit(named[1] if named else head[column]))
+
+
+def _signal_unit(text: str) -> str:
+    """Give the unit that a text names; nothing where it is none that is known."""
+    return _SIGNAL_UNITS.get(re.sub("[µμ]", "u", text.strip().lower()), "")
 
 
 def _manner(lines: Sequence[str]) -> tuple[str | None, bool]:
@@ -242,7 +266,7 @@ def _column(head: Sequence[str], candidates: Iterable[int], channel: str) -> int
         places = [i for i in places if channel.lower() in head[i].lower()]
     if len(places) == 1:
         return places[0]
-    names = ", ".join(head[i] or f"column {i + 1}" for i in places) or quoted(list(head))
+    names = ", ".join(head[i] or f"column {i + 1}" for i in places) or ", ".join(head)
     what = f"has no column {channel!r}" if not places else "has several signals"
     raise TraceError(f"{what}: {names}; say which with --channel")
 
@@ -256,6 +280,8 @@ def _per_minute(head: str, times: Floats) -> float:
         return 1.0
     if re.search(r"\b(s|sec|secs|seconds?|sekunden)\b", named):
         return 60.0
+    if re.search(r"\b(h|hrs?|hours?|std|stunden)\b", named):
+        return 1 / 60
     # not said: no detector is read once a minute, and no chromatogram takes hours
     return 60.0 if np.median(np.diff(times)) >= 0.1 or times[-1] > 200 else 1.0
 
@@ -295,7 +321,7 @@ def _andi(raw: bytes) -> FileTrace:
     if len(signal) < _FEWEST:
         raise TraceError(f"holds {len(signal)} samples; export the whole trace")
     minutes = np.asarray(taken / per_minute, float)
-    return FileTrace(signal, minutes, _SIGNAL_UNITS.get(labels["detector_unit"], ""))
+    return FileTrace(signal, minutes, _signal_unit(labels["detector_unit"]))
 
 
 def _scalar(variable: Any) -> float:
@@ -340,9 +366,8 @@ def _vendor(path: Path, channel: str) -> FileTrace:
             raise TraceError(f"holds no signal {channel!r}".replace(" ''", "") + " that is known")
         raise TraceError(f"has several signals: {names}; say which with --channel")
     _, file, column = signals[0]
-    unit = str(file.metadata.get("unit", "")).strip().lower()
     return FileTrace(
         np.asarray(file.data[:, column], float),
         np.asarray(file.xlabels, float),
-        _SIGNAL_UNITS.get(unit, ""),
+        _signal_unit(str(file.metadata.get("unit", ""))),
     )

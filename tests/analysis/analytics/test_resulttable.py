@@ -80,6 +80,12 @@ def test_a_decimal_comma_is_one_where_the_rig_file_says_so():
     assert "has 6 cells in the row of P and 3 titles" in bare.reason
 
 
+def test_a_title_with_a_unit_is_not_read_as_two_between_spaces():
+    found = WIDE.measure(event("r.txt", b"P [%]\tsd\tS\n0.25\t0.01\t0.75\n"))
+    assert not found.valid
+    assert "has 3 cells in the row of P and 4 titles" in found.reason
+
+
 @pytest.mark.parametrize(
     ("analytics", "name", "raw", "reason"),
     [
