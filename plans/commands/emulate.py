@@ -45,16 +45,19 @@ def run(a: argparse.Namespace) -> int:
     check_target(a.write, f"# .*: {_SERVED}")
     rig = load_rig(a.rig or "walker")
     signals = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
-    with told(RigError), emulated(rig, a.transport, a.seed, a.reaction) as served:
-        for name, port in served.transports.items():
-            say(f"{name:<10} {port.url}")
-        if a.write is not None:
-            with told(OSError):
-                a.write.write_text(_rig_file(served), "utf-8")
-            say(f"rig file   {a.write}")
-        say("serving in real time; Ctrl-C ends it")
-        signal.sigwait(signals)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)  # for the emulators' threads too
+    try:
+        with told(RigError), emulated(rig, a.transport, a.seed, a.reaction) as served:
+            for name, port in served.transports.items():
+                say(f"{name:<10} {port.url}")
+            if a.write is not None:
+                with told(OSError):
+                    a.write.write_text(_rig_file(served), "utf-8")
+                say(f"rig file   {a.write}")
+            say("serving in real time; Ctrl-C ends it")
+            signal.sigwait(signals)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     return EXIT_DONE
 
 

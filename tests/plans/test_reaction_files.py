@@ -1,6 +1,7 @@
 """A rig of three streams, other peaks and any detector on a reaction file, as users have it."""
 
 import json
+import signal
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -228,6 +229,8 @@ def test_a_rig_of_hardware_is_rehearsed_on_a_reaction_of_its_own(bench, capsys):
         "emulation.reaction: reaction file none.toml cannot be read (No such file or directory): "
         "check its path\n"
     )
+    # else this process, an IPython session say, would never hear of a Ctrl-C again
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
 
 
 @pytest.mark.parametrize(
