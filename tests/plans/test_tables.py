@@ -112,7 +112,7 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
         (["show", "0123", "--stop"], "--stop is about a table; name PROBLEM and TABLE"),
         (["ask", "snar.toml", "."], ". is a folder; name a file in it"),
         (["ask", "none.toml", "results.csv"], "none.toml"),
-        (["ask", "snar.toml", "x" * 300], "xxx cannot be used (File name too long); name another"),
+        (["ask", "snar.toml", "x" * 300], "xxx cannot be used (File name too long): look"),
         (["show", "snar.toml", "x" * 300], "xxx cannot be used (File name too long)"),
         (["optimise", "walker-i", "--from", f"{'x' * 300}.csv"], "cannot be used (File name too "),
         (["optimise", "walker-i", "--from", "x" * 300], "cannot be used (File name too long)"),
