@@ -23,7 +23,7 @@ def give_back_large_arrays() -> None:
 
 
 def give_back_what_is_free() -> None:
-    """Give back what smaller arrays have left free, too: a millisecond, once an experiment.
+    """Give back what smaller arrays have left free, too: a few milliseconds an experiment.
 
     Else the last of an experiment's results come to lie on top of it, and it is kept for good.
     """
