@@ -190,7 +190,7 @@ def of_mM(unit: str) -> float:  # noqa: N802 - a unit
         return 1.0
     try:
         return float(_registry().Quantity(1.0, "mM").to(unit).magnitude)
-    except Exception:  # noqa: BLE001 # of text that is none it raises what its parsers happen to
+    except Exception:  # noqa: BLE001 - of text that is none it raises what its parsers happen to
         return 1.0
 
 

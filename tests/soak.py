@@ -3,9 +3,9 @@
     python -m tests.soak [--experiments N] [--seed N] [--problem NAME] [--store NAME]
 
 One campaign through the service and the emulated instruments' bytes, on the simulated clock, with
-nothing but its budget to end it. Memory, the median of the last 25 readings of each hundred, has to
-stay within 5 % of what it was in the first, the last 100 may cost 1.3 times the CPU of the second
-100, and no file and no thread may be left open. Seconds are the processor's, so that what else the
+nothing but its budget to end it. Memory, the median of the last 25 readings, has to stay within 5 %
+of what it was after 100 experiments, whenever one looks; the last 100 may cost 1.3 times the CPU of
+the second 100, and no file and no thread may be left open. Seconds are the processor's, so that what else the
 machine does hardly counts. A guard stands beside it as beside hardware: a false alarm would end the
 process.
 """
@@ -33,7 +33,7 @@ from reactune.plans.service import Listener, run
 SPAN = 100
 """Experiments between two lines of what is printed."""
 READINGS = 25
-"""Whose median is the memory at the end of a span: one alone has what is computed just then."""
+"""Whose median is the memory after an experiment: one alone has what is computed just then."""
 GROWTH = 1.05
 """What memory may become, of what it was after the first span."""
 SLOWER = 1.3
@@ -62,7 +62,7 @@ class Meter(Listener):
         return (self.cpu[done] - self.cpu[done - self.span]) / self.span
 
     def held(self, done: int) -> float:
-        """Memory at the end of the span that ends with this experiment [MiB]."""
+        """Memory after an experiment [MiB]."""
         return median(self.memory[done + 1 - min(self.span, READINGS) : done + 1])
 
 
@@ -122,8 +122,7 @@ def complaints(meter: Meter, experiments: int, left: set[str]) -> list[str]:
     if done != experiments:
         found.append(f"only {done} of {experiments} experiments were done")
     if done >= 3 * span:
-        rows = range(span, done + 1, span)
-        growth = max(map(meter.held, rows)) / meter.held(span)
+        growth = max(map(meter.held, range(span, done + 1))) / meter.held(span)
         slower = meter.each(done) / meter.each(2 * span)
         print(f"memory x {growth:.3f}, CPU of an experiment x {slower:.2f}")
         if growth > GROWTH:

@@ -81,3 +81,11 @@ def test_the_soak_complains_of_growth_and_of_what_is_left_open(
     found = complaints(Meter(cpu, memory, span=1), 4, left)
     assert len(found) == (text is not None)
     assert (text or "") in "".join(found)
+
+
+def test_memory_is_looked_at_after_every_experiment_and_one_reading_is_none() -> None:
+    flat, once, between = [100.0] * 401, [100.0] * 401, [100.0] * 401
+    once[250] = 200.0
+    between[230:260] = [106.0] * 30  # between the lines that are printed
+    meters = [Meter([float(i) for i in range(401)], memory) for memory in (flat, once, between)]
+    assert [len(complaints(meter, 400, set())) for meter in meters] == [0, 0, 1]
