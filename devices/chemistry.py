@@ -177,7 +177,7 @@ def rate_unit(unit: str, order: float) -> float:
             f"unit = {quoted(unit)} is none of a rate constant of order {exact(order)}: give it "
             f"in {example} or the like, or correct the orders"
         ) from None
-    except Exception:  # noqa: BLE001 # of text that is none it raises what its parsers happen to
+    except Exception:  # noqa: BLE001 - of text that is none it raises what its parsers happen to
         raise ValueError(
             f"unit = {quoted(unit)} cannot be read: write it like 1/min, 1/(M s) or L/(mol s)"
         ) from None

@@ -5,9 +5,9 @@
 One campaign through the service and the emulated instruments' bytes, on the simulated clock, with
 nothing but its budget to end it. Memory, the median of the last 25 readings, has to stay within 5 %
 of what it was after 100 experiments, whenever one looks; the last 100 may cost 1.3 times the CPU of
-the second 100, and no file and no thread may be left open. Seconds are the processor's, so that what else the
-machine does hardly counts. A guard stands beside it as beside hardware: a false alarm would end the
-process.
+the second 100, and no file and no thread may be left open. Seconds are the processor's, so that
+what else the machine does hardly counts. A guard stands beside it as beside hardware: a false alarm
+would end the process.
 """
 
 import argparse

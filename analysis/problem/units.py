@@ -122,7 +122,7 @@ def _from_pint(text: str) -> Unit | None:
         registry = _registry()
         found = registry.parse_units(text)
         zero, one = (registry.Quantity(value, found).to_base_units() for value in (0.0, 1.0))
-    except Exception:  # noqa: BLE001 # of text that is none it raises what its parsers happen to
+    except Exception:  # noqa: BLE001 - of text that is none it raises what its parsers happen to
         return None
     powers = {name: float(power) for name, power in found.dimensionality.items()}
     return Unit(float(one.magnitude - zero.magnitude), float(zero.magnitude), _dimension(powers))
