@@ -6,8 +6,11 @@ Other C libraries than glibc have no such switches, and none are needed.
 import ctypes
 from functools import cache
 
+import numpy as np
+
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # <malloc.h>
 _LARGE, _KEPT = 2**18, 2**23
+_SMALL, _OF_EACH = 1024, 7  # numpy/_core/src/multiarray/alloc.c
 
 
 def give_back_large_arrays() -> None:
@@ -20,6 +23,16 @@ def give_back_large_arrays() -> None:
     """
     _glibc("mallopt", _MMAP_THRESHOLD, _LARGE)
     _glibc("mallopt", _TRIM_THRESHOLD, _KEPT)
+
+
+def keep_small_arrays_together() -> None:
+    """Have NumPy take beforehand what it keeps: seven blocks of each size below 1 KiB, 3.6 MiB.
+
+    It keeps them when arrays are freed, for the next ones. There is a mask of a new size with each
+    experiment; its blocks come to lie between other things, and each keeps a page of them for good.
+    """
+    blocks = [np.empty(size, np.uint8) for size in range(1, _SMALL) for _ in range(_OF_EACH)]
+    del blocks
 
 
 def give_back_what_is_free() -> None:

@@ -22,7 +22,11 @@ from reactune.analysis.storage.stores import UnknownStore
 from .campaign import CampaignError
 from .earlier import is_table
 from .errors import RigTroubleError, UserError, told
-from .memory import give_back_large_arrays, give_back_what_is_free
+from .memory import (
+    give_back_large_arrays,
+    give_back_what_is_free,
+    keep_small_arrays_together,
+)
 from .outcome import Listener, Outcome
 from .preparation import (
     Prepared,
@@ -275,6 +279,7 @@ def _carry_out(
 ) -> Outcome:
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
     give_back_large_arrays()
+    keep_small_arrays_together()
     agent, config, fault = prepared.agent, prepared.rig, ""
     if config.emulation:
         injections = sum(1 for e in agent.evaluations if e.recorded)
