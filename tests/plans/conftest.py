@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tomli_w
 from bluesky import RunEngine
 
 from reactune.analysis.campaign.agent import Agent
@@ -16,6 +17,7 @@ from reactune.devices import FlowRig, load, open_rig
 from reactune.plans.campaign import optimise
 from reactune.plans.compatibility import analytics_of
 from reactune.plans.service import run
+from tests.plans.catalysts import TWO
 
 
 def rig_file(transport: str = "pty", **emulation: Any) -> Any:
@@ -102,3 +104,15 @@ def walker_found(tmp_path_factory):
         outcome = run(asked, catalogue=catalogue, seed=3, budget=12)
         assert outcome.summary.best_feasible is not None
     return folder
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """Write `rig.toml` and `problem.toml` where the test then is."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(rig: dict[str, Any], problem: str = TWO) -> None:
+        (tmp_path / "rig.toml").write_text(tomli_w.dumps(rig), "utf-8")
+        (tmp_path / "problem.toml").write_text(problem, "utf-8")
+
+    return write

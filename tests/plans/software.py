@@ -1,11 +1,16 @@
-"""Rig files whose analysis is done by other software."""
+"""Rig files whose analysis is done by other software, and such rigs opened."""
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import tomli_w
+
+from reactune.devices import load, open_rig
+from tests.plans.conftest import Lab
 
 NAMES = ("X0", "X1", "X2", "X3")
 
@@ -38,3 +43,10 @@ def written(folder: Path, rig: dict[str, Any]) -> str:
     path = folder / "rig.toml"
     path.write_text(tomli_w.dumps(rig), "utf-8")
     return str(path)
+
+
+@contextmanager
+def lab(rig: str) -> Iterator[Lab]:
+    """Open the rig of a file."""
+    with open_rig(load(rig)) as opened:
+        yield Lab(opened)
