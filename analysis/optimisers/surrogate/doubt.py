@@ -14,6 +14,10 @@ BEYOND = 4.5
 USUAL = 0.5
 """Least that is usual, in standard deviations: outliers make the estimated noise larger."""
 
+TAIL, TYPICAL = 0.9, 0.41
+"""Share of the results within which one of ten, at most, is an outlier; and the median of a normal
+distribution in units of this quantile of its sizes."""
+
 ENOUGH, VICINITY = 5, 4
 """Experiments, for each coefficient of a linear model, below which nobody is contradicted; and the
 nearest, which tell how wrong the models are thereabouts."""
@@ -72,10 +76,12 @@ def contradicted(z: Floats, surprise: Floats, off: Floats) -> list[tuple[int, in
     if len(off) < ENOUGH * count:
         return []
     near = np.asarray(cKDTree(z).query(z, k=1 + VICINITY * count)[1], dtype=np.intp)[:, 1:]
-    # where nobody went back to, a model is wrong by more than near the optimum
-    vicinity = np.median(np.abs(surprise)[near], axis=1)
     surprise = np.abs(surprise)
-    usual = np.maximum(np.median(surprise, axis=0), vicinity)
+    # where a surface bends as no model does, these are wrong by far more here and there than mostly
+    bent = TYPICAL * np.quantile(surprise, TAIL, axis=0)
+    # where nobody went back to, a model is wrong by more than near the optimum
+    vicinity = np.median(surprise[near], axis=1)
+    usual = np.maximum(np.maximum(np.median(surprise, axis=0), bent), vicinity)
     size = (surprise / np.maximum(1.4826 * usual, USUAL)).max(axis=1)
     size[np.abs(off).max(axis=1) < BEYOND] = 0.0
     limit = max(BEYOND, size.max() / 2)

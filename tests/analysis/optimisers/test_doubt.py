@@ -8,6 +8,7 @@ from reactune.analysis.optimisers.book import Book
 from reactune.analysis.optimisers.failure import Works
 from reactune.analysis.optimisers.recommend import hold, recommend
 from reactune.analysis.optimisers.snobfit import Measured, Snobfit
+from reactune.analysis.optimisers.surrogate.doubt import contradicted
 from reactune.analysis.optimisers.surrogate.gp import GaussianProcess
 from reactune.analysis.optimisers.surrogate.scales import Smooth
 
@@ -100,6 +101,17 @@ def test_repeats_that_differ_show_that_something_scatters() -> None:
     assert book.table.reproducible
     book.tell(x[0], y[0, 0] + 1e-3, y[0, 1:])
     assert not book.table.reproducible
+
+
+def test_where_many_are_off_the_models_are_wrong_and_not_the_results() -> None:
+    """A surface that bends as no model does; what is off by far more than those is doubted."""
+    rng = np.random.default_rng(0)
+    z, surprise = rng.uniform(-1, 1, (60, 2)), rng.standard_normal((60, 1))
+    surprise[::6] *= 4
+    assert np.abs(surprise).max() > 7 * np.median(np.abs(surprise))
+    assert contradicted(z, surprise, surprise) == []
+    surprise[7] = 40
+    assert [row for row, _, _ in contradicted(z, surprise, surprise)] == [7]
 
 
 def test_noise_alone_is_not_doubted() -> None:
