@@ -1,12 +1,18 @@
-"""What all tests share: runs are stored in journals alone, unless a test is about Tiled.
+"""What all tests share: what takes long is left to the tests that are about it.
 
-What a full or vanished folder does not take goes to a place of the tests' own.
+Runs are stored in journals alone, unless a test is about Tiled, and pages have no figures, unless
+it is about these. What a full or vanished folder does not take goes to a place of the tests' own.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+
+from reactune.analysis.report import html
+
+DRAWING = {name: getattr(html, name) for name in ("_figures", "write_png")}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,3 +56,24 @@ def tiled_routes() -> Iterator[None]:
 def tiled(monkeypatch: pytest.MonkeyPatch, tiled_routes: None) -> None:
     """Store runs in Tiled, as users do."""
     monkeypatch.delenv("REACTUNE_STORE")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def undrawn() -> Iterator[None]:
+    """Leave a page without its figures and a picture empty: to draw them takes a second each time.
+
+    Commands in processes of their own draw them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(html, "_figures", lambda run: [])
+        patch.setattr(html, "write_png", lambda run, path: Path(path).touch())
+        yield
+
+
+@pytest.fixture(scope="module")
+def drawn(undrawn: None) -> Iterator[None]:
+    """Draw what users see."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, draw in DRAWING.items():
+            patch.setattr(html, name, draw)
+        yield

@@ -10,6 +10,8 @@ import pytest
 
 from reactune.plans.cli import main
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 PROBLEM = """
 schema      = 1
 title       = "Amide: solvent, loading, T"

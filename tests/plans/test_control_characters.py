@@ -7,6 +7,8 @@ import pytest
 
 from reactune.plans.cli import main
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 STORED = Path(__file__).parent / "stored" / "version-0.1.0.tar.xz"
 UID = "31c1799c"
 MARKS = "\x1b]0;x\x07\x1b[2J\u202e\u2066\x9b"

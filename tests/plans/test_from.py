@@ -18,6 +18,8 @@ from reactune.plans.preparation import informed_campaign, rediscovered_campaign
 from reactune.plans.service import resume, run, stored_campaign
 from reactune.plans.tables import kept, open_table
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 TABLE = """\
 temperature [degC],flow_c60 [uL/min],flow_sultine [uL/min],X0,X1,X2,X3,failed,by
 120,60,60,0.05,0.75,0.19,0.01,,anna

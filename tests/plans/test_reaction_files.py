@@ -20,6 +20,8 @@ from reactune.devices.reactionfile import load_reaction
 from reactune.devices.rigfile import load
 from reactune.plans.cli import main
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 REACTION = """\
 title       = "A and B to P, which B consumes"
 temperature = 80

@@ -83,7 +83,7 @@ def test_sentinels_come_first_and_the_drift_is_told(place, capsys):
     assert said["saved"] == (then - now if then and now else None)
 
 
-def test_the_page_and_the_terminal_say_it(place, capsys):
+def test_the_page_and_the_terminal_say_it(place, capsys, drawn):
     assert main(["show", "last"]) == 0
     shown = capsys.readouterr().out
     assert max(map(len, shown.splitlines()[:-2])) <= 80

@@ -13,6 +13,8 @@ import pytest
 
 from reactune.plans.cli import main
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 STORED = Path(__file__).parent / "stored" / "version-0.1.0.tar.xz"
 INTERRUPTED, WHOLE = "8dbdecb4", "31c1799c"
 

@@ -59,7 +59,7 @@ def asked(capsys, *more: str) -> list[dict[str, float]]:
     return json.loads(capsys.readouterr().out)
 
 
-def test_a_campaign_by_hand_from_an_empty_table_to_its_summary(place, capsys) -> None:
+def test_a_campaign_by_hand_from_an_empty_table_to_its_summary(place, capsys, drawn) -> None:
     table = place / "results.csv"
     for _ in range(4):
         asks = asked(capsys, "-n", "5")

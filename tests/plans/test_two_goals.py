@@ -51,7 +51,7 @@ def told(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def done(tmp_path_factory):
+def done(tmp_path_factory, drawn):
     """A finished campaign of two goals."""
     folder = tmp_path_factory.mktemp("two")
     asked, here = problem(folder / "curve.toml"), ["--catalogue", str(folder)]

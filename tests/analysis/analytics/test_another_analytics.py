@@ -18,6 +18,8 @@ from reactune.analysis.report.html import write_html, write_png
 from reactune.analysis.report.summary import summarise
 from tests.analysis.report.fake_run import FakeRun
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 FAILED = 3
 
 

@@ -11,6 +11,8 @@ from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 from tests.analysis.report.fake_run import FakeRun, cases, fake_run
 
+pytestmark = pytest.mark.usefixtures("drawn")
+
 CASES = cases()
 VOID = {"meta"}
 
@@ -70,7 +72,7 @@ def test_every_run_gives_a_sound_page(run: FakeRun, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Page:
+def full(tmp_path_factory: pytest.TempPathFactory, drawn: None) -> Page:
     return page(CASES["full"], tmp_path_factory.mktemp("full"))
 
 

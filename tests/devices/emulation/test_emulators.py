@@ -103,16 +103,16 @@ def test_nothing_is_left_behind() -> None:
 
 
 def test_it_is_quick(lab: Lab) -> None:
-    """80 000 readings of a campaign must not be what it waits for."""
+    """80 000 readings of a campaign must not be what it waits for: CPU of both ends."""
     line = lab.line("detector")
     line.write(b"SYST:REM\n")
-    rates = []
+    costs = []
     for _ in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         for _ in range(500):
             line.ask(b"READ?\n", b"\n")
-        rates.append(500 / (time.perf_counter() - start))
-    assert max(rates) > 2000  # ten times that on a quiet machine
+        costs.append((time.process_time() - start) / 500)
+    assert min(costs) < 0.5e-3  # a fifth of that on a quiet machine
 
 
 def test_it_runs_in_a_plain_script() -> None:
