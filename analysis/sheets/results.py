@@ -83,7 +83,8 @@ class Results:
             return cls(open_sheet(path), problem)
         units = {name: variable.unit for name, variable in problem.variables.items()}
         titles = [title_of(name, unit) for name, unit in units.items()]
-        return cls(create(path, [*titles, *problem.measured, FAILED]), problem)
+        words = [word for v in problem.variables.values() for word in v.choices or ()]
+        return cls(create(path, [*titles, *problem.measured, FAILED], words), problem)
 
     def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""

@@ -10,7 +10,7 @@ import re
 import tempfile
 import zipfile
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -123,8 +123,11 @@ def open_sheet(path: Path) -> Sheet:
         raise SheetError(f"{path} {'cannot be read: ' * isinstance(error, OSError)}{why}") from None
 
 
-def create(path: Path, titles: Sequence[str]) -> Sheet:
+def create(path: Path, titles: Sequence[str], words: Iterable[str] = ()) -> Sheet:
     """Write a new table with nothing but its titles.
+
+    If these, or the words that its cells will have, need other letters than ASCII's, a text file
+    begins with a byte order mark: without it Excel takes them for those of an old encoding.
 
     Raises
     ------
@@ -147,7 +150,8 @@ def create(path: Path, titles: Sequence[str]) -> Sheet:
         line = io.StringIO()
         tab = "\t" if path.suffix.lower() == ".tsv" else ","
         csv.writer(line, delimiter=tab, lineterminator="\n").writerow(titles)
-        write_whole(path, line.getvalue().encode())
+        plain = "".join((*titles, *words)).isascii()
+        write_whole(path, line.getvalue().encode("utf-8" if plain else "utf-8-sig"))
     return open_sheet(path)
 
 

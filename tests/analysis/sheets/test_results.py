@@ -49,6 +49,30 @@ def read(path: Path) -> Results:
     return Results.open(path, SNAR)
 
 
+@pytest.mark.parametrize(
+    ("names", "marked"),
+    [
+        (("tau", "THF"), False),
+        (("\u03c4", "THF"), True),  # in a title
+        (("tau", "Dimethylsulfoxid, \u00fcber Sieb"), True),  # in a cell
+    ],
+)
+def test_a_new_file_tells_excel_of_letters_beyond_ascii(tmp_path, names, marked) -> None:
+    variable, solvent = names
+    problem = Problem(
+        maximise="P",
+        measured=["P"],
+        variables={variable: (1, 9), "solvent": {"choices": [solvent, "DMF"]}},
+        budget=9,
+    )
+    path = tmp_path / "new.csv"
+    asks = Asking(problem, Results.open(path, problem), 0).ask(2)
+    assert path.read_bytes().startswith(b"\xef\xbb\xbf") is marked
+    assert path.read_text("utf-8-sig").splitlines()[0] == f"{variable},solvent,P,failed"
+    entries = Results.open(path, problem).entries
+    assert [entry.conditions for entry in entries] == [ask.conditions for ask in asks]
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 @pytest.mark.parametrize("text", [DONE, SEMICOLONS, DONE.replace(",", "\t")])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
