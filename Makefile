@@ -35,7 +35,7 @@ lint: $(VENV)/.dev
 # warnings are errors; pages of modules that are gone must not linger
 docs: $(VENV)/.docs
 	@rm -rf docs/_build docs/reference/api
-	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -q -b html -W --keep-going -n docs $(SITE)
+	@OPENBLAS_NUM_THREADS=1 $(BIN)/python -m sphinx -q -j auto -b html -W --keep-going -n docs $(SITE)
 	@echo "The site: $(SITE)/index.html"
 
 dev: $(VENV)/.dev
