@@ -28,7 +28,7 @@ from reactune.devices.emulation import Reaction
 from reactune.devices.emulation.layout import noise_of
 from reactune.devices.emulation.reactions import reaction_of
 from reactune.devices.rigfile import RigFile, load
-from reactune.plans.commands.demo import DEMOS
+from reactune.plans.commands.demo import DEMOS, problem_of
 from reactune.plans.compatibility import analytics_of, fitted, settings
 
 Floats = NDArray[np.float64]
@@ -248,12 +248,12 @@ def main() -> None:
     parser.add_argument("--only", choices=DEMOS)
     parser.add_argument("--confidence", type=float, help="in place of the problem's own")
     a = parser.parse_args()
-    for name, (problem, rig) in DEMOS.items():
+    for name, (_, rig) in DEMOS.items():
         if a.only in (None, name):
-            stated = Problem.load(problem).to_dict()
+            problem = problem_of(name)
             if a.confidence is not None:
-                stated["optimiser"] = (stated["optimiser"] or {}) | {"confidence": a.confidence}
-            truth = Truth.of(stated, rig)
+                problem["optimiser"] = (problem["optimiser"] or {}) | {"confidence": a.confidence}
+            truth = Truth.of(problem, rig)
             best = optimum(truth)
             print(f"{name}: known optimum {truth.problem.sign * best:.4g}", flush=True)
             ours = [campaign(truth, a.first + k) for k in range(a.seeds)]
