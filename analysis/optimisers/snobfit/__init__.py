@@ -166,7 +166,7 @@ class Snobfit:
         if surrogate is not None:
             pending = book.coordinates.to_cube(self._asked[self._pending])
             search = Search(surrogate, pending, self._rng)
-            chosen = propose(search, n, known, apart, book.unit, self._local())
+            chosen = self._proposed(search, n, known, self._local())
             leads = np.array([y for y, _ in chosen]).reshape(-1, book.lower.size)
             notes = {y.tobytes(): note for y, note in chosen}
         elif not len(known.x) and book.composite:
@@ -179,6 +179,13 @@ class Snobfit:
         whys = [notes.get(y.tobytes(), "") if kind == MODEL else "" for y, kind in pairs]
         self._note(x, kinds, whys)
         return x
+
+    def _proposed(
+        self, search: Search, size: int, known: Known, local: Sequence[Floats] = ()
+    ) -> list[tuple[Floats, str]]:
+        """Give the places that the models propose."""
+        book = self.book
+        return propose(search, size, known, self._apart, book.unit, local, book.confidence)
 
     def _settled(self, n: int, settable: Settable) -> Floats:
         """Choose n places of those that can be set, all of them with what is shared in common.
@@ -193,7 +200,7 @@ class Snobfit:
         if surrogate is not None:
             pending = book.coordinates.to_cube(self._asked[self._pending])
             search = Search(surrogate, pending, self._rng, settable)
-            chosen = propose(search, first, known, self._apart, book.unit)
+            chosen = self._proposed(search, first, known)
         x, kinds, whys = complete(first, chosen, known, book, settable, self._rng)
         self._note(x, kinds, whys)
         if n == first:
@@ -211,7 +218,7 @@ class Snobfit:
 
         def batch(among: Settable, size: int) -> tuple[Search, list[Floats]]:
             search = Search(surrogate, pending, np.random.default_rng(seed), among)
-            chosen = propose(search, size, known, self._apart, book.unit)
+            chosen = self._proposed(search, size, known)
             return search, [book.lower + y * (book.upper - book.lower) for y, _ in chosen]
 
         _, leads = batch(settable, COMMON)

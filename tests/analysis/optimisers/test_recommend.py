@@ -64,6 +64,22 @@ def test_what_is_handed_over_is_as_sure_as_it_is_asked_to_be() -> None:
     assert surest.probability_feasible >= 0.5  # where nothing is as sure, the likely one
 
 
+def test_who_wants_to_be_sure_is_asked_for_points_that_are() -> None:
+    """Every second one of those asked one by one; nobody else is."""
+    x, f, F = noisy(30)
+    safe = {}
+    for confidence in (0.5, 0.95):
+        optimiser = Snobfit(
+            *BOX, WINDOWS, seed=1, measured=Measured(2, lambda y, x: (y[:, 0], y[:, 1:]))
+        )
+        optimiser.book.confidence = confidence
+        y = np.column_stack([f, F])
+        optimiser.tell(x, f, F, df=0.05, dF=0.02, y=y, dy=np.full(y.shape, 0.02))
+        asked = [optimiser.ask(1)[0] for _ in range(4)]
+        safe[confidence] = ["safely inside" in optimiser.why(place) for place in asked]
+    assert safe == {0.5: [False] * 4, 0.95: [False, True, False, True]}
+
+
 def test_a_front_is_as_sure_as_it_is_asked_to_be() -> None:
     rng = np.random.default_rng(5)
     t = np.linspace(0.45, 0.55, 30)  # across the edge, at 0.5
