@@ -164,20 +164,23 @@ def test_at_most_a_millisecond_a_point() -> None:
     """Many at once; one by one, where calls cost more than numbers, against the ODE it replaces."""
     points = [(5.0, 2.0, 100.0), (15.0, 3.0, 125.0), (31.0, 6.0, 150.0)]
 
-    def cheapest(call: Callable[[], object]) -> float:
-        """CPU seconds, the least of a few: the machine has other things to do."""
-        costs = []
-        for _ in range(12):
-            start = time.thread_time()
-            call()
-            costs.append(time.thread_time() - start)
-        return min(costs)
+    def cheapest(*calls: Callable[[], object]) -> list[float]:
+        """CPU seconds, the least of a few, in turns: the machine has other things to do."""
+        costs = np.full((20, len(calls)), np.inf)
+        for turn in costs:
+            for i, call in enumerate(calls):
+                start = time.thread_time()
+                call()
+                turn[i] = time.thread_time() - start
+        return list(costs.min(axis=0))
 
     many = np.array(points * 10).T
-    assert cheapest(lambda: mole_fractions(*many)) <= 1e-3 * many.shape[1]
-    single = cheapest(lambda: [mole_fractions(*row) for row in points])
-    solver = cheapest(lambda: [by_ode(*row, Kinetics()) for row in points])
-    assert single <= 0.4 * solver
+    assert cheapest(lambda: mole_fractions(*many))[0] <= 1e-3 * many.shape[1]
+    single, solver = cheapest(
+        lambda: [mole_fractions(*row) for row in points],
+        lambda: [by_ode(*row, Kinetics()) for row in points],
+    )
+    assert single <= 0.5 * solver
 
 
 @needs_data
