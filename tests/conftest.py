@@ -77,3 +77,8 @@ def drawn(undrawn: None) -> Iterator[None]:
         for name, draw in DRAWING.items():
             patch.setattr(html, name, draw)
         yield
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest, the tests with real servers, lest all wait for it at the end."""
+    items.sort(key=lambda item: "servers" not in item.path.parts)
