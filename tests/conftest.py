@@ -80,5 +80,5 @@ def drawn(undrawn: None) -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, the tests with real servers, lest all wait for it at the end."""
+    """Begin with the tests with real servers: they take longest, and all would wait for them."""
     items.sort(key=lambda item: "servers" not in item.path.parts)
