@@ -8,7 +8,7 @@ from typing import Any
 import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 import numpy as np
-from bluesky.utils import FailedStatus, MsgGenerator
+from bluesky.utils import FailedStatus, MsgGenerator, RequestAbort
 
 from reactune.analysis.analytics import Analytics, to_start
 from reactune.analysis.campaign.adaptive import Suggestion
@@ -27,6 +27,7 @@ from .stubs import act, event, lab_sleep, sample
 _log = logging.getLogger(__name__)
 
 _ENDING = 60.0  # wall s in which who holds the interlock aborts the plan
+_ABORTING = 2.0  # wall s after which an abort that is to come has got lost
 _GLANCE = 0.1  # wall s between looks at whether it is held still
 _REPEATS = 2  # of an experiment that a fault of communication has spoilt
 _PAUSES = (1.0, 10.0, 60.0)  # lab s before each attempt to greet the instruments again
@@ -239,11 +240,17 @@ def _experiment(
 
 
 def _made_safe(rig: FlowRig) -> MsgGenerator[None]:
-    """Wait until the rig has been made safe; if it stays held the plan is to end."""
-    for _ in range(round(_ENDING / _GLANCE)):
+    """Wait until the rig has been made safe; if it stays held the plan is to end.
+
+    A RunEngine forgets an abort that comes while it takes note that a status has failed, as all do
+    when the rig is made safe. Nobody sends another.
+    """
+    for glance in range(round(_ENDING / _GLANCE)):
         yield from bps.sleep(_GLANCE)  # an abort comes here
         if not (held := rig.interlock.held):
             return
+        if rig.interlock.ending and glance * _GLANCE > _ABORTING:
+            raise RequestAbort(held)
     raise CampaignError(held)
 
 

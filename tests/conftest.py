@@ -77,8 +77,3 @@ def drawn(undrawn: None) -> Iterator[None]:
         for name, draw in DRAWING.items():
             patch.setattr(html, name, draw)
         yield
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests with real servers: they take longest, and all would wait for them."""
-    items.sort(key=lambda item: "servers" not in item.path.parts)

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from types import SimpleNamespace
 
 import bluesky.plan_stubs as bps
 import numpy as np
@@ -99,6 +101,32 @@ def test_kill_9_loses_no_experiment_and_resuming_asks_the_same(tmp_path, monkeyp
     assert capsys.readouterr().out == "8 of 8 asks identical\n"
     assert main(["optimise", "--resume", result["uid"], "--catalogue", killed]) == 2
     assert "needs no resuming: budget: 8 of 8 experiments done" in capsys.readouterr().err
+
+
+def test_an_abort_that_the_run_engine_forgets_ends_the_campaign_all_the_same(lab):
+    """It does now and then, where the safe state fails all statuses in the same moment."""
+    began = []
+
+    async def end():
+        task, lab.RE._task = lab.RE._task, SimpleNamespace(cancel=lambda: None)
+        await lab.RE._abort_coro("stopped by the user")
+        lab.RE._task = task
+        lab.rig.end("stopped by the user")
+
+    def look():
+        if sum(lab.world.flow()) > 0:
+            began.append(time.monotonic())
+            asyncio.run_coroutine_threadsafe(end(), lab.RE.loop)
+        else:
+            lab.rig.clock.call_later(10, look, background=True)
+
+    lab.rig.clock.call_later(10, look, background=True)
+    with pytest.raises(RunEngineInterrupted):
+        lab.campaign()
+    assert time.monotonic() - began[0] < 10
+    stop = lab.only("stop")
+    assert (stop["exit_status"], stop["reason"]) == ("abort", "stopped by the user")
+    lab.assert_safe()
 
 
 class Cut:
