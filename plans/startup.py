@@ -30,17 +30,18 @@ from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import Lineage, is_campaign, lineage
 from reactune.devices import FlowRig, load, open_rig
 
-from . import producing, scans
-from .attending import AtTerminal
-from .detectors import OnlineAnalysis
+from . import scans
 from .guard import guarded
-from .making import stored_product, volume_of
-from .metadata import Metadata
+from .making import plan as making
+from .making.attending import AtTerminal
+from .making.service import stored_product, volume_of
 from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
 from .reagents import reconciled, truth_of_session
 from .saying import say
 from .session import Session
+from .session.detectors import OnlineAnalysis
+from .session.metadata import Metadata
 from .stubs import lab_sleep, sample
 from .supervisor import Supervisor
 
@@ -257,7 +258,7 @@ class Workspace:
         """
         amount = volume_of(volume)
         product = stored_product(self.cat, uid, amount, self.rig)
-        return (yield from producing.make(product, self.rig, amount, AtTerminal(), md))
+        return (yield from making.make(product, self.rig, amount, AtTerminal(), md))
 
     def one_at_a_time(
         self,
@@ -318,7 +319,7 @@ class Workspace:
         """Print what this session is connected to and what it offers."""
         mark = "SIMULATED" if self.rig.simulated else "REAL HARDWARE"
         if shell := get_ipython():  # none in a queueserver worker
-            from .magics import RigMagics  # brings a RunEngine of its own
+            from .session.magics import RigMagics  # brings a RunEngine of its own
 
             shell.prompts = _Prompt(shell, simulated=self.rig.simulated)
             shell.register_magics(RigMagics(shell, self.RE, self.rig))

@@ -9,7 +9,7 @@ from ..saying import say
 from .common import EXIT_DONE, add_method
 
 if TYPE_CHECKING:
-    from ..integration import Calibration
+    from ..questions.integration import Calibration
 
 HELP = "find the responses of an HPLC method with samples of known composition"
 EXAMPLES = ("reactune calibrate standards.csv --method method.toml -o calibrated.toml",)
@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from ..errors import UserError, told
-    from ..integration import calibrated_text, calibration, open_method
+    from ..questions.integration import calibrated_text, calibration, open_method
 
     if a.output.exists() and not _is_another_method(a.output, a.method):
         raise UserError(f"{a.output} is there already; name another file")
@@ -73,7 +73,7 @@ def run(a: argparse.Namespace) -> int:
 def _is_another_method(path: Path, method: str) -> bool:
     """Whether a file is a method file, as an earlier calibration is, and not its own source."""
     from ..errors import UserError
-    from ..integration import open_method
+    from ..questions.integration import open_method
 
     try:
         open_method(path)

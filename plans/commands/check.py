@@ -63,9 +63,9 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
 
     from ..compatibility import analytics_of, fitted, forecast, incompatibilities, ways
     from ..errors import UserError, told
+    from ..making.washing import how
     from ..preparation import new_campaign
     from ..problems import load_problem
-    from ..washing import how
 
     problem = load_problem(source)
     if not named and not {*problem.measured} & {*analytics_of(rig).names}:

@@ -12,7 +12,7 @@ from ..saying import say
 from .common import EXIT_DONE, EXIT_USAGE, add_method, check_target
 
 if TYPE_CHECKING:
-    from ..integration import Reading
+    from ..questions.integration import Reading
 
 HELP = "integrate chromatograms in files by an HPLC method"
 EXAMPLES = ("reactune integrate run1.csv run2.csv --method method.toml --csv results.csv",)
@@ -32,7 +32,7 @@ def run(a: argparse.Namespace) -> int:
     """Run the command: 0 if every file was read, 2 if one was no trace."""
     from ..errors import told
     from ..hplc_method import method_of
-    from ..integration import Reading, integrate, open_method
+    from ..questions.integration import Reading, integrate, open_method
 
     stated = open_method(a.method)
     with told(ValueError):

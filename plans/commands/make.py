@@ -31,8 +31,8 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     import contextlib
 
-    from ..attending import AtTerminal
-    from ..making import make_product, volume_of
+    from ..making.attending import AtTerminal
+    from ..making.service import make_product, volume_of
     from ..reagents import Precautions
     from ..signals import StopSignals
     from .terminal import Terminal

@@ -13,7 +13,7 @@ from .common import EXIT_DONE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ..drafts import Draft, Question
+    from ..drafts.draft import Draft, Question
 
 HELP = "write a problem file and an empty table, or rig, reaction and method files, from answers"
 EXAMPLES = (
@@ -105,7 +105,7 @@ def _problem(a: argparse.Namespace) -> int:
     from reactune.analysis.sheets.results import Results
     from reactune.analysis.sheets.sheet import SheetError
 
-    from ..drafts import ProblemDraft
+    from ..drafts.problem import ProblemDraft
     from ..errors import UserError, told
 
     path = _toml(a.file or Path("problem.toml"))
@@ -134,8 +134,8 @@ def _rig(a: argparse.Namespace) -> int:
     from reactune.devices.methodfile import load_method
     from reactune.devices.rigfile import load
 
+    from ..drafts.rig import RigDraft
     from ..errors import UserError, told
-    from ..rig_drafts import RigDraft
 
     rig, reaction, method = (p and _toml(p) for p in (a.rig, a.reaction, a.method))
     named = [path for path in (rig, reaction, method) if path]

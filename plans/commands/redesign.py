@@ -15,7 +15,7 @@ from .common import EXIT_DONE, add_catalogue, whole
 if TYPE_CHECKING:
     from reactune.analysis.learning.reach import Limit
 
-    from ..redesigning import Redesign
+    from ..questions.redesigning import Redesign
 
 HELP = "from a run that nothing fits to windows that can be met, and the next problem file"
 EXAMPLES = ("reactune redesign 5f0c2a7e -o next.toml",)
@@ -47,7 +47,7 @@ def run(a: argparse.Namespace) -> int:
     from reactune.analysis.report.numbers import jsonable
 
     from ..errors import UserError, told
-    from ..redesigning import as_toml, redesign
+    from ..questions.redesigning import as_toml, redesign
     from ..service import open_catalogue
 
     if a.output is not None and a.output.exists():

@@ -10,7 +10,7 @@ from ..saying import say
 from .common import EXIT_DONE, add_catalogue, seed
 
 if TYPE_CHECKING:
-    from ..rescoring import Answer
+    from ..questions.rescoring import Answer
 
 HELP = "judge stored runs by other windows, another goal or another HPLC method; nothing is run"
 EXAMPLES = (
@@ -45,7 +45,7 @@ def run(a: argparse.Namespace) -> int:
     from reactune.analysis.report.numbers import jsonable
 
     from ..errors import UserError
-    from ..rescoring import answer
+    from ..questions.rescoring import answer
     from ..service import open_catalogue
 
     if a.problem is None and a.method is None:

@@ -22,7 +22,7 @@ from reactune.analysis.campaign.evaluation import Decision, Evaluation, describe
 from reactune.analysis.learning.rescore import Flip
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.plans.rescoring import answer
+from reactune.plans.questions.rescoring import answer
 from tests.data import grid
 
 from .lab import HPLC, PER_FLOW, SPECIES

@@ -54,7 +54,7 @@ print(time.perf_counter() - began, imported - began, time.process_time() - cpu)
 RESCORE = """
 import contextlib, io, time
 began = time.perf_counter()
-import reactune.analysis.report.rescored, reactune.plans.rescoring, reactune.plans.service
+import reactune.analysis.report.rescored, reactune.plans.questions.rescoring, reactune.plans.service
 from reactune.plans.cli import main
 imported, cpu = time.perf_counter(), time.process_time()
 said = io.StringIO()

@@ -16,7 +16,7 @@ from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import load
 from reactune.plans import Outcomes, optimization_problem
 from reactune.plans.compatibility import analytics_of
-from reactune.plans.detectors import OnlineAnalysis
+from reactune.plans.session.detectors import OnlineAnalysis
 
 PROTOCOLS = [
     protocols.Optimizer,

@@ -15,11 +15,11 @@ from reactune.analysis.report.scan import scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.rig.flow_rig import ConditionsError, LedgerError
-from reactune.plans import magics
 from reactune.plans.cli import main
 from reactune.plans.comparing import stored_rig
 from reactune.plans.errors import UserError
-from reactune.plans.making import check_ledger, product_of
+from reactune.plans.making.service import check_ledger, product_of
+from reactune.plans.session import magics
 from reactune.plans.startup import Workspace
 from tests.plans.catalysts import TWO, tables
 

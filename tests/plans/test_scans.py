@@ -15,11 +15,11 @@ from reactune.analysis.report.figures import products
 from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
-from reactune.plans.detectors import OnlineAnalysis
 from reactune.plans.errors import UserError
-from reactune.plans.making import make_product
+from reactune.plans.making.service import make_product
 from reactune.plans.preparation import rediscovered_campaign
-from reactune.plans.rescoring import answer
+from reactune.plans.questions.rescoring import answer
+from reactune.plans.session.detectors import OnlineAnalysis
 from reactune.plans.startup import Workspace
 
 MIDDLE = {"temperature": 120.0, "flow_c60": 100.0, "flow_sultine": 100.0}

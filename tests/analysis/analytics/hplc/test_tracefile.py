@@ -12,7 +12,15 @@ from reactune.analysis.analytics.hplc.files import TraceError, read_trace, trace
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.devices.methodfile import load_method
 from reactune.plans.hplc_method import method_of
-from tests.plans.test_integrate import METHOD, MINUTES, RATE, andi, chemstation, signal, table
+from tests.plans.questions.test_integrate import (
+    METHOD,
+    MINUTES,
+    RATE,
+    andi,
+    chemstation,
+    signal,
+    table,
+)
 
 
 @pytest.fixture

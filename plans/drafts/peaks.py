@@ -7,8 +7,8 @@ from itertools import pairwise
 
 from reactune.devices.written import exact
 
-from .drafts import toml_text
-from .rig_templates import PEAK
+from .draft import toml_text
+from .templates import PEAK
 
 _TALLEST = 0.5  # AU, of a peak of the strongest stock undiluted
 

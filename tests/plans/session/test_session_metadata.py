@@ -4,7 +4,7 @@ import bluesky.plans as bp
 import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.plans.metadata import Metadata
+from reactune.plans.session.metadata import Metadata
 from reactune.plans.startup import Workspace
 
 

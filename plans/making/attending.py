@@ -11,8 +11,8 @@ from bluesky.utils import MsgGenerator
 
 from reactune.devices.rig.flow_rig import FlowRig
 
-from .saying import say
-from .stubs import act
+from ..saying import say
+from ..stubs import act
 
 SPARE = 120.0
 """Lab s that the flow goes on while somebody is looked for."""

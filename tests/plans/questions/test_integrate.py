@@ -18,7 +18,7 @@ from reactune.devices import load
 from reactune.devices.methodfile import load_method
 from reactune.plans.cli import main
 from reactune.plans.hplc_method import method_of
-from reactune.plans.integration import calibrated_text
+from reactune.plans.questions.integration import calibrated_text
 
 RATE = 2.0  # Hz
 MINUTES = np.arange(1200) / 60 / RATE

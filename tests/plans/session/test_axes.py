@@ -13,8 +13,8 @@ from ophyd.utils import LimitError
 
 from reactune.analysis.analytics import from_start
 from reactune.devices.rig.flow_rig import ConditionsError, LedgerError, RigFaultError
-from reactune.plans.detectors import OnlineAnalysis
-from reactune.plans.foresight import foreseeing, in_words
+from reactune.plans.session.detectors import OnlineAnalysis
+from reactune.plans.session.foresight import foreseeing, in_words
 from tests.devices.rig.driving import WARM, exchanges
 from tests.plans.conftest import Lab, opened
 

@@ -17,8 +17,8 @@ from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
 from reactune.plans.errors import UserError
-from reactune.plans.making import make_product
-from reactune.plans.producing import Collection
+from reactune.plans.making.plan import Collection
+from reactune.plans.making.service import make_product
 from reactune.plans.signals import StopSignals
 from reactune.plans.startup import Workspace
 from tests.devices.rig.driving import WARM, go

@@ -14,9 +14,9 @@ from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.written import exact
 
-from .errors import UserError, told
-from .preparation import campaigns_of
-from .problems import load_problem
+from ..errors import UserError, told
+from ..preparation import campaigns_of
+from ..problems import load_problem
 
 
 @dataclass(frozen=True)

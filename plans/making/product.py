@@ -19,9 +19,9 @@ from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.devices.rig.flow_rig import FlowRig
 
-from .campaign import settable
-from .records import ExperimentRecord
-from .stubs import event
+from ..campaign import settable
+from ..records import ExperimentRecord
+from ..stubs import event
 
 LIMIT = 3.0
 """Times the scatter of a repeat by which a check may be off what was promised.

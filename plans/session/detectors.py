@@ -9,8 +9,8 @@ from reactune.analysis.analytics import Analytics, to_start
 from reactune.devices.clock import LabStatus
 from reactune.devices.rig.flow_rig import FlowRig
 
-from .compatibility import analytics_of
-from .records import trace_in_file, trace_in_file_described
+from ..compatibility import analytics_of
+from ..records import trace_in_file, trace_in_file_described
 
 
 class OnlineAnalysis:

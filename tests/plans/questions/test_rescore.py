@@ -18,9 +18,9 @@ from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main
 from tests.benchmarks.lab import HPLC, Lab, stated
 
-STORED = Path(__file__).parent / "stored" / "version-0.1.0.tar.xz"
+STORED = Path(__file__).parents[1] / "stored" / "version-0.1.0.tar.xz"
 II, V = "8dbdecb4", "31c1799c"
-RIG = Path(__file__).parents[2] / "devices" / "rigs" / "walker.toml"
+RIG = Path(__file__).parents[3] / "devices" / "rigs" / "walker.toml"
 
 
 @pytest.fixture(scope="module")

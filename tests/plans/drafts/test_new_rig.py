@@ -13,7 +13,7 @@ from reactune.devices.methodfile import MethodFile, load_method
 from reactune.devices.reactionfile import load_reaction
 from reactune.devices.rigfile import load
 from reactune.plans.cli import main
-from reactune.plans.rig_drafts import RigDraft
+from reactune.plans.drafts.rig import RigDraft
 
 OPTIONS = {
     "--step": [

@@ -11,7 +11,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rig.washing import WARMTH
 from reactune.devices.rigfile import RigFile
 
-from .stubs import act, event
+from ..stubs import act, event
 
 
 def how(rig: RigFile) -> list[str]:

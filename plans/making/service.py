@@ -22,19 +22,19 @@ from reactune.devices.rig.safety import SafeReport
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.devices.rigfile import RigFile
 
+from ..campaign import CampaignError
+from ..comparing import changed, stored_rig
+from ..compatibility import analytics_of, chosen, fitted, incompatibilities, settings
+from ..errors import UserError, told
+from ..outcome import Listener
+from ..preparation import RigSource, find_run, load_rig
+from ..reagents import Precautions, reconciled
+from ..session import Interrupter
+from ..watched import watched
 from .attending import Attendant
-from .campaign import CampaignError
-from .comparing import changed, stored_rig
-from .compatibility import analytics_of, chosen, fitted, incompatibilities, settings
-from .errors import UserError, told
-from .outcome import Listener
-from .preparation import RigSource, find_run, load_rig
-from .producing import make
+from .plan import make
 from .product import Product
-from .reagents import Precautions, reconciled
-from .session import Interrupter
 from .washing import lacking
-from .watched import watched
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,13 @@ from reactune.analysis.storage.lineage import Lineage
 from reactune.devices.methodfile import MethodFile
 from reactune.devices.rigfile import RigFile
 
-from .comparing import differing, stored_rig
-from .compatibility import fitted
-from .errors import told
-from .hplc_method import method_of
+from ..comparing import differing, stored_rig
+from ..compatibility import fitted
+from ..errors import told
+from ..hplc_method import method_of
+from ..preparation import asked_in, campaigns_of
+from ..problems import ProblemSource, load_problem
 from .integration import open_method
-from .preparation import asked_in, campaigns_of
-from .problems import ProblemSource, load_problem
 
 
 @dataclass(frozen=True)

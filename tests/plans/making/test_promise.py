@@ -13,12 +13,12 @@ from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
-from reactune.plans.making import make_product
-from reactune.plans.product import Checks, Product
+from reactune.plans.making.product import Checks, Product
+from reactune.plans.making.service import make_product
 from reactune.plans.service import run
 from tests.benchmarks.coverage import outcomes
 from tests.benchmarks.lab import HPLC, SPECIES, Lab, stated
-from tests.plans.test_collection import Nobody, collecting
+from tests.plans.making.test_collection import Nobody, collecting
 
 WINDOWS = ["X1 + X2 in [0.9, 1.0] +/- 0.3", "X1 / X2 >= 0.01 +/- 0.01"]
 

@@ -19,7 +19,7 @@ from IPython.core.magic import Magics, line_magic, magics_class
 from reactune.devices.rig.axes import Axis
 from reactune.devices.rig.flow_rig import FlowRig
 
-from .saying import say
+from ..saying import say
 
 _ROW = "{:<20} {:>10} {:>10} {:>10} {:>10}  {}"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main
-from reactune.plans.drafts import ProblemDraft
+from reactune.plans.drafts.problem import ProblemDraft
 
 OPTIONS = {
     "--variable": ["tau 0.5 to 10 min", "temperature from 30..120 degC in steps of 5"],

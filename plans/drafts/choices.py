@@ -10,8 +10,8 @@ from reactune.devices.reading import SpecError, validated
 from reactune.devices.specs import Name, StreamSpec, Table
 from reactune.devices.written import quoted
 
-from .drafts import NUMBER, number, toml_key, toml_text
-from .rig_templates import BY_STREAMS, BY_VALVE, KINETICS
+from .draft import NUMBER, number, toml_key, toml_text
+from .templates import BY_STREAMS, BY_VALVE, KINETICS
 
 _CHOICE = re.compile(
     r"(?P<name>[^\s:=,]+)\s+by\s+(?:valve\s+on\s+(?P<stream>[^\s:=,]+)|streams?)\s*:\s*(?P<options>.+)",

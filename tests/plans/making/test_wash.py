@@ -16,12 +16,12 @@ from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rig.washing import Washing
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
-from reactune.plans.making import make_product
+from reactune.plans.making.service import make_product
 from reactune.plans.service import run
 from reactune.plans.signals import StopSignals
 from reactune.plans.startup import Workspace
 from tests.devices.rig.driving import WARM, go
-from tests.plans.test_collection import collecting, worlds, written  # noqa: F401 - a fixture
+from tests.plans.making.test_collection import collecting, worlds, written  # noqa: F401 - a fixture
 
 
 @pytest.fixture

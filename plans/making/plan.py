@@ -14,10 +14,10 @@ from reactune.analysis.analytics import to_start
 from reactune.devices.instruments.interlock import FAILURES
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
+from ..campaign import CampaignError
+from ..stubs import act, event, lab_sleep, sample
 from .attending import SPARE, Attendant, answered
-from .campaign import CampaignError
 from .product import Checks, Collection, Product
-from .stubs import act, event, lab_sleep, sample
 from .washing import wash
 
 _LOOK = 10.0  # lab s between looks at the flow while it is collected

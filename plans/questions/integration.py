@@ -18,8 +18,8 @@ from reactune.analysis.sheets.sheet import SheetError, open_sheet
 from reactune.analysis.written import quoted
 from reactune.devices.methodfile import MethodError, MethodFile, load_method, peaks_text
 
-from .errors import UserError, told
-from .hplc_method import method_of
+from ..errors import UserError, told
+from ..hplc_method import method_of
 
 Floats = NDArray[np.float64]
 

@@ -1,4 +1,4 @@
-"""Texts of rig, method and reaction files, in which `rig_drafts` fills the answers."""
+"""Texts of rig, method and reaction files, in which `rig` fills the answers."""
 
 REACTION = """\
 # What reacts in the emulated reactor, for rehearsals: orders of magnitude do.

@@ -18,10 +18,10 @@ from reactune.devices.specs import Name, StreamSpec, Table
 from reactune.devices.steps import SpeciesName, Step
 from reactune.devices.written import exact, quoted
 
-from .choice_drafts import ChoiceDraft, choice_of
-from .drafts import NUMBER, Draft, Question, number, toml_text
-from .peak_drafts import PeaksDraft, short
-from .rig_templates import METHOD, REACTION, RIG, SELECTOR, SIGNALS, STREAM, TRANSPORTS
+from .choices import ChoiceDraft, choice_of
+from .draft import NUMBER, Draft, Question, number, toml_text
+from .peaks import PeaksDraft, short
+from .templates import METHOD, REACTION, RIG, SELECTOR, SIGNALS, STREAM, TRANSPORTS
 
 _CONTENT = rf"[^\s:=,+]+\s+{NUMBER}\s*m?M"
 _STREAM = re.compile(

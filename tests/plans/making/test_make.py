@@ -14,7 +14,13 @@ from reactune.devices import load, open_rig
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.plans.cli import main
 from reactune.plans.errors import UserError
-from reactune.plans.making import check_ledger, check_mark, make_product, product_of, volume_of
+from reactune.plans.making.service import (
+    check_ledger,
+    check_mark,
+    make_product,
+    product_of,
+    volume_of,
+)
 from reactune.plans.service import run
 
 

@@ -1,24 +1,16 @@
-"""Files that somebody begins with: written from what they say, with comments on what else there is.
+"""Problem files that somebody begins with."""
 
-A draft reads answers as people write them and gives the text of a file. Further kinds of file are
-further classes of `Draft`.
-"""
-
-import json
 import re
 import shlex
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reactune.analysis.cells import is_thousands
-from reactune.analysis.cells import number as number_of
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.written import check_text, exact, quoted
+from reactune.analysis.written import quoted
 
-NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
+from .draft import NUMBER, Draft, Question, number, toml_key, toml_text
+
 _RANGE = re.compile(
     rf"(?P<name>[^\s:=,]+)\s*[:=]?\s*(?:from\s+)?(?P<low>{NUMBER})\s*(?:to|\.\.|\u2013|-)\s*"
     rf"(?P<high>{NUMBER})\s*(?P<unit>.*?)(?:[\s,]+(?:in\s+)?steps?\s+(?:of\s+)?(?P<step>{NUMBER}))?",
@@ -29,54 +21,6 @@ _GOAL = re.compile(r"(?P<verb>maximi[sz]e|minimi[sz]e)\s+(?P<of>.+)", re.IGNOREC
 _COUNTS = re.compile(r"(?P<budget>\d{1,6})(?:(?:\s|\s*[,;])\D*(?:(?P<batch>\d{1,5})(?:\s\D*)?)?)?")
 _NO_UNIT = re.compile(r"(?<![\w^*/.-])\d+(?:[.,]\d+)?(?![\w/^*])")
 """A number by itself, which belongs to something else that somebody says."""
-
-
-@dataclass(frozen=True)
-class Question:
-    """What somebody is asked for.
-
-    Attributes
-    ----------
-    key : str
-        What the answer is kept as.
-    text : str
-    example : str
-    many : bool
-        Whether there are several answers, one a line.
-    default : str or None
-        What an empty answer stands for; None if there has to be one.
-    """
-
-    key: str
-    text: str
-    example: str
-    many: bool = False
-    default: str | None = None
-
-
-class Draft(ABC):
-    """A file, or several that agree, answer by answer: a method ``_<key>`` for each question."""
-
-    def answer(self, key: str, text: str) -> None:
-        """Take an answer in.
-
-        Parameters
-        ----------
-        key : str
-            Of its question.
-        text : str
-            As somebody wrote it.
-
-        Raises
-        ------
-        ValueError
-            If it makes no sense; one sentence, and nothing is changed.
-        """
-        self._take(getattr(self, f"_{key}")(check_text(text.strip())))
-
-    @abstractmethod
-    def _take(self, stated: Any) -> None:
-        """Keep what the answer to a question states (`ValueError` if it makes no sense)."""
 
 
 class ProblemDraft(Draft):
@@ -175,9 +119,9 @@ class ProblemDraft(Draft):
         return _PROBLEM.format(
             file=shlex.quote(path.name),
             table=shlex.quote(table.name),
-            title=_string(self.stated["title"]),
+            title=toml_text(self.stated["title"]),
             verb=verb,
-            goal=_string(self.stated[verb]),
+            goal=toml_text(self.stated[verb]),
             other="maximise" if verb == "minimise" else "minimise",
             measured=toml_text(self.stated["measured"]),
             windows="".join(f"\n    {toml_text(window)}," for window in windows)
@@ -251,20 +195,6 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def number(text: str) -> float:
-    """Read what `NUMBER` matches.
-
-    Raises
-    ------
-    ValueError
-        If its comma may part thousands; one sentence.
-    """
-    if "," in text and is_thousands(text):
-        one, other = text.replace(",", ""), text.replace(",", ".")
-        raise ValueError(f"{text} may be {one} or {other}; write the one it is")
-    return number_of(text)
-
-
 def _check(stated: Mapping[str, Any]) -> None:
     """Refuse what makes no problem, in one sentence."""
     try:
@@ -275,25 +205,3 @@ def _check(stated: Mapping[str, Any]) -> None:
 
 def _bare(stated: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in stated.items() if value is not None}
-
-
-# ---- TOML ----------------------------------------------------------------------------------------
-
-
-def _string(value: str) -> str:
-    return json.dumps(value, ensure_ascii=False)  # a JSON string is one of TOML
-
-
-def toml_key(name: str) -> str:
-    """Write a key of TOML, in quotes if it needs them."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _string(name)
-
-
-def toml_text(value: Any) -> str:
-    """Write a value in a line of TOML."""
-    if isinstance(value, Mapping):
-        items = ", ".join(f"{toml_key(key)} = {toml_text(item)}" for key, item in value.items())
-        return f"{{ {items} }}" if items else "{}"
-    if isinstance(value, list):
-        return f"[{', '.join(map(toml_text, value))}]"
-    return _string(value) if isinstance(value, str) else exact(value)

@@ -1,0 +1,1 @@
+"""What stored runs and recorded traces answer without an experiment."""
