@@ -18,7 +18,7 @@ import platformdirs
 
 import reactune.devices
 from reactune.analysis.storage.place import Place, place_of
-from reactune.analysis.storage.server import NoCatalogue
+from reactune.analysis.storage.stores.server import NoCatalogue
 
 from .errors import UserError, told
 from .preparation import load_rig

@@ -16,8 +16,8 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
-from reactune.analysis.storage.server import NoCatalogue
-from reactune.analysis.storage.stores import UnknownStore
+from reactune.analysis.storage.stores.server import NoCatalogue
+from reactune.analysis.storage.stores.table import UnknownStore
 
 from .campaign import CampaignError
 from .earlier import is_table

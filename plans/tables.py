@@ -10,13 +10,13 @@ from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
 from reactune.analysis.sheets.results import Results
 from reactune.analysis.sheets.sheet import SheetError
-from reactune.analysis.storage.content import Content
-from reactune.analysis.storage.encoding import dumps
-from reactune.analysis.storage.journal import HEADER, Journal
-from reactune.analysis.storage.names import path_of, paths, run_name, uid_of
+from reactune.analysis.storage.journals.content import Content
+from reactune.analysis.storage.journals.encoding import dumps
+from reactune.analysis.storage.journals.journal import HEADER, Journal
+from reactune.analysis.storage.journals.names import path_of, paths, run_name, uid_of
 from reactune.analysis.storage.place import Place, place_of
 from reactune.analysis.storage.run import Run
-from reactune.analysis.storage.server import NoCatalogue
+from reactune.analysis.storage.stores.server import NoCatalogue
 
 from .errors import UserError, told
 

@@ -12,8 +12,8 @@ import tomli_w
 
 from reactune.analysis import written
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage import reading
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journals import reading
 from reactune.devices.rigfile import RigError, load
 from tests.analysis.storage.samples import assert_same
 from tests.fuzzing.sources import PROBLEM, RIG, recorded_journal

@@ -26,18 +26,18 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakMethod
 
-from .encoding import Document, JournalError
 from .filing import words
-from .journal import is_being_written
-from .journal_only import InMemory, JournalOnly
+from .journals.encoding import Document, JournalError
+from .journals.journal import is_being_written
+from .journals.names import UnknownRun, default_folder, match, order_of, path_of, uid_of
+from .journals.spill import Spill
 from .lock import CatalogueBusy
-from .names import UnknownRun, default_folder, match, order_of, path_of, uid_of
 from .place import place_of
 from .recorder import Recorder, at_the_end
 from .run import Run, RunSummary
-from .spill import Spill
-from .store import Opener, Store
-from .stores import opener_of
+from .stores.journal_only import InMemory, JournalOnly
+from .stores.store import Opener, Store
+from .stores.table import opener_of
 
 __all__ = [
     "Catalogue",

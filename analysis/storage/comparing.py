@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from .encoding import Document
+from .journals.encoding import Document
 
 Pair = tuple[str, Document]
 

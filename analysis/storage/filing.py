@@ -8,14 +8,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .encoding import JournalError, loads
-from .journal import Journal, hold, is_being_written, recover
-from .journal_only import JournalOnly
+from .journals.encoding import JournalError, loads
+from .journals.journal import Journal, hold, is_being_written, recover
+from .journals.names import paths, uid_of
+from .journals.reading import read, read_ends
 from .lock import NoLock, StoreLock
-from .names import paths, uid_of
 from .place import Place
-from .reading import read, read_ends
-from .store import Opener, Refused, Store, Unreachable, Writer
+from .stores.journal_only import JournalOnly
+from .stores.store import Opener, Refused, Store, Unreachable, Writer
 
 FILING_TIME = 60.0
 """How long the end of a run waits for the store [s]; what it did not take is filed later."""

@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from .locking import lock
+from .journals.locking import lock
 
 
 class CatalogueBusy(RuntimeError):  # noqa: N818 - says what is, and may be waited for

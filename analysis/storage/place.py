@@ -10,9 +10,9 @@ from shlex import quote
 
 import platformdirs
 
-from .names import default_folder
-from .server import NoCatalogue, Server, ServerTrouble
-from .store import Unreachable
+from .journals.names import default_folder
+from .stores.server import NoCatalogue, Server, ServerTrouble
+from .stores.store import Unreachable
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/")  # one letter and a colon is a drive
 _HOST_AND_PORT = re.compile(r"[\w.-]+:\d{1,5}(/.*)?")

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .comparing import differences
-from .encoding import JournalError
 from .filing import words
-from .journal import hold, is_being_written, recover
-from .names import paths, uid_of
-from .reading import read, read_ends
-from .store import Refused, Store, Unreachable
-from .tiled_runs import TiledRuns
+from .journals.encoding import JournalError
+from .journals.journal import hold, is_being_written, recover
+from .journals.names import paths, uid_of
+from .journals.reading import read, read_ends
+from .stores.store import Refused, Store, Unreachable
+from .stores.tiled_runs import TiledRuns
 
 _TOLD = 5  # differences of one run that are named
 

@@ -8,14 +8,14 @@ from functools import partial
 from shlex import quote
 from typing import Any
 
-from .encoding import dumps
 from .filing import FILING_TIME, Filer, Recording
-from .journal import Journal, hold
-from .names import path_of, paths, run_name
+from .journals.encoding import dumps
+from .journals.journal import Journal, hold
+from .journals.names import path_of, paths, run_name
+from .journals.reading import Contents, parse
+from .journals.spill import Spill
 from .place import Place
-from .reading import Contents, parse
-from .spill import Spill
-from .store import Opener, Store
+from .stores.store import Opener, Store
 
 
 def at_the_end(leave: Callable[[], Callable[[], None] | None]) -> None:

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .catalogue import Catalogue
-from .embedded import EmbeddedTiled
-from .encoding import JournalError
 from .filing import words
+from .journals.encoding import JournalError
+from .journals.names import paths, uid_of
+from .journals.reading import read
 from .lock import CatalogueBusy, StoreLock
-from .names import paths, uid_of
 from .place import Place, place_of
 from .publishing import publish, refused, verify
-from .reading import read
-from .remote import RemoteTiled
-from .server import Server
-from .stores import opener_of
-from .tiled_folder import DamagedStore, TiledFolder
-from .tiled_runs import TiledRuns
+from .stores.embedded import EmbeddedTiled
+from .stores.remote import RemoteTiled
+from .stores.server import Server
+from .stores.table import opener_of
+from .stores.tiled_folder import DamagedStore, TiledFolder
+from .stores.tiled_runs import TiledRuns
 
 
 @dataclass(frozen=True)

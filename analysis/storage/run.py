@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 
-from .encoding import Document
+from .journals.encoding import Document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,7 +44,7 @@ class Run:
 
         Raises
         ------
-        reactune.analysis.storage.encoding.JournalError
+        reactune.analysis.storage.journals.encoding.JournalError
             When the journal is damaged.
         """
         return list(self._documents)

@@ -62,7 +62,7 @@ def run(a: argparse.Namespace) -> int:
 def _place(given: str | None) -> "Place":
     """Find a catalogue that is there."""
     from reactune.analysis.storage.place import place_of
-    from reactune.analysis.storage.server import NoCatalogue
+    from reactune.analysis.storage.stores.server import NoCatalogue
 
     from ..errors import UserError, told
 
@@ -97,7 +97,7 @@ def _repair(a: argparse.Namespace) -> int:
 def _publish(a: argparse.Namespace) -> int:
     """Send a server what it lacks; exit 1 if something cannot be sent."""
     from reactune.analysis.storage.publishing import publish
-    from reactune.analysis.storage.remote import RemoteTiled
+    from reactune.analysis.storage.stores.remote import RemoteTiled
 
     from ..errors import UserError, told
 
@@ -122,9 +122,9 @@ def _publish(a: argparse.Namespace) -> int:
 
 def _verify(a: argparse.Namespace) -> int:
     """Compare; exit 1 if anything differs."""
-    from reactune.analysis.storage.journal_only import JournalOnly
     from reactune.analysis.storage.publishing import verify
-    from reactune.analysis.storage.stores import UnknownStore, opener_of
+    from reactune.analysis.storage.stores.journal_only import JournalOnly
+    from reactune.analysis.storage.stores.table import UnknownStore, opener_of
 
     from ..errors import UserError, told
 

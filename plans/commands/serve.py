@@ -95,7 +95,7 @@ def _catalogue(a: argparse.Namespace) -> int:
 
     import platformdirs
 
-    from reactune.analysis.storage.serving import Service
+    from reactune.analysis.storage.stores.serving import Service
 
     from ..errors import UserError, told
 

@@ -23,7 +23,7 @@ def run(a: argparse.Namespace) -> int:
 
     import reactune.devices
     from reactune.analysis.storage.place import place_of
-    from reactune.analysis.storage.server import NoCatalogue
+    from reactune.analysis.storage.stores.server import NoCatalogue
 
     from ..errors import told
     from ..preparation import load_rig

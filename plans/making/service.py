@@ -15,7 +15,7 @@ from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import check_campaign, lineage
 from reactune.analysis.storage.run import Run
-from reactune.analysis.storage.stores import UnknownStore
+from reactune.analysis.storage.stores.table import UnknownStore
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError, LimitError
 from reactune.devices.rig.safety import SafeReport

@@ -27,10 +27,10 @@ from reactune.analysis.campaign.evaluation import Decision, Evaluation
 from reactune.analysis.campaign.known import stated_in
 from reactune.analysis.problem.space import Space
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.content import Content
-from reactune.analysis.storage.encoding import dumps
-from reactune.analysis.storage.journal import HEADER, Journal
-from reactune.analysis.storage.names import path_of, run_name
+from reactune.analysis.storage.journals.content import Content
+from reactune.analysis.storage.journals.encoding import dumps
+from reactune.analysis.storage.journals.journal import HEADER, Journal
+from reactune.analysis.storage.journals.names import path_of, run_name
 from reactune.analysis.storage.run import Run
 
 from .lab import SPECIES, Lab

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import journal
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journals import journal
 
 from .campaigns import Pair, hold, same_documents, surroundings
 

@@ -24,9 +24,9 @@ from reactune.analysis.analytics.hplc.method import Method
 from reactune.analysis.analytics.resulttable import Quantity, ResultTable
 from reactune.analysis.problem.in_words import in_words
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.storage import names, reading
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import JournalError, seal
+from reactune.analysis.storage.journals import names, reading
+from reactune.analysis.storage.journals.encoding import JournalError, seal
 from reactune.devices.emulation.reactions.mechanism import Mechanism
 from reactune.devices.methodfile import MethodError, load_method
 from reactune.devices.opening import obstacles

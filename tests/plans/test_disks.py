@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.spill import Spill
+from reactune.analysis.storage.journals.spill import Spill
 from reactune.plans.cli import main
 from reactune.plans.service import Listener, run
 from tests.crash import dropping, faults

@@ -14,8 +14,8 @@ from ophyd.sim import det
 
 from reactune.analysis.campaign.replay import replay, retell
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import seal
-from reactune.analysis.storage.journal import Journal
+from reactune.analysis.storage.journals.encoding import seal
+from reactune.analysis.storage.journals.journal import Journal
 from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
 from reactune.plans.errors import UserError

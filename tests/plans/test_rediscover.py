@@ -9,7 +9,7 @@ from reactune.analysis.campaign.replay import replay
 from reactune.analysis.report.html import write_html
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import loads, seal
+from reactune.analysis.storage.journals.encoding import loads, seal
 from reactune.devices import load
 from reactune.plans.cli import main
 from reactune.plans.errors import UserError

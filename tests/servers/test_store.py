@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from reactune.analysis.storage.server import Server
-from reactune.analysis.storage.stores import opener_of
-from tests.analysis.storage.test_store import Shelf
-from tests.analysis.storage.test_store import TestStore as Contract
+from reactune.analysis.storage.stores.server import Server
+from reactune.analysis.storage.stores.table import opener_of
+from tests.analysis.storage.stores.test_store import Shelf
+from tests.analysis.storage.stores.test_store import TestStore as Contract
 from tests.servers.running import Tiled
 
 pytestmark = pytest.mark.timeout(300)  # servers start slowly where much else runs

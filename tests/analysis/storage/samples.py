@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from event_model import compose_run
 
-from reactune.analysis.storage import journal, names
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import dumps
+from reactune.analysis.storage.journals import journal, names
+from reactune.analysis.storage.journals.encoding import dumps
 
 Pair = tuple[str, dict[str, Any]]
 

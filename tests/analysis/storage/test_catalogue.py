@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import journal, names
 from reactune.analysis.storage.catalogue import (
     Catalogue,
     UnknownRun,
     default_folder,
 )
-from reactune.analysis.storage.encoding import loads
+from reactune.analysis.storage.journals import journal, names
+from reactune.analysis.storage.journals.encoding import loads
 from reactune.analysis.storage.lock import StoreLock
 from tests.analysis.storage.samples import (
     assert_same,
@@ -218,7 +218,7 @@ def test_a_run_of_a_process_that_died_is_ended_by_the_next_writer(tmp_path):
 LEFT_OPEN = """
 import sys
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import loads
+from reactune.analysis.storage.journals.encoding import loads
 catalogue = Catalogue(sys.argv[1], writing=True)
 for line in sys.stdin.buffer:
     item = loads(line)

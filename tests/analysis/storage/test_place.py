@@ -8,8 +8,8 @@ import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.place import place_of
-from reactune.analysis.storage.server import NoCatalogue, Server, ServerTrouble, api_key
-from reactune.analysis.storage.store import Unreachable
+from reactune.analysis.storage.stores.server import NoCatalogue, Server, ServerTrouble, api_key
+from reactune.analysis.storage.stores.store import Unreachable
 from reactune.plans.cli import main
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from reactune.analysis.storage import reading
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
-from reactune.analysis.storage.columns import to_columns
+from reactune.analysis.storage.journals import reading
 from reactune.analysis.storage.lock import StoreLock
 from reactune.analysis.storage.place import Place
 from reactune.analysis.storage.repair import repair
+from reactune.analysis.storage.stores.columns import to_columns
 from reactune.plans.cli import main
 from tests.analysis.storage.samples import assert_same, documents, record
 
@@ -119,7 +119,7 @@ def test_what_an_earlier_version_could_not_file_is_tried_again(folder, monkeypat
         return to_columns(name, doc)
 
     with monkeypatch.context() as patched, Catalogue(folder, writing=True) as catalogue:
-        patched.setattr("reactune.analysis.storage.tiled_runs.to_columns", earlier)
+        patched.setattr("reactune.analysis.storage.stores.tiled_runs.to_columns", earlier)
         pairs = record(catalogue, documents(uid="later", time=3.0))
         assert any("cannot be in the catalogue" in problem for problem in catalogue.problems)
     found = repair(Place(folder))

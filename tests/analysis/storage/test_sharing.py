@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from reactune.analysis.storage import journal, names
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
+from reactune.analysis.storage.journals import journal, names
 from reactune.analysis.storage.lock import StoreLock
 from tests.analysis.storage.samples import assert_same, documents, record
 

@@ -9,7 +9,7 @@ import pytest
 import tomli_w
 
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.encoding import loads, seal
+from reactune.analysis.storage.journals.encoding import loads, seal
 from reactune.devices import load, open_rig
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.plans.cli import main

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import names
+from reactune.analysis.storage.journals import names
 from reactune.analysis.storage.run import Run
-from reactune.analysis.storage.store import Opener, Store
-from reactune.analysis.storage.stores import STORES
+from reactune.analysis.storage.stores.store import Opener, Store
+from reactune.analysis.storage.stores.table import STORES
 from tests.analysis.storage.samples import Pair, documents, write_journal
 
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import journal, names, reading
-from .encoding import Document
-from .names import uid_of
+from ..journals import journal, names, reading
+from ..journals.encoding import Document
+from ..journals.names import uid_of
 from .server import Server, api_key
 from .store import Writer
 from .tiled_runs import TiledRuns, quieten

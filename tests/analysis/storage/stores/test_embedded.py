@@ -12,11 +12,11 @@ from event_model import compose_run, pack_event_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.storage import journal, reading
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.columns import from_columns, to_columns
 from reactune.analysis.storage.comparing import differences
-from reactune.analysis.storage.journal import is_being_written
+from reactune.analysis.storage.journals import journal, reading
+from reactune.analysis.storage.journals.journal import is_being_written
+from reactune.analysis.storage.stores.columns import from_columns, to_columns
 from tests.analysis.storage.samples import (
     assert_same,
     documents,

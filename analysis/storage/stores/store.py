@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from .encoding import Document
-from .reading import Ends
+from ..journals.encoding import Document
+from ..journals.reading import Ends
 
 Writer = Callable[[str, Document], None]
 """Takes the documents of one run, in order, each with the name of its kind."""

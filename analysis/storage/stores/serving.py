@@ -118,7 +118,7 @@ class Service:
                         "application/json-seq": "bluesky_tiled_plugins.exporters:json_seq_exporter"
                     }
                 },
-                "routers": ["reactune.analysis.storage.page:router"],
+                "routers": ["reactune.analysis.storage.stores.page:router"],
                 "authentication": {
                     "allow_anonymous_access": False,
                     "single_user_api_key": self.key,

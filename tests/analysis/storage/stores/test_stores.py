@@ -5,15 +5,15 @@ import io
 
 import pytest
 
-from reactune.analysis.storage import journal
 from reactune.analysis.storage.catalogue import (
     Catalogue,
 )
-from reactune.analysis.storage.journal_only import JournalOnly
+from reactune.analysis.storage.journals import journal
+from reactune.analysis.storage.journals.spill import Spill
 from reactune.analysis.storage.place import Place
 from reactune.analysis.storage.recorder import Recorder
-from reactune.analysis.storage.spill import Spill
-from reactune.analysis.storage.stores import UnknownStore
+from reactune.analysis.storage.stores.journal_only import JournalOnly
+from reactune.analysis.storage.stores.table import UnknownStore
 from tests.analysis.storage.samples import (
     assert_same,
     documents,

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import journal, names, reading
-from reactune.analysis.storage.encoding import JournalError, dumps, seal
+from reactune.analysis.storage.journals import journal, names, reading
+from reactune.analysis.storage.journals.encoding import JournalError, dumps, seal
 from tests.analysis.storage.samples import same
 
 START = {"uid": "a1", "time": 1.5}
@@ -232,8 +232,8 @@ def test_documents_survive_the_death_of_the_process(tmp_path):
     program = textwrap.dedent(f"""
         import os, signal
         from pathlib import Path
-        from reactune.analysis.storage import journal, names, reading
-        from reactune.analysis.storage.encoding import dumps
+        from reactune.analysis.storage.journals import journal, names, reading
+        from reactune.analysis.storage.journals.encoding import dumps
         out = journal.Journal(Path({str(tmp_path)!r}) / "0_a1.jsonl")
         for number in range(1000):
             out.append(dumps("start", {{"uid": "a1", "time": 1.0, "number": number}})[0])

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .encoding import Document
+from ..journals.encoding import Document
 
 _MARK = "name_"
 _FOREIGN = re.compile(rf"(?:{_MARK})*[^A-Za-z]")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from reactune.analysis.storage.encoding import dumps, loads
+from reactune.analysis.storage.journals.encoding import dumps, loads
 from tests.analysis.storage.samples import same
 
 numbers = hnp.boolean_dtypes() | hnp.integer_dtypes() | hnp.floating_dtypes(sizes=(16, 32, 64))

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from reactune.analysis.storage import journal, names
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.spill import Spill, default_spill
+from reactune.analysis.storage.journals import journal, names
+from reactune.analysis.storage.journals.spill import Spill, default_spill
 from tests.analysis.storage.samples import assert_same, documents, record
 
 

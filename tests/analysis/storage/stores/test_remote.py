@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from bluesky_tiled_plugins.writing import tiled_writer
 
-from reactune.analysis.storage.remote import DoubtfulRun, RemoteTiled
-from reactune.analysis.storage.server import Server
+from reactune.analysis.storage.stores.remote import DoubtfulRun, RemoteTiled
+from reactune.analysis.storage.stores.server import Server
 
 
 @pytest.mark.parametrize("doubtful", [True, False])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reactune.analysis.storage import content
-from reactune.analysis.storage.content import Content
+from reactune.analysis.storage.journals import content
+from reactune.analysis.storage.journals.content import Content
 
 
 @given(st.lists(st.binary(max_size=40)), st.integers(1, 64), st.data())

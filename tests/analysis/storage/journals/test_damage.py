@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from reactune.analysis.storage import journal, reading
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journals import journal, reading
 from tests.analysis.storage.samples import assert_same, documents, write_journal
 
 START, PRIMARY, DECISION, EVENT, STOP = 2, 3, 4, 7, 11  # lines; EVENT is the second of primary

@@ -5,8 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from . import names, reading
-from .encoding import Document
+from ..journals import names, reading
+from ..journals.encoding import Document
 from .store import Writer
 
 

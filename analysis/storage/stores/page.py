@@ -19,5 +19,5 @@ spec_views:
 @router.get("/reactune/runs.js", response_model=None)
 def runs() -> Any:
     """Give the script; it holds nothing of any run."""
-    script = files("reactune.analysis.storage") / "served" / "runs.js"
+    script = files("reactune.analysis.storage.stores") / "served" / "runs.js"
     return Response(script.read_text("utf-8"), media_type="text/javascript")

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from . import journal, reading
+from ..journals import journal, reading
+from ..journals.encoding import Document
+from ..journals.names import uid_of
 from .columns import from_columns, to_columns
-from .encoding import Document
-from .names import uid_of
 from .store import Refused, Writer
 
 SIMULATED_BATCH = 25

@@ -9,8 +9,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from . import journal, names
-from .names import uid_of
+from ..journals import journal, names
+from ..journals.names import uid_of
 from .tiled_folder import TiledFolder
 from .tiled_runs import TiledRuns, quieten
 

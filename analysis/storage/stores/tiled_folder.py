@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import platformdirs
 
-from .names import order_of
+from ..journals.names import order_of
 
 _PLAIN = re.compile(r"[\w ./+,=@~:-]+")  # what Tiled's URIs of files and databases can hold
 
