@@ -1,6 +1,8 @@
 """How Sphinx builds the site: ``make docs``. It opens with the network off."""
 
+import pkgutil
 import warnings
+from importlib import import_module
 from importlib.metadata import version as version_of
 from typing import Any
 
@@ -15,7 +17,7 @@ extensions = [
     "myst_parser",  # pages are Markdown
     "numpydoc",  # docstrings are in numpy's form
     "sphinx.ext.autodoc",  # the reference of the code is read off the code
-    "sphinx.ext.autosummary",  # one page a module, whichever there are
+    "sphinx.ext.autosummary",  # one page a room, whichever there are
 ]
 exclude_patterns = ["_build", "_templates"]
 templates_path = ["_templates"]
@@ -38,6 +40,16 @@ autodoc_default_options = {
 autodoc_docstring_signature = False  # the code says it; docstrings of tuple and scipy confuse it
 python_maximum_signature_line_length = 88
 autosummary_generate = True
+autosummary_context = {
+    "rooms": [
+        module.name
+        for folder in ("devices", "plans", "analysis")
+        for module in pkgutil.walk_packages(
+            import_module(f"reactune.{folder}").__path__, f"reactune.{folder}."
+        )
+        if module.ispkg
+    ]
+}
 autosummary_ignore_module_all = True  # every module of a room, not only what its face names
 numpydoc_show_class_members = False  # autodoc shows them where they are
 
