@@ -1,7 +1,9 @@
 """``reactune safe``: bring a rig to its safe state."""
 
 import argparse
+import logging
 import sys
+import textwrap
 
 from ..errors import UserError
 from ..saying import say
@@ -26,9 +28,11 @@ def run(a: argparse.Namespace) -> int:
 
     rig = load_rig(a.rig)
     if rig.emulation is not None:
-        raise UserError("safe: this rig is emulated, only while a campaign runs is there one")
+        raise UserError("safe: this rig is emulated; it is there only while a campaign runs on it")
+    logging.getLogger("reactune.devices.rig.safety").setLevel(logging.CRITICAL)  # said below, once
     report = make_hardware_safe(rig)
-    say("\n".join(report.lines))
+    for line in report.lines:
+        say(textwrap.fill(line, 80, subsequent_indent="  ", break_on_hyphens=False))
     if not report.confirmed:
         say(
             "If a campaign is running on this rig, Ctrl-C there (or kill -TERM) makes it safe.",
