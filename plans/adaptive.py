@@ -12,8 +12,8 @@ import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
 
 from reactune.analysis.analytics import Measurement
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.devices.rig.flow_rig import FlowRig
 
 from .campaign import check_agent, settable

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .commands.common import (
+from .errors import RigTroubleError, UserError
+from .saying import Formatter, Parser, say
+from .terminal.options import (
     EXIT_DONE,
     EXIT_FAILURE,
     EXIT_USAGE,
@@ -15,8 +17,6 @@ from .commands.common import (
     examples,
     shipped_problems,
 )
-from .errors import RigTroubleError, UserError
-from .saying import Formatter, Parser, say
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -168,11 +168,11 @@ def _experiments(run: Campaign) -> list[dict[str, Any]]:
     return [
         {
             "cells": row,
-            "standing": standing,
+            "feasibility": feasibility,
             "best": names.get(number),
             "why": "; ".join([why] * asked + [f"failed: {reason}"] * bool(reason)),
         }
-        for row, (number, standing, why, reason) in zip(cells, words, strict=True)
+        for row, (number, feasibility, why, reason) in zip(cells, words, strict=True)
     ]
 
 

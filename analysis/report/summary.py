@@ -226,7 +226,7 @@ class Summary:
         for label, name in self.lines:
             add(f"  {label}", partial(Candidate.result, name=name, plus_minus=plus_minus))
         if self.windows:
-            add("  standing", lambda c: c.feasibility)
+            add("  feasibility", lambda c: c.feasibility)
         return rows
 
     def sentence(self, candidate: Candidate) -> str:

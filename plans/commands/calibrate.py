@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_method
+from ..terminal.options import EXIT_DONE, add_method
 
 if TYPE_CHECKING:
     from ..questions.integration import Calibration

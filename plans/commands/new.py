@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE
+from ..terminal.options import EXIT_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -179,7 +179,7 @@ class TestText:
         assert words in " ".join(text.split())
         assert "X1 + X2 = " in summary.best.violated
         assert summary.best.violated in text
-        assert text.split("standing")[1].split()[:2] == ["feasible", "semi-feasible"]
+        assert text.split("feasibility")[1].split()[:2] == ["feasible", "semi-feasible"]
         assert text.index("Expected of a repeat") < text.index("Measured, once")
         assert text.split("inside every window")[1].split()[:4] == [
             "90%",

@@ -132,7 +132,7 @@ def test_temperature_outside_limits_sends_no_byte(module_rig, temperature):
         assert heater.driver.transport.exchanges == before
 
 
-def test_described(module_rig):
+def test_what_it_reads_is_described_with_units_and_limits(module_rig):
     keys = module_rig.heater.describe()
     assert keys["heater_temperature"]["units"] == "degC"
     assert keys["heater_temperature"]["upper_ctrl_limit"] == 150.0
