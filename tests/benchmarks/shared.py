@@ -5,7 +5,7 @@
 The heater needs `--settles` minutes beyond its way until it has settled. Printed are the medians
 of the experiments and lab hours until the point handed over is good (`campaigns.twin`) and stays
 so to the end of 48 experiments, without sharing (one by one, as campaigns are asked; in batches)
-and with it.
+and with it; the hours of all 48, and how many of the campaigns hand over a good point at their end.
 """
 
 import argparse
@@ -24,8 +24,11 @@ from .lab import HPLC, Lab, Schedule, stated
 BUDGET = 48
 
 
-def campaign(seed: int, settles: float, **changes: object) -> tuple[float, float, float, float]:
-    """Run one; give experiments and hours until a good point is handed over, and lastingly."""
+def campaign(seed: int, settles: float, **changes: object) -> tuple[float, ...]:
+    """Run one; give experiments and hours until a good point is handed over, and lastingly.
+
+    Then the hours of all experiments, and whether the point handed over at the end is good.
+    """
     problem = stated("walker-ii", budget=BUDGET, **changes)
     agent = Agent(problem, HPLC, seed)
     good = cache(lambda point: solves(problem, "II", RUNS["II"], dict(point)))
@@ -37,7 +40,7 @@ def campaign(seed: int, settles: float, **changes: object) -> tuple[float, float
         watch.see(len(agent.evaluations), good(tuple(best.conditions.items())))
     first, lasting = watch.first, watch.lasting
     at = [hours[int(n) - 1] if math.isfinite(n) else math.inf for n in (first, lasting)]
-    return first, lasting, *at
+    return first, lasting, *at, hours[-2], math.isfinite(lasting)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -53,12 +56,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         "in batches": {"batch": a.batch},
         "shared": {"batch": a.batch, "shared": ["temperature"]},
     }
-    print("way          experiments  lasting  hours  lasting")
+    print("way          experiments  lasting  hours  lasting  of all  good")
     for name, changes in ways.items():
         with threadpool_limits(1):
             rows = [campaign(a.first + k, a.settles, **changes) for k in range(a.seeds)]
-        n, lasting, hours, hours_lasting = (median(column) for column in zip(*rows, strict=True))
-        print(f"{name:<12} {n:11g}  {lasting:7g}  {hours:5.1f}  {hours_lasting:7.1f}", flush=True)
+        *columns, good = zip(*rows, strict=True)
+        n, lasting, hours, hours_lasting, whole = (median(column) for column in columns)
+        print(
+            f"{name:<12} {n:11g}  {lasting:7g}  {hours:5.1f}  {hours_lasting:7.1f}  {whole:6.1f}"
+            f"  {sum(good)} of {len(good)}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":
