@@ -51,27 +51,25 @@ def aligned(values: Iterable[float], digits: int) -> list[str]:
 
 
 def dialled(settings: Iterable[float | str]) -> list[str]:
-    """Write values that were set: four digits, and more where few decimals tell them exactly.
+    """Write values that were set: as few decimals as tell them exactly, or four digits.
 
     Choices are written as they are, and beside them each number by itself.
 
     Examples
     --------
-    >>> dialled([423.15, 403.15]), dialled([51.18142, 9.32])
-    (['423.15', '403.15'], ['51.18', '9.32'])
+    >>> dialled([423.15, 403.0]), dialled([51.18142, 9.32]), dialled([80.0, 75.0])
+    (['423.15', '403.00'], ['51.18', '9.32'], ['80', '75'])
     """
     settings = list(settings)
     if any(isinstance(value, str) for value in settings):
         known = [isinstance(value, str) or math.isfinite(value) for value in settings]
         return [as_set(v) if there else "-" for v, there in zip(settings, known, strict=True)]
     values = [float(value) for value in settings]
-    texts = aligned(values, 4)
-    for decimals in range(1, 4):
-        more = [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]
-        told = all(float(t) == v for t, v in zip(more, values, strict=True) if t != "-")
-        if told and sum(map(len, more)) > sum(map(len, texts)):
-            return more
-    return texts
+    for decimals in range(4):
+        texts = [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]
+        if all(float(text) == v for text, v in zip(texts, values, strict=True) if text != "-"):
+            return texts
+    return aligned(values, 4)
 
 
 def as_set(value: float | str) -> str:
