@@ -31,6 +31,7 @@ from .earlier import earlier, is_table
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
 from .reviewing import Reviewer
+from .session.stating import own
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -83,7 +84,7 @@ class Prepared:
         reviewer: Reviewer | None = None,
     ) -> MsgGenerator[str]:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
-        md = {**self.md, **(md or {})}
+        md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
 

@@ -41,7 +41,7 @@ class Lineage:
         versions let them be mixed.
         """
         start = dict(self.runs[0].start)
-        if "problem" in start and (budget := budget_of(self.runs[-1])):
+        if is_campaign(start) and (budget := budget_of(self.runs[-1])):
             start["problem"] = {**start["problem"], "budget": budget}
         if any(run.start.get("simulated") for run in self.runs):
             start["simulated"] = True

@@ -15,6 +15,7 @@ from reactune.devices.instruments.interlock import FAILURES
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
 from ..campaign import CampaignError
+from ..session.stating import own
 from ..stubs import act, event, lab_sleep, sample
 from .attending import SPARE, Attendant, answered
 from .product import Checks, Collection, Product
@@ -81,7 +82,7 @@ def make(
         "simulated": rig.simulated,
         "lab_time": rig.clock.now(),
         "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
-        **(md or {}),
+        **own(md),
     }
 
     def making() -> MsgGenerator[str]:

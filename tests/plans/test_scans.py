@@ -93,6 +93,24 @@ def test_a_scan_by_bluesky_is_rescored_as_a_design_is(workspace, lab):
     assert found == pytest.approx({"temperature": 383.15, "residence_time": 4.655, "ratio": 1})
 
 
+def test_a_scan_says_what_rig_it_ran_on_as_a_campaign_does(lab, tmp_path):
+    starts = []
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        for stock in (8.323, 9.0):
+            lab.rig.config.streams["sultine"].__dict__["stock"] = stock  # another bottle
+            lab.rig.axes.held = dict(MIDDLE)
+            workspace = Workspace(lab.rig, catalogue)
+            workspace.RE(bp.scan([workspace.hplc], lab.rig.temperature, 110, 140, 2))
+            starts.append(workspace.last().start)
+        workspace.RE(workspace.repeat("walker-ii", MIDDLE, 1))
+        campaign = workspace.last().start
+        told = answer(catalogue, [start["uid"] for start in starts], "walker-ii").differences
+    assert [s["rig"]["file"]["streams"]["sultine"]["stock"] for s in starts] == [8.323, 9.0]
+    assert starts[1]["rig"] == campaign["rig"]
+    (sentence,) = told
+    assert "streams.sultine.stock = 9 was 8.323" in sentence
+
+
 def test_what_is_no_campaign_says_so_to_every_question(workspace, lab):
     lab.rig.axes.held = dict(MIDDLE)
     workspace.RE(bp.count([lab.rig.hplc]))
