@@ -50,7 +50,8 @@ class Recommendation:
         What a repeat would give, by all experiments.
     regret : float
         By how much the best of the experiments made is expected to be better, in the goal: what not
-        knowing which one that is costs. NaN where no model judges.
+        knowing which one that is costs. NaN where no model judges, and of the lowest merit where
+        there are windows: farther outside there are better goals, which nobody wants.
     """
 
     x: Floats
@@ -129,6 +130,7 @@ def _best(book: Book, feasible: bool) -> Recommendation | None:
     i = int(np.lexsort((goal, np.where(allowed, value, np.inf)))[0])
     if feasible and judge is not None and len(windows):
         i = _held(book, judge, i, allowed)
+    by_goal = feasible or not len(windows)  # by merit it would be to have the goal at any price
     if not models and (explains := book.expects()) is not None:
         models.append(explains)
     return Recommendation(
@@ -139,7 +141,7 @@ def _best(book: Book, feasible: bool) -> Recommendation | None:
         bool(inside[i]),
         float(chance[i]),
         _expected(points, i, models),
-        math.nan if judge is None else _regret(judge, i, allowed),
+        _regret(judge, i, allowed) if by_goal and judge is not None else math.nan,
     )
 
 
