@@ -183,6 +183,20 @@ def test_repeats_tell_how_well_results_repeat(workspace, lab, capsys):
     assert "in all" in shown
 
 
+@pytest.mark.parametrize("times", [4, 12])
+def test_few_repeats_drift_no_more_often_than_many(times):
+    """Of repeats that only scatter one in twenty may seem to drift, however few they are."""
+    draw = np.random.default_rng(1)
+
+    def told(values: Any) -> str:
+        events = pd.DataFrame({"y": values})
+        return Scan("a", "repeat", "SIMULATED", {}, {"y": ""}, events, 0).to_text()
+
+    drifting = sum("drifts" in told(draw.normal(0.5, 0.01, times)) for _ in range(400))
+    assert 0.02 < drifting / 400 < 0.09
+    assert "drifts +0.3" in told(np.linspace(0.5, 0.8, times) + draw.normal(0, 0.005, times))
+
+
 def test_a_summary_says_why_a_point_of_a_scan_failed(workspace, lab, capsys):
     method = workspace.hplc.analytics.method
     blind = dataclasses.replace(method, max_absorbance=1e-4)  # as of a stock that is too strong
