@@ -183,7 +183,7 @@ def _with_flask(
         yield from bps.abs_set(rig, target, wait=True)
         since = rig.clock.now()
         if not (yield from answered(lambda: attendant.flask(volume / 1000, minutes), rig)):
-            raise NoProductError("nothing was made: nobody is there to put the flask")
+            raise NoProductError("nothing was made: nobody has put the flask there")
         collected.by_hand = True
         if rig.feed.since is not None and rig.clock.now() - since < SPARE + _LOOK:
             return  # else the flow has stopped meanwhile: once more
