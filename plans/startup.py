@@ -166,7 +166,7 @@ class Workspace:
         seed: int = 0,
         budget: int | None = None,
         first: list[dict[str, float]] | None = None,
-        known: Sequence[str] = (),
+        known: str | Sequence[str] = (),
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
         """Tune the products of the reaction on this session's rig.
@@ -182,7 +182,7 @@ class Workspace:
             Experiments at most, in place of the problem's.
         first : list of dict, optional
             Conditions to measure first, if nothing is known.
-        known : sequence of str
+        known : str or sequence of str
             Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
         md : mapping, optional
             Metadata for the start document.

@@ -37,7 +37,7 @@ class Attendant(Protocol):
 class AtTerminal:
     """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody.
 
-    Any other line ends nothing that the reactor has worked for: it is asked again, but for ``stop``.
+    Any other line but ``stop`` is asked again: it ends nothing that the reactor has worked for.
     """
 
     def flask(self, volume: float, minutes: float) -> bool:
