@@ -75,6 +75,8 @@ def test_it_is_made_checked_twice_and_told(place, capsys, monkeypatch, transport
     assert main(["replay", told["uid"]]) == 2  # it is no campaign
     refused = f"is not a campaign: it made what run {told['makes'][:8]} had found; name that one"
     assert refused in capsys.readouterr().err
+    assert main(["rescore", told["uid"], "--problem", "walker-ii"]) == 2
+    assert refused in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_product_that_is_not_what_was_promised_is_refused_with_nobody_there(
