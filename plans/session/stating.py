@@ -68,7 +68,7 @@ def stating(
 
     def normalise(md: ChainMap[str, Any]) -> dict[str, Any]:
         in_call, by_plan, kept = md.maps[0], md.maps[1], md.maps[-1]
-        ours = "problem" in by_plan or "makes" in by_plan
+        ours = not by_plan.keys().isdisjoint({"problem", "makes", "analytics"})
         own(in_call, STATED if ours else _ALWAYS | {"simulated"}, "the call of RE")
         own(kept, _ALWAYS, "RE.md")
         return {**usual(md), "rig": rig.description(), "simulated": rig.simulated}

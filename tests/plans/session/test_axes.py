@@ -192,6 +192,13 @@ def test_a_fresh_rig_says_what_it_has_to_be_told_first(lab):
     assert np.isnan(rig.flow_c60.position)
     with pytest.raises(ConditionsError, match=r"flow_c60, flow_sultine were never set .*bps\.mv"):
         lab.RE(bp.scan([rig.hplc], rig.temperature, 100, 120, 2))
+    with pytest.raises(FailedStatus) as failed:
+        lab.RE(bps.mv(rig.flow_c60, 100))
+    told = str(failed.value.args[0].exception())
+    cure = "rig.temperature, ..., rig.flow_sultine, ..., rig.flow_c60, ..."  # no less is a way out
+    assert f"in one move, RE(bps.mv({cure}))" in told
+    lab.RE(eval(told.split("RE")[-1].replace("...", "100"), {"bps": bps, "rig": rig}))
+    rig.axes.held = {}
     lab.RE(bps.mv(rig.temperature, 40))  # the heater needs no flow
     lab.RE(bps.mv(rig.residence_time, 10, rig.ratio, 2))
     lab.RE(bp.count([rig.hplc]))
