@@ -12,6 +12,7 @@ from bluesky.utils import FailedStatus, RunEngineInterrupted
 from ophyd.utils import LimitError
 
 from reactune.analysis.analytics import from_start
+from reactune.devices.protocols.errors import TransportError
 from reactune.devices.rig.flow_rig import ConditionsError, LedgerError, RigFaultError
 from reactune.plans.session.detectors import OnlineAnalysis
 from reactune.plans.session.foresight import foreseeing, in_words
@@ -59,6 +60,28 @@ def test_a_scan_over_the_temperature_samples_every_point_at_its_steady_state(lab
         assert method.measure(data).values["X3"] == data["X3"]
     assert len(kept["method_digest"]) == 16
     lab.assert_safe()
+
+
+def test_instruments_say_after_a_plan_what_they_do_and_not_what_they_did(lab, monkeypatch):
+    rig, pump = lab.rig, lab.rig.pumps["c60"]
+    instruments = [*rig.pumps.values(), rig.heater, rig.valve]
+    lab.RE(bp.count([rig.hplc]))
+    lab.documents.clear()
+    lab.RE(bp.count(instruments))
+    (told,) = lab.events("primary")
+    assert (told["c60_flow"], told["c60_state"]) == (0.0, "idle")
+    assert (told["heater_setpoint"], told["valve_place"]) == (25.0, "load")
+
+    def silent() -> None:
+        raise TransportError("no reply")
+
+    pump.flow.fill(90.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(pump.driver, "stop", silent)
+        assert not rig.safe().confirmed
+        assert pump.flow.get() == 90.0  # nobody knows better
+    rig.safe()
+    assert pump.flow.get() == 0.0
 
 
 def test_the_raw_trace_is_read_without_any_analysis(lab):
