@@ -196,7 +196,7 @@ def scan_of(run: Lineage) -> Scan:
     return Scan(
         uid=run.uid,
         title=str(run.start.get("title") or run.start.get("plan_name", "a plan without a name")),
-        mark=mark_of(run.start) if "simulated" in run.start else "UNMARKED",
+        mark=mark_of(run.start),
         moved=_with_units(moved, units),
         quantities=_with_units(quantities, units),
         events=_kept(table[valid], moved, quantities),

@@ -109,7 +109,7 @@ def check_campaign(start: Mapping[str, Any]) -> None:
         plan = start.get("plan_name", "unknown")
         raise ValueError(
             f"{run} is not a campaign: its plan is '{plan}', not 'optimise'; reactune show tells "
-            "what it found, and rescore judges a scan by a problem (--problem FILE)"
+            "what it found, export writes it, and rescore judges it by a problem (--problem FILE)"
         )
 
 

@@ -15,6 +15,7 @@ from reactune.analysis.report.figures import products
 from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
+from reactune.plans.cli import main
 from reactune.plans.errors import UserError
 from reactune.plans.making.service import make_product
 from reactune.plans.preparation import rediscovered_campaign
@@ -91,6 +92,39 @@ def test_a_scan_by_bluesky_is_rescored_as_a_design_is(workspace, lab):
     }
     found = answer(workspace.cat, [scan], others).found.pool[0].conditions
     assert found == pytest.approx({"temperature": 383.15, "residence_time": 4.655, "ratio": 1})
+
+
+def test_a_scan_is_exported_by_itself_and_beside_a_campaign(workspace, lab, tmp_path, capsys):
+    lab.rig.axes.held = dict(MIDDLE)
+    workspace.RE(bp.scan([workspace.hplc], lab.rig.temperature, 110, 140, 3), title="heat")
+    workspace.RE(workspace.grid("walker-ii", MIDDLE | {"temperature": [110, 125]}, seed=1))
+    workspace.RE(bp.count([], 0))
+    empty, design, scan = (run.uid for run in workspace.cat.runs())
+    stored = workspace.cat[scan].table()
+
+    def export(*uids: str, to: str) -> Any:
+        place = ["--catalogue", str(workspace.cat.folder)]
+        return main(["export", *uids, "-o", str(tmp_path / to), *place])
+
+    assert export(scan, to="a.csv") == 0
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table["number"].tolist() == [1, 2, 3]
+    assert table["X3"].tolist() == pytest.approx(stored["X3"].tolist())
+    assert table["temperature_setpoint [degC]"].tolist() == [110, 125, 140]
+    assert table["origin"].tolist() == ["SIMULATED"] * 3
+    assert table["valid"].all()
+    assert not [title for title in table if title.startswith(("trace", "time"))]
+    assert export(scan, design, to="b.xlsx") == 0
+    both = pd.read_excel(tmp_path / "b.xlsx", sheet_name=None)
+    assert both["experiments"]["run"].tolist() == [scan] * 3 + [design] * 2
+    told = both["provenance"].set_index("run")
+    assert (told.loc["title", scan], told.loc["plan", scan]) == ("heat", "scan")
+    assert told.loc["rig", scan] == told.loc["rig", design]
+    capsys.readouterr()
+    assert export(empty, to="c.csv") == 2
+    assert f"run {empty[:8]} has measured nothing" in capsys.readouterr().err
+    assert export(scan, to="d.ord") == 2
+    assert "is a scan, and does not say what was asked: ORD takes" in capsys.readouterr().err
 
 
 def test_a_scan_says_what_rig_it_ran_on_as_a_campaign_does(lab, tmp_path):
