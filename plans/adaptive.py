@@ -12,8 +12,8 @@ import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
 
 from reactune.analysis.analytics import Analytics, to_start
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 

@@ -11,9 +11,9 @@ import numpy as np
 from bluesky.utils import FailedStatus, MsgGenerator, RequestAbort
 
 from reactune.analysis.analytics import Analytics, to_start
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.rediscovery import Rediscoverer
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 from reactune.devices.rig.setpoints import stream_of

@@ -7,9 +7,16 @@ import sys
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .commands.common import EXIT_DONE, EXIT_FAILURE, EXIT_USAGE, described, examples
 from .errors import RigTroubleError, UserError
 from .saying import Formatter, Parser, say
+from .terminal.options import (
+    EXIT_DONE,
+    EXIT_FAILURE,
+    EXIT_USAGE,
+    described,
+    examples,
+    shipped_problems,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,7 +71,7 @@ def _parser() -> Parser:
     parser = Parser(
         prog="reactune",
         description="Tune the products of a chemical reaction in a flow reactor, unattended.",
-        epilog="A PROBLEM is a TOML file or one of the built-in snar, walker-i ... walker-vi.",
+        epilog=f"A PROBLEM is a TOML file or one of {', '.join(shipped_problems())}.",
     )
     parser.add_argument("--version", action="store_true", help="print the version and exit")
     parser.set_defaults(run=lambda a: _version() if a.version else _help(parser), parser=parser)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from reactune.analysis.campaign import known
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.known import Old
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.sheets.results import Results
 from reactune.analysis.sheets.sheet import SheetError

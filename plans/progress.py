@@ -61,9 +61,9 @@ class Progress:
 
     def _line(self, data: Mapping[str, Any]) -> Text:
         """Say what the latest experiment gave, and what is expected of the best so far."""
-        verdict, count = data["feasibility"], f"{int(data['number'])}/{self._budget}"
+        feasibility, count = data["feasibility"], f"{int(data['number'])}/{self._budget}"
         line = Text(f"{count:>10} {(self._lab_time - self._began) / 3600:6.1f}  ")
-        line.append(f"{verdict:<13} ", _STYLE[verdict])
+        line.append(f"{feasibility:<13} ", _STYLE[feasibility])
         if not data["valid"]:
             return line.append(printable(data["reason"]))
         line.append(f"{data['goal']:9.4f}   ")
@@ -72,12 +72,12 @@ class Progress:
             line.append(f"{data['goal_2']:9.4f}   ")
             return line.append(f"{n} experiment{'s' * (n != 1)}" if n else "none yet", "green")
         if "F_1" not in data:  # without windows there is but one best
-            return line.append(_standing(data, "best"), "green")
-        line.append(f"{_standing(data, 'best_feasible'):<15} ", "green")
-        return line.append(_standing(data, "best"))
+            return line.append(_best(data, "best"), "green")
+        line.append(f"{_best(data, 'best_feasible'):<15} ", "green")
+        return line.append(_best(data, "best"))
 
 
-def _standing(data: Mapping[str, Any], role: str) -> str:
+def _best(data: Mapping[str, Any], role: str) -> str:
     """Say the goal expected of an experiment and its number, or that there is none."""
     if math.isnan(data[role]):
         return "none yet"
@@ -125,7 +125,7 @@ def _banner(start: Mapping[str, Any]) -> Text:
         text.append(printable(_known(known)))
     goal, *others = _goals(problem)
     above = f"{'measured':>41}   expected of"
-    head = f"{'experiment':>10} {'lab h':>6}  {'verdict':<13} {goal[:9]:>9}"
+    head = f"{'experiment':>10} {'lab h':>6}  {'feasibility':<13} {goal[:9]:>9}"
     for other in others:
         above = f"{'measured':>41}"
         return text.append(f"{above}\n{head}   {other[:9]:>9}   on the front", "bold")

@@ -1,4 +1,4 @@
-"""From raw signals to quantities with errors: one analytics a folder, and the table of them.
+"""From raw signals to quantities with errors: analytics, and the table of them.
 
 The rest of the package knows a `Measurement` and this table, no detector.
 """

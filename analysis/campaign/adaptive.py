@@ -9,7 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,28 +24,10 @@ from ..problem.space import Space
 from ..problem.tables import Setting
 from ..written import quoted
 from .evaluation import Evaluation
+from .suggestion import Suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Suggestion:
-    """One experiment asked for.
-
-    Attributes
-    ----------
-    number : int
-        Its number in the campaign, from 1.
-    conditions : dict of str to float or str
-        The problem's variables, in the units of the problem file; a choice is a word.
-    why : str
-        Why this point: the optimiser's class of point, in words.
-    """
-
-    number: int
-    conditions: dict[str, Setting]
-    why: str
 
 
 class Adaptive(ABC):

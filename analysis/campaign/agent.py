@@ -23,7 +23,6 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from ..problem.tables import Setting
 from . import stopping
-from .adaptive import Suggestion
 from .evaluation import (
     Decision,
     Evaluation,
@@ -35,6 +34,7 @@ from .evaluation import (
 )
 from .judged import Judged
 from .standing import Standing, stand
+from .suggestion import Suggestion
 
 SCHEMA = 3
 """Version of the form of `Agent.state`."""

@@ -17,9 +17,9 @@ from ..problem.tables import Setting, Variable
 from ..problem.units import UnitError, converted
 from ..storage.lineage import Lineage, check_campaign
 from ..written import exact, harmless
-from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Evaluation, asked_of, measurement_in
+from .suggestion import Suggestion
 
 Old = tuple[Suggestion, Measurement]
 """An experiment that was made before, as `Agent.know` takes it."""

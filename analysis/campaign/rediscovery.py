@@ -22,10 +22,10 @@ from ..optimisers.surrogate.drift import LEFT, Drift, drift, informative
 from ..optimisers.table import Points
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Evaluation
 from .known import Old, numbered
+from .suggestion import Suggestion
 
 SENTINELS = 3
 """Experiments of the earlier campaign that are repeated before anything else."""

@@ -17,11 +17,11 @@ from ..storage.catalogue import Catalogue
 from ..storage.lineage import Lineage, budget_of, lineage
 from ..storage.run import Run
 from ..written import harmless
-from .adaptive import Suggestion
 from .agent import Agent
 from .evaluation import Decision, asked_of
 from .known import experiments_of, from_start_document, numbered, stated_in
 from .rediscovery import Earlier, Rediscoverer
+from .suggestion import Suggestion
 
 
 @dataclass(frozen=True)

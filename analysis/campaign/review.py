@@ -8,7 +8,8 @@ import numpy as np
 
 from ..problem.tables import Setting
 from ..written import exact
-from .adaptive import Adaptive, Suggestion
+from .adaptive import Adaptive
+from .suggestion import Suggestion
 
 Review = Callable[[list[dict[str, Any]]], Sequence[Mapping[str, Any]]]
 """Is given points, each with its ``_id`` and ``_why``; gives those that are to be measured.

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..analytics.measurement import Analytics
-from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
 from ..campaign.known import Experiment, check_alike, experiments, stated_in
 from ..campaign.leader import Leader
+from ..campaign.suggestion import Suggestion
 from ..optimisers.recommend import Recommendation
 from ..optimisers.surrogate.composite import Surrogate
 from ..problem.model import Problem

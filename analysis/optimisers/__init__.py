@@ -1,7 +1,7 @@
 """The optimisers behind one contract, and the choice among them that a problem states."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from ..problem.model import Problem
 from ..problem.space import Space
 from .book import Book
+from .ranking import Window
 from .recommend import Recommendation
 from .settable import Settable
 from .snobfit import Measured, Snobfit
@@ -17,6 +18,7 @@ from .sqsnobfit import SQSnobFit
 Floats = NDArray[np.float64]
 
 
+@runtime_checkable
 class Engine(Protocol):
     """What an optimiser has to do; `snobfit.Snobfit` documents each verb.
 
@@ -30,6 +32,14 @@ class Engine(Protocol):
     """
 
     book: Book
+
+    def __init__(
+        self,
+        lower: ArrayLike,
+        upper: ArrayLike,
+        windows: Sequence[Window] | None = None,
+        **stated: Any,
+    ) -> None: ...
 
     def ask(self, n: int) -> Floats:
         """Choose exactly n points (n, d) inside the box."""
@@ -71,8 +81,13 @@ class Engine(Protocol):
         """Give everything that the next ask depends on, for `json.dumps`."""
         ...
 
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], measured: Measured) -> Self:
+        """Go on from a `state`."""
+        ...
 
-ENGINES: dict[str, type[Snobfit | SQSnobFit]] = {"snobfit": Snobfit, "sqsnobfit": SQSnobFit}
+
+ENGINES: dict[str, type[Engine]] = {"snobfit": Snobfit, "sqsnobfit": SQSnobFit}
 """By the name that a problem file gives in ``[optimiser]``."""
 
 

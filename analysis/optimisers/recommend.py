@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..one_thread import on_one_thread
 from .book import Book
 from .ranking import probability_feasible, within
-from .surrogate.expected import Expected
+from .surrogate.expected import Expected, certain
 from .surrogate.front import unbeaten
 from .surrogate.judge import TURNS, decided
 from .surrogate.judging import LIKELY, Judging
@@ -133,22 +133,32 @@ def _best(book: Book, feasible: bool) -> Recommendation | None:
     by_goal = feasible or not len(windows)  # by merit it would be to have the goal at any price
     if not models and (explains := book.expects()) is not None:
         models.append(explains)
+    expected = _expected(points, i, models)
     return Recommendation(
         points.x[i].copy(),
         float(points.f[i]),
         points.F[i].copy(),
         float(score[i]),
         bool(inside[i]),
-        float(chance[i]),
-        _expected(points, i, models),
+        _said(float(chance[i]), expected),
+        expected,
         _regret(judge, i, allowed) if by_goal and judge is not None else math.nan,
     )
 
 
 def _sure(inside: NDArray[np.bool_], chance: Floats, book: Book) -> NDArray[np.bool_]:
-    """Give those inside that are as likely so as the book wants, or all where none is."""
-    sure = inside & (chance >= book.confidence)
-    return sure if sure.any() else inside
+    """Give those inside that are as likely so as the book wants; where none is, the likeliest."""
+    if not inside.any():
+        return inside
+    least = min(certain(book.confidence), float(chance[inside].max()))
+    return np.asarray(inside & (chance >= least))
+
+
+def _said(chance: float, expected: Expected) -> float:
+    """Say how likely a point is to be inside: by what is expected, on its side of `LIKELY`."""
+    if math.isnan(expected.inside):
+        return chance
+    return (max if chance >= LIKELY else min)(expected.inside, LIKELY)
 
 
 def _regret(judge: Judging, chosen: int, allowed: NDArray[np.bool_]) -> float:
@@ -207,17 +217,21 @@ def front(book: Book) -> list[Recommendation]:
         merit = np.zeros(len(rows))
     else:
         judged = surrogate.judged
-        likely = _sure(judged.inside >= LIKELY, judged.inside, book)
+        likely = judged.inside >= LIKELY
+        if (sure := judged.inside >= certain(book.confidence)).any():
+            likely &= sure
         rows, goals = surrogate.rows[likely], judged.middle[likely]
         chance, merit = judged.inside[likely], surrogate.merits(None)[likely]
     model = surrogate or book.expects()
     models = [] if model is None else [model]
+    best = [(k, int(rows[k])) for k in unbeaten(goals)]
+    expected = [_expected(points, i, models) for _, i in best]
     return [
         Recommendation(
             points.x[i].copy(), float(points.f[i]), points.F[i].copy(),
-            float(merit[k]), True, float(chance[k]), _expected(points, i, models),
+            float(merit[k]), True, _said(float(chance[k]), found), found,
         )
-        for k, i in ((k, int(rows[k])) for k in unbeaten(goals))
+        for (k, i), found in zip(best, expected, strict=True)
     ]  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from .follow import is_plain
 from .messages import ProblemError
 from .stated import Stated
 from .tables import Kind, RigFacts, Setting, Variable, Window
+from .units import doubt
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 
@@ -137,9 +138,13 @@ class Problem(Stated):
             path = _BUILT_IN / f"{source}.toml"
         data = beside(path, messages.read_toml(path, built_in()))
         try:
-            return cls(**data)
+            problem = cls(**data)
         except ProblemError as error:
             raise ProblemError(error.problems, path.name) from None
+        units = {name: doubt(variable.unit) for name, variable in problem.variables.items()}
+        if doubtful := [f"variables.{name}.unit: {told}" for name, told in units.items() if told]:
+            raise ProblemError(doubtful, path.name)
+        return problem
 
     @property
     def first_batch(self) -> int:

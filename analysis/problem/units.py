@@ -88,6 +88,7 @@ _NAMES = {
     (): "a plain number",
 }
 _WORDS = {"uL/min": ("µL/min", "μL/min", "ul/min"), "uL": ("µL", "μL", "ul"), "mL": ("ml",)}
+_DOUBTFUL = {"C": "degC or coulomb", "F": "degF or farad"}
 _DEGREES = str.maketrans("\u00ba\u02da", "\u00b0\u00b0")  # what keyboards have for the sign
 _KNOWN = _OWN | {word: _OWN[name] for name, words in _WORDS.items() for word in words}
 
@@ -126,6 +127,11 @@ def _from_pint(text: str) -> Unit | None:
         return None
     powers = {name: float(power) for name, power in found.dimensionality.items()}
     return Unit(float(one.magnitude - zero.magnitude), float(zero.magnitude), _dimension(powers))
+
+
+def doubt(text: str) -> str:
+    """Say which units a letter may stand for, where people and the standard differ; else ""."""
+    return f"{text!r} may be {_DOUBTFUL[text]}; write the one it is" if text in _DOUBTFUL else ""
 
 
 def converted(value: float, of: str, to: str) -> float:
@@ -167,6 +173,8 @@ def _pair(of: str, to: str) -> tuple[Unit, Unit]:
     """Look up two units that measure the same."""
     a, b = unit(of), unit(to)
     for text, found in ((of, a), (to, b)):
+        if doubtful := doubt(text):
+            raise UnitError(doubtful)
         if found is None:
             raise UnitError(f"{text!r} is not a unit that is known")
     assert a is not None

@@ -1,5 +1,6 @@
 """Soft windows as people write them: ``X1 / X2 >= 4 +/- 0.3``, ``80% <= yield <= 90% ± 5%``."""
 
+import math
 import re
 from typing import Any
 
@@ -33,14 +34,14 @@ def read_window(text: str) -> dict[str, Any]:
         If it is no window; the message says how to write one.
     """
     body, *tolerance = _TOLERANCE.split(text.strip())
-    if not tolerance:
-        raise ValueError(
-            f"{text!r} has no tolerance; write '{text} +/- 0.3' "
-            "(how far outside is still acceptable?)"
-        )
     found = _read_body(body)
     if found is None or len(tolerance) > 1:
         raise ValueError(f"{text!r} is not understood; {_HOW}")
+    if not tolerance:
+        raise ValueError(
+            f"{text!r} has no tolerance; write '{text} +/- {_usual(found[1])}' "
+            "(how far outside is still acceptable?)"
+        )
     of, edges = found
     _check_percent(text, [edge for edge in edges if edge is not None], tolerance[0])
     within = [None if edge is None else _number(edge) for edge in edges]
@@ -65,6 +66,17 @@ def _read_body(body: str) -> tuple[str, tuple[str | None, str | None]] | None:
         case [high, of, low], [">", ">"] if low and of and high:
             return of, (low, high)
     return None
+
+
+def _usual(edges: tuple[str | None, str | None]) -> str:
+    """Give a tolerance to show how one is written, of the size of the edges and in their unit."""
+    size, mark = 0.0, ""
+    for edge in filter(None, edges):
+        value = _number(edge)
+        if isinstance(value, float) and size < abs(value) < math.inf:
+            size, mark = abs(value), "%" if edge.strip().endswith("%") else ""
+    shown = size * 100 if mark else size
+    return f"{0.3 * 10 ** math.floor(math.log10(shown or 0.1)):.1g}{mark}"
 
 
 def _is_edge(text: str) -> bool:

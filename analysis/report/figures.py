@@ -5,6 +5,7 @@ not kept is freed. Every distinction is made in colour *and* in shape or line st
 """
 
 import itertools
+import math
 import textwrap
 from collections.abc import Iterator
 from typing import Any
@@ -248,8 +249,8 @@ def overview(run: Campaign) -> Figure:
     width, height, left = 11.69, 8.27, 0.03
     lines = _heading(run)
     top = 1 - (0.88 + 0.21 * len(lines)) / height
-    below = ConstrainedLayoutEngine(rect=(left, 0.015, 1 - 2 * left, top - 0.015))
-    figure = Figure((width, height), layout=below)
+    layout = ConstrainedLayoutEngine(rect=(left, 0.015, 1 - 2 * left, top - 0.015))
+    figure = Figure((width, height), layout=layout)
     figure.text(
         left, 0.965, textwrap.shorten(run.title, 78, placeholder=" ..."),
         size=16, weight="bold", va="top",
@@ -262,12 +263,11 @@ def overview(run: Campaign) -> Figure:
     for i, (colour, weight, line) in enumerate(lines):
         y = 1 - (0.72 + 0.21 * i) / height
         figure.text(left, y, line, color=colour, weight=weight, size=10.5, va="top")
-    grid = figure.add_gridspec(2, 2)
-    for draw, place in (
-        (products, grid[0, :]),
-        (trade_off if len(run.problem.aims) > 1 else best_so_far, grid[1, 0]),
-        (traces, grid[1, 1]),
-    ):
+    below = [trade_off if len(run.problem.aims) > 1 else best_so_far]
+    below += [traces] if has_traces(run) else []
+    grid = figure.add_gridspec(2, len(below))
+    places = [(products, grid[0, :]), *((draw, grid[1, i]) for i, draw in enumerate(below))]
+    for draw, place in places:
         ax = draw(run, figure.add_subplot(place))
         ax.set_title("", loc="right")  # the heading says SIMULATED
     return figure
@@ -287,7 +287,7 @@ def _heading(run: Campaign) -> list[tuple[str, str, str]]:
         name = name[0].upper() + name[1:]
         lines.append((colour, weight, f"{name}: {summary.sentence(candidate)}"))
     counts = f"{summary.n} experiments, {summary.n_failed} failed"
-    if summary.n:
+    if math.isfinite(summary.lab_hours):
         counts += f", {summary.lab_hours:.1f} lab hours"
     lines.append((black, "normal", f"Stopped: {summary.stop_reason} \u00b7 {counts}"))
     if summary.asked:

@@ -74,6 +74,7 @@ def write_html(run: StoredRun | Campaign, path: str | Path) -> None:
         problem=in_words(campaign.problem),
         columns=[title for title, _ in _columns(campaign)],
         experiments=_experiments(campaign),
+        why="remarks" if _given(campaign) else "why this point",
         provenance=list(_provenance(campaign)),
     )
     Path(path).write_text(page, encoding="utf-8")
@@ -152,20 +153,26 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     return columns
 
 
+def _given(run: Campaign) -> bool:
+    """Whether nobody knows why any point was chosen, as of the rows of a table."""
+    return bool((run.table["why"] == "given").all())
+
+
 def _experiments(run: Campaign) -> list[dict[str, Any]]:
     """Give the rows of the table of all experiments."""
     table, names = run.table, {number: name for name, number in run.bests}
+    asked = not _given(run)
     names |= dict.fromkeys(run.front, "front")
     cells = zip(*(column for _, column in _columns(run)), strict=True)
     words = zip(table.index, table["feasibility"], table["why"], table["reason"], strict=True)
     return [
         {
             "cells": row,
-            "standing": standing,
+            "feasibility": feasibility,
             "best": names.get(number),
-            "why": f"{why}; failed: {reason}" if reason else why,
+            "why": "; ".join([why] * asked + [f"failed: {reason}"] * bool(reason)),
         }
-        for row, (number, standing, why, reason) in zip(cells, words, strict=True)
+        for row, (number, feasibility, why, reason) in zip(cells, words, strict=True)
     ]
 
 

@@ -213,16 +213,15 @@ class Summary:
             heading(f"Expected of a repeat, {plus_minus} scatter")
             for label, name in self.lines:
                 add(f"  {label}", partial(Candidate.repeat, name=name, plus_minus=plus_minus))
-        elif self.windows:
-            heading("Judged")
         if self.windows:
+            heading("Judged, noise apart")
             add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
             add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
         heading(f"Measured, once, {plus_minus} its error")
         for label, name in self.lines:
             add(f"  {label}", partial(Candidate.result, name=name, plus_minus=plus_minus))
         if self.windows:
-            add("  standing", lambda c: c.feasibility)
+            add("  feasibility", lambda c: c.feasibility)
         return rows
 
     def sentence(self, candidate: Candidate) -> str:
@@ -247,19 +246,21 @@ class Summary:
         if best is None:
             cautions.append(("Nothing", "to hand over: no experiment has a valid result"))
         elif feasible is None:
-            cautions.append(("None fits", "no experiment is likely inside every window"))
+            cautions.append(("None", "is likely inside every window"))
         if best is not None and best.violated:
-            cautions.append(("Violated", f"by the best, experiment {best.number}: {best.violated}"))
+            cautions.append(
+                ("Violated", f"by the best by merit, experiment {best.number}: {best.violated}")
+            )
         if feasible is not None:
             if self.confidence and feasible.probability_feasible < self.confidence:
                 told = f"no experiment is {percent(self.confidence)} likely inside every window"
                 cautions.append(("Unsure", f"{told}, as optimiser.confidence wants"))
-            close = "; ".join(feasible.close) or feasible.violated
-            if not close and self.windows and feasible.feasibility != "feasible":
-                close = f"it was measured {feasible.feasibility}"
-            if close:
-                told = f"{close}; repeat experiment {feasible.number} to be sure"
-                cautions.append(("Close", told))
+            number = feasible.number
+            if close := "; ".join(feasible.close) or feasible.violated:
+                cautions.append(("Close", f"{close}; repeat experiment {number} to be sure"))
+            elif self.windows and feasible.feasibility != "feasible":
+                told = f"experiment {number} was measured {feasible.feasibility}"
+                cautions.append(("Close", f"{told}; repeat it to be sure"))
         return cautions
 
     def remarks(self) -> list[tuple[str, str]]:
@@ -272,11 +273,9 @@ class Summary:
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
         chosen = self.best_feasible or self.best
-        by_goal = self.best_feasible is not None or not self.windows  # older runs say it by merit
-        if chosen is not None and by_goal and chosen.regret > 0:
-            told = (
-                f"the truly best of these experiments is expected to be {chosen.regret:.1g} better "
-            )
+        if chosen is not None and chosen.feasible and chosen.regret > 0:
+            by = f"{float(f'{chosen.regret:.1g}'):g}"
+            told = f"the truly best of these experiments is expected to be {by} better "
             told += f"in {self.lines[0][1]} than experiment {chosen.number}"
             remarks.append(("In doubt", told))
         if any(c.scatter_assumed for c in self.front or (chosen,) if c is not None):

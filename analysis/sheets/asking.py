@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..analytics import Told
-from ..campaign.adaptive import Suggestion
 from ..campaign.agent import Agent
+from ..campaign.suggestion import Suggestion
 from ..problem.model import Problem, ProblemError
 from ..problem.space import Space
 from ..problem.tables import Setting

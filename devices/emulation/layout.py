@@ -162,7 +162,7 @@ class Sample:
     chosen: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass
+@dataclass(slots=True)
 class LinkFaults:
     """Faults of an instrument's line; each count says how many of the next requests it hits.
 

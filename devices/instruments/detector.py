@@ -44,7 +44,6 @@ class Detector(Device):  # type: ignore[misc]  # ophyd ships no types
         self.source = f"serial:{driver.transport.url}"
         self._clock = clock
         self._recording = Task(clock, threading.RLock())
-        self._missing = 0  # in a row
         self.rate.fill(method.rate)
         self.clear()
 

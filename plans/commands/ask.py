@@ -6,7 +6,7 @@ import textwrap
 from pathlib import Path
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, add_problem, count, seed
+from ..terminal.options import EXIT_DONE, add_catalogue, add_problem, count, seed
 
 HELP = "add the next experiments to a table of results, CSV or XLSX; no rig needed"
 EXAMPLES = ("reactune ask snar.toml results.csv -n 5",)
@@ -43,7 +43,7 @@ def run(a: argparse.Namespace) -> int:
     from ..errors import told
     from ..problems import load_problem
     from ..tables import keep, open_table, place_to_keep
-    from .points import layout
+    from ..terminal.points import layout
 
     problem = load_problem(a.problem)
     place_to_keep(a.catalogue)  # refused before a table is begun

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_method
+from ..terminal.options import EXIT_DONE, add_method
 
 if TYPE_CHECKING:
     from ..questions.integration import Calibration
@@ -64,8 +64,9 @@ def run(a: argparse.Namespace) -> int:
     for peak in done.method.peaks:
         if peak.name in done.method.quantities:
             sd = peak.response_sd or peak.curve_sd
-            off = done.rms(peak.name)
-            say(f"{peak.name}: response {peak.response:.4g} (sd {sd:.1g}), residuals {off:.2g} rms")
+            doubt = f"sd {sd:.1g}" if sd else "as it was"
+            off = f"{done.rms(peak.name):.2g} {done.method.amounts or ''}".strip()
+            say(f"{peak.name}: response {peak.response:.4g} ({doubt}), residuals {off} rms")
     say(f"{len(done.used)} standards; method file {a.output}")
     return EXIT_DONE
 

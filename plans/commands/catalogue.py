@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue, described, examples
+from ..terminal.options import EXIT_DONE, EXIT_FAILURE, add_catalogue, described, examples
 
 if TYPE_CHECKING:
     from reactune.analysis.storage.place import Place

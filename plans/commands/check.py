@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_problem, add_rig, check_target
+from ..terminal.options import EXIT_DONE, EXIT_FAILURE, add_problem, add_rig, check_target
 
 if TYPE_CHECKING:
     from reactune.analysis.problem.model import Problem

@@ -3,7 +3,7 @@
 import argparse
 
 from ..saying import say
-from .common import EXIT_DONE
+from ..terminal.options import EXIT_DONE
 
 HELP = "print what makes the Tab key complete commands and options in a shell"
 EXAMPLES = (

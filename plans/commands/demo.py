@@ -3,7 +3,7 @@
 import argparse
 from typing import Any
 
-from .common import add_campaign
+from ..terminal.options import add_campaign
 
 DEMOS = {
     "walker2017": ("walker-ii", "walker"),
@@ -38,7 +38,7 @@ def problem_of(reaction: str) -> dict[str, Any]:
     if reaction == "walker2017":
         # All experiments, though the optimiser is sure after a few dozen: it is a demonstration.
         # So many tell on which side of the window that binds a point is: be sure of that.
-        confidence = {"confidence": 0.95}
+        confidence = {"confidence": 0.9}
         problem |= {"stop": {"verdict": False}, "optimiser": problem["optimiser"] | confidence}
     return problem
 
@@ -46,7 +46,7 @@ def problem_of(reaction: str) -> dict[str, Any]:
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from .. import service
-    from .terminal import carry_out
+    from ..terminal.campaign import carry_out
 
     seed = 1 if a.seed is None else a.seed
     rig = a.rig or DEMOS[a.reaction][1]

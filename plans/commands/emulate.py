@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_rig, check_target, seed
+from ..terminal.options import EXIT_DONE, add_rig, check_target, seed
 
 if TYPE_CHECKING:
     from reactune.devices.rigfile import RigFile

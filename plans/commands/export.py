@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue
+from ..terminal.options import EXIT_DONE, add_catalogue
 
 HELP = "write stored runs to one table (.csv, .xlsx, .parquet), or for the ORD (.ord)"
 EXAMPLES = (

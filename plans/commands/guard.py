@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from ..errors import UserError
-from .common import EXIT_DONE
+from ..terminal.options import EXIT_DONE
 
 HELP = "make a rig safe when its campaign's process is gone; campaigns start it"
 EXAMPLES = ("reactune guard  # only campaigns call it",)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_USAGE, add_method, check_target
+from ..terminal.options import EXIT_DONE, EXIT_USAGE, add_method, check_target
 
 if TYPE_CHECKING:
     from ..questions.integration import Reading

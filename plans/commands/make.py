@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue, add_hardware, add_rig, add_uid, seed
+from ..terminal.options import (
+    EXIT_DONE,
+    EXIT_FAILURE,
+    add_catalogue,
+    add_hardware,
+    add_rig,
+    add_uid,
+    seed,
+)
 
 HELP = "make what a campaign has found: check, collect, check again, wash, park"
 EXAMPLES = ("reactune make 5f0c2a7e --volume 5mL",)
@@ -35,7 +43,7 @@ def run(a: argparse.Namespace) -> int:
     from ..making.service import make_product, volume_of
     from ..reagents import Precautions
     from ..signals import StopSignals
-    from .terminal import Terminal
+    from ..terminal.campaign import Terminal
 
     class Said(Terminal):
         """Says on stderr how far it is."""

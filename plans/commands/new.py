@@ -4,11 +4,12 @@ import argparse
 import os
 import shlex
 import sys
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE
+from ..terminal.options import EXIT_DONE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -214,11 +215,15 @@ def _answer(draft: "Draft", questions: "Sequence[Question]", a: argparse.Namespa
                 draft.answer(question.key, text)
 
 
+def _filled(text: str) -> str:
+    return textwrap.fill(text, 80, break_on_hyphens=False)
+
+
 def _ask(draft: "Draft", question: "Question") -> None:
     """Ask a question until its answer makes sense."""
     from ..errors import UserError
 
-    say(f"\n{question.text}\n  for example: {question.example}", to=sys.stderr)
+    say(f"\n{_filled(question.text)}\n  for example: {question.example}", to=sys.stderr)
     answered = False
     while True:
         print("> ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
@@ -234,7 +239,7 @@ def _ask(draft: "Draft", question: "Question") -> None:
         try:
             draft.answer(question.key, text)
         except ValueError as error:
-            say(error, to=sys.stderr)
+            say(_filled(str(error)), to=sys.stderr)
             continue
         answered = True
         if not question.many or not line.strip():

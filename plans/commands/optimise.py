@@ -3,7 +3,7 @@
 import argparse
 
 from ..errors import UserError
-from .common import add_campaign, add_problem
+from ..terminal.options import add_campaign, add_problem
 
 HELP = "run a campaign"
 EXAMPLES = (
@@ -49,8 +49,8 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     _check(a)
     from .. import service
-    from .review import at_terminal
-    from .terminal import carry_out
+    from ..terminal.campaign import carry_out
+    from ..terminal.review import at_terminal
 
     how = {"budget": a.budget, "reviewer": at_terminal if a.review else None}
     if a.resume:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, whole
+from ..terminal.options import EXIT_DONE, add_catalogue, whole
 
 if TYPE_CHECKING:
     from reactune.analysis.learning.reach import Limit

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .common import add_campaign
+from ..terminal.options import add_campaign
 
 HELP = "find a known reaction again: after new reagents, a service, on a sister reactor"
 EXAMPLES = (
@@ -36,8 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from .. import service
-    from .review import at_terminal
-    from .terminal import carry_out
+    from ..terminal.campaign import carry_out
+    from ..terminal.review import at_terminal
 
     how = {"problem": a.problem, "seed": a.seed, "budget": a.budget}
     reviewer = at_terminal if a.review else None

@@ -3,7 +3,7 @@
 import argparse
 
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_catalogue, add_uid
+from ..terminal.options import EXIT_DONE, EXIT_FAILURE, add_catalogue, add_uid
 
 HELP = "feed a stored run through the agent and compare every ask"
 EXAMPLES = ("reactune replay last",)

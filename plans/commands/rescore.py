@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, seed
+from ..terminal.options import EXIT_DONE, add_catalogue, seed
 
 if TYPE_CHECKING:
     from ..questions.rescoring import Answer

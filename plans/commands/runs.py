@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue
+from ..terminal.options import EXIT_DONE, add_catalogue
 
 if TYPE_CHECKING:
     from reactune.analysis.storage.catalogue import RunSummary

@@ -1,11 +1,13 @@
 """``reactune safe``: bring a rig to its safe state."""
 
 import argparse
+import logging
 import sys
+import textwrap
 
 from ..errors import UserError
 from ..saying import say
-from .common import EXIT_DONE, EXIT_FAILURE, add_rig
+from ..terminal.options import EXIT_DONE, EXIT_FAILURE, add_rig
 
 HELP = "bring a rig to its safe state"
 EXAMPLES = ("reactune safe --rig my-rig.toml",)
@@ -26,9 +28,15 @@ def run(a: argparse.Namespace) -> int:
 
     rig = load_rig(a.rig)
     if rig.emulation is not None:
-        raise UserError("safe: this rig is emulated, only while a campaign runs is there one")
-    report = make_hardware_safe(rig)
-    say("\n".join(report.lines))
+        raise UserError("safe: this rig is emulated; it is there only while a campaign runs on it")
+    log = logging.getLogger("reactune.devices.rig.safety")
+    log.disabled = True  # what could not be done is said below, once
+    try:
+        report = make_hardware_safe(rig)
+    finally:
+        log.disabled = False
+    for line in report.lines:
+        say(textwrap.fill(line, 80, subsequent_indent="  ", break_on_hyphens=False))
     if not report.confirmed:
         say(
             "If a campaign is running on this rig, Ctrl-C there (or kill -TERM) makes it safe.",

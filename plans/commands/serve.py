@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, add_rig, described, examples
+from ..terminal.options import EXIT_DONE, add_catalogue, add_rig, described, examples
 
 HELP = "start a server that several reactors share: the catalogue of runs, a queue of plans"
 EXAMPLES = (

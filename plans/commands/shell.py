@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from .common import EXIT_DONE, add_catalogue, add_rig
+from ..terminal.options import EXIT_DONE, add_catalogue, add_rig
 
 HELP = "an IPython session with RE, cat, rig, optimise, ..."
 EXAMPLES = ("reactune shell --rig my-rig.toml",)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from ..saying import say
-from .common import EXIT_DONE, add_catalogue, seed
+from ..terminal.options import EXIT_DONE, add_catalogue, seed
 
 HELP = "show a stored run, or a table of results: summary and page"
 EXAMPLES = (
@@ -44,7 +44,7 @@ def run(a: argparse.Namespace) -> int:
     from ..errors import UserError, told
     from ..preparation import find_run
     from ..service import open_catalogue, stored_campaign
-    from .result import say_result
+    from ..terminal.result import say_result
 
     if a.stop:
         raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
@@ -67,7 +67,7 @@ def _table(a: argparse.Namespace) -> int:
     """Show a table."""
     from ..problems import load_problem
     from ..tables import kept, open_table
-    from .result import say_result
+    from ..terminal.result import say_result
 
     asking = open_table(load_problem(a.what), a.table, a.seed, begin=False)
     campaign, folder = kept(asking, a.table, a.seed, a.catalogue)

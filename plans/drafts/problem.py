@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.problem.units import doubt
 from reactune.analysis.written import quoted
 
 from .draft import NUMBER, Draft, Question, number, toml_key, toml_text
@@ -183,6 +184,8 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
                     f"{quoted(text)}: {quoted(unit)} is no unit; steps are written as in "
                     "temperature 20 to 80 degC in steps of 5"
                 )
+            if doubtful := doubt(unit):
+                raise ValueError(f"{quoted(text)}: {doubtful}")
             variable["unit"] = unit
         if found["step"]:
             variable["step"] = number(found["step"])

@@ -30,7 +30,7 @@ _STREAM = re.compile(
     r"(?P<unit>[u\u00b5\u03bcm]L/min))?"
 )
 _RATE = re.compile(
-    rf"(?:k\s*=\s*)?(?P<k>{NUMBER})\s*(?P<unit>[^,@]+?)"
+    rf"(?:k\s*=\s*)?(?P<k>{NUMBER})\s*(?P<unit>(?:1\s*/|[^\W\d]|[/(])[^,@]*?)"
     rf"(?:\s*(?:at|@)\s*(?P<at>{NUMBER})\s*(?:\u00b0|deg)C)?"
     rf"\s*,\s*(?:E\s*=\s*)?(?P<energy>{NUMBER})\s*kJ/mol"
 )
@@ -75,22 +75,23 @@ class RigDraft(Draft):
     QUESTIONS: tuple[Question, ...] = (
         Question(
             "step",
-            "What reacts, how fast? Equation, rate constant (of a guess, too), activation energy,\n"
-            "one step a line; an empty line ends.",
+            "What reacts, how fast? Equation, rate constant (of a guess, too), activation "
+            "energy, one step a line; an empty line ends.",
             "amine + ester -> amide, k = 0.5 1/(M min) at 80 degC, 60 kJ/mol",
             many=True,
         ),
         Question(
             "stream",
-            "What do the pumps deliver? Name, concentration, least and greatest flow, one stream\n"
-            "a line; an empty line ends.",
+            "What do the pumps deliver? Name, concentration, least and greatest flow, one "
+            "stream a line; an empty line ends.",
             "amine 500 mM, 20 to 500 uL/min",
             many=True,
         ),
         Question(
             "choice",
-            "What is there to choose, such as a catalyst, by a selector valve behind a pump or by\n"
-            "a pump for each? Which rate constants differ? One choice a line; an empty line ends.",
+            "What is there to choose, such as a catalyst, by a selector valve behind a pump or "
+            "by a pump for each? Which rate constants differ? One choice a line; an empty line "
+            "ends.",
             "catalyst by valve on cat: Pd/C, Ni k1 = 0.2",
             many=True,
             default="",

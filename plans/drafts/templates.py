@@ -46,7 +46,7 @@ time     = {time:<20} # min
 window   = {window:<20} # min
 width    = {width:<20} # min, SD: 0.42 of the width at half height
 tail     = {tail:<20} # min
-response = {response:<20} # AU min / mM: until it is calibrated
+response = {response:<20} # AU min / mM: a guess until `reactune calibrate`
 """
 
 STREAM = """\

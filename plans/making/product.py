@@ -12,9 +12,9 @@ import numpy as np
 from bluesky.utils import MsgGenerator
 
 from reactune.analysis.analytics import Analytics
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.evaluation import Evaluation
 from reactune.analysis.campaign.leader import Estimate, outcome_names
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.devices.rig.flow_rig import FlowRig

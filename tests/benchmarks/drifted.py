@@ -33,9 +33,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import differential_evolution
 
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.devices.emulation.reactions.walker2017 import Kinetics
 

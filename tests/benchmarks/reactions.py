@@ -1,6 +1,6 @@
 """What the shipped reactions really give, and how near campaigns come to their optima.
 
-    python -m tests.benchmarks.reactions [--seeds 10] [--first 0] [--only snar] [--confidence 0.95]
+    python -m tests.benchmarks.reactions [--seeds 10] [--first 0] [--only snar] [--confidence 0.9]
 
 The demos of the shipped reactions without instruments: agent, reaction, and the noise of one
 experiment. Beside each the same number of experiments at a Sobol plan, of which the best that was

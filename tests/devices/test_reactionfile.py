@@ -55,7 +55,7 @@ def written(tmp_path, text):
     return path
 
 
-def test_it_says_what_it_says(tmp_path):
+def test_orders_constants_and_peaks_are_those_of_the_file(tmp_path):
     reaction = load_reaction(written(tmp_path, GOOD))
     first, second = reaction.steps
     assert first.order({"acid": 1.0}) == {"acid": 1.0, "cat": 0.5}

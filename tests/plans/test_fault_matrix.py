@@ -13,7 +13,7 @@ def right():
 
 
 @pytest.mark.parametrize("cell", [c for c in chosen(40) if c.times == "once"], ids=str)
-def test_cell(cell, right):
+def test_no_fault_invents_a_value_or_leaves_the_rig_unsafe(cell, right):
     assert run(cell, right) == []
 
 

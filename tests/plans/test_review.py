@@ -13,10 +13,10 @@ from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load
-from reactune.plans.commands.review import TerminalReview
 from reactune.plans.reviewing import Reviewer
 from reactune.plans.service import resume, run
 from reactune.plans.signals import StopSignals
+from reactune.plans.terminal.review import TerminalReview
 
 STEPPED = {
     "minimise": "y",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from reactune.analysis.report import figures
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
 
 PROBLEM = """
@@ -75,6 +77,11 @@ def test_a_campaign_by_hand_from_an_empty_table_to_its_summary(place, capsys, dr
     assert best["measured"].keys() == {"product", "sm", "bis", goal}
     page = (place / "runs" / "reports" / f"{summary['uid'][:8]}.html").read_text()
     assert page.count("<svg ") == 2  # a table has no traces
+    assert ">given<" not in page
+    with Catalogue(place / "runs") as catalogue:
+        picture = figures.overview(catalogue[summary["uid"]])
+    assert len(picture.axes) == 3  # a goal and a merit on one of two places
+    assert "nan" not in " ".join(text.get_text() for text in picture.texts)
     # the run of the table is one of the catalogue's
     assert main(["show", summary["uid"][:8], "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == summary

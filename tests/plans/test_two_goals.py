@@ -195,5 +195,5 @@ def test_a_table_is_asked_and_summed_up(tmp_path, monkeypatch):
     assert nothing.front == ()
     assert nothing.best.violated.startswith("gain = ")
     text = nothing.to_text()
-    assert "None fits" in text
+    assert "None      is likely inside every window" in text
     assert "Violated" in text

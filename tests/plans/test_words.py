@@ -200,7 +200,7 @@ def test_without_windows_there_is_one_best_wherever_it_is_said(tmp_path, monkeyp
     listed = capsys.readouterr().out
     assert main(["rescore", "last", "--problem", "adducts.toml", "--method", "walker"]) == 0
     rescored = capsys.readouterr().out.split("=" * 80)[1].partition("\n")[2].partition("\n")[2]
-    (head,) = [line for line in progress.splitlines() if "verdict" in line]
+    (head,) = [line for line in progress.splitlines() if "feasibility" in line]
     assert head.split()[-2:] == ["X3", "best"]
     assert progress.count("(no. ") == 2
     for said in (listed, rescored):

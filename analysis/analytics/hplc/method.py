@@ -68,11 +68,6 @@ class Peak:
             )
 
     @property
-    def straight(self) -> bool:
-        """Whether the calibration curve is a line through 0."""
-        return not (self.intercept or self.curvature)
-
-    @property
     def shapes(self) -> tuple[tuple[float, float, float], ...]:
         """Every EMG of the peak as (time, sd, tail) [min], the main one first."""
         return ((self.time, self.sd, self.tail), *self.components)

@@ -170,7 +170,7 @@ class Surrogate(Judging):
                 both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
             )
 
-        return Expected.drawn(self._drawn[:, k].T, self._models, k, everything)
+        return Expected.drawn(self._drawn[:, k].T, self._models, k, everything, self.windows)
 
     def compared(self, z: Floats, y: Floats, error: Floats) -> "Compared":
         """Set further measured values (n, q) at z (n, d) beside what the models foretell.

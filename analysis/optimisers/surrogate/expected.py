@@ -1,12 +1,15 @@
 """What a repeat of a point is expected to give, by all experiments."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 
+from ...problem.merit import Windows
 from .gp import GaussianProcess
 
 Floats = NDArray[np.float64]
@@ -19,6 +22,16 @@ UNSURE = 1.25
 """How much larger the doubt is than the models say, which take their most likely scales and noise
 for certain, at a point that was chosen for looking good. Measured: with it the truth is within one
 and two sd as often as it should be (`python -m tests.benchmarks.coverage`)."""
+
+
+def doubted(probability: float) -> float:
+    """Say how likely it is to be on one side of an edge, by how likely the models hold it."""
+    return float(ndtr(ndtri(probability) / UNSURE))
+
+
+def certain(probability: float) -> float:
+    """Say how likely the models have to hold it for it to be so likely: `doubted`, backwards."""
+    return float(ndtr(ndtri(probability) * UNSURE))
 
 
 @dataclass(frozen=True)
@@ -35,12 +48,16 @@ class Expected:
         How far a single further experiment there may be from them: the doubt and its scatter.
     assumed : bool
         Whether that scatter is for the most part what is usual, since no results tell of it yet.
+    inside : float
+        Probability that the noise-free properties are inside all windows, with the doubt of `sd`;
+        NaN where no model tells.
     """
 
     value: Floats
     sd: Floats
     repeat_sd: Floats
     assumed: bool = False
+    inside: float = math.nan
 
     @classmethod
     def drawn(
@@ -49,6 +66,7 @@ class Expected:
         models: Sequence[GaussianProcess],
         k: int,
         told: Callable[[Floats], Floats],
+        windows: Windows,
     ) -> Self:
         """Sum up what models say of their k-th point.
 
@@ -60,6 +78,7 @@ class Expected:
         k : int
         told : callable
             Of values of the models (S, q) those of goal, properties and quantities (S, n).
+        windows : Windows
         """
         rng = np.random.default_rng(0)
         noise = np.array([model.noise[k] for model in models])
@@ -68,8 +87,15 @@ class Expected:
         # a single result is off by as much as its repeats will be, unless others make up for it
         share = np.minimum(drawn.std(axis=0) / np.maximum(noise, 1e-300), 1.0)
         drawn = drawn + share * hidden * rng.standard_normal(drawn.shape)
-        found = cls.of(told(drawn), told(drawn + scatter))
-        return replace(found, assumed=bool((hidden > noise).any()))
+        values = told(drawn)
+        F = values[:, 1 : 1 + len(windows)]
+        middle = np.median(F, axis=0)
+        outside = windows.violation(middle + UNSURE * (F - middle)) > 0
+        return replace(
+            cls.of(values, told(drawn + scatter)),
+            assumed=bool((hidden > noise).any()),
+            inside=float(1 - outside.any(axis=1).mean()),
+        )
 
     @classmethod
     def of(cls, draws: Floats, repeats: Floats) -> Self:

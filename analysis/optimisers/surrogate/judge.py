@@ -104,7 +104,7 @@ class Judge(Judging):
 
     def expected(self, k: int) -> Expected:
         """Give what a repeat of its k-th point is expected to give in goal and properties."""
-        return Expected.drawn(self._drawn[k], self._models, k, lambda values: values)
+        return Expected.drawn(self._drawn[k], self._models, k, lambda values: values, self.windows)
 
     def scatter(self, k: int) -> Floats:
         """Give how far repeats of its k-th point scatter in goal and properties, (1 + m,)."""

@@ -10,6 +10,7 @@ from ..geometry import hit
 from ..settable import Settable
 from ..table import SANE, SLACK, Known
 from .composite import Surrogate
+from .expected import certain, doubted
 from .judging import LIKELY
 from .outcomes import Outcomes, slabs
 from .sought import GUIDES, Lowest, Sought, TradeOff
@@ -77,7 +78,7 @@ def propose(
     for place in local:
         offer(place, "class 1: minimum of the quadratic models inside the windows")
     due = size > 1 or (confidence > LIKELY and len(known.x) % 2 == 1)
-    if due and (z := search.safe(max(SAFE, confidence))) is not None:
+    if due and (z := search.safe(max(SAFE, certain(confidence)))) is not None:
         place = to_unit(search.surrogate.coordinates.to_box(z[None]))[0]
         how = "safely inside" if len(search.surrogate.windows) else "expected"
         offer(place, f"class 1: {search.describe(z)}, the best that is {how}")
@@ -185,7 +186,7 @@ class Search:
         name = self._sought.name
         if len(self.surrogate.windows) < self.surrogate.goals:
             return name
-        inside = float(self._outcomes(z[None]).inside[0])
+        inside = doubted(float(self._outcomes(z[None]).inside[0]))
         text = f"{name}, {inside:.0%} likely inside all windows"
         probed = self.surrogate.probed(z)
         return text + (f", probes window {probed + 1}" if probed is not None else "")

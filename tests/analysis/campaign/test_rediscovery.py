@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import qmc
 
-from reactune.analysis.campaign.adaptive import Suggestion
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
+from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.optimisers.surrogate.gp import GaussianProcess
 from tests.benchmarks import drifted
 from tests.benchmarks.drifted import CASES, VERDICTS, Today

@@ -61,7 +61,7 @@ def test_what_is_handed_over_is_as_sure_as_it_is_asked_to_be() -> None:
     likely, sure, surest = given.values()
     assert likely.probability_feasible < 0.95 <= sure.probability_feasible
     assert likely.expected.value[0] <= sure.expected.value[0]
-    assert surest.probability_feasible >= 0.5  # where nothing is as sure, the likely one
+    assert surest.probability_feasible >= sure.probability_feasible  # the surest that there is
 
 
 def test_who_wants_to_be_sure_is_asked_for_points_that_are() -> None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from reactune.analysis.optimisers.ranking import Window
 from reactune.analysis.optimisers.recommend import verdict
 from reactune.analysis.optimisers.snobfit import Measured, Snobfit
+from reactune.analysis.optimisers.surrogate.expected import certain
 
 Floats = NDArray[np.float64]
 
@@ -125,7 +126,7 @@ def test_points_from_outside_the_box_stay_apart_on_any_scale() -> None:
         best = o.best(feasible=True)
         assert best is not None
         assert best.F[0] == 0.9
-        assert best.probability_feasible > 0.9
+        assert certain(best.probability_feasible) > 0.9  # as the models hold it
 
 
 # -- verdicts ----------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ def test_run_iv_of_the_paper():
     assert RUN_IV.feasibility([0.798, 0.564]) == "semi-feasible"
 
 
-def test_by_hand():
+def test_violation_penalty_and_merit_are_those_worked_out_by_hand():
     windows = Windows.of([(0.0, 1.0, (0.5, 0.25)), (2.0, np.inf, 1.0)])
     F = np.array([[0.5, 3.0], [-0.5, 2.0], [1.5, 1.0], [np.nan, 3.0]])
     assert windows.violation(F)[:3].tolist() == [[0, 0], [1, 0], [2, 1]]

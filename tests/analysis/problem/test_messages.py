@@ -7,6 +7,7 @@ import time
 import pytest
 
 from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.problem.windows import read_window
 from tests.analysis.problem.stated import PYTHON_3, RUN_3, sentences
 
 # ---- the ten bad inputs --------------------------------------------------------------------------
@@ -261,6 +262,27 @@ def test_files_that_cannot_be_read(tmp_path):
         "save it as UTF-8"
     ]
     assert sentences(Problem.load, tmp_path) == ["is a folder; name a file in it"]
+
+
+def test_a_letter_that_may_be_two_units_is_not_guessed(tmp_path):
+    (tmp_path / "problem.toml").write_text(
+        'minimise = "a"\nmeasured = ["a"]\n[variables]\nt = { range = [1, 2], unit = "C" }\n'
+    )
+    assert sentences(Problem.load, tmp_path / "problem.toml") == [
+        "variables.t.unit: 'C' may be degC or coulomb; write the one it is"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("window", "cure"),
+    [("a >= 0.9", "+/- 0.03"), ("a <= 40 %", "+/- 3%"), ("0 <= a <= 2e-3", "+/- 0.0003")],
+)
+def test_what_is_told_to_write_is_a_window(window, cure):
+    with pytest.raises(ValueError, match="has no tolerance") as refused:
+        read_window(window)
+    told = str(refused.value).split("write '")[1].split("'")[0]
+    assert told == f"{window} {cure}"
+    assert read_window(told)["tolerance"] > 0
 
 
 def test_windows_editors(tmp_path):

@@ -104,8 +104,9 @@ def test_silent_controller(open_rig):
 @pytest.mark.parametrize("fault", ["garble", "lost", "split"])
 def test_single_line_faults_are_overcome(open_rig, fault):
     rig = open_rig(changes={"transports.heater": {"timeout": 0.1}})
-    setattr(rig.emulation.world.links["heater"], fault, 1)
+    setattr(line := rig.emulation.world.links["heater"], fault, 1)
     rig.clock.wait(rig.heater.set(60.0), timeout=10)
+    assert getattr(line, fault) == 0  # it has struck
 
 
 def test_refusal_of_the_controller(rig):
@@ -131,7 +132,7 @@ def test_temperature_outside_limits_sends_no_byte(module_rig, temperature):
         assert heater.driver.transport.exchanges == before
 
 
-def test_described(module_rig):
+def test_what_it_reads_is_described_with_units_and_limits(module_rig):
     keys = module_rig.heater.describe()
     assert keys["heater_temperature"]["units"] == "degC"
     assert keys["heater_temperature"]["upper_ctrl_limit"] == 150.0

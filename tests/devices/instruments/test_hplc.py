@@ -106,7 +106,7 @@ def test_one_sample_a_second_for_the_whole_method(open_rig, line):
     assert rig.detector.late_samples.get() == 0.0
 
 
-def test_described(rig):
+def test_what_it_reads_is_described_with_units_and_shape(rig):
     keys = rig.detector.describe()
     assert keys["detector_trace"]["units"] == "V"
     assert keys["detector_trace"]["shape"] == [780]

@@ -7,8 +7,8 @@ from tests.devices.protocols.peer import Peer
 
 
 @pytest.fixture
-def peer(line):
-    return Peer(line)
+def peer(line, tmp_path):
+    return Peer(line, tmp_path)
 
 
 @pytest.fixture

@@ -14,13 +14,16 @@ LF = ends_with(b"\n")
 class Peer:
     """The far end of a port: answers each request with the next pieces of its script."""
 
-    def __init__(self, line):
+    def __init__(self, line, folder=None):
         self.requests, self.script = [], []
         self._line = line
         if line == "pty":
             self._master, self._slave = os.openpty()
             tty.setraw(self._slave)
             self.url = os.ttyname(self._slave)
+            if folder:  # a name of its own, since its number is soon another terminal's
+                os.symlink(self.url, folder / "port")
+                self.url = str(folder / "port")
         else:
             self._listener = socket.create_server(("127.0.0.1", 0))
             self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -63,6 +66,8 @@ class Peer:
         if self._line == "pty":
             os.write(self._slave, b"\0")
             self._thread.join()
+            if os.path.islink(self.url):
+                os.unlink(self.url)
             os.close(self._master)
             os.close(self._slave)
         else:

@@ -51,7 +51,7 @@ def test_a_meter_that_refuses_says_why():
         ScpiVoltmeter(line).connect()
 
 
-def test_a_block():
+def test_a_block_of_readings_is_decoded_and_an_overload_is_infinite():
     assert decode_block(b"+1.04967906E+01,-9.90000000E+37\r\n", 2) == [10.4967906, math.inf]
     assert decode_block(b"+1.04967906E+01,+1.04967913E+01,\n", 2) == [10.4967906, 10.4967913]
 

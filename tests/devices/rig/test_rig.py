@@ -14,7 +14,7 @@ from tests.devices.rig.driving import SHORT, WARM, exchanges, experiment, go
 # -- one experiment
 
 
-def test_experiment(open_rig, line):
+def test_an_experiment_reads_what_was_set_and_what_happened(open_rig, line):
     rig = open_rig(line, {"emulation.noise": False})
     event = experiment(rig, WARM)
     assert set(event) == set(rig.describe())

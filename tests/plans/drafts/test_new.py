@@ -64,7 +64,9 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         *("many", "12"),
     )
     assert main(["new", "mine"]) == 0
-    asked = capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert max(len(line.removeprefix("> ")) for line in told.splitlines()) <= 80
+    asked = " ".join(told.split())
     for sentence in (
         "There has to be an answer.",
         "'flow' gives no range; write it as in temperature 20 to 80 degC",
@@ -124,6 +126,8 @@ def test_nothing_is_overwritten(capsys):
         ({"budget": ["30 experiments, 4 at once"]}, None),
         ({"variable": ["x 20 to 80 by 5"]}, "'by 5' is no unit; steps are written as in "),
         ({"variable": ["x 20 to 80 1/min"], "goal": ["maximise product"]}, None),
+        ({"variable": ["temp 20..80 C"]}, "'C' may be degC or coulomb; write the one it is"),
+        ({"window": ["product > 90%"]}, "write 'product > 90% +/- 3%'"),
         ({"variable": ["x 1,000 to 2,000 rpm"]}, "1,000 may be 1000 or 1.000; write the one it is"),
         ({"window": ["product >= 0,9 +/- 0,1"]}, "'0,9' is text; write decimals with a point"),
         ({"window": ["product >= 0.9 +- 0.1"]}, None),

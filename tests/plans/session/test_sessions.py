@@ -93,11 +93,13 @@ def test_one_dead_instrument_keeps_no_other_from_being_made_safe(emulated, capsy
     away.write_text(text.replace(port, "socket://127.0.0.1:1"))
     assert main(["safe", "--rig", str(away)]) == 1
     out, err = capsys.readouterr()
-    lines = out.splitlines()
+    assert max(map(len, out.splitlines())) <= 80
+    lines = out.replace("\n  ", " ").splitlines()
     assert lines[0].startswith("NOT CONFIRMED, stop pump c60 by hand: socket://127.0.0.1:1")
     assert lines[1].startswith("NOT CONFIRMED, stop pump sultine by hand: socket://127.0.0.1:1")
     assert lines[2:] == ["heater setpoint 25 degC", "valve in load"]
     assert "Ctrl-C there" in err
+    assert "by hand" not in err  # each is said once
     assert "Traceback" not in err
 
 

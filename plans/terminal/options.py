@@ -3,6 +3,9 @@
 import argparse
 import re
 import textwrap
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +34,29 @@ def examples(*commands: str) -> str:
     return "\n  ".join(("example:" if len(commands) == 1 else "examples:", *commands))
 
 
+@cache
+def shipped_problems() -> list[str]:
+    """Name the built-in problems."""
+    return _names_in(files("reactune.analysis.problem") / "built_in")
+
+
+@cache
+def shipped_rigs() -> list[str]:
+    """Name the emulated rigs that are shipped."""
+    return _names_in(files("reactune.devices") / "rigs")
+
+
+def _names_in(folder: Traversable) -> list[str]:
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir())
+
+
 def add_problem(parser: argparse.ArgumentParser, *, optional: bool = False) -> None:
     """Declare the problem."""
     parser.add_argument(
         "problem",
         metavar="PROBLEM",
         nargs="?" if optional else None,
-        help="problem file, or a built-in one: walker-i ... walker-vi",
+        help=f"problem file, or a built-in one: {', '.join(shipped_problems())}",
     )
 
 
@@ -66,7 +85,7 @@ def add_rig(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rig",
         metavar="FILE",
-        help="rig file, or an emulated one: 'walker', the paper's, or 'snar' [walker]",
+        help=f"rig file, or an emulated one: {', '.join(shipped_rigs())} [walker]",
     )
 
 

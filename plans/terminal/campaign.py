@@ -17,7 +17,7 @@ from ..reagents import Precautions
 from ..saying import say
 from ..service import Listener, Outcome
 from ..signals import StopSignals
-from .common import EXIT_DONE, EXIT_FAILURE
+from .options import EXIT_DONE, EXIT_FAILURE
 from .result import say_result
 
 

@@ -1,0 +1,1 @@
+"""What commands share: options and exit codes, and how campaigns and points look on a terminal."""
