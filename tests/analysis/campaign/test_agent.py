@@ -240,7 +240,7 @@ def test_where_nothing_fits_no_goal_is_held_out_that_no_window_allows() -> None:
     told = campaign("walker-iv", 20).decision()
     assert told.best_feasible is None
     assert told.best is not None
-    assert math.isnan(told.best.regret)
+    assert 0 <= told.best.regret < 0.02  # of the merit; in the goal it is that of the best of all
 
 
 def test_a_repeat_of_a_failed_experiment_is_handed_over_not_the_failure() -> None:
