@@ -11,13 +11,15 @@ import bluesky.plan_stubs as bps
 import bluesky.preprocessors as bpp
 from bluesky.utils import MsgGenerator
 
-from reactune.analysis.analytics import Measurement
+from reactune.analysis.analytics import Analytics, to_start
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.suggestion import Suggestion
+from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig
 
 from .campaign import check_agent, settable
 from .records import ExperimentRecord
+from .session.detectors import measured, measured_described
 from .stubs import sample
 
 if TYPE_CHECKING:
@@ -89,7 +91,8 @@ def optimization_problem(
 ) -> "bluesky_adaptive.protocols.OptimizationProblem[str]":
     """Give an agent and a rig in the shape that bluesky-adaptive's plans take.
 
-    Each acquisition is a run of its own, with the events of a campaign's ``primary`` stream. The
+    Each acquisition is a run of its own, ``acquire``, with the events of a campaign's ``primary``
+    stream and, by name, what was measured; ``reactune rescore`` reads them as it reads scans. The
     rig stays warm from one to the next, and is left safe when the RunEngine's call ends. A failed
     experiment ends the plan, as bluesky-adaptive has it; `campaign.optimise` goes on.
 
@@ -109,8 +112,14 @@ def optimization_problem(
     from bluesky_adaptive.protocols import OptimizationProblem
 
     analytics = check_agent(agent, rig)
-    outcomes = Outcomes(lambda data: _flat(analytics.measure(data)))
-    record = ExperimentRecord(agent.problem, rig, analytics)
+    outcomes = Outcomes(lambda data: {key: data[key] for key in measured_described(analytics)})
+    record = _MeasuredRecord(agent.problem, rig, analytics)
+    told_always = {
+        "plan_name": "acquire",
+        "title": agent.problem.title or agent.problem.goal_words,
+        "simulated": rig.simulated,
+        **to_start(analytics),
+    }
 
     def acquire(
         suggestions: Sequence[Mapping[str, Any]],
@@ -122,7 +131,7 @@ def optimization_problem(
             Suggestion(point["_id"], {k: v for k, v in point.items() if k != "_id"}, "given")
             for point in suggestions
         ]
-        told = {_ORDER: [one.number for one in asked], "simulated": rig.simulated, **(md or {})}
+        told = {**told_always, _ORDER: [one.number for one in asked], **(md or {})}
 
         @bpp.set_run_key_decorator("experiments")  # type: ignore[untyped-decorator]  # bluesky's own
         @bpp.subs_decorator(outcomes.record)  # type: ignore[untyped-decorator]  # too
@@ -148,5 +157,26 @@ def optimization_problem(
     )
 
 
-def _flat(measured: Measurement) -> dict[str, float]:
-    return measured.values | {f"{name}_sd": sd for name, sd in measured.sd.items()}
+class _MeasuredRecord(ExperimentRecord):
+    """The facts of one experiment, and what an analytics makes of them."""
+
+    def __init__(self, problem: Problem, rig: FlowRig, analytics: Analytics) -> None:
+        super().__init__(problem, rig, analytics)
+        self._reader = analytics
+
+    @property
+    def hints(self) -> dict[str, Any]:
+        """What bluesky's table shows: the conditions, and what was measured."""
+        return {"fields": [*super().hints["fields"], *self._reader.names]}
+
+    def read(self) -> dict[str, dict[str, Any]]:
+        """Give the event's data."""
+        facts = super().read()
+        found = self._reader.measure({key: reading["value"] for key, reading in facts.items()})
+        now = facts["number"]["timestamp"]
+        own = {key: {"value": v, "timestamp": now} for key, v in measured(found).items()}
+        return {**facts, **own}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Describe the event's data, with units."""
+        return {**super().describe(), **measured_described(self._reader)}

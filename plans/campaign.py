@@ -22,6 +22,7 @@ from .compatibility import analytics_of, bounds, chosen, fitted, incompatibiliti
 from .problems import ProblemSource
 from .records import DecisionRecord, ExperimentRecord, FindingRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
+from .session.stating import PLANNED, own
 from .stubs import act, event, lab_sleep, sample
 
 _log = logging.getLogger(__name__)
@@ -110,7 +111,7 @@ def optimise(
         "first": [dict(conditions) for conditions in agent.first],
         "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
         **({"review": reviewer.by} if reviewer else {}),
-        **(md or {}),
+        **own(md, PLANNED),
     }
 
     def campaign() -> MsgGenerator[str]:

@@ -59,6 +59,11 @@ def is_table(source: str | Path) -> bool:
         return isinstance(source, Path) or path.suffix.lower() in _TABLES or path.is_file()
 
 
+def named(sources: str | Path | Sequence[str | Path]) -> list[str | Path]:
+    """Give sources of old results as a list, one by itself, too."""
+    return [sources] if isinstance(sources, str | Path) else [*sources]
+
+
 def earlier(
     sources: Sequence[str | Path], problem: Problem, catalogue: Catalogue | None
 ) -> Earlier:

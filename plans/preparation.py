@@ -27,10 +27,11 @@ from reactune.devices.rigfile import RigError, RigFile, load
 from .campaign import optimise
 from .comparing import changed, differing, not_comparable, stored_rig
 from .compatibility import analytics_of, fitted, incompatibilities
-from .earlier import earlier, is_table
+from .earlier import earlier, is_table, named
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
 from .reviewing import Reviewer
+from .session.stating import own
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -83,7 +84,7 @@ class Prepared:
         reviewer: Reviewer | None = None,
     ) -> MsgGenerator[str]:
         """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
-        md = {**self.md, **(md or {})}
+        md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
 
@@ -174,7 +175,7 @@ def new_campaign(
 
 def informed_campaign(
     catalogue: Catalogue | None,
-    sources: Sequence[str | Path],
+    sources: str | Path | Sequence[str | Path],
     problem: ProblemSource,
     rig: RigSource,
     *,
@@ -189,7 +190,7 @@ def informed_campaign(
     ----------
     catalogue : Catalogue or None
         Where stored runs are; None if only tables are named.
-    sources : sequence of str or Path
+    sources : str, Path or sequence of these
         Uids of stored runs, and tables; see `earlier.earlier`.
     problem, rig, seed, budget
         As in `new_campaign`.
@@ -202,7 +203,7 @@ def informed_campaign(
     """
     prepared = new_campaign(problem, rig, seed=seed, budget=budget)
     agent, config = prepared.agent, prepared.rig
-    found = earlier(sources, agent.problem, catalogue)
+    found = earlier(named(sources), agent.problem, catalogue)
     for run in found.runs:
         if wrong := not_comparable(stored_rig(run), config):
             raise UserError(f"run {run.uid[:8]}: {wrong}")
@@ -302,13 +303,14 @@ def rediscovered_campaign(
     UserError
         If there is no such run, nothing in it to start from, or the rig cannot do it.
     """
-    named = [sources] if isinstance(sources, str | Path) else [*sources]
-    uids = [str(source) for source in named if not is_table(source)]
+    if not (old := named(sources)):
+        raise UserError("rediscover: what? Name stored runs, or tables with --problem FILE")
+    uids = [str(source) for source in old if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
         for campaign in campaigns:
             check_campaign(campaign.start)
-        whose = "the problem" if problem is not None else _called(named[0])
+        whose = "the problem" if problem is not None else _called(old[0])
         problem = asked_in(campaigns) if problem is None else problem
     stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]
     config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
@@ -316,12 +318,12 @@ def rediscovered_campaign(
     if len(prepared.agent.problem.aims) > 1:
         raise UserError(
             f"{whose} has two goals, and no one best to come back to; begin a campaign that knows "
-            f"the results: reactune optimise PROBLEM --from {named[0]}"
+            f"the results: reactune optimise PROBLEM --from {old[0]}"
         )
-    agent, found = prepared.agent, earlier(named, prepared.agent.problem, catalogue)
+    agent, found = prepared.agent, earlier(old, prepared.agent.problem, catalogue)
     before = Earlier(agent.problem, found.experiments)
     if not (first := _to_begin_with(before)):
-        raise UserError(f"{_called(named[0])} has no valid experiment to start from")
+        raise UserError(f"{_called(old[0])} has no valid experiment to start from")
     handed_over = before.agent.handed_over()
     differences = dict.fromkeys(fact for was in stored for fact in differing(was, config))
     md = {

@@ -18,6 +18,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 
 from .campaign import optimise
 from .problems import ProblemSource
+from .session.stating import own
 
 Levels = Mapping[str, Sequence[Setting] | Setting]
 
@@ -171,7 +172,7 @@ def _design(
         points = [p for _ in range(replicates) for p in draw.sample(points, len(points))]
     whole = {"budget": len(points), "stop": {"verdict": False}, "rig": None}
     told = {"kind": name, **told, "replicates": replicates, "order": seed}
-    metadata = {"plan_name": name, "scan": told, **(md or {})}
+    metadata = {"plan_name": name, "scan": told, **own(md)}
     return (
         yield from optimise(
             Problem.load(stated.to_dict() | whole), rig, first=points, md=metadata, seed=seed or 0

@@ -20,7 +20,7 @@ from reactune.analysis.storage.stores.server import NoCatalogue
 from reactune.analysis.storage.stores.table import UnknownStore
 
 from .campaign import CampaignError
-from .earlier import is_table
+from .earlier import is_table, named
 from .errors import RigTroubleError, UserError, told
 from .memory import (
     give_back_large_arrays,
@@ -71,7 +71,7 @@ def run(
     catalogue: CatalogueSource = None,
     seed: int | None = None,
     budget: int | None = None,
-    known: Sequence[str | Path] = (),
+    known: str | Path | Sequence[str | Path] = (),
     listener: Listener | None = None,
     reviewer: Callable[[Agent], Reviewer] | None = None,
     interrupters: Sequence[Interrupter] = (),
@@ -91,7 +91,7 @@ def run(
         Of the optimiser, and of the rig if it is emulated; drawn, and stored, by default.
     budget : int, optional
         Experiments at most, in place of the problem's.
-    known : sequence of str or Path
+    known : str, Path or sequence of these
         Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
     listener : Listener, optional
     reviewer : callable, optional
@@ -114,7 +114,7 @@ def run(
     """
     if known:
         with contextlib.ExitStack() as stack:
-            only_tables = all(map(is_table, known))
+            only_tables = all(map(is_table, named(known)))
             stored = None if only_tables else stack.enter_context(_reading(catalogue))
             prepared = informed_campaign(stored, known, problem, rig, seed=seed, budget=budget)
     else:

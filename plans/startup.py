@@ -24,6 +24,7 @@ from rich.console import Console
 
 from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.report.made import is_made, made_of
 from reactune.analysis.report.scan import is_scan, scan_of
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
@@ -166,7 +167,7 @@ class Workspace:
         seed: int = 0,
         budget: int | None = None,
         first: list[dict[str, float]] | None = None,
-        known: Sequence[str] = (),
+        known: str | Sequence[str] = (),
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
         """Tune the products of the reaction on this session's rig.
@@ -182,7 +183,7 @@ class Workspace:
             Experiments at most, in place of the problem's.
         first : list of dict, optional
             Conditions to measure first, if nothing is known.
-        known : sequence of str
+        known : str or sequence of str
             Old results to begin with: uids of stored runs, and tables in CSV or XLSX.
         md : mapping, optional
             Metadata for the start document.
@@ -303,9 +304,18 @@ class Workspace:
             raise LookupError(f"the {n!r}-th last run: count from 1, the newest")
         return lineage(self.cat, self.cat[-n].uid)
 
-    def summary(self, n: int = 1) -> None:
-        """Print how the n-th last run came out: a campaign, or what a scan found."""
-        run = self.last(n)
+    def summary(self, which: int | str = 1) -> None:
+        """Print how a run came out: a campaign, a scan, or what was made.
+
+        Parameters
+        ----------
+        which : int or str
+            The last, 1, or the one before it, 2, and so on; or a uid, or the beginning of one.
+        """
+        run = lineage(self.cat, which) if isinstance(which, str) else self.last(which)
+        if is_made(run.start):
+            say(made_of(run.runs[-1]).to_text())
+            return
         if is_scan(run.start):
             say(f"\n{scan_of(run).to_text()}\n")
         if is_campaign(run.start):

@@ -81,8 +81,8 @@ class Leader:
     expected : dict of str to Estimate
         By `outcome_keys`, the goal as the user states it; empty in runs stored before.
     regret : float
-        By how much the best of the experiments made is expected to be better in the goal; NaN where
-        nobody knows, and in runs stored before.
+        By how much the best of the experiments made is expected to be better in the goal (of the
+        best by merit: in the merit); NaN where nobody knows, and in runs stored before.
     assumed : bool
         Whether the scatter of a repeat is for the most part what is usual, since the results do not
         tell of it yet.

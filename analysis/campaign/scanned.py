@@ -9,7 +9,7 @@ from typing import Any
 from ..problem.expression import parse
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..storage.lineage import Lineage, is_campaign
+from ..storage.lineage import Lineage, check_campaign, is_campaign
 
 _SET = "_setpoint"
 _TIME = "residence_time"  # follows from the flows, and has no setpoint
@@ -31,6 +31,8 @@ def as_design(run: Lineage, problem: Problem) -> Lineage:
     """
     if is_campaign(run.start) or "lost" in run.start:
         return run
+    if "makes" in run.start:
+        check_campaign(run.start)
     who = f"run {run.uid[:8]}"
     if not any(f"temperature{_SET}" in data for data in run.events("primary")):
         raise ValueError(f"{who} is neither a campaign nor a scan that has measured on a rig")
@@ -112,7 +114,10 @@ class Scanned(Lineage):
 
 
 def _method(run: Lineage) -> dict[str, Any]:
-    """Give what the detector's configuration says of the method; nothing if it says nothing."""
+    """Give what a run or the configuration of its detector says of the method, if anything."""
+    start = run.runs[-1].start
+    if "analytics" in start:  # an acquisition by a plan of bluesky-adaptive's
+        return {key: start[key] for key in ("analytics", "method")}
     for one in run.runs:
         for name, doc in one.documents():
             for told in doc.get("configuration", {}).values() if name == "descriptor" else ():

@@ -49,8 +49,9 @@ class Recommendation:
     expected : Expected
         What a repeat would give, by all experiments.
     regret : float
-        By how much the best of the experiments made is expected to be better, in the goal: what not
-        knowing which one that is costs. NaN where no model judges.
+        By how much the best of the experiments made is expected to be better, in the goal (of the
+        lowest merit among windows: in the merit, since farther outside there are better goals that
+        nobody wants): what not knowing which one that is costs. NaN where no model judges.
     """
 
     x: Floats
@@ -129,6 +130,11 @@ def _best(book: Book, feasible: bool) -> Recommendation | None:
     i = int(np.lexsort((goal, np.where(allowed, value, np.inf)))[0])
     if feasible and judge is not None and len(windows):
         i = _held(book, judge, i, allowed)
+    regret = math.nan
+    if judge is not None:
+        by_goal = feasible or not len(windows)
+        by = judge.losses if by_goal else judge.judged.merits(scale)
+        regret = _regret(judge.rows, by, i, allowed)
     if not models and (explains := book.expects()) is not None:
         models.append(explains)
     expected = _expected(points, i, models)
@@ -140,7 +146,7 @@ def _best(book: Book, feasible: bool) -> Recommendation | None:
         bool(inside[i]),
         _said(float(chance[i]), expected),
         expected,
-        math.nan if judge is None else _regret(judge, i, allowed),
+        regret,
     )
 
 
@@ -159,13 +165,17 @@ def _said(chance: float, expected: Expected) -> float:
     return (max if chance >= LIKELY else min)(expected.inside, LIKELY)
 
 
-def _regret(judge: Judging, chosen: int, allowed: NDArray[np.bool_]) -> float:
-    """Give by how much another one allowed is better in each function, on average."""
-    rivals = allowed[judge.rows] | (judge.rows == chosen)
-    if not (judge.rows == chosen).any():
+def _regret(
+    rows: NDArray[np.intp], losses: Floats, chosen: int, allowed: NDArray[np.bool_]
+) -> float:
+    """Give by how much another one allowed is better in each function, on average.
+
+    `losses` are what they are chosen by, of the points `rows` in each function.
+    """
+    this = rows == chosen
+    if not this.any():
         return math.nan
-    loss = judge.losses
-    gain = loss[judge.rows == chosen][0] - loss[rivals].min(axis=0)
+    gain = losses[this][0] - losses[allowed[rows] | this].min(axis=0)
     return float(gain.mean())
 
 

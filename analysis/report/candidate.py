@@ -63,8 +63,8 @@ class Candidate:
     violated : str
         The windows that it is expected to violate, in words; empty if there is none.
     regret : float
-        By how much the best of the experiments made is expected to be better in the goal; NaN where
-        this was not judged.
+        By how much the best of the experiments made is expected to be better in the goal (of the
+        best by merit: in the merit); NaN where this was not judged.
     close : tuple of str
         Windows that it is inside of by less than two standard deviations, in words.
     """

@@ -1,4 +1,4 @@
-"""Stored campaigns as one table of experiments, for spreadsheets and other programs."""
+"""Stored campaigns and scans as one table of experiments, for spreadsheets and other programs."""
 
 import io
 import json
@@ -17,11 +17,12 @@ from ..campaign.evaluation import FRONT
 from ..campaign.leader import ROLES, goal_keys
 from ..problem.model import Problem
 from ..sheets.sheet import SheetError, title_of, write_whole
-from ..storage.lineage import Lineage
+from ..storage.lineage import Lineage, is_campaign
 from ..written import printable
 from .numbers import jsonable
 from .ord import ord_of
-from .table import Campaign
+from .scan import is_scan
+from .table import Campaign, mark_of
 
 _FIRST = ("run", "origin", "number", "recorded")
 _LAST = ("feasibility", "violated", "valid", "reason", "disturbances", "doubted", "flags", "why")
@@ -35,16 +36,17 @@ Facts = dict[str, str | float]
 
 @dataclass(frozen=True)
 class Export:
-    """What is written of campaigns.
+    """What is written of campaigns and scans.
 
     Attributes
     ----------
     experiments : DataFrame
         A row for each, titles with units: ``asked_temperature [degC]``.
     problem, provenance : dict of str to dict
-        By uid: what was asked, in dotted keys as a problem file has them, and where it comes from.
+        By uid: what was asked, in dotted keys as a problem file has them (nothing of a scan by a
+        plan of bluesky's), and where it comes from.
     campaigns : tuple of Campaign
-        The same, as stored.
+        The campaigns among them, as stored.
     by : str
         Who answers for what is written, ``Name <address>``; ORD wants to know.
     """
@@ -57,27 +59,39 @@ class Export:
 
 
 def export_of(campaigns: Sequence[Lineage], by: str = "") -> Export:
-    """Gather what is written of campaigns.
+    """Gather what is written of campaigns and of scans by bluesky's own plans.
 
     Merit is by the final scale of each campaign. Raw signals are not in it.
 
     Raises
     ------
     ValueError
-        If a run is not a campaign.
+        If a run is neither, or has measured nothing.
     """
-    read = [(lineage, Campaign.of(lineage)) for lineage in campaigns]
-    tables = [_experiments(campaign, _units(lineage)) for lineage, campaign in read]
+    read = [(lineage, _campaign(lineage)) for lineage in campaigns]
+    tables = [
+        _experiments(campaign, _units(lineage)) if campaign else _events(lineage)
+        for lineage, campaign in read
+    ]
     titles = list(dict.fromkeys(title for table in tables for title in table))
     last = [title for title in titles if title in _LAST]
     frame = pd.concat(tables, ignore_index=True)[[t for t in titles if t not in last] + last]
+    asked = {line.uid: campaign.problem.to_dict() if campaign else {} for line, campaign in read}
     return Export(
         frame,
-        {lineage.uid: dict(_flat(campaign.problem.to_dict())) for lineage, campaign in read},
+        {uid: dict(_flat(told)) for uid, told in asked.items()},
         {lineage.uid: _provenance(lineage, campaign) for lineage, campaign in read},
-        tuple(campaign for _, campaign in read),
+        tuple(campaign for _, campaign in read if campaign),
         by,
     )
+
+
+def _campaign(lineage: Lineage) -> Campaign | None:
+    """Read a campaign; None of a scan by a plan of bluesky's."""
+    start = lineage.start
+    if is_scan(start) and not is_campaign(start) and "makes" not in start:
+        return None
+    return Campaign.of(lineage)
 
 
 def write(export: Export, path: Path) -> None:
@@ -126,6 +140,12 @@ def _xlsx(export: Export) -> bytes:
 
 def _ord(export: Export) -> bytes:
     """Write a dataset of the Open Reaction Database."""
+    known = {campaign.run.uid for campaign in export.campaigns}
+    if scans := [uid[:8] for uid in export.provenance if uid not in known]:
+        raise SheetError(
+            f"run {', '.join(scans)} is a scan, and does not say what was asked: ORD takes "
+            "campaigns, and designs as of grid, alone"
+        )
     try:
         return ord_of(export.campaigns, export.by)
     except ImportError:
@@ -179,6 +199,25 @@ def _experiments(campaign: Campaign, units: Mapping[str, str]) -> pd.DataFrame:
     return table[[*titles.values()]].set_axis([*titles], axis="columns")
 
 
+def _events(lineage: Lineage) -> pd.DataFrame:
+    """Give what a scan has measured with the titles that it is written under."""
+    table = lineage.table()
+    if table.empty or "time" not in table:
+        raise ValueError(f"run {lineage.uid[:8]} has measured nothing that could be written")
+    table["origin"] = mark_of(lineage.start)
+    table["recorded"] = [_when(t) for t in table["time"]]
+    if "number" not in table:
+        table["number"] = range(1, len(table) + 1)
+    if "valid" in table:
+        table["valid"] = table["valid"] == 1
+    kept = [k for k in map(str, table) if k not in (*_FIRST, *_LAST, *_LEFT_OUT)]
+    kept = [name for name in kept if not any(np.ndim(cell) for cell in table[name])]
+    order = [*_FIRST, *kept, *(name for name in _LAST if name in table)]
+    units = _units(lineage)
+    titles = [title_of(name, units.get(name, "")) for name in order]
+    return table[order].set_axis(titles, axis="columns")
+
+
 def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
     """Say whether a column is written: numbers and texts of the experiment itself."""
     if name in _LEFT_OUT or name in ROLES or name.startswith(tuple(f"{role}_" for role in ROLES)):
@@ -216,21 +255,30 @@ def _units(lineage: Lineage) -> dict[str, str]:
     return {key: unit for key, unit in units.items() if unit != "1"}
 
 
-def _provenance(lineage: Lineage, campaign: Campaign) -> Facts:
-    """Say where a campaign comes from."""
+def _provenance(lineage: Lineage, campaign: Campaign | None) -> Facts:
+    """Say where a run comes from."""
     start, stop = lineage.start, lineage.stop or {}
-    method, two = json.dumps(start["method"], sort_keys=True), len(campaign.problem.aims) > 1
-    ended = stop.get("time")
+    ended, rig = stop.get("time"), start.get("rig")
     return {
-        "title": campaign.title,
-        "origin": campaign.mark,
+        "title": campaign.title if campaign else str(start.get("title", "")),
+        "origin": mark_of(start),
         "runs": ", ".join(run.uid for run in lineage.runs),
         "plan": str(start.get("plan_name", "")),
-        "rig": str(start.get("rig", {}).get("title", "")),
+        "rig": str(rig.get("title", "")) if isinstance(rig, Mapping) else "",
         "began": _when(start["time"]),
         "ended": _when(ended) if ended is not None else "",
         "exit status": str(stop.get("exit_status", "none")),
         "reason": str(stop.get("reason", "")),
+        **(_concluded(start, campaign) if campaign else {}),
+        **{f"version of {k}": str(v) for k, v in start.get("versions", {}).items()},
+        "exported by": f"reactune {version('reactune')}",
+    }
+
+
+def _concluded(start: Mapping[str, Any], campaign: Campaign) -> Facts:
+    """Say how a campaign went, and what measured it."""
+    method, two = json.dumps(start["method"], sort_keys=True), len(campaign.problem.aims) > 1
+    return {
         "seed": start.get("seed", math.nan),
         "experiments": len(campaign.table),
         "best feasible": campaign.best_feasible or "none",
@@ -238,8 +286,6 @@ def _provenance(lineage: Lineage, campaign: Campaign) -> Facts:
         **({"front": ", ".join(map(str, campaign.front)) or "none"} if two else {}),
         "analytics": campaign.analytics.key,
         "method": method,
-        **{f"version of {k}": v for k, v in start.get("versions", {}).items()},
-        "exported by": f"reactune {version('reactune')}",
     }
 
 

@@ -13,9 +13,6 @@ from .candidate import ASSUMED
 from .numbers import as_set, estimated, jsonable
 from .table import mark_of
 
-PLAN = "make"
-"""The name of the plan whose runs these are."""
-
 
 @dataclass(frozen=True)
 class Check:
@@ -126,6 +123,11 @@ class Made:
             yield "Check", f"{when}, {verdict}: {'; '.join(each) or check.failure}"
 
 
+def is_made(start: Mapping[str, Any]) -> bool:
+    """Say whether a run has made a product; a plan of somebody else's may be called ``make``."""
+    return "makes" in start and isinstance(start.get("product"), Mapping)
+
+
 def made_of(run: Run) -> Made:
     """Read what came of making a product.
 
@@ -135,7 +137,7 @@ def made_of(run: Run) -> Made:
         If the run is no such one.
     """
     start, stop = run.start, run.stop or {}
-    if start.get("plan_name") != PLAN:
+    if not is_made(start):
         raise ValueError(
             f"run {run.uid[:8]} made no product: its plan is '{start.get('plan_name')}'"
         )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from ..storage.lineage import Lineage, is_campaign
 from .numbers import aligned, as_set, dialled
@@ -15,7 +16,7 @@ from .table import Campaign, mark_of
 
 _REASONS = 3  # why something failed, that are shown
 _SHOWN = 40  # points; the rest are in the table of the run
-_SURE = 2.0  # standard errors that a drift has to be beyond
+_SURE = 0.95  # how unlikely so great a slope has to be of repeats that do not drift
 
 
 @dataclass(frozen=True)
@@ -159,7 +160,8 @@ class Scan:
             line = f"{name} repeats to {scatter:.2g}{against} ({freedom} d.f.)"
             if found := self.drift(name):
                 total, error = found
-                sure = abs(total) > _SURE * error
+                bound = float(stdtrit(freedom - 1, (1 + _SURE) / 2))  # by Student: wide for a few
+                sure = abs(total) > bound * error
                 line += f"; {'drifts' if sure else 'no drift:'} {total:+.2g} +/- {error:.1g} in all"
             yield line
 
@@ -194,7 +196,7 @@ def scan_of(run: Lineage) -> Scan:
     return Scan(
         uid=run.uid,
         title=str(run.start.get("title") or run.start.get("plan_name", "a plan without a name")),
-        mark=mark_of(run.start) if "simulated" in run.start else "UNMARKED",
+        mark=mark_of(run.start),
         moved=_with_units(moved, units),
         quantities=_with_units(quantities, units),
         events=_kept(table[valid], moved, quantities),

@@ -141,12 +141,7 @@ class Summary:
             Characters a line, at least 60; only a single longer word exceeds it.
         """
         width = max(width, 60)
-        first, *more = textwrap.wrap(self.title, width - len(self.mark) - 2) or [""]
-        lines = [
-            f"{first:<{width - len(self.mark)}}{self.mark}",
-            *more,
-            *textwrap.wrap(self.asked, width),
-        ]
+        lines = [*headed(self.title, self.mark, width), *textwrap.wrap(self.asked, width)]
         if not self.front:
             found = side_by_side(self.rows(), width)
         else:
@@ -313,6 +308,13 @@ class Summary:
         if self.windows:
             remarks.append(("Feasible", _TERMS.format(_MERIT[len(self.goals) - 1])))
         return [*remarks, ("Run", self.uid)]
+
+
+def headed(title: str, mark: str, width: int) -> Iterator[str]:
+    """Give a title whole, in as many lines as it takes, with a mark at the end of the first."""
+    first, *more = textwrap.wrap(title, width - len(mark) - 2) or [""]
+    yield f"{first:<{width - len(mark)}}{mark}"
+    yield from more
 
 
 def summarise(run: StoredRun | Campaign) -> Summary:

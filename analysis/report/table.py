@@ -219,6 +219,8 @@ class Campaign:
 
 def mark_of(start: Mapping[str, Any]) -> str:
     """Say where the numbers of a run come from, by its start document."""
+    if "simulated" not in start:  # by a RunEngine that knows no rig of ours
+        return "UNMARKED"
     if start["simulated"]:
         return "SIMULATED"
     return "FROM A TABLE" if "table" in start else "REAL HARDWARE"

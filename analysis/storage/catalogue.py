@@ -286,13 +286,13 @@ class Catalogue:
             When no run or more than one answers.
         """
         here = self._here()
-        if key in here:  # whole and here: a server need not be asked
-            return self._run(str(key), *here[str(key)])
+        if isinstance(key, str) and key in here:  # whole and here: a server need not be asked
+            return self._run(key, *here[key])
         known = self._known()
         if isinstance(key, int) and key > 0:
             same = self.runs(limit=1, scan_id=key)
             if not same:
-                raise UnknownRun(f"There is no run with scan_id {key} in {self.folder}.")
+                raise UnknownRun(f"There is no run with scan_id {key} in {self.place}.")
             return self._run(same[0].uid, *known[same[0].uid])
         uid = match(key, list(known), str(self.place))
         return self._run(uid, *known[uid])

@@ -41,7 +41,7 @@ class Lineage:
         versions let them be mixed.
         """
         start = dict(self.runs[0].start)
-        if "problem" in start and (budget := budget_of(self.runs[-1])):
+        if is_campaign(start) and (budget := budget_of(self.runs[-1])):
             start["problem"] = {**start["problem"], "budget": budget}
         if any(run.start.get("simulated") for run in self.runs):
             start["simulated"] = True
@@ -109,7 +109,7 @@ def check_campaign(start: Mapping[str, Any]) -> None:
         plan = start.get("plan_name", "unknown")
         raise ValueError(
             f"{run} is not a campaign: its plan is '{plan}', not 'optimise'; reactune show tells "
-            "what it found, and rescore judges a scan by a problem (--problem FILE)"
+            "what it found, export writes it, and rescore judges it by a problem (--problem FILE)"
         )
 
 

@@ -1,6 +1,6 @@
 """A stored run: its documents and tables, and its line in the list of runs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -186,14 +186,14 @@ class RunSummary:
         last: Document,
     ) -> Self:
         """Read the rest from the start and stop document of a run."""
-        mark = start.get("simulated")
+        mark, problem = start.get("simulated"), _table(start, "problem")
         return cls(
             uid=uid,
             time=start["time"],
             plan_name=start.get("plan_name"),
             title=start.get("title"),
-            problem=(start.get("problem") or {}).get("title"),
-            goal=_goal(start.get("problem") or {}),
+            problem=problem.get("title"),
+            goal=_goal(problem),
             begins=_begins(start),
             simulated=mark if isinstance(mark, bool) else None,
             events=events,
@@ -201,6 +201,12 @@ class RunSummary:
             reason=(stop or {}).get("reason", ""),
             last=last,
         )
+
+
+def _table(start: Document, key: str) -> Document:
+    """Give a table of a start document; another laboratory's runs may call anything so."""
+    found = start.get(key)
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _goal(problem: Document) -> str | None:
@@ -217,10 +223,10 @@ def _goal(problem: Document) -> str | None:
 
 def _begins(start: Document) -> str:
     """Say what a run goes on from."""
-    sources = (start.get("known") or {}).get("sources", [])
+    sources = _table(start, "known").get("sources", [])
     verb = next((verb for verb in ("resumes", "rediscovers", "makes") if verb in start), "")
     if verb:
-        return f"{'changes' if sources else verb} {start[verb][:8]}"
+        return f"{'changes' if sources else verb} {str(start[verb])[:8]}"
     if len(sources) == 1:
         return f"from {sources[0]['run'][:8] if 'run' in sources[0] else 'a table'}"
     return f"from {len(sources)} sources" if sources else ""

@@ -227,7 +227,7 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         if self.settled_since is None and now - self._within_since >= self.spec.settle:
             self.settled_since = now
 
-    def give_up(self, reason: Exception | None = None) -> None:
+    def give_up(self, reason: Exception | None = None, *, cooled: bool = False) -> None:
         """Take note that the heater was cooled, by whoever makes the rig safe.
 
         Parameters
@@ -235,8 +235,12 @@ class Heater(Device):  # type: ignore[misc]  # ophyd ships no types
         reason : Exception, optional
             Fails what is pending. Without it, pending statuses stay open until a later `set`:
             at the end of a plan nobody waits for them, and a failure would disturb its clean-up.
+        cooled : bool
+            Whether the controller has confirmed its safe setpoint: then it is published.
         """
         with self._lock:
+            if cooled:
+                self.setpoint.fill(self.spec.safe)
             self._approaching.give_up(reason)
             self._target = self.settled_since = self._within_since = None
 

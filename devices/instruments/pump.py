@@ -268,11 +268,20 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self._running = False
         self.driver.stop()
 
-    def came_to_rest(self) -> None:
-        """Take note that the pump was stopped, by whoever makes the rig safe."""
+    def came_to_rest(self, *, confirmed: bool) -> None:
+        """Take note that the pump was stopped, by whoever makes the rig safe.
+
+        Parameters
+        ----------
+        confirmed : bool
+            Whether it said so itself: then it is published, as by a poll.
+        """
         with self._lock:
             self._give_up()
             self._running = False
+            if confirmed:
+                self.flow.fill(0.0)
+                self.state.fill("idle")
 
     def _give_up(self) -> None:
         self._starting.give_up()

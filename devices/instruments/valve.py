@@ -164,6 +164,18 @@ class TwoPositionValve(_Valve[ValveDriver, TwoPositionSpec]):
         self._wanted = position
         yield from super()._turn(position)
 
+    def came_to_rest(self, *, confirmed: bool) -> None:
+        """Take note that it was turned to where it rests, by whoever makes the rig safe.
+
+        Parameters
+        ----------
+        confirmed : bool
+            Whether it said so itself: then it is published, as by a poll.
+        """
+        self.give_up()
+        if confirmed:
+            self.place.fill(self.spec.rest)
+
     def forget(self) -> None:
         """Expect it nowhere: whoever makes the rig safe is about to turn it; waits for nobody."""
         self._wanted = ""

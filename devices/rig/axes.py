@@ -193,14 +193,16 @@ class Axes:
         LimitError, LedgerError
             As `FlowRig.setpoints`.
         """
-        conditions = convert.moved(self.held, asked or {}, self._rig.config)
+        asked = asked or {}
+        conditions = convert.moved(self.held, asked, self._rig.config)
         choices = self._rig.config.choices.items()
         needed = [*self._rig.limits(), *(n for n, choice in choices if choice.default is None)]
         if missing := [name for name in needed if name not in conditions]:
-            pairs = ", ".join(f"{self._rig.name}.{name}, ..." for name in missing)
+            unheld = [*missing, *(name for name in asked if name not in self.held)]
+            pairs = ", ".join(f"{self._rig.name}.{name}, ..." for name in unheld)
             raise ConditionsError(
                 f"{', '.join(missing)} {'were' if missing[1:] else 'was'} never set on this rig: "
-                f"set what is missing first, as by RE(bps.mv({pairs}))"
+                f"set all that flows need first, in one move, RE(bps.mv({pairs}))"
             )
         return self._rig.setpoints(conditions)
 

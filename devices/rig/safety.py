@@ -82,19 +82,19 @@ def make_safe(
     pumps, valves = tuple(pumps), tuple(valves)
     for valve in valves:
         valve.forget()
-    report = _attempt(
-        _steps(
-            {pump.name: (pump.spec.transport, partial(_stop, pump.driver)) for pump in pumps},
-            heater.spec,
-            partial(_cool, heater.driver, heater.spec),
-            [(valve.spec, partial(_turn, valve.driver, valve.spec)) for valve in valves],
-        )
+    steps = _steps(
+        {pump.name: (pump.spec.transport, partial(_stop, pump.driver)) for pump in pumps},
+        heater.spec,
+        partial(_cool, heater.driver, heater.spec),
+        [(valve.spec, partial(_turn, valve.driver, valve.spec)) for valve in valves],
     )
+    report = _attempt(steps)
+    confirmed = iter([line == step.success for line, step in zip(report.lines, steps, strict=True)])
     for pump in pumps:
-        pump.came_to_rest()
-    heater.give_up(reason)
+        pump.came_to_rest(confirmed=next(confirmed))
+    heater.give_up(reason, cooled=next(confirmed))
     for valve in valves:
-        valve.give_up()
+        valve.came_to_rest(confirmed=next(confirmed))
     return report
 
 

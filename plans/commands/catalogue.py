@@ -144,9 +144,15 @@ def _verify(a: argparse.Namespace) -> int:
     for sentence in (*found.said, *(each for them in found.differing.values() for each in them)):
         say(sentence)
     differ = f"{len(found.differing)} differ" if found.differing else "all as they were recorded"
-    say(f"{_runs(found.runs)} with {found.documents} documents compared in {other}: {differ}.")
+    if found.runs:
+        say(f"{_runs(found.runs)} with {found.documents} documents compared in {other}: {differ}.")
+    else:
+        say(f"Nothing was compared: {place.folder} has no journal of a run in {other}.")
     if found.elsewhere:
-        say(f"{_runs(found.elsewhere)} there without a journal here: nothing to compare them with.")
+        say(
+            f"{_runs(found.elsewhere)} there without a journal here: nothing to compare them with. "
+            f"reactune catalogue verify {other} --catalogue DIR compares with the journals in DIR."
+        )
     if found.differing:
         where = f"{other} --catalogue {place}" if a.server else f"--catalogue {place}"
         say(f"To mend them: reactune catalogue repair {where}")

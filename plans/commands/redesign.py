@@ -71,8 +71,9 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(found: "Redesign") -> Iterator[str]:
     """Say everything at 80 columns."""
-    title = (found.problem.title or found.problem.goal_words)[: _WIDTH - 20]
-    yield f"{title:<{_WIDTH - len(found.mark)}}{found.mark}"
+    from reactune.analysis.report.summary import headed
+
+    yield from headed(found.problem.title or found.problem.goal_words, found.mark, _WIDTH)
     yield from textwrap.wrap("; ".join(w.text for w in found.problem.windows), _WIDTH)
     yield f"{found.n} experiments, {found.n_feasible} measured inside every window"
     yield "=" * _WIDTH

@@ -66,10 +66,11 @@ def run(a: argparse.Namespace) -> int:
 def _text(told: "Answer") -> Iterator[str]:
     """Say everything at 80 columns."""
     from reactune.analysis.report.rescored import flipped, table
+    from reactune.analysis.report.summary import headed
 
     found, problem = told.found, told.found.problem
     goal = problem.goal_words
-    yield f"{(problem.title or goal)[: _WIDTH - 30]:<{_WIDTH - len(told.mark)}}{told.mark}"
+    yield from headed(problem.title or goal, told.mark, _WIDTH)
     yield from textwrap.wrap("; ".join([goal, *(w.text for w in problem.windows)]), _WIDTH)
     yield "=" * _WIDTH
     yield f"{'RUN':<10}{'ASKED':<44}{'EXPERIMENTS':>13}{'FEASIBLE':>13}"

@@ -37,7 +37,7 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     if a.table is not None:
         return _table(a)
-    from reactune.analysis.report.made import PLAN, made_of
+    from reactune.analysis.report.made import is_made, made_of
     from reactune.analysis.report.scan import is_scan, scan_of
     from reactune.analysis.storage.lineage import is_campaign, lineage
 
@@ -50,7 +50,7 @@ def run(a: argparse.Namespace) -> int:
         raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
     with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError):
         stored = find_run(catalogue, a.what)
-        if stored.start.get("plan_name") == PLAN:
+        if is_made(stored.start):
             made = made_of(stored)
             say(json.dumps(made.to_json()) if a.json else made.to_text())
             return EXIT_DONE

@@ -9,6 +9,7 @@ from typing import Protocol
 import bluesky.plan_stubs as bps
 from bluesky.utils import MsgGenerator
 
+from reactune.analysis.written import quoted
 from reactune.devices.rig.flow_rig import FlowRig
 
 from ..saying import say
@@ -34,7 +35,10 @@ class Attendant(Protocol):
 
 
 class AtTerminal:
-    """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody."""
+    """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody.
+
+    Any other line but ``stop`` is asked again: it ends nothing that the reactor has worked for.
+    """
 
     def flask(self, volume: float, minutes: float) -> bool:
         """See `Attendant`."""
@@ -54,13 +58,16 @@ class AtTerminal:
         """See `Attendant`."""
         return self._asked(f"NOT as promised: {told}.\nType yes to make it all the same: ", "yes")
 
-    @staticmethod
-    def _asked(question: str, wanted: str = "") -> bool:
+    def _asked(self, question: str, wanted: str = "") -> bool:
         print(question, end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
         line = sys.stdin.readline()
         if not line:
             say("nobody answers: the input has ended", to=sys.stderr)
-        return bool(line) and line.strip().lower() == wanted
+            return False
+        answer = line.strip().lower()
+        if not wanted and answer not in ("", "stop"):
+            return self._asked(f"{quoted(line.strip())}? Enter alone goes on, stop ends it: ")
+        return answer == wanted
 
 
 def answered(ask: Callable[[], bool], rig: FlowRig | None = None) -> MsgGenerator[bool]:

@@ -15,6 +15,7 @@ from reactune.devices.instruments.interlock import FAILURES
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
 from ..campaign import CampaignError
+from ..session.stating import own
 from ..stubs import act, event, lab_sleep, sample
 from .attending import SPARE, Attendant, answered
 from .product import Checks, Collection, Product
@@ -81,7 +82,7 @@ def make(
         "simulated": rig.simulated,
         "lab_time": rig.clock.now(),
         "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
-        **(md or {}),
+        **own(md),
     }
 
     def making() -> MsgGenerator[str]:
@@ -182,7 +183,7 @@ def _with_flask(
         yield from bps.abs_set(rig, target, wait=True)
         since = rig.clock.now()
         if not (yield from answered(lambda: attendant.flask(volume / 1000, minutes), rig)):
-            raise NoProductError("nothing was made: nobody is there to put the flask")
+            raise NoProductError("nothing was made: nobody has put the flask there")
         collected.by_hand = True
         if rig.feed.since is not None and rig.clock.now() - since < SPARE + _LOOK:
             return  # else the flow has stopped meanwhile: once more

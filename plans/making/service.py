@@ -76,10 +76,12 @@ def volume_of(text: str) -> float:
     UserError
         If it is none.
     """
-    found = re.fullmatch(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*?)\s*", text)
+    found = re.fullmatch(r"\s*([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)\s*(.*?)\s*", str(text))
     if found is None:
         raise UserError(f"--volume {text}: write a number and a unit, as 5mL")
     unit = found[2]
+    if re.match(r"[,.]", unit):
+        raise UserError(f"--volume {text}: write a number with a point and nothing else, as 2.5mL")
     if not unit:
         raise UserError(f"--volume {text}: of what? write {text}mL or {text}uL")
     try:

@@ -15,6 +15,7 @@ from reactune.devices.rig.flow_rig import FlowRig, RigFaultError
 
 from .foresight import foreseeing, in_words
 from .metadata import Metadata
+from .stating import stating
 
 Interrupter = Callable[[RunEngine, FlowRig], AbstractContextManager[Any]]
 """Made with the RunEngine and its rig, and entered while a plan runs, which it may abort.
@@ -66,6 +67,7 @@ class Session:
         if md is not None:
             self.RE.scan_id_source = md.next_scan_id
         self.RE.md_validator = foreseeing(rig, self.RE.md_validator)
+        self.RE.md_normalizer = stating(rig, self.RE.md_normalizer)
         self.RE.preprocessors.append(in_words)
         self.RE.md["simulated"] = rig.simulated  # whatever it was before
         self.RE.subscribe(catalogue.record)  # type: ignore[no-untyped-call]  # bluesky's own

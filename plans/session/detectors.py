@@ -5,7 +5,7 @@ import json
 from time import time
 from typing import Any
 
-from reactune.analysis.analytics import Analytics, to_start
+from reactune.analysis.analytics import Analytics, Measurement, to_start
 from reactune.devices.clock import LabStatus
 from reactune.devices.rig.flow_rig import FlowRig
 
@@ -64,8 +64,7 @@ class OnlineAnalysis:
         facts = {key: reading["value"] for key, reading in recorded.items()}
         own = trace_in_file(self.analytics, self.parent, facts)
         found = self.analytics.measure(facts)
-        for name, value in found.values.items():
-            own |= {name: value, f"{name}_sd": found.sd[name]}
+        own |= measured(found)
         own |= {
             "valid": float(found.valid),
             "reason": found.reason,
@@ -77,14 +76,7 @@ class OnlineAnalysis:
     def describe(self) -> dict[str, dict[str, Any]]:
         """Return the data keys of `read`, with units."""
         common = {"source": __name__, "shape": []}
-        numbers = {"valid": "1"}
-        for name in self.analytics.names:
-            unit = self.analytics.units.get(name, "1")
-            numbers |= {name: unit, f"{name}_sd": unit}
-        described = {
-            key: common | {"dtype": "number", "dtype_numpy": "<f8", "units": unit, "precision": 4}
-            for key, unit in numbers.items()
-        }
+        described = measured_described(self.analytics) | {"valid": _number("1")}
         texts = {key: common | {"dtype": "string"} for key in ("reason", "flags")}
         trace = trace_in_file_described(self.analytics, self.parent)
         return {**self.parent.hplc.describe(), **trace, **described, **texts}
@@ -103,3 +95,25 @@ class OnlineAnalysis:
         """Return the data keys of `read_configuration`."""
         text = {"source": "rig file", "dtype": "string", "shape": []}
         return self.parent.hplc.describe_configuration() | {"method": text, "method_digest": text}
+
+
+def measured(found: Measurement) -> dict[str, float]:
+    """Give every quantity by name, with its standard uncertainty (``X3``, ``X3_sd``)."""
+    data: dict[str, float] = {}
+    for name, value in found.values.items():
+        data |= {name: value, f"{name}_sd": found.sd[name]}
+    return data
+
+
+def measured_described(analytics: Analytics) -> dict[str, dict[str, Any]]:
+    """Describe `measured`, with units."""
+    described: dict[str, dict[str, Any]] = {}
+    for name in analytics.names:
+        key = _number(analytics.units.get(name, "1"))
+        described |= {name: key, f"{name}_sd": dict(key)}
+    return described
+
+
+def _number(unit: str) -> dict[str, Any]:
+    number = {"dtype": "number", "dtype_numpy": "<f8", "units": unit, "precision": 4}
+    return {"source": __name__, "shape": [], **number}

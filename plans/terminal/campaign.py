@@ -41,7 +41,7 @@ class Terminal(Listener):
     def over(self, fault: str, safe_state: SafeReport | None) -> None:
         """Say what the rig confirmed, at once."""
         if fault:
-            fault = printable(f"Ended by a fault: {fault}")
+            fault = printable(f"Ended: {fault}")
             self._console.print(fault, style="bold red", soft_wrap=True)
         if safe_state is not None:
             lines = printable("\n".join(("Safe state:", *safe_state.lines)))

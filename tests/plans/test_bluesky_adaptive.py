@@ -13,10 +13,13 @@ from ophyd.sim import SynAxis, SynSignal
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices.rig.flow_rig import load
 from reactune.plans import Outcomes, optimization_problem
+from reactune.plans.cli import main
 from reactune.plans.compatibility import analytics_of
 from reactune.plans.session.detectors import OnlineAnalysis
+from reactune.plans.startup import Workspace
 
 PROTOCOLS = [
     protocols.Optimizer,
@@ -65,6 +68,26 @@ def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):
     events = [d["data"] for n, d in lab.documents if n == "event" and "suggestion_ids" in d["data"]]
     assert [e["suggestion_ids"] for e in events] == ["1", "2", "3", "4"]
     lab.assert_safe()
+
+
+def test_what_it_acquired_is_shown_and_rescored_as_scans_are(lab, agent, tmp_path, capsys):
+    folder = str(tmp_path / "runs")
+    with Catalogue(folder, writing=True, store="journal") as catalogue:
+        workspace = Workspace(lab.rig, catalogue)
+        workspace.RE(optimize(optimization_problem(agent, lab.rig), iterations=3))
+        workspace.summary()
+        uids = [run.uid for run in catalogue.runs() if run.plan_name == "acquire"]
+        (x3,) = catalogue[uids[0]].table()["X3"]
+    shown = capsys.readouterr().out
+    assert "Run II: little third adduct at a high yield of the first two" in shown
+    assert "X3" in shown
+    assert main(["rescore", *uids, "--problem", "walker-ii", "--catalogue", folder, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["n"] == 3
+    best = told["best"]["number"]
+    values = {e.number: e.measurement.values for e in agent.evaluations}
+    assert told["best"]["measured"] == values[best]
+    assert x3 in [v["X3"] for v in values.values()]
 
 
 def test_conditions_of_ones_own_can_be_measured_too(lab, agent):

@@ -16,6 +16,7 @@ from reactune.plans.earlier import earlier
 from reactune.plans.errors import UserError
 from reactune.plans.preparation import informed_campaign, rediscovered_campaign
 from reactune.plans.service import resume, run, stored_campaign
+from reactune.plans.startup import Workspace
 from reactune.plans.tables import kept, open_table
 
 pytestmark = pytest.mark.usefixtures("drawn")
@@ -116,7 +117,7 @@ def test_a_campaign_begins_with_the_rows_of_a_table(place):
 
 
 def test_what_was_known_outside_of_the_limits_is_no_place_to_start_from(place):
-    assert run("walker-ii", catalogue=place, seed=1, budget=1, known=["old.csv"]).well
+    assert run("walker-ii", catalogue=place, seed=1, budget=1, known="old.csv").well
     with Catalogue(place) as catalogue:
         first = rediscovered_campaign(catalogue, "last").agent.first
     assert first
@@ -292,3 +293,12 @@ def test_the_list_of_runs_says_what_each_goes_on_from_and_what_it_came_to(place,
     assert f"  from {first}  " in tail
     assert "3 experiments" in tail
     assert f"minimise X3: {expected:.4g} expected of no. " in tail
+
+
+def test_one_old_result_needs_no_list_and_none_is_named(place, lab):
+    with Catalogue(place, writing=True, store="journal") as catalogue:
+        workspace = Workspace(lab.rig, catalogue)
+        workspace.RE(workspace.optimise("walker-ii", budget=1, known="last"))
+        assert summarise(workspace.last()).n_known == 9
+        with pytest.raises(UserError, match=r"rediscover: what\? Name stored runs, or tables"):
+            workspace.RE(workspace.rediscover([]))

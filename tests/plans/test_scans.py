@@ -15,6 +15,7 @@ from reactune.analysis.report.figures import products
 from reactune.analysis.report.scan import Scan, scan_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import grid, one_at_a_time, repeat
+from reactune.plans.cli import main
 from reactune.plans.errors import UserError
 from reactune.plans.making.service import make_product
 from reactune.plans.preparation import rediscovered_campaign
@@ -93,6 +94,57 @@ def test_a_scan_by_bluesky_is_rescored_as_a_design_is(workspace, lab):
     assert found == pytest.approx({"temperature": 383.15, "residence_time": 4.655, "ratio": 1})
 
 
+def test_a_scan_is_exported_by_itself_and_beside_a_campaign(workspace, lab, tmp_path, capsys):
+    lab.rig.axes.held = dict(MIDDLE)
+    workspace.RE(bp.scan([workspace.hplc], lab.rig.temperature, 110, 140, 3), title="heat")
+    workspace.RE(workspace.grid("walker-ii", MIDDLE | {"temperature": [110, 125]}, seed=1))
+    workspace.RE(bp.count([], 0))
+    empty, design, scan = (run.uid for run in workspace.cat.runs())
+    stored = workspace.cat[scan].table()
+
+    def export(*uids: str, to: str) -> Any:
+        place = ["--catalogue", str(workspace.cat.folder)]
+        return main(["export", *uids, "-o", str(tmp_path / to), *place])
+
+    assert export(scan, to="a.csv") == 0
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert table["number"].tolist() == [1, 2, 3]
+    assert table["X3"].tolist() == pytest.approx(stored["X3"].tolist())
+    assert table["temperature_setpoint [degC]"].tolist() == [110, 125, 140]
+    assert table["origin"].tolist() == ["SIMULATED"] * 3
+    assert table["valid"].all()
+    assert not [title for title in table if title.startswith(("trace", "time"))]
+    assert export(scan, design, to="b.xlsx") == 0
+    both = pd.read_excel(tmp_path / "b.xlsx", sheet_name=None)
+    assert both["experiments"]["run"].tolist() == [scan] * 3 + [design] * 2
+    told = both["provenance"].set_index("run")
+    assert (told.loc["title", scan], told.loc["plan", scan]) == ("heat", "scan")
+    assert told.loc["rig", scan] == told.loc["rig", design]
+    capsys.readouterr()
+    assert export(empty, to="c.csv") == 2
+    assert f"run {empty[:8]} has measured nothing" in capsys.readouterr().err
+    assert export(scan, to="d.ord") == 2
+    assert "is a scan, and does not say what was asked: ORD takes" in capsys.readouterr().err
+
+
+def test_a_scan_says_what_rig_it_ran_on_as_a_campaign_does(lab, tmp_path):
+    starts = []
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        for stock in (8.323, 9.0):
+            lab.rig.config.streams["sultine"].__dict__["stock"] = stock  # another bottle
+            lab.rig.axes.held = dict(MIDDLE)
+            workspace = Workspace(lab.rig, catalogue)
+            workspace.RE(bp.scan([workspace.hplc], lab.rig.temperature, 110, 140, 2))
+            starts.append(workspace.last().start)
+        workspace.RE(workspace.repeat("walker-ii", MIDDLE, 1))
+        campaign = workspace.last().start
+        told = answer(catalogue, [start["uid"] for start in starts], "walker-ii").differences
+    assert [s["rig"]["file"]["streams"]["sultine"]["stock"] for s in starts] == [8.323, 9.0]
+    assert starts[1]["rig"] == campaign["rig"]
+    (sentence,) = told
+    assert "streams.sultine.stock = 9 was 8.323" in sentence
+
+
 def test_what_is_no_campaign_says_so_to_every_question(workspace, lab):
     lab.rig.axes.held = dict(MIDDLE)
     workspace.RE(bp.count([lab.rig.hplc]))
@@ -163,6 +215,20 @@ def test_repeats_tell_how_well_results_repeat(workspace, lab, capsys):
     assert "4 experiments at 1 point" in shown
     assert "X3 repeats to" in shown
     assert "in all" in shown
+
+
+@pytest.mark.parametrize("times", [4, 12])
+def test_few_repeats_drift_no_more_often_than_many(times):
+    """Of repeats that only scatter one in twenty may seem to drift, however few they are."""
+    draw = np.random.default_rng(1)
+
+    def told(values: Any) -> str:
+        events = pd.DataFrame({"y": values})
+        return Scan("a", "repeat", "SIMULATED", {}, {"y": ""}, events, 0).to_text()
+
+    drifting = sum("drifts" in told(draw.normal(0.5, 0.01, times)) for _ in range(400))
+    assert 0.02 < drifting / 400 < 0.09
+    assert "drifts +0.3" in told(np.linspace(0.5, 0.8, times) + draw.normal(0, 0.005, times))
 
 
 def test_a_summary_says_why_a_point_of_a_scan_failed(workspace, lab, capsys):

@@ -137,6 +137,16 @@ def test_nothing_is_lost_doubled_or_let_in(server, hasty, monkeypatch, tmp_path,
         record(catalogue, documents())
     command = ("publish", server.url, "--catalogue", str(tmp_path / "folder"))
     assert "1 run sent" in said(capsys, "catalogue", *command)[1]
+    with monkeypatch.context() as patch:  # a computer that has recorded nothing
+        patch.setenv("XDG_STATE_HOME", str(tmp_path / "nobody"))
+        code, told = said(capsys, "catalogue", "verify", "--catalogue", server.url)
+    assert code == 0
+    assert "Nothing was compared" in told
+    assert "as they were recorded" not in told
+    compare = f"reactune catalogue verify {server.url} --catalogue"
+    assert compare in told
+    folder = ("verify", server.url, "--catalogue", str(tmp_path / "folder"))
+    assert "all as they were recorded" in said(capsys, "catalogue", *folder)[1]
     key = server.key_file.read_text().strip().encode()
     kept = [path for path in (*journals.rglob("*"), *tmp_path.rglob("*")) if path.is_file()]
     assert [path for path in kept if key in path.read_bytes()] == [server.key_file]

@@ -62,9 +62,13 @@ class Outcomes:
 
     def merit(self, scale: tuple[float, float] | None) -> Floats:
         """Give the expected merit of each point, (M,): the penalty alone without f0 and delta."""
+        return np.asarray(self.merits(scale).mean(axis=1))
+
+    def merits(self, scale: tuple[float, float] | None) -> Floats:
+        """Give the merit of each point in each function, (M, S), as `merit` does."""
         penalty = 2 * self.violation**2 / (1 + self.violation**2)
         goal = f_star(self.f, *scale) if scale else 0.0
-        return np.asarray((goal + penalty).mean(axis=1))
+        return np.asarray(goal + penalty)
 
     @property
     def middle(self) -> Floats:

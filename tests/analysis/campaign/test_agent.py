@@ -235,6 +235,14 @@ def test_how_sure_it_is_comes_with_the_answer() -> None:
     assert Leader.from_data("best", data, agent.problem) == told
 
 
+def test_where_nothing_fits_no_goal_is_held_out_that_no_window_allows() -> None:
+    """Others have a better goal than the lowest merit for being farther outside: no doubt of it."""
+    told = campaign("walker-iv", 20).decision()
+    assert told.best_feasible is None
+    assert told.best is not None
+    assert 0 <= told.best.regret < 0.02  # of the merit; in the goal it is that of the best of all
+
+
 def test_a_repeat_of_a_failed_experiment_is_handed_over_not_the_failure() -> None:
     agent = Agent(stated("walker-ii", stop={"verdict": False, "goal": 0.02}), HPLC, seed=1)
     suggestions = agent.suggest(7)

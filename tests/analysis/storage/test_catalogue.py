@@ -113,6 +113,8 @@ def test_a_run_answers_to_uid_beginning_and_place(shelf, key, uid):
         ("", "begins with ''"),
         (-4, "There is no run -4: 3 are in"),
         (0, "There is no run 0"),
+        (slice(-2, None), "is neither a uid nor a whole number"),
+        ([1, 2], "is neither a uid nor a whole number"),
     ],
 )
 def test_other_keys_are_answered_in_one_sentence(shelf, key, message):

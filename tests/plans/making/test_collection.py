@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import bluesky.plans as bp
 import pytest
 import tomli_w
 
@@ -137,7 +138,7 @@ def test_stopped_by_the_user_while_it_collects_it_is_at_waste(place, worlds, mon
     assert outcome.made.collected == pytest.approx(worlds[0].collected() / 1000, abs=0.1)
 
 
-def test_a_session_makes_it_too(place):
+def test_a_session_makes_it_too(place, capsys):
     quiet = collecting(noise=False)
     with Catalogue("runs", writing=True) as catalogue, open_rig(quiet) as rig:
         workspace = Workspace(rig, catalogue)
@@ -146,6 +147,16 @@ def test_a_session_makes_it_too(place):
         assert rig.emulation.world.collected() == pytest.approx(1000, rel=0.01)
         assert rig.emulation.world.outlet == "waste"
         assert made_of(catalogue[-1]).ended_well
+        capsys.readouterr()
+        workspace.summary()
+        newest = capsys.readouterr().out
+        assert "Check     before, as promised" in newest
+        assert "Collected 1 mL of 1 mL" in newest
+        workspace.summary(found[:8])
+        assert "BEST FEASIBLE" in capsys.readouterr().out
+        workspace.RE(bp.count([rig.heater]), plan_name="make")  # of somebody else's
+        assert main(["show", "last", "--catalogue", "runs"]) == 0
+        assert "1 experiment at 1 point" in capsys.readouterr().out
         with pytest.raises(UserError, match="one filling of its syringe delivers"):
             workspace.RE(workspace.make(found, "20mL"))
 

@@ -75,6 +75,8 @@ def test_it_is_made_checked_twice_and_told(place, capsys, monkeypatch, transport
     assert main(["replay", told["uid"]]) == 2  # it is no campaign
     refused = f"is not a campaign: it made what run {told['makes'][:8]} had found; name that one"
     assert refused in capsys.readouterr().err
+    assert main(["rescore", told["uid"], "--problem", "walker-ii"]) == 2
+    assert refused in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_product_that_is_not_what_was_promised_is_refused_with_nobody_there(
@@ -107,8 +109,19 @@ def test_with_nobody_to_put_the_flask_nothing_flows_into_it(place, capsys, monke
     assert main(["make", "last", "--volume", "2mL", "--seed", "4"]) == 1
     out, err = capsys.readouterr()
     assert "nobody answers: the input has ended" in err
-    assert "nobody is there to put the flask" in out
+    assert "nobody has put the flask there" in out
+    assert "fault" not in err
     assert "Collected 0 mL of 2 mL" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("last", "made"), [("\n", 0.8), ("stop\n", 0.0)])
+def test_an_answer_that_says_neither_is_asked_again(place, capsys, monkeypatch, last, made):
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"ok\ny\n{last}"))
+    code = main(["make", "last", "--volume", "800uL", "--seed", "4", "--json"])
+    out, err = capsys.readouterr()
+    assert code == (0 if made else 1)
+    assert json.loads(out)["collected"] == pytest.approx(made, rel=0.03)
+    assert "'ok'? Enter alone goes on, stop ends it: 'y'? Enter" in err
 
 
 @pytest.mark.parametrize(
@@ -116,6 +129,7 @@ def test_with_nobody_to_put_the_flask_nothing_flows_into_it(place, capsys, monke
     [
         ("5", "of what? write 5mL or 5uL"),
         ("5min", "'min' is a time, not a volume as 'uL' is"),
+        ("2,5 mL", "write a number with a point and nothing else, as 2.5mL"),
         ("much", "write a number and a unit, as 5mL"),
         ("-1mL", "a volume to be made is above 0"),
         ("20mL", "one filling of its syringe delivers 9.90 mL; make"),

@@ -90,9 +90,12 @@ def journal(folder: Path, uid: str, stream: str) -> list[dict]:
     return [d["data"] for name, d in docs if name == "event" and d["descriptor"] in mine]
 
 
-def test_what_is_said_fits_a_terminal(old, capsys):
-    assert main(["rescore", II, V, "--problem", "walker-v", "--catalogue", old]) == 0
+def test_what_is_said_fits_a_terminal(old, capsys, tmp_path):
+    title = f"Little third adduct {'at any price ' * 8}in the end"
+    long = problem(tmp_path / "long.toml", title=title)
+    assert main(["rescore", II, V, "--problem", long, "--catalogue", old]) == 0
     out = capsys.readouterr().out
+    assert title in " ".join(out.replace("SIMULATED", "").split())
     assert max(map(len, out.splitlines())) <= 80
     assert "SIMULATED" in out
     assert "X1 / X2 <= 1.5" in out

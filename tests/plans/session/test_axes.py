@@ -12,6 +12,7 @@ from bluesky.utils import FailedStatus, RunEngineInterrupted
 from ophyd.utils import LimitError
 
 from reactune.analysis.analytics import from_start
+from reactune.devices.protocols.errors import TransportError
 from reactune.devices.rig.flow_rig import ConditionsError, LedgerError, RigFaultError
 from reactune.plans.session.detectors import OnlineAnalysis
 from reactune.plans.session.foresight import foreseeing, in_words
@@ -59,6 +60,28 @@ def test_a_scan_over_the_temperature_samples_every_point_at_its_steady_state(lab
         assert method.measure(data).values["X3"] == data["X3"]
     assert len(kept["method_digest"]) == 16
     lab.assert_safe()
+
+
+def test_instruments_say_after_a_plan_what_they_do_and_not_what_they_did(lab, monkeypatch):
+    rig, pump = lab.rig, lab.rig.pumps["c60"]
+    instruments = [*rig.pumps.values(), rig.heater, rig.valve]
+    lab.RE(bp.count([rig.hplc]))
+    lab.documents.clear()
+    lab.RE(bp.count(instruments))
+    (told,) = lab.events("primary")
+    assert (told["c60_flow"], told["c60_state"]) == (0.0, "idle")
+    assert (told["heater_setpoint"], told["valve_place"]) == (25.0, "load")
+
+    def silent() -> None:
+        raise TransportError("no reply")
+
+    pump.flow.fill(90.0)
+    with monkeypatch.context() as patched:
+        patched.setattr(pump.driver, "stop", silent)
+        assert not rig.safe().confirmed
+        assert pump.flow.get() == 90.0  # nobody knows better
+    rig.safe()
+    assert pump.flow.get() == 0.0
 
 
 def test_the_raw_trace_is_read_without_any_analysis(lab):
@@ -192,6 +215,13 @@ def test_a_fresh_rig_says_what_it_has_to_be_told_first(lab):
     assert np.isnan(rig.flow_c60.position)
     with pytest.raises(ConditionsError, match=r"flow_c60, flow_sultine were never set .*bps\.mv"):
         lab.RE(bp.scan([rig.hplc], rig.temperature, 100, 120, 2))
+    with pytest.raises(FailedStatus) as failed:
+        lab.RE(bps.mv(rig.flow_c60, 100))
+    told = str(failed.value.args[0].exception())
+    cure = "rig.temperature, ..., rig.flow_sultine, ..., rig.flow_c60, ..."  # no less is a way out
+    assert f"in one move, RE(bps.mv({cure}))" in told
+    lab.RE(eval(told.split("RE")[-1].replace("...", "100"), {"bps": bps, "rig": rig}))
+    rig.axes.held = {}
     lab.RE(bps.mv(rig.temperature, 40))  # the heater needs no flow
     lab.RE(bps.mv(rig.residence_time, 10, rig.ratio, 2))
     lab.RE(bp.count([rig.hplc]))

@@ -2,8 +2,10 @@
 
 import bluesky.plans as bp
 import pytest
+from bluesky import RunEngine
 
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.plans.cli import main
 from reactune.plans.session.metadata import Metadata
 from reactune.plans.startup import Workspace
 
@@ -54,3 +56,63 @@ def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / "md.json").write_text(text)
     with pytest.raises(ValueError, match=r"md\.json does not hold the metadata"):
         Metadata(tmp_path / "md.json")
+
+
+@pytest.fixture
+def workspace(lab, tmp_path):
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        yield Workspace(lab.rig, catalogue)
+
+
+def test_no_metadata_make_a_simulated_run_a_real_one(workspace):
+    with pytest.raises(ValueError, match="the call of RE has simulated = False, but"):
+        workspace.RE(bp.count([]), simulated=False)
+    workspace.RE.md["simulated"] = False
+    workspace.RE(bp.count([]))
+    workspace.RE(workspace.optimise("walker-ii", budget=1))
+    assert [run.simulated for run in workspace.cat.runs()] == [True, True]
+
+
+@pytest.mark.parametrize(
+    ("kept", "in_call", "md", "said"),
+    [
+        ({"rig": "left"}, {}, {}, "RE.md has rig = 'left', but 'rig' is what the run states"),
+        ({"known": "no"}, {}, {}, "RE.md has known = 'no'"),
+        ({}, {"rig": "left"}, {}, "the call of RE has rig = 'left'"),
+        ({}, {"method": "C18"}, {}, "the call of RE has method = 'C18'"),
+        ({}, {}, {"method": "C18"}, "md has method = 'C18', but 'method' is .*: call it otherwise"),
+        ({}, {}, {"seed": "x"}, "md has seed = 'x'"),
+    ],
+)
+def test_metadata_that_gainsay_a_campaign_are_refused_before_it(workspace, kept, in_call, md, said):
+    workspace.RE.md.update(kept)
+    with pytest.raises(ValueError, match=said):
+        workspace.RE(workspace.optimise("walker-ii", budget=1, md=md), **in_call)
+    levels = {"temperature": 120, "flow_c60": 100, "flow_sultine": 100}
+    with pytest.raises(ValueError, match=said):
+        workspace.RE(workspace.grid("walker-ii", levels, md=md), **in_call)
+    assert not workspace.cat.runs()
+
+
+def test_metadata_of_a_lab_are_kept_as_they_are(workspace):
+    workspace.RE.md |= {"operator": "anna", "method": "C18", "volume": "two flasks"}
+    workspace.RE(bp.count([workspace.rig.heater]), title="before lunch", first=True)
+    workspace.RE(workspace.optimise("walker-ii", budget=1, md={"flask": 3}), title="after lunch")
+    one, other = (workspace.cat[i].start for i in (1, 2))
+    assert (one["method"], one["volume"], one["first"]) == ("C18", "two flasks", True)
+    assert (one["title"], other["title"]) == ("before lunch", "after lunch")
+    assert (other["operator"], other["flask"], other["volume"]) == ("anna", 3, "two flasks")
+    assert other["method"]["peaks"]
+
+
+def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(tmp_path, capsys):
+    RE = RunEngine({})
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        RE.subscribe(catalogue.record)
+        RE(bp.count([]), problem="drift", known="no", scan="calibration", resumes=5)
+        assert catalogue.runs()[0].begins == "resumes 5"
+    for command in (["runs"], ["show", "last"]):
+        assert main([*command, "--catalogue", str(tmp_path)]) == 0
+        out, err = capsys.readouterr()
+        assert "cannot be listed" not in err
+        assert "count" in out

@@ -1,0 +1,76 @@
+"""What runs state of themselves in their start documents, which nobody's metadata may gainsay."""
+
+from collections import ChainMap
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from reactune.devices.rig.flow_rig import FlowRig
+
+_DESCENT = frozenset({"known", "before", "resumes", "rediscovers", "makes", "lab_time_before"})
+_ORIGIN = _DESCENT | {"scan", "table", "lost"}
+
+_MEASURED = frozenset({"rig", "simulated", "lab_time", "method", "analytics"})
+PLANNED = _MEASURED | {"problem", "seed", "first", "versions", "review"}
+"""What a campaign states itself."""
+
+STATED = PLANNED | _ORIGIN | {"plan_name", "hints", "product", "volume"}
+"""What runs of our plans state themselves; their title is anybody's."""
+
+_ALWAYS = _ORIGIN | {"problem", "rig", "lab_time"}  # read of every run, whatever its plan is
+
+
+def own(
+    md: Mapping[str, Any] | None, stated: Collection[str] = STATED, where: str = "md"
+) -> dict[str, Any]:
+    """Give metadata of a user's, but for what a run states itself.
+
+    Parameters
+    ----------
+    md : mapping, optional
+    stated : collection of str
+        What the run states itself.
+    where : str
+        What the user calls these metadata.
+
+    Raises
+    ------
+    ValueError
+        If they say something that the run states itself.
+    """
+    for key in (md := dict(md or {})):
+        if key in stated:
+            raise ValueError(
+                f"{where} has {key} = {md[key]!r}, but {key!r} is what the run states of itself: "
+                "call it otherwise"
+            )
+    return md
+
+
+def stating(
+    rig: FlowRig, usual: Callable[[Any], Mapping[str, Any]]
+) -> Callable[[ChainMap[str, Any]], dict[str, Any]]:
+    """Have a RunEngine's usual ``md_normalizer`` state the rig, and what is kept from gainsaying.
+
+    Parameters
+    ----------
+    rig : FlowRig
+        Stands in the start document of every run, whole, as in a campaign's; and whether it is
+        simulated, whatever the metadata say.
+    usual : callable
+        The ``md_normalizer`` in use.
+
+    Returns
+    -------
+    callable
+        Raises `ValueError`, before the run is opened, where metadata of a user's say something that
+        the run states itself.
+    """
+
+    def normalise(md: ChainMap[str, Any]) -> dict[str, Any]:
+        in_call, by_plan, kept = md.maps[0], md.maps[1], md.maps[-1]
+        ours = not by_plan.keys().isdisjoint({"problem", "makes", "analytics"})
+        own(in_call, STATED if ours else _ALWAYS | {"simulated"}, "the call of RE")
+        own(kept, _ALWAYS, "RE.md")
+        return {**usual(md), "rig": rig.description(), "simulated": rig.simulated}
+
+    return normalise
