@@ -17,6 +17,8 @@ from bluesky.utils import FailedStatus, RequestAbort, RunEngineInterrupted
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
+from reactune.devices.clock.status import conclude
+from reactune.devices.instruments.interlock import RigFaultError
 from reactune.plans.cli import main
 from reactune.plans.stubs import event
 
@@ -112,6 +114,8 @@ def test_an_abort_that_the_run_engine_forgets_ends_the_campaign_all_the_same(lab
         await lab.RE._abort_coro("stopped by the user")
         lab.RE._task = task
         lab.rig.end("stopped by the user")
+        for status in lab.rig.clock._unfinished():  # what waits for the heater alone, too
+            conclude(status, RigFaultError("nothing moves now: stopped by the user"))
 
     def look():
         if sum(lab.world.flow()) > 0:
