@@ -141,6 +141,7 @@ class Problem(Stated):
             problem = cls(**data)
         except ProblemError as error:
             raise ProblemError(error.problems, path.name) from None
+        # of what is stored already nobody can be asked: it is read as it is
         units = {name: doubt(variable.unit) for name, variable in problem.variables.items()}
         if doubtful := [f"variables.{name}.unit: {told}" for name, told in units.items() if told]:
             raise ProblemError(doubtful, path.name)

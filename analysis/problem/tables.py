@@ -327,9 +327,9 @@ class Optimiser(Part):
     p : float
         Share of the points that explore instead of following the model.
     confidence : float, optional
-        How likely a point has to be inside all windows to be handed over, as long as one is so
-        likely; points that would be are asked for, too. Unless told otherwise more likely than not.
-        Only with windows.
+        How likely a point has to be inside all windows to be handed over, or the likeliest is where
+        none is so likely; points that would be are asked for, too. Unless told otherwise more
+        likely than not. Only with windows.
     """
 
     engine: Literal["snobfit", "sqsnobfit"] = "snobfit"

@@ -88,13 +88,10 @@ class Expected:
         share = np.minimum(drawn.std(axis=0) / np.maximum(noise, 1e-300), 1.0)
         drawn = drawn + share * hidden * rng.standard_normal(drawn.shape)
         values = told(drawn)
-        F = values[:, 1 : 1 + len(windows)]
-        middle = np.median(F, axis=0)
-        outside = windows.violation(middle + UNSURE * (F - middle)) > 0
         return replace(
             cls.of(values, told(drawn + scatter)),
             assumed=bool((hidden > noise).any()),
-            inside=float(1 - outside.any(axis=1).mean()),
+            inside=_inside(values[:, 1 : 1 + len(windows)], windows),
         )
 
     @classmethod
@@ -115,3 +112,13 @@ class Expected:
     def measured(cls, values: Floats, errors: Floats) -> Self:
         """Take results (n,) for what they are where no model knows better."""
         return cls(values, errors, np.sqrt(2) * errors)
+
+
+def _inside(F: Floats, windows: Windows) -> float:
+    """Say how likely properties drawn (S, m) are inside, doubted; what is no number is outside."""
+    known = F[np.isfinite(F).all(axis=1)]
+    if not len(known):
+        return 0.0
+    middle = np.median(known, axis=0)
+    outside = windows.violation(middle + UNSURE * (known - middle)) > 0
+    return float((~outside.any(axis=1)).sum() / len(F))
