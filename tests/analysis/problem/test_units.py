@@ -35,6 +35,8 @@ UNITS = {
     [
         (100, "K", "degC", -173.15), (423.15, "K", "°C", 150), (212, "degF", "degC", 100),
         (0.207, "mL/min", "uL/min", 207), (0.01, "mL/min", "µL/min", 10), (90, "s", "min", 1.5),
+        (300, "rpm", "1/min", 300), (300, "1/min", "rpm", 300), (10, "Hz", "rpm", 600),
+        (5, "mol%", "%", 5), (5, "mol-%", "mol%", 5), (1, "%", "ppm", 1e4),
         (2, "h", "min", 120), (1, "mol/L", "mM", 1000), (7, "uL/min", "", 7), (7, "", "K", 7),
     ],
 )  # fmt: skip
@@ -55,6 +57,9 @@ def test_conversions_invert(family, data, value):
         ("mL", "uL/min", "'mL' is a volume, not a flow as 'uL/min' is"),
         ("bar", "degC", "'bar' is length^-1 mass time^-2, not a temperature as 'degC' is"),
         ("equiv", "min", "'equiv' is not a unit that is known"),
+        ("rad/s", "rpm", "'rad/s' is angle time^-1, not time^-1 as 'rpm' is"),
+        ("mol%", "mmol", "'mol%' is a plain number, not substance as 'mmol' is"),
+        ("wt.-%", "mol%", "'wt.-%' and 'mol%' are shares of different things"),
     ],
 )
 def test_what_measures_something_else_is_refused(of, to, text):
@@ -68,7 +73,8 @@ def test_what_measures_something_else_is_refused(of, to, text):
         ("volume / (a + b)", "min", 900 / (10 + 20)),
         ("volume / (a + b)", "s", 60 * 900 / 30),
         ("volume / (b + a)", "", 900 / 0.03),  # uL / (mL/min)
-        ("b / a", "", 2), ("b / a", "%", 2), ("100 * a / b", "mol%", 50),
+        ("b / a", "", 2), ("b / a", "%", 200), ("100 * a / b", "mol%", 50), ("a / b", "mol%", 50),
+        ("a / b", "equiv", 0.5), ("b / a", "ppm", 2e6), ("1 / tau", "rpm", 0.2),
         ("max(tau, volume / b)", "h", 45 / 60), ("1 / tau", "1/h", 60 / 5),
         ("T", "K", 393.15), ("T + 273.15", "K", 393.15), ("x / tau", "1/s", 3 / 5),
         ("c * a", "umol/h", 0.3), ("60 * x / tau", "mM/min", 36), ("abs(a - b)", "mL/min", 0.01),
