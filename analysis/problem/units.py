@@ -264,13 +264,8 @@ def with_units(
     if own is None:
         return found, wanted
     if own.dimension == ():
-        share = Unit()
-        if to and wanted is not None and not wanted.dimension and not typed.literal:
-            share = wanted  # a plain number's unit that is none of these is a label
-        if own.same_size(share):
-            return found, wanted
-        tree = _scaled(found.tree, own.size / share.size)
-        return Expression(found.text, tree), wanted if to else Unit()
+        plain = not to and not any((units.get(n) or Unit()).dimension for n in found.names)
+        return (found, own) if plain else _share(found, typed, own, wanted if to else Unit())
     if not to:
         return found, own
     if wanted is None or own.dimension != wanted.dimension:
@@ -291,6 +286,21 @@ def with_units(
     if shift := (own.offset - wanted.offset) / wanted.size:
         tree = Call("+", (tree, Number(shift)))
     return Expression(found.text, tree), wanted
+
+
+def _share(
+    found: Expression, typed: _Typed, own: Unit, wanted: Unit | None
+) -> tuple[Expression, Unit | None]:
+    """Make a plain number one of percent or the like; a unit that is none of these is a label."""
+    share = Unit()
+    if wanted is not None and not wanted.dimension:
+        if own.same_size(wanted):
+            return found, wanted
+        if not typed.literal:
+            share = wanted
+    if not own.same_size(share):
+        found = Expression(found.text, _scaled(found.tree, own.size / share.size))
+    return found, wanted
 
 
 def _scaled(node: Node, factor: float) -> Node:
@@ -321,6 +331,7 @@ def _agreeing(function: str) -> Any:
             own = None if any(part.unit is None for part in operands) else Unit()
             return _Typed(Call(function, tuple(part.node for part in operands)), own, literal)
         first = known[0]
+        own = None if not first.dimension and any(p.unit is None for p in operands) else first
         nodes = []
         for part in operands:
             node = part.node
@@ -332,7 +343,7 @@ def _agreeing(function: str) -> Any:
                 if not part.unit.same_size(first):
                     node = _scaled(node, part.unit.size / first.size)
             nodes.append(node)
-        return _Typed(Call(function, tuple(nodes)), first, literal)
+        return _Typed(Call(function, tuple(nodes)), own, literal)
 
     return apply
 

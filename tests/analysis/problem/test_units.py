@@ -174,3 +174,15 @@ def test_signs_of_other_keyboards_are_units(sign):
 
 def test_square_letters_are_units():
     assert converted(2, "\u3396/min", "uL/min") == pytest.approx(2000)
+
+
+def test_what_is_in_percent_is_compared_as_it_is_stated():
+    stated = {
+        "maximise": "y", "measured": ["y"],
+        "variables": {
+            "load": {"range": (1, 20), "unit": "mol%"}, "water": {"range": (0, 9), "unit": "%"},
+        },
+        "constraints": ["load <= 5 +/- 1", "load + water <= 7 +/- 1", "load / water >= 1 +/- 1"],
+    }  # fmt: skip
+    found = Problem(**stated).properties({"y": 1.0}, conditions={"load": 4.0, "water": 2.0})
+    assert list(found.F) == [4.0, 6.0, 2.0]
