@@ -1,25 +1,19 @@
-"""A batch waits for a person, who may take all night; the rig does not wait hot and flowing."""
+"""A batch waits for a person, and documents say what they made of it."""
 
 import json
-import logging
-import threading
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import bluesky.plan_stubs as bps
 from bluesky.utils import MsgGenerator
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.review import SOMEBODY, Review
 from reactune.devices.rig.flow_rig import FlowRig
 
-_log = logging.getLogger(__name__)
-
-_GLANCE = 0.1  # wall s between looks at whether the person is done
+from .asking import answered
 
 
 @dataclass(frozen=True)
@@ -79,27 +73,9 @@ def reviewed(
 
     Returns what was chosen; nothing if nothing is to be measured any more.
     """
-    answer: Future[Sequence[Mapping[str, Any]]] = Future()
-    threading.Thread(
-        target=_ask, args=(reviewer, batch, answer), name="review", daemon=True
-    ).start()
-    began = time.monotonic()
-    while not answer.done():
-        yield from bps.sleep(_GLANCE)  # an abort comes here
-        late = time.monotonic() - began > rig.config.pause_limit
-        if late and not rig.interlock.at_rest and not rig.interlock.held:
-            _log.warning(
-                "the batch still waits for %s: the rig goes to its safe state", reviewer.by
-            )
-            rig.safe()
-    chosen = answer.result()
+    chosen = yield from answered(
+        lambda: reviewer.review([dict(point) for point in batch]),
+        rig,
+        f"the batch still waits for {reviewer.by}",
+    )
     return agent.settle(chosen, reviewer.by) if chosen else []
-
-
-def _ask(
-    reviewer: Reviewer, batch: list[dict[str, Any]], answer: Future[Sequence[Mapping[str, Any]]]
-) -> None:
-    try:
-        answer.set_result(reviewer.review([dict(point) for point in batch]))
-    except BaseException as error:  # noqa: BLE001 - whatever it is, the plan hears of it
-        answer.set_exception(error)

@@ -14,10 +14,11 @@ from reactune.analysis.analytics import to_start
 from reactune.devices.instruments.interlock import FAILURES
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, Setpoints
 
+from ..asking import SPARE, answered
 from ..campaign import CampaignError
 from ..session.stating import own
 from ..stubs import act, event, lab_sleep, sample
-from .attending import SPARE, Attendant, answered
+from .attending import Attendant
 from .product import Checks, Collection, Product
 from .washing import wash
 
@@ -120,7 +121,8 @@ def _washed(
         with _told(rig):
             if collected.by_hand:
                 rig.washing.cool()  # while somebody is looked for
-                if not (yield from answered(attendant.waste)):
+                waiting = "the flask still waits to be taken away"
+                if not (yield from answered(attendant.waste, rig, waiting)):
                     raise CampaignError("nobody has taken the flask away")
             yield from wash(rig)
     except CampaignError as error:
@@ -136,7 +138,7 @@ def _made(
         yield from bps.checkpoint()
         yield from sample(rig, conditions)
     yield from checks.record(1)
-    yield from _sure(checks, attendant)
+    yield from _sure(checks, rig, attendant)
     yield from bps.clear_checkpoint()  # what has flowed into a flask is not repeated
     target = replace(conditions, collect=volume)
     try:
@@ -163,10 +165,12 @@ def _made(
     return f"{volume / 1000:g} mL collected; both checks are what was promised"
 
 
-def _sure(checks: Checks, attendant: Attendant) -> MsgGenerator[None]:
+def _sure(checks: Checks, rig: FlowRig, attendant: Attendant) -> MsgGenerator[None]:
     """Go on if the check is what was promised, or somebody says so."""
-    told = checks.failure
-    if told and not (yield from answered(lambda: attendant.doubtful(told))):
+    if not (told := checks.failure):
+        return
+    waiting = "the product still waits for somebody who says whether to make it"
+    if not (yield from answered(lambda: attendant.doubtful(told), rig, waiting)):
         raise NoProductError(f"nothing was made: {told}")
 
 
@@ -179,14 +183,28 @@ def _with_flask(
 ) -> MsgGenerator[None]:
     """Reach the steady state with somebody there who puts the flask under the outlet at once."""
     minutes = volume / target.total
+    waiting = "the product still waits for its flask"
     while True:
         yield from bps.abs_set(rig, target, wait=True)
         since = rig.clock.now()
-        if not (yield from answered(lambda: attendant.flask(volume / 1000, minutes), rig)):
+        there = yield from answered(lambda: attendant.flask(volume / 1000, minutes), rig, waiting)
+        if not there:
             raise NoProductError("nothing was made: nobody has put the flask there")
         collected.by_hand = True
         if rig.feed.since is not None and rig.clock.now() - since < SPARE + _LOOK:
-            return  # else the flow has stopped meanwhile: once more
+            return
+        yield from _without_flask(rig, attendant, collected)
+
+
+def _without_flask(rig: FlowRig, attendant: Attendant, collected: Collection) -> MsgGenerator[None]:
+    """Have the flask taken away: what flows until it is steady again is no product."""
+    if rig.fault is not None:
+        raise CampaignError(rig.fault)
+    yield from act(rig.pause_flow)
+    waiting = "the flask still waits to be taken away until the flow is steady"
+    if not (yield from answered(attendant.away, rig, waiting)):
+        raise NoProductError("nothing was made: nobody has taken the flask away meanwhile")
+    collected.by_hand = False
 
 
 def _collected(
