@@ -192,6 +192,28 @@ class StreamSpec(_InstrumentSpec):
     wash: Annotated[bool, Field(strict=True)] = False
     wash_volume: Positive | None = None
 
+    @property
+    def content(self) -> float:
+        """What is in the syringe at first [uL]."""
+        return self.syringe_volume if self.filled is None else self.filled
+
+    @property
+    def stroke(self) -> float:
+        """What one filling of the syringe delivers [uL]."""
+        return self.syringe_volume - self.dead_volume
+
+    @property
+    def supply(self) -> float:
+        """What syringe and flask deliver from the beginning [uL]."""
+        return self.delivered(self.content, self.flask_volume)
+
+    def delivered(self, content: float, flask: float = 0.0) -> float:
+        """Return what is delivered of so much in the syringe, refilled from so much [uL].
+
+        The dead volume stays in it, whether it was there at first or comes from the flask.
+        """
+        return max(0.0, content + flask - self.dead_volume)
+
     @model_validator(mode="after")
     def _used(self) -> Self:
         if self.wash and self.stock is not None:

@@ -324,14 +324,12 @@ def _thirst(problem: Problem, rig: RigFile) -> list[str]:
         one, there = volume / problem.budget, 0.0
         for carrier in rig.flows[name]:
             stream = rig.streams[carrier]
-            filled = stream.syringe_volume if stream.filled is None else stream.filled
-            there += filled - stream.dead_volume + stream.flask_volume
-            stroke = stream.syringe_volume - stream.dead_volume
-            if one > stroke:
+            there += stream.supply
+            if one > stream.stroke:
                 wrong.append(
                     f"variables: one experiment may need {one / 1000:.2f} mL of {carrier}, but its "
-                    f"syringe delivers {stroke / 1000:.2f} mL in one stroke; narrow the ranges or "
-                    f"take a larger syringe (streams.{carrier}.syringe_volume)"
+                    f"syringe delivers {stream.stroke / 1000:.2f} mL in one stroke; narrow the "
+                    f"ranges or take a larger syringe (streams.{carrier}.syringe_volume)"
                 )
         if volume > there:
             wrong.append(

@@ -219,8 +219,7 @@ def _check(rig: RigFile, left: Volumes, path: Path) -> None:
 def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:
     """Say where the rig file promises something else than what was left."""
     for name, stream in rig.streams.items():
-        filled = stream.syringe_volume if stream.filled is None else stream.filled
-        stated = {"syringe": filled, "flask": stream.flask_volume}
+        stated = {"syringe": stream.content, "flask": stream.flask_volume}
         for place, volume in stated.items():
             was = left.get(name, stated)[place]
             if abs(volume - was) > _TOLERANCE * stream.syringe_volume:

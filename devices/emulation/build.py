@@ -125,7 +125,7 @@ def obstacles(rig: RigFile) -> list[str]:
     wrong = _unwired(rig) + [
         f"streams.{name}.filled = {stream.filled:g} uL: an emulated syringe starts full, delete it"
         for name, stream in rig.streams.items()
-        if stream.filled not in (None, stream.syringe_volume)
+        if stream.content != stream.syringe_volume
     ]
     wrong += [
         f"choices.{name}.filled: emulated coils start full, delete it"

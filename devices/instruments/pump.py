@@ -67,7 +67,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self._lock = threading.RLock()
         self._starting, self._refilling = Task(clock, self._lock), Task(clock, self._lock)
         self._running = False
-        self._content = spec.syringe_volume if spec.filled is None else spec.filled
+        self._content = spec.content
         self._counted = (0.0, 0.0)  # infused, withdrawn since the counters were cleared
         self._connected_before = False
         self._infused_before = 0.0
@@ -116,7 +116,12 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     @property
     def deliverable(self) -> float:
         """Volume the syringe can still deliver [uL]."""
-        return max(0.0, self.content - self.spec.dead_volume)
+        return self.spec.delivered(self.content)
+
+    @property
+    def supply(self) -> float:
+        """Volume that syringe and flask together can still deliver [uL]."""
+        return self.spec.delivered(self.content, self.flask)
 
     @property
     def total_infused(self) -> float:
@@ -141,17 +146,21 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         LedgerError
             Names stream, need and what is left.
         """
-        one_stroke = self.spec.syringe_volume - self.spec.dead_volume
+        one_stroke = self.spec.stroke
         if need > one_stroke:
             raise LedgerError(
                 f"stream {self.name} needs {need:.0f} uL for one experiment, but a full syringe "
                 f"delivers {one_stroke:.0f} uL: use a larger syringe or a smaller flow"
             )
-        if need > min(self.deliverable + self.flask, one_stroke):
+        if need > self.supply:
+            stays = self.deliverable + self.flask - self.supply
+            of_it = (
+                f", of which {stays:.0f} uL stay in the syringe (dead_volume)" if stays >= 1 else ""
+            )
             raise LedgerError(
                 f"stream {self.name} needs {need:.0f} uL, but the syringe has "
-                f"{self.deliverable:.0f} uL and the flask {self.flask:.0f} uL left: refill them "
-                "and open the rig again"
+                f"{self.deliverable:.0f} uL and the flask {self.flask:.0f} uL left{of_it}: refill "
+                "them and open the rig again"
             )
 
     def _account(self) -> None:

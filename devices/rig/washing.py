@@ -63,7 +63,7 @@ class Washing:
         """Refuse what syringes and flasks do not hold (`LedgerError`)."""
         for name, volume in self._config.washes.items():
             pump = self._bench.pumps[name]
-            if volume > (left := pump.deliverable + pump.flask):
+            if volume > (left := pump.supply):
                 raise LedgerError(
                     f"stream {name}: washing needs {volume:.0f} uL, and {left:.0f} uL are left: "
                     f"refill it and open the rig again, or lower streams.{name}.wash_volume"
@@ -116,7 +116,7 @@ class Washing:
         pump, spec, left = self._bench.pumps[name], self._config.streams[name], volume
         flow = PUMPS[spec.protocol].achievable(spec.limits[1], spec.limits)
         while left > _LEAST:
-            if pump.deliverable < min(left, spec.syringe_volume - spec.dead_volume):
+            if pump.deliverable < min(left, spec.stroke):
                 yield self._track(pump.refill())
             if (portion := min(left, pump.deliverable)) <= _LEAST:
                 raise LedgerError(f"stream {name} has run out with {left:.0f} uL still to wash")

@@ -154,9 +154,7 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
     if wrong := lacking(rig):
         raise UserError("\n".join(wrong))
     for name, stream in rig.streams.items():
-        filled = stream.syringe_volume if stream.filled is None else stream.filled
-        stroke = stream.syringe_volume - stream.dead_volume
-        left = max(filled - stream.dead_volume, 0.0) + stream.flask_volume
+        stroke, left = stream.stroke, stream.supply
         if collect[name] > stroke:
             most = (stroke - check[name]) / there.pumped[name] * there.total
             raise UserError(

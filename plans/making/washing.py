@@ -28,10 +28,7 @@ def lacking(rig: RigFile) -> list[str]:
     """Say which solvents do not suffice, by what a rig file says is there; none if all do."""
     wrong = []
     for name, volume in rig.washes.items():
-        stream = rig.streams[name]
-        filled = stream.syringe_volume if stream.filled is None else stream.filled
-        left = max(filled - stream.dead_volume, 0.0) + stream.flask_volume
-        if volume > left:
+        if volume > (left := rig.streams[name].supply):
             wrong.append(
                 f"stream {name}: washing needs {volume / 1000:.2f} mL, and {left / 1000:.2f} mL "
                 f"are left: refill syringe and flask, or lower streams.{name}.wash_volume"

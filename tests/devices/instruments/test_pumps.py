@@ -166,6 +166,22 @@ def test_ledger_refuses_what_is_gone(open_rig):
         pump.check_volume(1950.0)
 
 
+def test_what_fills_the_dead_volume_is_not_promised(rig, pump):
+    """Of an empty syringe: the first 100 uL from the flask stay in it."""
+    pump._content, pump.flask = 0.0, 600.0
+    assert pump.supply == 500.0
+    pump.check_volume(500.0)
+    with pytest.raises(LedgerError) as error:
+        pump.check_volume(550.0)
+    assert str(error.value) == (
+        "stream sultine needs 550 uL, but the syringe has 0 uL and the flask 600 uL left, of which "
+        "100 uL stay in the syringe (dead_volume): refill them and open the rig again"
+    )
+    rig.emulation.world._plungers[1].content = 0.0
+    rig.clock.wait(pump.refill(), timeout=10)
+    assert (pump.deliverable, pump.supply) == (500.0, 500.0)
+
+
 def test_stall_is_a_pump_error(rig, pump):
     rig.clock.wait(pump.set(50.0), timeout=10)
     rig.emulation.world.stall(1)

@@ -167,6 +167,16 @@ def test_what_the_syringes_do_not_hold_is_refused(place):
     check_ledger(product, rig, 5000.0)
 
 
+def test_what_fills_an_empty_syringe_to_its_dead_volume_is_not_promised(place):
+    rig = load("walker")
+    empty = {"filled": 0.0, "dead_volume": 500.0, "flask_volume": 4000.0}
+    streams = {name: stream.model_copy(update=empty) for name, stream in rig.streams.items()}
+    with Catalogue(place) as catalogue:
+        product = product_of(catalogue, "last", rig)
+    with pytest.raises(UserError, match=r"needs 3\.\d\d mL, and 3\.50 mL are left: refill"):
+        check_ledger(product, rig.model_copy(update={"streams": streams}), 1800.0)
+
+
 def test_a_run_without_a_feasible_point_has_nothing_to_make(place, capsys):
     assert run("walker-iv", catalogue=place, seed=1, budget=3).summary.best_feasible is None
     assert main(["make", "last", "--volume", "1mL"]) == 2

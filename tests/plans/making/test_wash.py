@@ -12,11 +12,13 @@ from reactune.analysis.report.made import made_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.emulation.build import emulate
+from reactune.devices.instruments.pump import LedgerError
 from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rig.washing import Washing
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
 from reactune.plans.making.service import make_product
+from reactune.plans.making.washing import lacking
 from reactune.plans.service import run
 from reactune.plans.signals import StopSignals
 from reactune.plans.startup import Workspace
@@ -243,6 +245,21 @@ def test_too_little_of_it_is_refused_before_anything_moves(place, capsys):
         "stream acetone: washing needs 12.00 mL, and 10.00 mL are left: refill syringe and flask, "
         "or lower streams.acetone.wash_volume"
     ) in " ".join(err.split())
+
+
+def test_what_fills_an_empty_syringe_to_its_dead_volume_does_not_wash():
+    empty = {"filled": 0.0, "dead_volume": 500.0, "flask_volume": 1000.0}
+    assert lacking(washing(wash_volume=500, **empty)) == []
+    assert lacking(washing(wash_volume=900, **empty)) == [
+        "stream acetone: washing needs 0.90 mL, and 0.50 mL are left: refill syringe and flask, or "
+        "lower streams.acetone.wash_volume"
+    ]
+    full = {"dead_volume": 500.0, "flask_volume": 1000.0}
+    with open_rig(washing(wash_volume=900, **full)) as rig:
+        rig.washing.check()
+        rig.pumps["acetone"]._content = 0.0  # used up
+        with pytest.raises(LedgerError, match="washing needs 900 uL, and 500 uL are left"):
+            rig.washing.check()
 
 
 def test_a_session_counts_it_and_washes_too(place):

@@ -194,6 +194,15 @@ def test_a_scan_that_goes_too_far_is_refused_before_anything_moves(lab, plan, er
     assert sent <= 20  # what making it safe takes
 
 
+def test_what_fills_the_dead_volume_of_an_empty_syringe_lasts_for_no_sample(lab, monkeypatch):
+    rig, pump = lab.rig, lab.rig.pumps["c60"]
+    each = rig.needed(rig.axes.setpoints({}))["c60"]
+    monkeypatch.setattr(pump, "_content", 0.0)
+    monkeypatch.setattr(pump, "flask", 2 * each + pump.spec.dead_volume / 2)
+    with pytest.raises(LedgerError, match="do not last for sample 2 of"):
+        lab.RE(bp.count([rig.hplc], 2))
+
+
 def test_bluesky_checks_the_limits_of_any_plan_beforehand(lab):
     with pytest.raises(LimitError, match="temperature = 200"):
         check_limits(bp.scan([lab.rig.hplc], lab.rig.temperature, 100, 300, 3))
