@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+from reactune.analysis.storage.journals import names
+from reactune.analysis.storage.stores import remote
 from reactune.analysis.storage.stores.server import Server
 from reactune.analysis.storage.stores.table import opener_of
+from tests.analysis.storage.samples import documents
 from tests.analysis.storage.stores.test_store import Shelf
 from tests.analysis.storage.stores.test_store import TestStore as Contract
 from tests.servers.running import Tiled
@@ -30,6 +33,17 @@ def shelf(tmp_path_factory) -> Iterator[Shelf]:
 
 class TestServer(Contract):
     """Whatever is stored there."""
+
+
+def test_runs_beyond_one_page_are_listed(shelf, monkeypatch):
+    own = {f"page-{n}" for n in range(5)}
+    shelf.give(*(documents(1, uid=uid, time=20.0 + n) for n, uid in enumerate(sorted(own))))
+    monkeypatch.setattr(remote, "PAGE", 2)
+    reader = shelf.opener(shelf.folder, writing=False)
+    listed = [uid for name in reader.names() if (uid := names.uid_of(name)) in own]
+    assert (len(listed), set(listed)) == (5, own)
+    assert own <= reader.whole()
+    reader.close()
 
 
 def test_its_page_is_told_to_list_runs_by_title(shelf):
