@@ -1,5 +1,6 @@
 """The ``reactune`` command: its parser and its exit codes."""
 
+import errno
 import io
 import logging
 import os
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .errors import RigTroubleError, UserError
+from .errors import RigTroubleError, UserError, in_words
 from .saying import Formatter, Parser, say
 from .terminal.options import (
     EXIT_DONE,
@@ -48,6 +49,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RigTroubleError as error:
         say(error, to=sys.stderr)
         return EXIT_FAILURE
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):  # names can only be the user's
+            raise
+        say(in_words(error), to=sys.stderr)
+        return EXIT_USAGE
     except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
         return _stopped()
     except RuntimeError as error:

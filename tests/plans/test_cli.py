@@ -172,6 +172,24 @@ def test_why_a_rig_cannot_do_it_is_said_though_its_words_have_no_meaning_then(tm
     assert "word of the rig's" not in err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", "last", "-o", f"{'a' * 300}.csv"],
+        ["integrate", f"{'a' * 300}.csv", "--method", "walker"],
+        ["redesign", "last", "-o", f"{'a' * 300}.toml"],
+        ["emulate", "--write", "a" * 300],
+    ],
+)
+def test_a_name_longer_than_any_file_has_is_the_users(stored, capsys, command):
+    folder, *_ = stored
+    catalogue = ["--catalogue", str(folder)] if "last" in command else []
+    assert main([*command, *catalogue]) == 2
+    said = "".join(capsys.readouterr())
+    assert "File name too long" in said
+    assert "Traceback" not in said
+
+
 def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path):
     reading, writing = os.pipe()
     os.close(reading)
