@@ -73,6 +73,7 @@ class Stated(Part):
                 *self._empty_limits(),
                 *self._of_one_goal(),
                 *self._of_windows(),
+                *self.out_of_reach(),
             ]
         if problems:
             raise ProblemError(list(dict.fromkeys(problems)))
@@ -214,6 +215,23 @@ class Stated(Part):
             yield (
                 f"limits.{name}: nothing can satisfy it: with the ranges given, {limit.of} "
                 f"{span}{unit}, but you ask for {asked}"
+            )
+
+    def out_of_reach(self) -> Iterator[str]:
+        """One sentence for each window that no fractions of a whole can be in."""
+        ranges = self.ranges | dict.fromkeys(self.measured, (0.0, 1.0))
+        for number, window in enumerate(self.constraints, start=1):
+            if self.kind != "fractions" or not set(window.expression.names) <= set(ranges):
+                continue  # only a rig can tell
+            lowest, highest = window.expression.bounds(ranges)
+            below, above = window.tolerance
+            if lowest <= window.upper + above and window.lower - below <= highest:
+                continue
+            span = messages.show_span(lowest, highest)
+            yield (
+                f"constraints[{number}]: nothing can come near it: of fractions, which are from 0 "
+                f"to 1, {window.of} {span}, but you ask for {window.text}; 80 of a hundred are "
+                "0.8, or 80%"
             )
 
     def to_dict(self) -> dict[str, Any]:
