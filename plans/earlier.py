@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reactune.analysis.campaign import known
 from reactune.analysis.campaign.known import Old
+from reactune.analysis.campaign.scanned import old_results
 from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.sheets.results import Results
@@ -72,9 +72,9 @@ def earlier(
     Parameters
     ----------
     sources : sequence of str or Path
-        Uids of stored runs, or the beginnings of these; tables in CSV or XLSX.
+        Uids of stored runs, campaigns or scans, or the beginnings of these; tables in CSV or XLSX.
     problem : Problem
-        Whose variables and measured quantities they are read as.
+        Fitted to the rig, if there is one; they are read as its variables and measured quantities.
     catalogue : Catalogue or None
         Where the runs are; None if only tables are named.
 
@@ -101,10 +101,10 @@ def earlier(
 
 
 def _add_run(found: Earlier, uid: str, problem: Problem, catalogue: Catalogue) -> None:
-    """Take in a stored campaign, with the runs that it resumed."""
+    """Take in a stored campaign, with the runs that it resumed, or a scan."""
     with told(LookupError, ValueError):
         campaign = lineage(catalogue, uid)
-        old = known.experiments_of(campaign, problem)
+        old = old_results(campaign, problem)
     name = f"run {campaign.uid[:8]}"
     if not old:
         raise UserError(f"{name} has no experiment with the values of this problem under [fixed]")

@@ -294,7 +294,7 @@ def rediscovered_campaign(
     rig : RigFile, path or built-in name, optional
         By default that of the earlier campaign.
     problem : Problem, path, built-in name or mapping, optional
-        By default that of the earlier campaigns, if it is the same for all.
+        By default that of the earlier campaigns, if it is the same for all; a scan has none.
     seed, budget
         As in `new_campaign`.
 
@@ -308,11 +308,11 @@ def rediscovered_campaign(
     uids = [str(source) for source in old if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
-        for campaign in campaigns:
-            check_campaign(campaign.start)
+        for campaign in campaigns if problem is None else ():
+            check_campaign(campaign.start)  # a scan was asked nothing
         whose = "the problem" if problem is not None else _called(old[0])
         problem = asked_in(campaigns) if problem is None else problem
-    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]
+    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start.get("rig", {})]
     config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
     prepared = new_campaign(problem, config, seed=seed, budget=budget)
     if len(prepared.agent.problem.aims) > 1:

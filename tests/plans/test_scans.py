@@ -157,11 +157,13 @@ def test_what_is_no_campaign_says_so_to_every_question(workspace, lab):
         answer(workspace.cat, [empty], "walker-ii")
     for question in (
         lambda uid: answer(workspace.cat, [uid], method="walker"),
-        lambda uid: rediscovered_campaign(workspace.cat, uid, problem="walker-ii"),
+        lambda uid: rediscovered_campaign(workspace.cat, uid),
         lambda uid: make_product(uid, 1e3, attendant=None, catalogue=workspace.cat.folder),
     ):
         with pytest.raises(UserError, match=r"not a campaign: its plan is 'count', .* rescore"):
             question(raw)
+    with pytest.raises(UserError, match=r"has raw traces and no method .* in place of rig.hplc"):
+        rediscovered_campaign(workspace.cat, raw, problem="walker-ii")
 
 
 def test_what_is_goal_and_window_twice_is_one_column_of_an_export(workspace):
