@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="of a table: as it was asked with [0]"
     )
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print the summary as JSON; of a scan what it found"
+    )
 
 
 def run(a: argparse.Namespace) -> int:
@@ -55,11 +57,12 @@ def run(a: argparse.Namespace) -> int:
             say(json.dumps(made.to_json()) if a.json else made.to_text())
             return EXIT_DONE
         run = lineage(catalogue, stored.uid)
-        if is_scan(run.start) and not a.json:
-            say(f"\n{scan_of(run).to_text()}\n")
-            if not is_campaign(run.start):
-                return EXIT_DONE
-        say_result(stored_campaign(catalogue, a.what), catalogue.folder, as_json=a.json)
+        scan = scan_of(run) if is_scan(run.start) else None
+        if scan is not None and not is_campaign(run.start):
+            say(json.dumps({"scan": scan.to_json()}) if a.json else f"\n{scan.to_text()}\n")
+            return EXIT_DONE
+        campaign = stored_campaign(catalogue, a.what)
+        say_result(campaign, catalogue.folder, as_json=a.json, scan=scan)
     return EXIT_DONE
 
 

@@ -1,6 +1,7 @@
 """Designs of experiments on the emulated rig: recorded as campaigns are, and what they found."""
 
 import dataclasses
+import json
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -268,6 +269,45 @@ def test_a_summary_says_what_a_scan_of_blueskys_found(workspace, lab, capsys):
     assert cat[1].uid == next(iter(cat)) == workspace.last().uid
     assert [run.uid for run in cat.search({"plan_name": "list_scan"})] == [cat[-1].uid]
     assert cat.search({"plan_name": "scan"}) == []
+
+
+def test_show_gives_what_a_scan_found_as_json(workspace, lab, capsys):
+    def shown(*how: str) -> Any:
+        capsys.readouterr()
+        assert main(["show", "last", "--catalogue", str(workspace.cat.folder), *how]) == 0
+        return capsys.readouterr().out
+
+    lab.rig.axes.held = dict(MIDDLE)
+    workspace.RE(bp.list_scan([workspace.hplc], lab.rig.temperature, [110, 140, 110]))
+    table = workspace.last().table()
+    (name, found), *others = json.loads(shown("--json")).items()
+    assert (name, others) == ("scan", [])
+    assert found["uid"] == workspace.last().uid
+    assert (found["title"], found["mark"], found["n"]) == ("list_scan", "SIMULATED", 3)
+    assert found["moved"] == {"rig_temperature": "degC"}
+    cold, hot = found["points"]
+    assert (cold["at"], cold["n"]) == ({"rig_temperature": 110}, 2)
+    assert cold["mean"]["X3"] == pytest.approx(table["X3"].iloc[[0, 2]].mean())
+    assert hot["mean"]["X3"] == table["X3"].iloc[1]
+    most = {"value": hot["mean"]["X3"], "at": {"rig_temperature": 140}}
+    assert found["extremes"]["X3"]["most"] == most
+    assert found["extremes"]["X3"]["least"]["at"] == cold["at"]
+    repeats = found["repeats"]["X3"]
+    assert repeats["scatter"] == pytest.approx(table["X3"].iloc[[0, 2]].std())
+    assert (repeats["freedom"], repeats["drift"]) == (1, None)
+
+    workspace.RE(workspace.repeat("walker-ii", MIDDLE, times=4))
+    told = json.loads(shown("--json"))
+    assert told["uid"] == told["scan"]["uid"] == workspace.last().uid
+    assert told["best"]["number"] in (1, 2, 3, 4)
+    drift = told["scan"]["repeats"]["X3"]["drift"]
+    assert f"{drift['total']:+.2g} +/- {drift['sd']:.1g} in all" in shown()
+    assert isinstance(drift["sure"], bool)
+
+    workspace.RE(bp.count([], 0))
+    found = json.loads(shown("--json"))["scan"]
+    assert (found["n"], found["points"], found["repeats"]) == (0, [], {})
+    assert "nothing was measured" in shown()
 
 
 def test_a_summary_names_a_place_of_words_and_numbers_and_wraps_its_title():
