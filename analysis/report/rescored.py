@@ -11,6 +11,8 @@ from ..campaign.known import Experiment
 from ..campaign.leader import Leader, outcome_names
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
+from ..problem.expression import Expression
+from ..problem.grammar import Name
 from ..problem.tables import Setting
 from .candidate import ASSUMED
 from .numbers import dialled, estimated, share, side_by_side, table_lines
@@ -70,7 +72,9 @@ def data(found: Rescored) -> dict[str, Any]:
         "doubted": {found.pool[i].name: why for i, why in found.doubted.items()},
         "outside": [found.pool[i].name for i in found.outside],
         "prices": [
-            asdict(price) | {"window": found.problem.windows[price.window].text, "of": _of(found)}
+            asdict(price)
+            | {"window": found.problem.windows[price.window].text, "of": _of(found)}
+            | {"goal_unit": _goal_unit(found), "edge_unit": _edge_unit(found, price)}
             for price in found.prices
         ],
         "next": found.next and {"conditions": dict(found.next.conditions), "why": found.next.why},
@@ -170,16 +174,41 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
         told = "not known: no function that agrees with the experiments meets all windows anywhere"
         yield from _remark("Price", told, width)
         return
-    goal = f"{found.problem.goal.text} per 1 that an edge is loosened"
-    yield from textwrap.wrap(f"Price: what is gained in {goal}, with its 90 % interval", width)
+    unit = _goal_unit(found)
+    goal = f"{found.problem.goal.text} [{unit}]" if unit else found.problem.goal.text
+    own = " in the edge's unit," * any(_edge_unit(found, price) for price in found.prices)
+    told = f"{goal} per 1 that an edge is loosened,{own} with its 90 % interval"
+    yield from textwrap.wrap(f"Price: what is gained in {told}", width)
+    wide = width - _PAID
     for price in found.prices:
-        wide = width - _PAID
-        yield f"{'  ' + _edge(found, price):<{wide}}{_paid(price)}".rstrip()
+        label = f"  {_edge(found, price)}"
+        if len(label) >= wide:
+            yield label
+            label = ""
+        yield from textwrap.wrap(
+            _paid(price), width, initial_indent=f"{label:<{wide}}", subsequent_indent=" " * wide
+        )
 
 
 def _edge(found: Rescored, price: Price) -> str:
     relation = ">=" if price.side == "lower" else "<="
-    return f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+    edge = f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+    return f"{edge} {_edge_unit(found, price)}".rstrip()
+
+
+def _goal_unit(found: Rescored) -> str:
+    aim = found.problem.aims[0]
+    return aim.unit or _measured_unit(found, aim.expression)
+
+
+def _edge_unit(found: Rescored, price: Price) -> str:
+    window = found.problem.windows[price.window]
+    return found.problem.unit_of(window.of) or _measured_unit(found, window.expression)
+
+
+def _measured_unit(found: Rescored, expression: Expression) -> str:
+    """Give the unit of what stands for one measured quantity, and nothing else."""
+    return found.units.get(expression.tree.name, "") if isinstance(expression.tree, Name) else ""
 
 
 def _paid(price: Price) -> str:

@@ -270,6 +270,27 @@ def test_amounts_are_rehearsed_in_their_unit_and_against_a_standard(
     assert seen == pytest.approx(told, rel=0.01)
 
 
+def test_prices_of_amounts_are_in_the_unit_of_the_method(bench, capsys):
+    method = rig_tables()["chromatogram"]
+    for peak, response in zip(method["peaks"], (0.0004, 0.0005, 0.0004), strict=True):
+        peak["response"] = response
+    bench(chromatogram=method | {"amounts": "mM"})
+    asked = PROBLEM.replace("0.05 +/- 0.02", "2 +/- 1").replace("budget      = 4", "budget = 7")
+    Path("problem.toml").write_text(asked, "utf-8")
+    where = ["--catalogue", "runs", "--json"]
+    assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--seed", "1", *where]) == 0
+    capsys.readouterr()
+    assert main(["rescore", "last", "--problem", "problem.toml", *where]) == 0
+    (price,) = json.loads(capsys.readouterr().out)["prices"]
+    assert (price["goal_unit"], price["edge_unit"]) == ("mM", "mM")
+    method["peaks"][0]["response"] = 1.0
+    Path("fractions.toml").write_text(tomli_w.dumps(method), "utf-8")
+    again = ["--problem", "problem.toml", "--method", "fractions.toml"]
+    assert main(["rescore", "last", *again, *where]) == 0
+    (price,) = json.loads(capsys.readouterr().out)["prices"]
+    assert (price["goal_unit"], price["edge_unit"]) == ("", "")  # mole fractions by that method
+
+
 @pytest.mark.parametrize(
     ("good", "bad", "told"),
     [
