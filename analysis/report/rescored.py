@@ -14,8 +14,10 @@ from ..learning.rescore import Flip, Rescored
 from ..problem.expression import Expression
 from ..problem.grammar import Name
 from ..problem.tables import Setting
+from ..written import percent
 from .candidate import ASSUMED
 from .numbers import dialled, estimated, share, side_by_side, table_lines
+from .summary import FRONT, SURE
 
 _PAID = 44  # characters of what is paid for an edge
 _SHOWN = 12  # flips said one by one
@@ -28,13 +30,17 @@ Found = tuple[int, Leader] | None
 def table(found: Rescored, width: int = 80) -> list[str]:
     """Write the best experiments side by side, the prices and what would be asked next."""
     if found.front:
-        lines = ["THE FRONT (no other is expected to beat these in both goals; +/- sd)"]
+        lines = textwrap.wrap(f"THE FRONT {FRONT}", width)
         lines += table_lines(list(_front(found)), width)
     else:
         lines = side_by_side(list(_rows(found)), width)
     lines += ["-" * width, *_prices(found, width)]
     if any(b[1].assumed for b in (*found.front, found.best_feasible, found.best) if b is not None):
         lines += _remark("Scatter", ASSUMED, width)
+    if unsure := [found.pool[i].name for i, leader in found.front if _unsure(found, leader)]:
+        told = f"less than {percent(_wanted(found))} likely inside every window"
+        sure = "repeat what you choose to be sure"
+        lines += _remark("Close", f"{told}: {', '.join(unsure)}; {sure}", width)
     for number, why in found.doubted.items():
         lines += _remark("Doubted", f"{found.pool[number].name}: {why}", width)
     if found.outside:
@@ -149,9 +155,19 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
         yield aim.text, [estimated(e.value, e.sd) for e in told]
     if found.problem.windows:
         yield "inside", [share(leader.probability) for leader in leaders]
+        yield "measured", [found.feasibility[i] for i, _ in found.front]
     for name, variable in found.problem.variables.items():
         title = f"{name} [{variable.unit}]" if variable.unit else name
         yield title, dialled(found.pool[i].conditions[name] for i, _ in found.front)
+
+
+def _wanted(found: Rescored) -> float:
+    return found.problem.optimiser.confidence or SURE
+
+
+def _unsure(found: Rescored, leader: Leader) -> bool:
+    """Whether a point of the front is less likely inside every window than one wants to be sure."""
+    return bool(found.problem.windows) and leader.probability < _wanted(found)
 
 
 def _repeat(key: str, _: Experiment, leader: Leader) -> str:
