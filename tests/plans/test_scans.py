@@ -206,6 +206,16 @@ def test_one_at_a_time_changes_nothing_else_and_begins_in_the_middle(lab):
     lab.assert_safe()
 
 
+def test_numbers_of_numpy_are_levels_and_counts(workspace):
+    levels = MIDDLE | {"temperature": np.linspace(110, 130, 2), "flow_c60": np.float64(90)}
+    workspace.RE(workspace.grid("walker-ii", levels, replicates=np.int64(2)))
+    run = workspace.last()
+    assert scan_of(run).points["n"].tolist() == [2, 2]
+    told = run.start["scan"]
+    assert told["levels"] == {"temperature": [110, 130], "flow_c60": [90], "flow_sultine": [100]}
+    assert told["replicates"] == 2
+
+
 def test_repeats_tell_how_well_results_repeat(workspace, lab, capsys):
     workspace.RE(workspace.repeat("walker-ii", MIDDLE, times=4))
     found = scan_of(workspace.last())
@@ -350,6 +360,9 @@ def test_a_design_that_cannot_be_is_refused_before_anything_moves(lab, plan, wor
             "grid: 0 times: give at least",
         ),
         (lambda rig: repeat("walker-ii", rig, MIDDLE, 1.5), "repeat: 1.5 times: .* a whole number"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, -1), "repeat: -1 times: give at least one"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, True), "True times: .* a whole number"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, 20_000), "20000 times are more than 10000:"),
     ],
 )
 def test_a_design_that_makes_no_sense_is_refused_by_name(lab, design, told):
