@@ -248,6 +248,10 @@ def with_units(
     if own is None:
         return found, wanted
     if own.dimension == ():  # what a share is called, percent or not, is a label
+        known = all(units.get(name) is not None for name in expression.names)
+        if wanted and wanted.dimension and "%" not in to and known and not typed.literal:
+            told = f"{expression.text!r} is {measures(own)}, but {to!r} is {measures(wanted)}"
+            raise UnitError(told)
         if own.same_size(Unit()):
             return found, wanted
         return Expression(found.text, _scaled(found.tree, own.size)), wanted if to else Unit()

@@ -68,7 +68,8 @@ def test_what_measures_something_else_is_refused(of, to, text):
         ("volume / (a + b)", "min", 900 / (10 + 20)),
         ("volume / (a + b)", "s", 60 * 900 / 30),
         ("volume / (b + a)", "", 900 / 0.03),  # uL / (mL/min)
-        ("b / a", "", 2), ("b / a", "%", 2), ("100 * a / b", "mol%", 50),
+        ("b / a", "", 2), ("b / a", "%", 2), ("b / a", "mol%", 2), ("b / a", "equiv", 2),
+        ("100 * a / b", "mol%", 50),
         ("max(tau, volume / b)", "h", 45 / 60), ("1 / tau", "1/h", 60 / 5),
         ("T", "K", 393.15), ("T + 273.15", "K", 393.15), ("x / tau", "1/s", 3 / 5),
         ("c * a", "umol/h", 0.3), ("60 * x / tau", "mM/min", 36), ("abs(a - b)", "mL/min", 0.01),
@@ -88,6 +89,7 @@ def test_expressions_come_out_in_the_unit_stated(text, to, value):
         ("volume / a", "uL", "'volume / a' is a time, but 'uL' is a volume"),
         ("volume / a", "grams of love", "is a time, but 'grams of love' is no unit that is known"),
         ("60 * volume / a", "s", "leave that number out"),
+        ("b / a", "min", "'b / a' is a plain number, but 'min' is a time"),
         ("a + tau", "", "a flow and a time cannot be added or compared"),
         ("min(a, volume)", "", "a flow and a volume cannot be added or compared"),
     ],
@@ -140,6 +142,26 @@ def test_names_of_setpoints_have_their_dimension():
     assert told == (
         "limits.residence.unit: 'volume / (flow_a + flow_b)' is a time, but 'uL' is a volume"
     )
+
+
+@pytest.mark.parametrize("unit", ["min", "g/L/h", "points"])
+@pytest.mark.parametrize(("of", "value"), [("X3 / x", 0.05), ("1 - X3", 0.9), ("100 * X3 * x", 20)])
+def test_of_what_has_no_unit_a_unit_is_a_label_whether_of_a_goal_or_a_definition(of, value, unit):
+    rate = {"of": of, "unit": unit}
+    variables = FLOWS["variables"] | {"x": (1, 2)}
+    stated = FLOWS | {"variables": variables, "define": {"rate": rate}, "minimise": rate}
+    problem = Problem(**stated | {"constraints": ["rate <= 1 +/- 1"]})
+    conditions = {"x": 2, "flow_a": 0.1, "flow_b": 100}
+    found = problem.properties({"X1": 0.6, "X3": 0.1}, conditions=conditions)
+    assert (found.f, *found.F) == pytest.approx((value, value))  # as the numbers are
+    assert problem.aims[0].unit == unit
+
+
+@pytest.mark.parametrize(("part", "more"), [("define", {}), ("limits", {"within": (0, 9)})])
+def test_a_unit_that_its_parts_gainsay_is_refused(part, more):
+    rate = {"of": "flow_a / flow_b", "unit": "min"} | more
+    told = sentences(Problem, **FLOWS | {part: {"rate": rate}})
+    assert told == [f"{part}.rate.unit: 'flow_a / flow_b' is a plain number, but 'min' is a time"]
 
 
 def test_a_label_is_no_unit():
