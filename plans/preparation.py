@@ -203,7 +203,7 @@ def informed_campaign(
     """
     prepared = new_campaign(problem, rig, seed=seed, budget=budget)
     agent, config = prepared.agent, prepared.rig
-    found = earlier(named(sources), agent.problem, catalogue)
+    found = earlier(named(sources), agent.problem, catalogue, _units(agent))
     for run in found.runs:
         if wrong := not_comparable(stored_rig(run), config):
             raise UserError(f"run {run.uid[:8]}: {wrong}")
@@ -320,7 +320,8 @@ def rediscovered_campaign(
             f"{whose} has two goals, and no one best to come back to; begin a campaign that knows "
             f"the results: reactune optimise PROBLEM --from {old[0]}"
         )
-    agent, found = prepared.agent, earlier(old, prepared.agent.problem, catalogue)
+    agent = prepared.agent
+    found = earlier(old, agent.problem, catalogue, _units(agent))
     before = Earlier(agent.problem, found.experiments)
     if not (first := _to_begin_with(before)):
         raise UserError(f"{_called(old[0])} has no valid experiment to start from")
@@ -338,6 +339,11 @@ def rediscovered_campaign(
         how = agent.problem, agent.analytics, agent.seed, first
         prepared = replace(prepared, agent=Rediscoverer(*how, earlier=before), md=md)
     return _going_on(prepared, found.runs[0]) if found.runs else prepared
+
+
+def _units(agent: Agent) -> dict[str, str]:
+    """Give the units that a campaign measures in."""
+    return dict(agent.analytics.units) if agent.analytics else {}
 
 
 def _called(source: str | Path) -> str:

@@ -6,7 +6,13 @@ from dataclasses import dataclass, replace
 
 from ..analytics.measurement import Analytics
 from ..campaign.agent import Agent
-from ..campaign.known import Experiment, check_alike, experiments, stated_in
+from ..campaign.known import (
+    Experiment,
+    check_alike,
+    check_fractions,
+    experiments,
+    stated_in,
+)
 from ..campaign.leader import Leader
 from ..campaign.suggestion import Suggestion
 from ..optimisers.recommend import Recommendation
@@ -100,11 +106,15 @@ def pooled(
     """
     check_alike(campaigns)
     others = analytics or {}
-    return [
-        experiment
-        for campaign, problem in zip(campaigns, problems, strict=True)
-        for experiment in experiments(campaign, problem, others.get(campaign.uid))
-    ]
+    kinds = {p.kind for p in problems} | {stated_in(c.start)[1].kind for c in campaigns}
+    pool = []
+    for campaign, problem in zip(campaigns, problems, strict=True):
+        found = experiments(campaign, problem, others.get(campaign.uid))
+        if "fractions" in kinds:  # these or those that they are taken with
+            told = ((one.number, one.measurement) for one in found)
+            check_fractions(campaign, told, problem.measured)
+        pool += found
+    return pool
 
 
 def kind_of(problem: Problem, campaigns: Sequence[Lineage]) -> Problem:

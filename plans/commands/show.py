@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 from ..saying import say
@@ -75,8 +76,11 @@ def _table(a: argparse.Namespace) -> int:
     asking = open_table(load_problem(a.what), a.table, a.seed, begin=False)
     campaign, folder = kept(asking, a.table, a.seed, a.catalogue)
     say_result(campaign, folder, as_json=a.json)
+    aside = sys.stderr if a.json else sys.stdout
+    if doubtful := asking.results.in_percent:
+        say(textwrap.fill(doubtful, 80), to=aside)
     if a.stop:
         stop, reason = asking.agent.should_stop()
         told = f"Stop: {reason}." if stop else "Go on: another experiment is of use."
-        say(told, to=sys.stderr if a.json else sys.stdout)
+        say(told, to=aside)
     return EXIT_DONE
