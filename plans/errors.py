@@ -14,10 +14,15 @@ class RigTroubleError(Exception):
 
 @contextlib.contextmanager
 def told(*kinds: type[Exception]) -> Iterator[None]:
-    """Hand errors whose text is a sentence for the user on as such."""
+    """Hand errors whose text is a sentence for the user on as such.
+
+    A key or an index that is not there is none, though it is a `LookupError`: the mistake is ours.
+    """
     try:
         yield
     except kinds as error:
+        if type(error) in (KeyError, IndexError):
+            raise
         raise UserError(_in_words(error)) from error
 
 

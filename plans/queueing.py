@@ -8,9 +8,12 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +115,35 @@ class Queue:
         }
         shown = control.replace("0.0.0.0", "localhost").replace("*", "localhost")
         return cls(config.title, place, shown, command, environment)
+
+    def serve(self) -> int:
+        """Become the server; as the first process of a container, run it and see it out.
+
+        With a container's first process everything in it is killed, and the guard that is making
+        the rig of a lost worker safe would be, too.
+
+        Returns
+        -------
+        int
+            Once its guards have ended as well: the server's exit code, 0 if it was told to end.
+        """
+        if os.getpid() != 1:
+            os.execve(self.command[0], self.command, self.environment)
+        server = subprocess.Popen(self.command, env=self.environment)
+        ended = False
+
+        def end(*_: object) -> None:
+            nonlocal ended
+            ended = True
+            server.terminate()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, end)
+        code = server.wait()
+        with suppress(ChildProcessError):  # nobody is left
+            while True:
+                os.wait()
+        return 0 if ended else code
 
 
 def _see_to(redis: str) -> None:

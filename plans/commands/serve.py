@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from pathlib import Path
 
 from ..saying import say
@@ -126,7 +125,7 @@ def _say(key_source: str, address: str) -> None:
 
 
 def _queue(a: argparse.Namespace) -> int:
-    """Become the queue server of a rig."""
+    """Serve the queue of a rig."""
     from ..queueing import Queue
 
     queue = Queue.prepared(
@@ -141,4 +140,4 @@ def _queue(a: argparse.Namespace) -> int:
         f"  qserver queue start\n"
         f"Before you end it: qserver environment close makes the rig safe. Ctrl-C ends it."
     )
-    os.execve(sys.executable, queue.command, queue.environment)
+    return queue.serve()

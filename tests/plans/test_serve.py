@@ -1,6 +1,7 @@
 """What `reactune serve` refuses before anything is started, and what a worker leaves behind."""
 
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,22 @@ worker.start()
 worker.join()
 sys.exit(worker.exitcode)
 """
+
+CONTAINED = """
+import os, subprocess, sys
+from pathlib import Path
+from reactune.analysis.storage.place import Place
+from reactune.plans.queueing import Queue
+
+server = "import os, signal, subprocess, sys; guard = [sys.executable, '-c', sys.argv[1]];" \
+    "subprocess.Popen(guard, start_new_session=True); print('serves', flush=True);" \
+    "os.kill(os.getppid(), signal.SIGTERM); signal.pause()"
+guard = "import sys, threading; threading.Event().wait(1); print('safe')"
+command = [sys.executable, "-c", server, guard]
+assert os.getpid() == 1
+sys.exit(Queue("a rig", Place(Path("runs")), "here", command, os.environ).serve())
+"""
+"""A server whose worker had a guard, in a container that is stopped."""
 
 
 @pytest.mark.parametrize(
@@ -91,6 +108,17 @@ def test_a_worker_that_ends_leaves_the_rig_safe(tmp_path, monkeypatch):
     )
     assert done.returncode == 0, done.stderr
     assert "heater setpoint 25 degC" in done.stdout
+
+
+def test_a_container_does_not_end_before_the_guard_of_its_rig():
+    contained = ["unshare", "--user", "--map-root-user", "--pid", "--fork"]
+    if not shutil.which("unshare") or subprocess.run([*contained, "true"], check=False).returncode:
+        pytest.skip("no process here can be the first of its own")
+    done = subprocess.run(
+        [*contained, sys.executable, "-c", CONTAINED],
+        capture_output=True, text=True, timeout=60, check=False, start_new_session=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout.split()) == (0, ["serves", "safe"]), done.stderr
 
 
 def test_the_compose_file_starts_what_the_page_says():
