@@ -13,6 +13,7 @@ from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.expression import Expression
 from ..problem.grammar import Name
+from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..written import percent
 from .candidate import ASSUMED
@@ -214,17 +215,22 @@ def _edge(found: Rescored, price: Price) -> str:
 
 def _goal_unit(found: Rescored) -> str:
     aim = found.problem.aims[0]
-    return aim.unit or _measured_unit(found, aim.expression)
+    return aim.unit or _measured_unit(aim.expression, found.units)
 
 
 def _edge_unit(found: Rescored, price: Price) -> str:
-    window = found.problem.windows[price.window]
-    return found.problem.unit_of(window.of) or _measured_unit(found, window.expression)
+    return edge_unit(found.problem, price.window, found.units)
 
 
-def _measured_unit(found: Rescored, expression: Expression) -> str:
+def edge_unit(problem: Problem, number: int, units: Mapping[str, str]) -> str:
+    """Give the unit of a window, counted from 0, with those of measured quantities; "" if none."""
+    window = problem.windows[number]
+    return problem.unit_of(window.of) or _measured_unit(window.expression, units)
+
+
+def _measured_unit(expression: Expression, units: Mapping[str, str]) -> str:
     """Give the unit of what stands for one measured quantity, and nothing else."""
-    return found.units.get(expression.tree.name, "") if isinstance(expression.tree, Name) else ""
+    return units.get(expression.tree.name, "") if isinstance(expression.tree, Name) else ""
 
 
 def _paid(price: Price) -> str:

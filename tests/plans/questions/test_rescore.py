@@ -300,6 +300,11 @@ warm = { of = "T", unit = "K" }
         "tau >= 2 min",
     ]
     assert max(map(len, lines)) <= 80
+    assert main(["redesign", "last", "--catalogue", "runs", "--json"]) == 0
+    limits = json.loads(capsys.readouterr().out)["limits"]
+    assert [*dict.fromkeys(e["edge_unit"] for e in limits)] == ["", "K", "min"]
+    assert main(["redesign", "last", "--catalogue", "runs"]) == 0
+    assert "tau [min] >=" in capsys.readouterr().out
     Path("p.toml").write_text(stated.replace(', unit = "g/L/h"', ""), "utf-8")
     assert asked(capsys, *again)["prices"][0]["goal_unit"] == ""
 
