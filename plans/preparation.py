@@ -14,12 +14,7 @@ from reactune.analysis.campaign.rediscovery import Earlier, Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
-from reactune.analysis.storage.lineage import (
-    LAB_TIME_BEFORE,
-    Lineage,
-    check_campaign,
-    lineage,
-)
+from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, Lineage, lineage
 from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
@@ -308,11 +303,9 @@ def rediscovered_campaign(
     uids = [str(source) for source in old if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
-        for campaign in campaigns if problem is None else ():
-            check_campaign(campaign.start)  # a scan was asked nothing
         whose = "the problem" if problem is not None else _called(old[0])
         problem = asked_in(campaigns) if problem is None else problem
-    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start.get("rig", {})]
+    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in (c.start.get("rig") or {})]
     config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
     prepared = new_campaign(problem, config, seed=seed, budget=budget)
     if len(prepared.agent.problem.aims) > 1:

@@ -159,7 +159,7 @@ class Scanned(Lineage):
     @property
     def on_a_rig(self) -> bool:
         """Whether it says on which rig it was, by which all follows from what was set."""
-        return "file" in self.runs[-1].start.get("rig", {})
+        return "file" in (self.runs[-1].start.get("rig") or {})
 
     def _asked(self, data: Mapping[str, Any]) -> dict[str, Setting]:
         """Give what was set, by the names of a campaign's events."""
