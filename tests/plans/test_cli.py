@@ -156,6 +156,21 @@ def test_a_problem_that_the_rig_cannot_do_is_refused_before_a_run(tmp_path, caps
     assert not (tmp_path / "runs").exists()
 
 
+def test_why_a_rig_cannot_do_it_is_said_though_its_words_have_no_meaning_then(tmp_path, capsys):
+    file = tmp_path / "p.toml"
+    file.write_text(
+        'minimise = "X3"\nmeasured = ["X3"]\n[variables]\n'
+        'temperature = { range = [100, 150], unit = "degC" }\n'
+        'residence_time = { range = [4, 30], unit = "min" }\n'
+        'ratio = { range = [0.5, 2], of = "flow_sultine / flow_c60" }\n'
+        '[limits]\nshare = { of = "flow_sultine / total_flow", within = [90, 95], unit = "%" }\n'
+    )
+    assert main(["check", str(file), "--rig", "walker"]) == 2
+    err = capsys.readouterr().err
+    assert "limits: nothing can satisfy all of" in err
+    assert "word of the rig's" not in err
+
+
 def test_check_says_the_problem_in_words_with_its_cost(capsys):
     assert main(["check", "walker-v"]) == 0
     text = capsys.readouterr().out

@@ -347,6 +347,13 @@ def test_a_percent_sign_is_not_put_to_what_is_a_number_of_percent():
         "leave the % signs out"
     ]
     assert Problem(**stated, constraints=["load <= 5 +/- 1", "y >= 90% +/- 1%"]).windows
+    flows = {name: {"range": (10, 99), "unit": "uL/min"} for name in ("flow_a", "flow_b")}
+    share = {"share": {"of": "flow_a / (flow_a + flow_b)", "unit": "%"}}
+    stated |= {"variables": flows, "define": share}
+    with pytest.raises(ProblemError, match="and share is a number of percent; leave the % signs"):
+        Problem(**stated, constraints=["share <= 40% +/- 1%"])
+    (window,) = Problem(**stated, constraints=["share <= 40 +/- 1"]).constraints
+    assert window.expression({"flow_a": 40, "flow_b": 60}) == 40
 
 
 def test_a_greek_name_stands_in_quotes(tmp_path):
