@@ -50,9 +50,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return EXIT_FAILURE
     except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
         return _stopped()
-    except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
     except RuntimeError as error:
         # before 3.12 Python makes one of a Ctrl-C that comes while a class is made, in an import
         if not isinstance(error.__cause__, KeyboardInterrupt):

@@ -78,7 +78,14 @@ class Prepared:
         md: Mapping[str, Any] | None = None,
         reviewer: Reviewer | None = None,
     ) -> MsgGenerator[str]:
-        """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
+        """Give the plan that runs it on the opened rig; see `campaign.optimise`.
+
+        Raises
+        ------
+        UserError
+            As `check_mark` does.
+        """
+        self.check_mark(rig.simulated)
         md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 

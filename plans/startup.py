@@ -193,7 +193,6 @@ class Workspace:
             prepared = informed_campaign(self.cat, known, problem, rig, seed=seed, budget=budget)
         else:
             prepared = new_campaign(problem, rig, seed=seed, budget=budget, first=first or ())
-        prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
     def resume(
@@ -242,7 +241,6 @@ class Workspace:
         prepared = rediscovered_campaign(
             self.cat, uid, self.rig.config, problem=problem, seed=seed, budget=budget
         )
-        prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
     def make(self, uid: str, volume: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:

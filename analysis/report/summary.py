@@ -235,8 +235,13 @@ class Summary:
 
     def cautions(self) -> list[tuple[str, str]]:
         """Return what is wrong with the two bests, each as keyword and sentence."""
-        cautions = []
         best, feasible = self.best, self.best_feasible
+        bests = {c.number: c for c in (*self.front, feasible, best) if c is not None}
+        cautions = [
+            ("Outside", f"experiment {c.number} is not to be set today: {c.outside}")
+            for c in bests.values()
+            if c.outside
+        ]
         if self.front:
             sure = self.confidence or SURE
             unsure = [str(c.number) for c in self.front if c.probability_feasible < sure]

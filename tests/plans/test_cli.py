@@ -1,6 +1,7 @@
 """The `reactune` command as a user meets it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -169,6 +170,19 @@ def test_why_a_rig_cannot_do_it_is_said_though_its_words_have_no_meaning_then(tm
     err = capsys.readouterr().err
     assert "limits: nothing can satisfy all of" in err
     assert "word of the rig's" not in err
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    for command, code in ((["check", "walker-ii"], 0), (["show", "0123"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "reactune", *command],
+            stdout=writing, stderr=writing, check=False, timeout=60,
+            env=os.environ | {"REACTUNE_CATALOGUE": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == code
+    os.close(writing)
 
 
 def test_check_says_the_problem_in_words_with_its_cost(capsys):

@@ -112,6 +112,16 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
     assert "Stop: budget: 8 of 8 experiments done." in capsys.readouterr().out
 
 
+def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
+    asked(capsys, "-n", "8")
+    with Path("results.csv").open("a") as file:
+        file.write("0.4,1,120,0.97,0.029,0.001,\n")
+    fill(place / "results.csv")
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Outside experiment 10 is not to be set today: tau = 0.4 min is outside its" in said
+
+
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [

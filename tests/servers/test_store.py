@@ -8,10 +8,13 @@ import pytest
 
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journals import names
+from reactune.analysis.storage.stores import remote
 from reactune.analysis.storage.stores.server import Server
 from reactune.analysis.storage.stores.table import opener_of
 from reactune.plans.cli import main
 from reactune.plans.service import run
+from tests.analysis.storage.samples import documents
 from tests.analysis.storage.stores.test_store import Shelf
 from tests.analysis.storage.stores.test_store import TestStore as Contract
 from tests.servers.running import REACTUNE, Tiled
@@ -64,6 +67,17 @@ def test_a_list_of_runs_says_what_was_decided_last_of_runs_recorded_elsewhere(sh
         catalogue.broker.delete_contents(catalogue[-1].uid, recursive=True, external_only=False)
     assert main(["catalogue", "repair", "--catalogue", address]) == 0
     assert listed("elsewhere") == here
+
+
+def test_runs_beyond_one_page_are_listed(shelf, monkeypatch):
+    own = {f"page-{n}" for n in range(5)}
+    shelf.give(*(documents(1, uid=uid, time=20.0 + n) for n, uid in enumerate(sorted(own))))
+    monkeypatch.setattr(remote, "PAGE", 2)
+    reader = shelf.opener(shelf.folder, writing=False)
+    listed = [uid for name in reader.names() if (uid := names.uid_of(name)) in own]
+    assert (len(listed), set(listed)) == (5, own)
+    assert own <= reader.whole()
+    reader.close()
 
 
 def test_its_page_is_told_to_list_runs_by_title(shelf):

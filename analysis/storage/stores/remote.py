@@ -6,6 +6,7 @@ import threading
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ..journals import journal, names, reading
 from ..journals.encoding import Document
@@ -104,8 +105,10 @@ class RemoteTiled(TiledRuns):
         while address:
             page = handle_error(http.get(address, params=asked)).json()
             yield from page["data"]
-            address = (page.get("links") or {}).get("next")
-            asked = {key: value for key, value in asked.items() if not key.startswith("page[")}
+            following = urlsplit((page.get("links") or {}).get("next") or "")
+            address = urlunsplit(following._replace(query=""))
+            # httpx leaves out what is in an address once it is given parameters
+            asked = {**asked, **dict(parse_qsl(following.query))}
 
     def ends(self, name: str) -> reading.Ends:
         """Start and stop document of a run; those of its neighbours are fetched with them."""
