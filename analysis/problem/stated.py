@@ -158,10 +158,7 @@ class Stated(Part):
 
     def _unit(self, goal: Goal) -> str:
         """Give the unit of a goal: its own, or that of what it is; "" if none is known."""
-        known = {name: variable.unit for name, variable in self.variables.items()}
-        known |= {name: limit.unit for name, limit in self.limits.items()}
-        known |= {name: part.unit for name, part in self.define.items()}
-        return goal.unit or known.get(goal.of.strip(), "")
+        return goal.unit or self.unit_of(goal.of)
 
     def _of_one_goal(self) -> Iterator[str]:
         """Say what is asked for that two goals cannot have."""
@@ -242,6 +239,13 @@ class Stated(Part):
         """
         data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {key: value for key, value in data.items() if value or key not in _IF_ANY}
+
+    def unit_of(self, of: str) -> str:
+        """Give the unit of a variable, limit, definition or word of the rig; "" of what is none."""
+        known = {name: variable.unit for name, variable in self.variables.items()}
+        known |= {name: limit.unit for name, limit in self.limits.items()}
+        known |= {name: part.unit for name, part in self.define.items()}
+        return known.get(of.strip()) or rigs_unit(of.strip())
 
     @property
     def aims(self) -> tuple[Aim, ...]:
