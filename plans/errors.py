@@ -23,10 +23,10 @@ def told(*kinds: type[Exception]) -> Iterator[None]:
     except kinds as error:
         if type(error) in (KeyError, IndexError):
             raise
-        raise UserError(_in_words(error)) from error
+        raise UserError(in_words(error)) from error
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
     """Say what is wrong; of a call of the system, with which file."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename} cannot be used ({error.strerror}): look at its path and rights"
