@@ -9,7 +9,7 @@ from typing import NoReturn, TextIO
 from reactune.analysis.written import printable
 
 
-def say(what: object = "", *, to: TextIO | None = None) -> None:
+def say(what: object = "", *, to: TextIO | None = None, end: str = "\n") -> None:
     """Print a text at once, as `print` does, with control characters written out.
 
     If the reader has gone away (``| head``), what is being done goes on unheard.
@@ -20,10 +20,12 @@ def say(what: object = "", *, to: TextIO | None = None) -> None:
         Titles, reasons and names in it may be of anybody: of a stored run, of an instrument.
     to : TextIO, optional
         sys.stdout by default.
+    end : str
+        What comes after it: nothing after a prompt.
     """
     stream = to or sys.stdout
     try:
-        print(printable(str(what)), file=stream, flush=True)
+        print(printable(str(what)), file=stream, end=end, flush=True)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

@@ -7,26 +7,17 @@ IPython session or a queue server's worker, `preparation` gives the plans.
 """
 
 import contextlib
-import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
-from reactune.analysis.storage.stores.server import NoCatalogue
-from reactune.analysis.storage.stores.table import UnknownStore
 
-from .campaign import CampaignError
+from .carrying import CatalogueSource, carry_out, open_catalogue, reading, tell, writing
 from .earlier import is_table, named
 from .errors import RigTroubleError, UserError, told
-from .memory import (
-    give_back_large_arrays,
-    give_back_what_is_free,
-    keep_small_arrays_together,
-)
 from .outcome import Listener, Outcome
 from .preparation import (
     Prepared,
@@ -41,7 +32,6 @@ from .problems import ProblemSource
 from .reagents import Precautions
 from .reviewing import Reviewer
 from .session import Interrupter
-from .watched import watched
 
 __all__ = [
     "Listener",
@@ -56,12 +46,7 @@ __all__ = [
     "stored_campaign",
 ]
 
-_log = logging.getLogger(__name__)
-
 _USUAL = Precautions()
-
-CatalogueSource = Catalogue | str | Path | None
-"""A catalogue open for writing, which is left open; or its folder or server."""
 
 
 def run(
@@ -115,7 +100,7 @@ def run(
     if known:
         with contextlib.ExitStack() as stack:
             only_tables = all(map(is_table, named(known)))
-            stored = None if only_tables else stack.enter_context(_reading(catalogue))
+            stored = None if only_tables else stack.enter_context(reading(catalogue))
             prepared = informed_campaign(stored, known, problem, rig, seed=seed, budget=budget)
     else:
         prepared = new_campaign(problem, rig, seed=seed, budget=budget)
@@ -158,11 +143,11 @@ def resume(
         If an instrument does not answer.
     """
     listener = listener or Listener()
-    with _reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
+    with reading(catalogue) as stored:  # a wrong uid must not wait for the catalogue's writer
         uid = find_run(stored, uid).uid
-    with _writing(catalogue, listener) as writing:
-        prepared = resumed_campaign(writing, uid, rig, budget, problem)
-        return _carry_out(prepared, writing, listener, reviewer, interrupters, precautions)
+    with writing(catalogue, listener) as store:
+        prepared = resumed_campaign(store, uid, rig, budget, problem)
+        return _carry_out(prepared, store, listener, reviewer, interrupters, precautions)
 
 
 def rediscover(
@@ -198,7 +183,7 @@ def rediscover(
     RigTroubleError
         If an instrument does not answer.
     """
-    with _reading(catalogue) as stored:
+    with reading(catalogue) as stored:
         prepared = rediscovered_campaign(
             stored, sources, rig, problem=problem, seed=seed, budget=budget
         )
@@ -223,39 +208,6 @@ def stored_campaign(catalogue: Catalogue, uid: str) -> Campaign:
         return Campaign.of(lineage(catalogue, uid))
 
 
-def open_catalogue(folder: str | Path | None = None, *, writing: bool = False) -> Catalogue:
-    """Open a catalogue: a folder, or the address of a Tiled server.
-
-    Raises
-    ------
-    UserError
-        If the folder or the server cannot be used, or no store has the name of $REACTUNE_STORE.
-    """
-    with told(UnknownStore, NoCatalogue, OSError):
-        return Catalogue(folder, writing=writing)
-
-
-@contextlib.contextmanager
-def _reading(source: CatalogueSource) -> Iterator[Catalogue]:
-    """Give a catalogue to read in."""
-    if isinstance(source, Catalogue):
-        yield source
-    else:
-        with open_catalogue(source) as catalogue:
-            yield catalogue
-
-
-@contextlib.contextmanager
-def _writing(source: CatalogueSource, listener: Listener) -> Iterator[Catalogue]:
-    """Give a catalogue to write in."""
-    if isinstance(source, Catalogue):
-        yield source
-    else:
-        listener.opening()
-        with open_catalogue(source, writing=True) as catalogue:
-            yield catalogue
-
-
 def _store(
     prepared: Prepared,
     source: CatalogueSource,
@@ -265,7 +217,7 @@ def _store(
     precautions: Precautions,
 ) -> Outcome:
     """Open the catalogue, now that the campaign is sure to begin, and carry it out."""
-    with _writing(source, listener) as catalogue:
+    with writing(source, listener) as catalogue:
         return _carry_out(prepared, catalogue, listener, reviewer, interrupters, precautions)
 
 
@@ -278,53 +230,30 @@ def _carry_out(
     precautions: Precautions,
 ) -> Outcome:
     """Open the rig, run the plan, leave the rig safe, and read back what is stored."""
-    give_back_large_arrays()
-    keep_small_arrays_together()
-    agent, config, fault = prepared.agent, prepared.rig, ""
+    agent, config = prepared.agent, prepared.rig
     if config.emulation:
         injections = sum(1 for e in agent.evaluations if e.recorded)
         config = config.emulating(seed=agent.seed, first_injection=injections)
-    ends: dict[str, Mapping[str, Any]] = {}
-
-    def hear(name: str, doc: Mapping[str, Any]) -> None:
-        if name in ("start", "stop"):
-            ends[name] = doc
-        elif name == "event":
-            give_back_what_is_free()
-        _tell(listener.document, name, doc)
-
-    _tell(listener.prepared, agent)
-    with watched(config, catalogue, precautions, interrupters, prepared.check_mark) as opened:
-        rig, session = opened
-        session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
-        interrupted = False
-        try:
-            interrupted = session.run(
-                prepared.plan(rig, reviewer=reviewer(agent) if reviewer else None)
-            )
-        except CampaignError as error:
-            fault = str(error)
-        safe_state = rig.last_report
-        _tell(listener.over, fault, safe_state)
-    catalogue.flush()
-    uid = ends["start"]["uid"] if ends else ""
+    tell(listener.prepared, agent)
+    carried = carry_out(
+        lambda rig: prepared.plan(rig, reviewer=reviewer(agent) if reviewer else None),
+        config,
+        catalogue,
+        listener,
+        interrupters,
+        precautions,
+        prepared.check_mark,
+    )
+    uid = carried.uid
     campaign = stored_campaign(catalogue, uid) if uid else None
     return Outcome(
         uid=uid,
-        reason=ends.get("stop", {}).get("reason", "") or fault,
-        interrupted=interrupted,
-        fault=fault,
+        reason=carried.reason,
+        interrupted=carried.interrupted,
+        fault=carried.fault,
         finished=agent.finished() is not None,
         stored=campaign is not None and campaign.run.stop is not None and catalogue.stored(uid),
-        safe_state=safe_state,
+        safe_state=carried.safe_state,
         campaign=campaign,
         folder=catalogue.folder,
     )
-
-
-def _tell(hear: Any, *what: Any) -> None:
-    """Tell a listener; its mistakes must not end a campaign."""
-    try:
-        hear(*what)
-    except Exception:  # noqa: BLE001 - whatever it is
-        _log.exception("a listener of the campaign failed")

@@ -56,7 +56,7 @@ class AtTerminal:
         return self._asked(f"NOT as promised: {told}.\nType yes to make it all the same: ", "yes")
 
     def _asked(self, question: str, wanted: str = "") -> bool:
-        print(question, end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
+        say(question, to=sys.stderr, end="")
         line = sys.stdin.readline()
         if not line:
             say("nobody answers: the input has ended", to=sys.stderr)

@@ -2,10 +2,8 @@
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from reactune.analysis.campaign.evaluation import asked_of
 from reactune.analysis.campaign.leader import outcome_names
@@ -15,14 +13,13 @@ from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import check_campaign, lineage
 from reactune.analysis.storage.run import Run
-from reactune.analysis.storage.stores.table import UnknownStore
 from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError, LimitError
 from reactune.devices.rig.safety import SafeReport
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.devices.rigfile import RigFile
 
-from ..campaign import CampaignError
+from ..carrying import CatalogueSource, carry_out, reading, writing
 from ..comparing import changed, stored_rig
 from ..compatibility import analytics_of, chosen, fitted, incompatibilities, settings
 from ..errors import UserError, told
@@ -30,7 +27,6 @@ from ..outcome import Listener
 from ..preparation import RigSource, find_run, load_rig
 from ..reagents import Precautions, reconciled
 from ..session import Interrupter
-from ..watched import watched
 from .attending import Attendant
 from .plan import make
 from .product import Product
@@ -206,7 +202,7 @@ def make_product(
     rig: RigSource | None = None,
     *,
     attendant: Attendant,
-    catalogue: str | Path | None = None,
+    catalogue: CatalogueSource = None,
     seed: int = 0,
     listener: Listener | None = None,
     interrupters: Sequence[Interrupter] = (),
@@ -224,7 +220,7 @@ def make_product(
         By default the rig of the campaign, where that was emulated.
     attendant : Attendant
         Who puts the flask under the outlet.
-    catalogue : path, optional
+    catalogue : Catalogue, path or address, optional
         Where the campaign is stored, and this run will be.
     seed : int
         Of an emulated rig.
@@ -240,7 +236,7 @@ def make_product(
         If an instrument does not answer.
     """
     listener = listener or Listener()
-    with told(UnknownStore, OSError), Catalogue(catalogue) as stored:
+    with told(OSError), reading(catalogue) as stored:
         run = find_run(stored, uid)
         config = _rig_of(run, rig)
         product = product_of(stored, run.uid, config)
@@ -249,29 +245,20 @@ def make_product(
         config = config.emulating(seed=seed, first_injection=product.number)
     config, _ = reconciled(config, precautions.reagents)
     check_ledger(product, config, volume)
-    listener.opening()
-    uids: list[str] = []
-
-    def hear(name: str, doc: Mapping[str, Any]) -> None:
-        if name == "start":
-            uids.append(str(doc["uid"]))
-        listener.document(name, doc)
-
-    fault, interrupted = "", False
-    with told(UnknownStore, OSError), Catalogue(catalogue, writing=True) as writing:
-        how = precautions, interrupters, lambda mark: check_mark(run, simulated=mark)
-        with watched(config, writing, *how) as (opened, session):
-            session.RE.subscribe(hear)  # type: ignore[no-untyped-call]  # bluesky's own
-            try:
-                interrupted = session.run(make(product, opened, volume, attendant))
-            except CampaignError as error:
-                fault = str(error)
-            safe_state = opened.last_report
-            listener.over(fault, safe_state)
-        writing.flush()
-        made = made_of(writing[uids[0]]) if uids else None
-        kept = bool(uids) and writing[uids[0]].stop is not None and writing.stored(uids[0])
-    return MakingOutcome(made, interrupted, fault, kept, safe_state)
+    with writing(catalogue, listener) as store:
+        carried = carry_out(
+            lambda opened: make(product, opened, volume, attendant),
+            config,
+            store,
+            listener,
+            interrupters,
+            precautions,
+            lambda mark: check_mark(run, simulated=mark),
+        )
+        made, kept = None, False
+        if uid := carried.uid:
+            made, kept = made_of(store[uid]), store[uid].stop is not None and store.stored(uid)
+    return MakingOutcome(made, carried.interrupted, carried.fault, kept, carried.safe_state)
 
 
 def _rig_of(run: Run, rig: RigSource | None) -> RigFile:

@@ -141,7 +141,7 @@ class TerminalReview:
 
     def _read(self) -> str | None:
         """Read a line; None if that is to be all, or nobody is there any more."""
-        print("review> ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a prompt has no line
+        say("review> ", to=sys.stderr, end="")
         line = self._keys.readline()
         if not line:
             self._say("nobody answers: the input has ended")

@@ -105,6 +105,9 @@ def test_a_listener_that_fails_ends_no_campaign(tmp_path, capsys):
         def document(self, name, doc):
             raise OSError("the page is gone")
 
+        def over(self, fault, safe_state):
+            raise SystemExit(1)  # what rich makes of a broken pipe
+
     outcome = run("walker-ii", catalogue=tmp_path, seed=1, budget=1, listener=Broken())
     assert outcome.well
     assert capsys.readouterr() == ("", "")
