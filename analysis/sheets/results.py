@@ -15,6 +15,7 @@ from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
+from .writing import alone
 
 FAILED = "failed"
 """Title of the column that says of an experiment that it failed, and why."""
@@ -79,12 +80,11 @@ class Results:
                 f"a table has a column {taken[0]} of its own, for failures and uncertainties; call "
                 f"{taken[0]} otherwise in the problem"
             )
-        if path.exists():
-            return cls(open_sheet(path), problem)
-        units = {name: variable.unit for name, variable in problem.variables.items()}
-        titles = [title_of(name, unit) for name, unit in units.items()]
-        words = [word for v in problem.variables.values() for word in v.choices or ()]
-        return cls(create(path, [*titles, *problem.measured, FAILED], words), problem)
+        if not path.exists():
+            with alone(path):
+                if not path.exists():  # nor has another begun it meanwhile
+                    return cls(_begun(path, problem), problem)
+        return cls(open_sheet(path), problem)
 
     def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""
@@ -339,6 +339,14 @@ class Results:
         raise SheetError(
             f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which is {what}; {cure}"
         )
+
+
+def _begun(path: Path, problem: Problem) -> Sheet:
+    """Begin a table."""
+    units = {name: variable.unit for name, variable in problem.variables.items()}
+    titles = [title_of(name, unit) for name, unit in units.items()]
+    words = [word for v in problem.variables.values() for word in v.choices or ()]
+    return create(path, [*titles, *problem.measured, FAILED], words)
 
 
 def _failure(told: Cell, got: Mapping[str, Cell]) -> str:

@@ -5,9 +5,7 @@ What is there stays as it is, byte for byte in CSV: columns that are nobody's, q
 
 import csv
 import io
-import os
 import re
-import tempfile
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
@@ -17,7 +15,9 @@ from typing import Any
 
 from ..cells import Cell as Cell
 from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, there, titled
-from ..written import UnreadableError, check_text, exact, read_bytes
+from ..written import UnreadableError, exact, read_bytes
+from .writing import SheetError as SheetError
+from .writing import alone, write_whole
 
 MOST_BYTES = 20_000_000
 """Of a table; a thousand experiments have a hundredth of it."""
@@ -38,10 +38,6 @@ _LOST = {
     "objects of other programs": (r"xl/embeddings/.*", rb""),
 }
 """What openpyxl does not keep of a workbook: in which parts of the file, and what these hold."""
-
-
-class SheetError(ValueError):
-    """A table cannot be read or written; one sentence with file, reason and cure."""
 
 
 class Sheet(ABC):
@@ -99,11 +95,13 @@ class Sheet(ABC):
 
     def _replace(self, content: bytes) -> None:
         """Write the file anew, unless somebody else has meanwhile."""
-        if not self.path.exists() or read_bytes(self.path, MOST_BYTES) != self.raw:
-            raise SheetError(
-                f"{self.path} has changed since it was read, and nothing is added to it; ask again"
-            )
-        write_whole(self.path, content)
+        with alone(self.path):
+            if not self.path.exists() or read_bytes(self.path, MOST_BYTES) != self.raw:
+                raise SheetError(
+                    f"{self.path} has changed since it was read, and nothing is added to it; ask "
+                    "again"
+                )
+            write_whole(self.path, content)
 
 
 def open_sheet(path: Path) -> Sheet:
@@ -276,56 +274,6 @@ def _text(cell: Cell, comma: bool) -> str:
     if cell is None or isinstance(cell, str):
         return cell or ""
     return exact(cell).replace(".", ",") if comma else exact(cell)
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place of another, whole or not at all.
-
-    Raises
-    ------
-    SheetError
-        If it is open in a spreadsheet, or cannot be written; then nothing is changed.
-    """
-    target = Path(os.path.realpath(path))  # a link stays one
-    for one in (path, target):
-        for lock in (f".~lock.{one.name}#", f"~${one.name}"):
-            if one.with_name(lock).exists():
-                raise SheetError(
-                    f"{path} is open in a spreadsheet ({lock} is beside it), which would overwrite "
-                    "what is added; save and close it there, and ask again"
-                )
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-    if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
-        raise SheetError(
-            f"{path} is read-only, and nothing is added to it; see to its rights, or ask with a "
-            "copy of it"
-        )
-    try:
-        check_text(path.name)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(mode)
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except FileNotFoundError:
-        raise SheetError(
-            f"{path} cannot be written: there is no folder {target.parent}; make it, or name a "
-            "file elsewhere"
-        ) from None
-    except PermissionError as error:
-        raise SheetError(
-            f"{path} cannot be written ({error.strerror}): close it if a spreadsheet has it open, "
-            "and see to the rights of its folder"
-        ) from None
-    except OSError as error:
-        raise SheetError(f"{path} cannot be written: {error.strerror}") from None
 
 
 def title_of(name: str, unit: str) -> str:

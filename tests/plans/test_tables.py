@@ -4,11 +4,14 @@ import csv
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from reactune.analysis.report import figures
+from reactune.analysis.sheets import writing
+from reactune.analysis.sheets.writing import alone
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
 
@@ -217,3 +220,41 @@ def test_nothing_that_only_posix_has_is_needed(place) -> None:
         )
         assert done.returncode == 0, done.stderr
         fill(place / "results.csv")
+
+
+def test_who_asks_at_the_same_time_waits_and_is_told_of_other_rows(place, capsys) -> None:
+    asked(capsys, "-n", "5")
+    fill(place / "results.csv")
+    told: list[int] = []
+    with alone(Path("results.csv")):  # as an ask that goes on
+        late = threading.Thread(
+            target=lambda: told.append(main(["ask", "snar.toml", "results.csv", "-n", "1"]))
+        )
+        late.start()
+        late.join(1.0)
+        (first,) = asked(capsys, "-n", "1")  # has it already, and so need not wait
+        assert not told
+    late.join()
+    assert told == [0]
+    assert capsys.readouterr().out.splitlines()[1].split()[0] == "8"
+    rows = list(csv.DictReader(Path("results.csv").read_text().splitlines()))
+    assert first["row"] == 7
+    assert float(rows[5]["tau [min]"]) == first["tau"]
+    assert rows[6] != rows[5]
+
+
+def test_who_would_wait_too_long_is_told(place, capsys, monkeypatch) -> None:
+    asked(capsys)
+    before = Path("results.csv").read_text()
+    monkeypatch.setattr(writing, "PATIENCE", 0.0)
+    codes: list[int] = []
+    with alone(Path("results.csv")):
+        late = threading.Thread(
+            target=lambda: codes.append(main(["ask", "snar.toml", "results.csv"]))
+        )
+        late.start()
+        late.join()
+    assert codes == [2]
+    told = capsys.readouterr().err
+    assert "results.csv is in use by another reactune, and nothing is added to it" in told
+    assert Path("results.csv").read_text() == before
