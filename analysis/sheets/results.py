@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from ..analytics.measurement import Measurement, no_fractions
-from ..cells import decimal_mark, is_thousands
 from ..cells import number as number_of
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
+from .marks import Numeral, decimal_comma, percent_signs
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
 from .writing import alone
 
@@ -24,7 +24,7 @@ _NO = {"no", "n", "0", "0.0", "0,0", "false", "-", "\u2013", "\u2014", "none", "
 _YES = {"yes", "y", "1", "1.0", "true", "x"}
 
 _SHARE = 1.5
-"""Above, a number beside percentages is one of them that does not say so."""
+"""Above, what should be a fraction is a percentage that does not say so."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,11 @@ class Results:
         self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
         self._columns = self._find()
         self._refuse_uncomputed()
-        self._comma = self._decimal_comma()
-        self._check_percentages()
+        numerals = list(self._numerals())
+        self._comma = decimal_comma(sheet, numerals)
+        plain = [one for one in numerals if one.name not in self._in_percent]
+        signed = percent_signs(sheet, plain, problem.measured)
+        self._signed = {self._columns[name] for name in signed}
         self.entries = list(self._read(sheet.rows))
 
     @classmethod
@@ -96,7 +99,7 @@ class Results:
         rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
         if not rows:
             return []
-        self.sheet = self.sheet.append(rows, self._comma)
+        self.sheet = self.sheet.append(rows, self._comma, self._signed)
         # what was there before is known: formulas come to nothing until a spreadsheet has saved it
         added = list(self._read(self.sheet.rows[-len(rows) :]))
         self.entries += added
@@ -167,60 +170,20 @@ class Results:
             return float(f"{converted(value, here, there):.12g}")
         return float(f"{converted(value, there, here):.10g}")
 
-    def _numbers(self) -> Iterator[tuple[int, str, Cell]]:
-        """Give row, column and content of each cell that a number may be in."""
+    def _numerals(self) -> Iterator[Numeral]:
+        """Give each cell that a number may be in."""
         words = {FAILED, *(name for name, v in self._problem.variables.items() if v.choices)}
         for row, cells in self.sheet.rows:
             for name, column in self._columns.items():
                 if name not in words and column < len(cells):
-                    yield row, name, cells[column]
+                    cell = cells[column]
+                    yield Numeral(row, name, cell, self._has_percent(row, column, cell))
 
-    def _decimal_comma(self) -> bool | None:
-        """Say whether numbers have a decimal comma; None if none tells."""
-        marks: dict[str, str] = {}
-        sure: set[str] = set()
-        unsure: dict[str, tuple[int, str, str]] = {}
-        for row, name, cell in self._numbers():
-            if isinstance(cell, str) and (mark := decimal_mark(cell)):
-                marks.setdefault(mark, f"{quoted(cell)} in row {row}")
-                if is_thousands(cell):
-                    unsure.setdefault(mark, (row, name, cell))
-                else:
-                    sure.add(mark)
-        if len(marks) == 2:
-            raise SheetError(
-                f"{self.sheet.path} has decimal commas and points ({marks[',']}, {marks['.']}); "
-                "write all numbers in one way, and none with a mark for thousands"
-            )
-        for mark, (row, name, cell) in unsure.items():
-            if mark != self.sheet.mark and not sure:
-                plain = cell.replace(mark, "")
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which may be {plain} "
-                    f"or {exact(number_of(cell))}; write {plain}, or with another digit {cell}0"
-                )
-        return "," in marks if marks else None
-
-    def _check_percentages(self) -> None:
-        """Refuse columns in which some percentages say so and others do not."""
-        signs: dict[str, str] = {}
-        bare: dict[str, str] = {}
-        for row, name, cell in self._numbers():
-            if name in self._in_percent or cell is None:
-                continue
-            place = f"{cell if isinstance(cell, str) else exact(cell)} in row {row}"
-            if isinstance(cell, str) and cell.endswith("%"):
-                signs.setdefault(name, place)
-            elif isinstance(cell, float) and self.sheet.is_percent(row, self._columns[name]):
-                signs.setdefault(name, f"{exact(round(100 * cell, 9))} % in row {row}")
-            elif abs(cell if isinstance(cell, float) else number_of(cell)) > _SHARE:
-                bare.setdefault(name, place)
-        if both := [name for name in signs if name in bare]:
-            name = both[0]
-            raise SheetError(
-                f"{self.sheet.path} has {name} with and without percent signs ({signs[name]}, "
-                f"{bare[name]}); write all of it in one way"
-            )
+    def _has_percent(self, row: int, column: int, cell: Cell) -> bool:
+        """Whether a cell shows its number with a percent sign."""
+        if isinstance(cell, float):
+            return self.sheet.is_percent(row, column)
+        return cell is not None and cell.endswith("%")
 
     def _read(self, rows: Sequence[tuple[int, list[Cell]]]) -> Iterator[Entry]:
         """Read rows."""
@@ -315,13 +278,12 @@ class Results:
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""
         variable = self._problem.variables.get(name)
+        share = self._has_percent(row, self._columns[name], cell)
         if isinstance(cell, float):
-            share = self.sheet.is_percent(row, self._columns[name])
             number, part = (float(f"{100 * cell:.15g}"), cell) if share else (cell, cell / 100)
         else:
-            share = str(cell).endswith("%")
             number = number_of(str(cell).removesuffix("%"))
-            part = number / 100
+            part = float(f"{number / 100:.15g}")
         in_percent = name in self._in_percent
         if share and not in_percent and variable and (variable.unit or name in self._units):
             number = math.nan  # 5 % of a temperature

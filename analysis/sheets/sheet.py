@@ -75,7 +75,12 @@ class Sheet(ABC):
         return False
 
     @abstractmethod
-    def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> "Sheet":
+    def append(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        comma: bool | None = None,
+        percent: Collection[int] = (),
+    ) -> "Sheet":
         """Write the file anew with further rows at its end, and read it again.
 
         Parameters
@@ -85,6 +90,8 @@ class Sheet(ABC):
         comma : bool, optional
             Whether numbers have a decimal comma in the rows that are there; None if these have no
             number that tells.
+        percent : collection of int
+            Columns, counted from 0, in which fractions have percent signs.
 
         Raises
         ------
@@ -175,14 +182,20 @@ class Csv(Sheet):
         self.titles = full[0][1]
         self.rows = [(i, [cell or None for cell in line]) for i, line in full[1:]]
 
-    def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
+    def append(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        comma: bool | None = None,
+        percent: Collection[int] = (),
+    ) -> Sheet:
         """See `Sheet.append`."""
         if comma is None:
             comma = self.mark == ","
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self._end)
         for row in rows:
-            writer.writerow([_text(cell, comma) for cell in row])
+            texts = [_text(c, comma, percent=i in percent) for i, c in enumerate(row)]
+            writer.writerow(texts)
         whole = self.raw
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
@@ -226,7 +239,12 @@ class Workbook(Sheet):
         """See `Sheet.is_percent`."""
         return is_percent(self._cells.cell(row, column + 1))
 
-    def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
+    def append(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        comma: bool | None = None,
+        percent: Collection[int] = (),
+    ) -> Sheet:
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
         from openpyxl.cell import MergedCell
 
@@ -248,7 +266,10 @@ class Workbook(Sheet):
                         f"{self.path} has merged cells in row {number}, where the next experiment "
                         "belongs; take them apart"
                     )
-                if is_percent(cell) or cell.is_date:  # 5 should not be shown as 500 %
+                if column - 1 in percent and isinstance(value, float):
+                    digits = len(exact(_hundredfold(value)).partition(".")[2])
+                    cell.number_format = f"0.{'0' * digits}%" if digits else "0%"
+                elif is_percent(cell) or cell.is_date:  # 5 should not be shown as 500 %
                     cell.number_format = "General"
                 cell.value = value
                 if isinstance(value, str):  # also one that begins as formulas do
@@ -269,11 +290,17 @@ def _lost(raw: bytes) -> str:
     return ""
 
 
-def _text(cell: Cell, comma: bool) -> str:
-    """Write a cell, its number with a decimal comma or point."""
+def _text(cell: Cell, comma: bool, *, percent: bool) -> str:
+    """Write a cell, its number with a decimal comma or point, or as a percentage."""
     if cell is None or isinstance(cell, str):
         return cell or ""
-    return exact(cell).replace(".", ",") if comma else exact(cell)
+    text = f"{exact(_hundredfold(cell))} %" if percent else exact(cell)
+    return text.replace(".", ",") if comma else text
+
+
+def _hundredfold(share: float) -> float:
+    """Give the number of a percentage, without what multiplying adds."""
+    return float(f"{100 * share:.12g}")
 
 
 def title_of(name: str, unit: str) -> str:

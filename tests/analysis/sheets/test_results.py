@@ -108,8 +108,8 @@ def test_other_columns_and_the_last_line_without_end_stay_as_they_are(tmp_path) 
 
 def test_failures_repeats_shares_and_uncertainties(tmp_path) -> None:
     text = "tau,equiv,temperature,product,product_sd,sm,bis,failed\n"
-    text += "1,1.5,40,22 %,0.01,77%,1e-2,\n1,1.5,40,0.24,,0.75,0.01,no\n"
-    text += "2,2,60,,,,,clogged\n2,2,61,failed: no peak,,,,\n2,2,62,0.5,,0.4,0.1,x\n"
+    text += "1,1.5,40,22 %,1 %,77%,1e-2,\n1,1.5,40,24 %,,75 %,0.01,no\n"
+    text += "2,2,60,,,,,clogged\n2,2,61,failed: no peak,,,,\n2,2,62,50 %,,40 %,0.1,x\n"
     found = [entry.measurement for entry in read(written(tmp_path, text)).entries]
     assert found[0].values == pytest.approx({"product": 0.22, "sm": 0.77, "bis": 0.01})
     assert found[0].sd["product"] == 0.01

@@ -109,6 +109,9 @@ def test_a_percent_sign_goes_by_the_unit(tmp_path) -> None:
     [
         ("1,5,45 %,0.5\n2,5,50,0.5", REAL, "has product with and without percent signs (45 % in"
          " row 2, 50 in row 3); write all of it in one way"),
+        ("1,5,45 %,0.5\n2,5,1.4,0.5", REAL, "has product with and without percent signs (45 % in "
+         "row 2, 1.4 in row 3); write all of it in one way, with a percent sign or as fractions"),
+        ("1,5,0.95,0.5\n2,5,95 %,0.5", FRACTIONS, "without percent signs (95 % in row 3, 0.95 in"),
         ("1,5,45 %,54", FRACTIONS, "if they are percentages write 54 % for 54, or sm [%] as title"),
         ("1,5,-45,0.5", FRACTIONS, "row 2: product is -45, and no fraction of a whole is below 0"),
         ('1,5,"1,234",5', REAL, "row 2: product is '1,234', which may be 1234 or 1.234; write 1234,"
@@ -137,6 +140,51 @@ def test_a_decimal_comma_is_one_where_the_file_tells(tmp_path) -> None:
     assert values(path, REAL) == [(0.5, 5, 1.234, 5)]
     path.write_text("tau,loading,product,sm\n1,5,1.234,5\n")
     assert values(path, REAL) == [(1, 5, 1.234, 5)]
+
+
+@pytest.mark.parametrize(
+    ("product", "sd", "shown"),
+    [
+        ("50 %", "2", "product with and product_sd without percent signs (50 % in row 2, 2 in row"),
+        ("50 %", "0.02", "product with and product_sd without percent signs (50 % in row 2, 0.02 "),
+        ("0.5", "2 %", "product_sd with and product without percent signs (2 % in row 2, 0.5 in "),
+    ],
+)
+def test_an_uncertainty_is_written_as_what_it_is_of(tmp_path, product, sd, shown) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"tau,loading,product,sm,product_sd\n1,5,{product},0.5,{sd}\n")
+    for problem in (REAL, FRACTIONS):
+        assert shown in refused(path, problem)
+    path.write_text("tau,loading,product,sm,product_sd\n1,5,50 %,0.5,2 %\n2,5,0,0.5,0\n")
+    found = [entry.measurement for entry in Results.open(path, REAL).entries]
+    assert [(m.values["product"], m.sd["product"]) for m in found] == [(0.5, 0.02), (0, 0)]
+
+
+def test_a_cell_shown_as_percent_beside_one_that_is_not_may_be_either(tmp_path) -> None:
+    rows = [TITLES, [1, 5, 0.45, 0.5], [2, 5, 0.5, 0.4]]
+    path = book(tmp_path / "t.xlsx", *rows, formats={"C2": "0.0%"})
+    assert "with and without percent signs (45 % in row 2, 0.5 in row 3)" in refused(path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx"])
+def test_fractions_that_are_set_are_added_as_the_others_are_written(tmp_path, ending) -> None:
+    problem = Problem.load(
+        {"maximise": "y", "measured": ["y"], "variables": {"share": (0.001, 1), "tau": (1, 9)}}
+    )
+    path = tmp_path / f"t.{ending}"
+    if ending == "csv":
+        path.write_text("share;tau;y\n12,5 %;3;0,2\n")
+    else:
+        book(path, ["share", "tau", "y"], [0.125, 3, 0.2], formats={"A2": "0.0%"})
+    asks = Asking(problem, Results.open(path, problem)).ask(4)
+    found = [entry.conditions for entry in Results.open(path, problem).entries]
+    assert found == [{"share": 0.125, "tau": 3}, *(asked.conditions for asked in asks)]
+    if ending == "csv":
+        shown = [line.split(";")[0] for line in path.read_text().splitlines()[1:]]
+        assert all(text.endswith(" %") and "." not in text for text in shown)
+    else:
+        cells = openpyxl.load_workbook(path).active["A"][2:]
+        assert all(re.fullmatch(r"0(\.0+)?%", cell.number_format) for cell in cells)
 
 
 @pytest.mark.parametrize("told", [0, 0.0, False, "ok", "\u2013", "none", "nan", "no"])
