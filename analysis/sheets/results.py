@@ -1,7 +1,6 @@
 """The rows of a table as experiments: what was set, and what came of it."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,15 +12,10 @@ from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
+from .failing import FAILED, failure
 from .marks import Numeral, decimal_comma, percent_signs
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
 from .writing import alone
-
-FAILED = "failed"
-"""Title of the column that says of an experiment that it failed, and why."""
-
-_NO = {"no", "n", "0", "0.0", "0,0", "false", "-", "\u2013", "\u2014", "none", "nan", "n/a", "ok"}
-_YES = {"yes", "y", "1", "1.0", "true", "x"}
 
 _SHARE = 1.5
 """Above, what should be a fraction is a percentage that does not say so."""
@@ -212,12 +206,8 @@ class Results:
     ) -> Measurement | None:
         """Read what came of an experiment."""
         names = self._problem.measured
-        if reason := _failure(told.get(FAILED), got):
-            if not math.isnan(number_of(reason)):
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {FAILED} is {reason}, which is no reason; say "
-                    "in words why there is no result, or leave it empty"
-                )
+        where = f"{self.sheet.path}, row {row}"
+        if reason := failure(where, told.get(FAILED), got):
             return Measurement.failed(names, reason)
         absent = [name for name, cell in got.items() if cell is None]
         if len(absent) == len(got):
@@ -309,17 +299,6 @@ def _begun(path: Path, problem: Problem) -> Sheet:
     titles = [title_of(name, unit) for name, unit in units.items()]
     words = [word for v in problem.variables.values() for word in v.choices or ()]
     return create(path, [*titles, *problem.measured, FAILED], words)
-
-
-def _failure(told: Cell, got: Mapping[str, Cell]) -> str:
-    """Give the reason of a failed experiment, empty if it is none."""
-    text = "" if told is None else str(told).strip()
-    if text and text.casefold() not in _NO:
-        return "failed" if text.casefold() in _YES else text
-    for cell in got.values():
-        if isinstance(cell, str) and (found := re.match(r"fail(ed|ure)?\b[:,\s]*", cell, re.I)):
-            return cell[found.end() :].strip() or "failed"
-    return ""
 
 
 _SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00b0": "deg", " ": ""})

@@ -187,10 +187,35 @@ def test_fractions_that_are_set_are_added_as_the_others_are_written(tmp_path, en
         assert all(re.fullmatch(r"0(\.0+)?%", cell.number_format) for cell in cells)
 
 
-@pytest.mark.parametrize("told", [0, 0.0, False, "ok", "\u2013", "none", "nan", "no"])
+@pytest.mark.parametrize(
+    "told",
+    [0, 0.0, False, "ok", "\u2013", "none", "nan", "no", "nein", "Non", "nej", "-", "n", "false",
+     "FALSCH", "n\u00e3o", "nem", "No."],
+)  # fmt: skip
 def test_what_did_not_fail_has_not_failed(tmp_path, told) -> None:
     path = book(tmp_path / "t.xlsx", [*TITLES, "failed"], [1, 5, 0.4, 0.6, told])
     assert values(path) == [(1, 5, 0.4, 0.6)]
+
+
+@pytest.mark.parametrize("told", [1, True, "x", "yes", "ja", "Oui", "WAHR", "s\u00ed", "failed"])
+def test_what_failed_has_failed_whatever_stands_beside_it(tmp_path, told) -> None:
+    path = book(tmp_path / "t.xlsx", [*TITLES, "failed"], [1, 5, 0.4, 0.6, told])
+    (entry,) = Results.open(path, FRACTIONS).entries
+    assert (entry.measurement.valid, entry.measurement.reason) == (False, "failed")
+
+
+@pytest.mark.parametrize("told", ["leaky septum", "ne\u017eino", "repeat?"])
+def test_a_reason_beside_all_results_is_asked_about(tmp_path, told) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"tau,loading,product,sm,failed\n1,5,40 %,0.6,{told}\n", "utf-8")
+    assert refused(path).endswith(
+        f"row 2: failed is '{told}', and product, sm are there all the same; leave failed empty if "
+        f"they count, or write 'failed: {told}' if they do not"
+    )
+    for cells in (f"40 %,0.6,failed: {told}", f",,{told}", f"40 %,,{told}"):
+        path.write_text(f"tau,loading,product,sm,failed\n1,5,{cells}\n", "utf-8")
+        (entry,) = Results.open(path, FRACTIONS).entries
+        assert (entry.measurement.valid, entry.measurement.reason) == (False, told)
 
 
 def test_a_number_is_no_reason(tmp_path) -> None:
