@@ -6,7 +6,6 @@ What is there stays as it is, byte for byte in CSV: columns that are nobody's, q
 import csv
 import io
 import re
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any
 from ..cells import Cell as Cell
 from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, there, titled
 from ..written import UnreadableError, exact, read_bytes
+from .losses import losses
 from .writing import SheetError as SheetError
 from .writing import alone, write_whole
 
@@ -25,19 +25,6 @@ MOST_BYTES = 20_000_000
 
 _NEW = ("", ".csv", ".tsv", ".txt", ".xlsx")
 """What a table that is begun may end in."""
-
-_LOST = {
-    "text boxes or shapes": (r"xl/drawings/drawing\d*\.xml", rb"<(\w+:)?(sp|cxnSp|grpSp)[ >]"),
-    "conditional formats, validations or sparklines of Excel's newer kinds": (
-        r"xl/worksheets/sheet\d+\.xml",
-        rb"<x14:(conditionalFormattings|dataValidations|sparklineGroups)[ >]",
-    ),
-    "threaded comments": (r"xl/threadedComments/.*", rb""),
-    "slicers": (r"xl/slicers/.*", rb""),
-    "buttons or other controls": (r"xl/(ctrlProps|activeX)/.*", rb""),
-    "objects of other programs": (r"xl/embeddings/.*", rb""),
-}
-"""What openpyxl does not keep of a workbook: in which parts of the file, and what these hold."""
 
 
 class Sheet(ABC):
@@ -248,11 +235,6 @@ class Workbook(Sheet):
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
         from openpyxl.cell import MergedCell
 
-        if lost := _lost(self.raw):
-            raise SheetError(
-                f"{self.path} has {lost}, which would be lost with what is added; keep the table "
-                "in a workbook without"
-            )
         macros = self.path.suffix.lower() == ".xlsm"
         book = book_of(self.raw, keep_vba=macros, rich_text=True)
         sheet, last = first_sheet(book), max([self._top, *(number for number, _ in self.rows)])
@@ -276,18 +258,13 @@ class Workbook(Sheet):
                     cell.data_type = "s"
         file = io.BytesIO()
         book.save(file)
+        if lost := losses(self.raw, file.getvalue()):
+            raise SheetError(
+                f"{self.path} has {'; '.join(lost)}, which would be lost with what is added; keep "
+                "the table in a workbook without, or save it as .csv and ask with that"
+            )
         self._replace(file.getvalue())
         return Workbook(self.path)
-
-
-def _lost(raw: bytes) -> str:
-    """Say what of a workbook would be lost if it were written anew; "" if nothing."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as parts:
-        for what, (name, content) in _LOST.items():
-            for part in parts.namelist():
-                if re.fullmatch(name, part) and re.search(content, parts.read(part)):
-                    return what
-    return ""
 
 
 def _text(cell: Cell, comma: bool, *, percent: bool) -> str:

@@ -367,27 +367,6 @@ def test_letters_below_the_line_stay_there(tmp_path) -> None:
     assert kept[1].font.vertAlign == "subscript"
 
 
-@pytest.mark.parametrize(
-    ("part", "content", "what"),
-    [
-        ("xl/drawings/drawing9.xml", b"<a><xdr:sp macro=''/></a>", "text boxes or shapes"),
-        ("xl/threadedComments/threadedComment1.xml", b"<x/>", "threaded comments"),
-        ("xl/worksheets/sheet9.xml", b"<x14:conditionalFormattings >", "conditional formats, val"),
-    ],
-)
-def test_a_workbook_that_would_lose_something_is_left_alone(tmp_path, part, content, what) -> None:
-    path = book(tmp_path / "t.xlsx", TITLES, [1, 5, 0.4, 0.6])
-    with zipfile.ZipFile(path, "a") as parts:
-        parts.writestr(part, content)
-    before = path.read_bytes()
-    asking = Asking(FRACTIONS, Results.open(path, FRACTIONS))
-    with pytest.raises(
-        SheetError, match=rf"has {what}.*, which would be lost with what is added; "
-    ):
-        asking.ask(1)
-    assert path.read_bytes() == before
-
-
 def test_a_table_that_nobody_may_write_is_not_written(tmp_path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("tau,loading,product,sm\n1,5,0.4,0.6\n")
