@@ -28,6 +28,8 @@ _SHEETS = re.compile(r"xl/worksheets/[^/]+\.xml")
 _DRAWINGS = re.compile(r"xl/drawings/[^/]+\.xml")
 _CHARTS = re.compile(r"xl/charts/[^/]+\.xml")
 
+_PICTURES = "pictures that are no PNG or JPEG, or lie elsewhere than on a sheet"
+
 _COUNTED = {
     "chart": "charts",
     "chartsheet": "charts",
@@ -37,7 +39,7 @@ _COUNTED = {
     "pivotCacheDefinition": "pivot tables",
     "pivotCacheRecords": "pivot tables",
     "externalLink": "links to other workbooks",
-    "image": "pictures",
+    "image": _PICTURES,
 }
 """Types of parts that get other names when they are written anew: there are as many then."""
 
@@ -100,7 +102,7 @@ _PASSING_ELEMENTS = frozenset(
 """Of no account, or elsewhere when written anew, as rich text is."""
 
 _DRAWN = {
-    "pic": "pictures",
+    "pic": _PICTURES,
     "graphicFrame": "charts",
     "sp": _SHAPES,
     "cxnSp": _SHAPES,

@@ -32,8 +32,12 @@ def path(tmp_path) -> Path:
     [
         ("xl/drawings/drawing9.xml", b"<a><xdr:sp macro=''/></a>", "text boxes or shapes"),
         ("xl/threadedComments/threadedComment1.xml", b"<x/>", "threaded comments"),
-        ("xl/media/image9.emf", b"\x01\0\0\0", "pictures"),
-        ("xl/drawings/drawing9.xml", b"<xdr:pic></xdr:pic>", "pictures"),
+        ("xl/media/image9.emf", b"\x01\0\0\0", "pictures that are no PNG or JPEG, or lie el"),
+        (
+            "xl/drawings/drawing9.xml",
+            b"<xdr:pic></xdr:pic>",
+            "pictures that are no PNG or JPEG, or lie el",
+        ),
         ("xl/drawings/drawing9.xml", b"<a:srcRect l='9'/>", "pictures that are cropped"),
         ("xl/charts/chartEx1.xml", b"<cx/>", "charts of Excel's newer kinds"),
         ("xl/charts/chart9.xml", b"<c15:datalabelsRange/>", "labels of charts that are taken fro"),
