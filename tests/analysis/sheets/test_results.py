@@ -92,6 +92,21 @@ def test_delimiters_marks_and_line_ends_say_the_same(tmp_path, text, mark, end) 
     assert [entry.measurement for entry in again.entries[5:]] == [None, None]
 
 
+@pytest.mark.parametrize("title", ["note (colour, smell, pH, rest, who)", "a, b, c, d, e, f, g"])
+@pytest.mark.parametrize("note", ["yellow", "red, thick", ""])
+def test_commas_in_a_title_part_no_columns_of_a_file_with_semicolons(tmp_path, title, note) -> None:
+    lines = SEMICOLONS.splitlines()
+    rows = [f"{title};{lines[0]}", *(f"{note};{line}" for line in lines[1:])]
+    entries = read(written(tmp_path, "\n".join(rows) + "\n")).entries
+    assert entries == read(written(tmp_path, DONE, "plain.csv")).entries
+
+
+def test_titles_alone_are_parted_by_what_is_outside_their_brackets(tmp_path) -> None:
+    path = written(tmp_path, "tau;equiv;temperature;product;sm;bis;note (a, b, c, d, e, f, g, h)\n")
+    read(path).extend([{"tau": 1.5, "equiv": 2.0, "temperature": 40.0}])
+    assert path.read_text().splitlines()[1] == "1,5;2;40;;;;"
+
+
 def test_other_columns_and_the_last_line_without_end_stay_as_they_are(tmp_path) -> None:
     text = 'run by,"tau [min]",equiv,temperature (°C),product,sm,bis,note\n'
     text += '"Ann, B.",1,1.5,40,0.22,0.77,0.01,"two\nlines"\nBo,2,2,60,,,,'
