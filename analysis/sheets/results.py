@@ -112,6 +112,7 @@ class Results:
         optional = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         wanted = [*problem.variables, *problem.measured, *optional]
         plain = {name.casefold(): name for name in wanted}
+        bare = {name.casefold() for name, in_unit in map(parsed, self.sheet.titles) if not in_unit}
         for i, title in enumerate(self.sheet.titles):
             written, in_unit = parsed(title)
             if written.casefold() not in plain:
@@ -119,7 +120,7 @@ class Results:
                 if in_unit.casefold() in plain or not ("%" in in_unit or unit(in_unit)):
                     continue  # a quotient, or whatever else somebody keeps
             name = written if written in wanted else plain.get(written.casefold(), "")
-            if not name:
+            if not name or (name.casefold() in bare and self._is_label(name, in_unit)):
                 continue
             if name in columns:
                 raise SheetError(f"{self.sheet.path} has two columns {name}; rename one of them")
@@ -137,6 +138,17 @@ class Results:
 
     def _title(self, columns: Mapping[str, int], name: str) -> str:
         return self.sheet.titles[columns[name]] if name in columns else ""
+
+    def _is_label(self, name: str, in_unit: str) -> bool:
+        """Whether what stands where a unit would says how something was found: ``(NMR)``."""
+        if not in_unit or "%" in in_unit:
+            return False
+        found = unit(in_unit)
+        if found is None:
+            return True
+        variable = self._problem.variables.get(name)
+        # GC, MS and 1H are units, too: of charge, conductance and inductance
+        return not (variable and variable.unit) and "[current]" in dict(found.dimension)
 
     def _check_unit(self, name: str, in_unit: str) -> None:
         """Note the unit of a variable, or refuse one that measures something else."""

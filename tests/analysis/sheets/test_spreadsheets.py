@@ -188,43 +188,6 @@ def test_fractions_that_are_set_are_added_as_the_others_are_written(tmp_path, en
 
 
 @pytest.mark.parametrize(
-    "told",
-    [0, 0.0, False, "ok", "\u2013", "none", "nan", "no", "nein", "Non", "nej", "-", "n", "false",
-     "FALSCH", "n\u00e3o", "nem", "No."],
-)  # fmt: skip
-def test_what_did_not_fail_has_not_failed(tmp_path, told) -> None:
-    path = book(tmp_path / "t.xlsx", [*TITLES, "failed"], [1, 5, 0.4, 0.6, told])
-    assert values(path) == [(1, 5, 0.4, 0.6)]
-
-
-@pytest.mark.parametrize("told", [1, True, "x", "yes", "ja", "Oui", "WAHR", "s\u00ed", "failed"])
-def test_what_failed_has_failed_whatever_stands_beside_it(tmp_path, told) -> None:
-    path = book(tmp_path / "t.xlsx", [*TITLES, "failed"], [1, 5, 0.4, 0.6, told])
-    (entry,) = Results.open(path, FRACTIONS).entries
-    assert (entry.measurement.valid, entry.measurement.reason) == (False, "failed")
-
-
-@pytest.mark.parametrize("told", ["leaky septum", "ne\u017eino", "repeat?"])
-def test_a_reason_beside_all_results_is_asked_about(tmp_path, told) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text(f"tau,loading,product,sm,failed\n1,5,40 %,0.6,{told}\n", "utf-8")
-    assert refused(path).endswith(
-        f"row 2: failed is '{told}', and product, sm are there all the same; leave failed empty if "
-        f"they count, or write 'failed: {told}' if they do not"
-    )
-    for cells in (f"40 %,0.6,failed: {told}", f",,{told}", f"40 %,,{told}"):
-        path.write_text(f"tau,loading,product,sm,failed\n1,5,{cells}\n", "utf-8")
-        (entry,) = Results.open(path, FRACTIONS).entries
-        assert (entry.measurement.valid, entry.measurement.reason) == (False, told)
-
-
-def test_a_number_is_no_reason(tmp_path) -> None:
-    path = tmp_path / "t.csv"
-    path.write_text("tau,loading,product,sm,failed\n1,5,0,1,87\n")  # 0,1 and 0,87, perhaps
-    assert "row 2: failed is 87, which is no reason; say in words why" in refused(path)
-
-
-@pytest.mark.parametrize(
     "titles",
     ["tau / min,loading / %", "tau/min,loading [%]", "tau (min),loading", "tau\u00a0[min],loading"],
 )
@@ -232,6 +195,30 @@ def test_titles_as_journals_write_them(tmp_path, titles) -> None:
     path = tmp_path / "t.csv"
     path.write_text(f"{titles},product [-],sm / 1,product / sm,note / g\n1,5,0.4,0.6,0.67,x\n")
     assert values(path) == [(1, 5, 0.4, 0.6)]
+
+
+@pytest.mark.parametrize("how", ["(NMR)", "[GC]", "(19F NMR)", "(isolated; dry)", "(1H)", "/ MS"])
+def test_a_column_that_says_how_is_not_the_quantity_itself(tmp_path, how) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(
+        f"tau (planned),tau,loading,product {how},product,product_sd {how},product_sd,sm\n"
+        "9,1,5,0.7,0.4,9,0.1,0.6\n"
+    )
+    (entry,) = Results.open(path, FRACTIONS).entries
+    assert entry.conditions == {"tau": 1, "loading": 5}
+    assert entry.measurement.values == {"product": 0.4, "sm": 0.6}
+    assert entry.measurement.sd["product"] == 0.1
+    path.write_text(f"tau,loading,product {how.replace('/ MS', '(MS)')},sm\n1,5,0.4,0.6\n")
+    assert values(path) == [(1, 5, 0.4, 0.6)]  # where there is no other
+
+
+@pytest.mark.parametrize("titles", ["product,product [%]", "product (NMR),product (GC)"])
+def test_two_columns_that_may_be_the_quantity_are_refused(tmp_path, titles) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(f"tau,loading,sm,{titles}\n1,5,0.5,0.4,40\n")
+    assert "has two columns product; rename one of them" in refused(path)
+    path.write_text("tau,tau [s],loading,product,sm\n1,60,5,0.4,0.6\n")
+    assert "has two columns tau; rename one of them" in refused(path)
 
 
 def test_a_quotient_is_not_taken_for_its_numerator(tmp_path) -> None:
