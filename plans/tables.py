@@ -78,7 +78,7 @@ def keep(
     """
     pairs = documents(asking, path, seed)
     place = place_to_keep(folder)
-    with told(OSError):
+    with told(OSError, file=place.folder):
         if _journal(pairs, place.folder) and place.server:
             from reactune.analysis.storage.catalogue import Catalogue
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 
+from ..errors import in_words
 from ..saying import say
 
 
@@ -25,7 +26,7 @@ def say_result(campaign: Campaign, folder: Path, *, as_json: bool) -> None:
         write_html(campaign, page)
         write_png(campaign, picture)
     except OSError as error:  # an archive that cannot be written to can still be looked at
-        say(f"No page and picture: {error}", to=sys.stderr)
+        say(f"No page and picture: {in_words(error, reports)}", to=sys.stderr)
     else:
         if not as_json:
             say(f"Page: {page}\nPicture: {picture}")

@@ -1,7 +1,9 @@
 """Without a rig: the table is the state, through the command line."""
 
 import csv
+import errno
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -258,3 +260,49 @@ def test_who_would_wait_too_long_is_told(place, capsys, monkeypatch) -> None:
     told = capsys.readouterr().err
     assert "results.csv is in use by another reactune, and nothing is added to it" in told
     assert Path("results.csv").read_text() == before
+
+
+def fails(monkeypatch, call: str) -> None:
+    """Have a call of the system fail as on a full disk."""
+
+    def full(*given: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_full_disk_of_the_catalogue_is_named_and_left_as_it_was(
+    place, capsys, monkeypatch, call
+) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+    before = (place / "results.csv").read_text()
+    with monkeypatch.context() as patch:
+        fails(patch, call)
+        for command in ("ask", "show", "ask"):
+            assert main([command, "snar.toml", "results.csv"]) == 2
+            told = capsys.readouterr().err
+            assert f"{place / 'runs'} cannot be used (No space left on device): free space" in told
+            assert "Errno" not in told
+    assert (place / "results.csv").read_text() == before
+    assert [path for path in (place / "runs").rglob("*") if path.is_file()] == []
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+
+
+def test_a_page_that_a_full_disk_does_not_take_is_said_with_its_folder(
+    place, capsys, monkeypatch
+) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+
+    def full(*given: object, **named: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    told = capsys.readouterr().err
+    assert told == (
+        f"No page and picture: {place / 'runs/reports'} cannot be used (No space left on device): "
+        "free space on its disk\n"
+    )
