@@ -15,6 +15,7 @@ from reactune.analysis.report import figures
 from reactune.analysis.sheets import writing
 from reactune.analysis.sheets.writing import alone
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journals.names import uid_of
 from reactune.plans.cli import main
 
 PROBLEM = """
@@ -243,6 +244,23 @@ def test_who_asks_at_the_same_time_waits_and_is_told_of_other_rows(place, capsys
     assert first["row"] == 7
     assert float(rows[5]["tau [min]"]) == first["tau"]
     assert rows[6] != rows[5]
+
+
+def test_two_who_show_a_table_at_once_keep_one_run(place, capsys) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    (kept,) = (place / "runs/journal").glob("*.jsonl")
+    content = kept.read_bytes()
+    kept.unlink()
+    with alone(kept.with_name(uid_of(kept.stem))):  # as one who is about to write it
+        late = threading.Thread(target=main, args=(["show", "snar.toml", "results.csv"],))
+        late.start()
+        late.join(2.0)
+        assert late.is_alive()
+        kept.write_bytes(content)
+    late.join()
+    assert list((place / "runs/journal").iterdir()) == [kept]
 
 
 def test_who_would_wait_too_long_is_told(place, capsys, monkeypatch) -> None:
