@@ -18,6 +18,8 @@ class RigTroubleError(Exception):
 def told(*kinds: type[Exception], file: Path | None = None) -> Iterator[None]:
     """Hand errors whose text is a sentence for the user on as such.
 
+    A key or an index that is not there is none, though it is a `LookupError`: the mistake is ours.
+
     Parameters
     ----------
     kinds : type
@@ -28,6 +30,8 @@ def told(*kinds: type[Exception], file: Path | None = None) -> Iterator[None]:
     try:
         yield
     except kinds as error:
+        if type(error) in (KeyError, IndexError):
+            raise
         raise UserError(in_words(error, file)) from error
 
 

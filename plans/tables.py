@@ -1,5 +1,6 @@
 """Campaigns without a rig: a table of results is opened, asked, shown and kept in the catalogue."""
 
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,9 @@ from .errors import UserError, told
 if TYPE_CHECKING:
     from reactune.analysis.report.table import Campaign
 
+_UID = re.compile(r"last|(?=.*\d)[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{1,27}")
+"""What names a stored run, and hardly a table that is to be begun."""
+
 
 def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -> Asking:
     """Read a table for a problem; where there is none, begin one.
@@ -35,6 +39,11 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
     """
     with told(SheetError, ValueError, OSError):
         there = path.exists()
+        if not there and _UID.fullmatch(str(path)):
+            raise UserError(
+                f"there is no table {path}: a new one is called .csv or .xlsx, and reactune export "
+                f"{path} -o results.csv writes a stored run into one"
+            )
         if not there and not begin:
             raise UserError(f"there is no {path}; reactune ask begins one")
         if not there:

@@ -171,14 +171,15 @@ class Problem(Stated):
     def on_rig(self, rig: RigFacts) -> "Problem":
         """Return it with the rig that its setpoints follow on.
 
-        A problem whose variables are setpoints already, or words of no rig, stays as it is.
+        A problem that needs no rig for what it says, since its variables are setpoints already or
+        words of no rig, stays as it is.
 
         Raises
         ------
         ProblemError
             If the variables do not determine the flows, contradict each other, or are unknown.
         """
-        if is_plain(self.variables):
+        if is_plain(self.variables) and not self.unmet:
             return self
         return Problem(**{**self.to_dict(), "rig": rig.model_dump(mode="json")})
 

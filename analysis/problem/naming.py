@@ -18,6 +18,8 @@ from .windows import read_window
 
 _RIGS = re.compile(r"(flow|stock)_\w+|total_flow|residence_time|temperature|volume")
 """Words that a rig gives a value; without one, nobody."""
+_NO_SETPOINTS = re.compile(r"stock_\w+|total_flow|residence_time|volume")
+"""Those of them that nobody sets."""
 
 
 TRADE = (
@@ -169,7 +171,7 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
         meant = {}
     # what is missing is told once, not again for each place that uses it
     everything = [*measured, *variables, *fixed, *own] if measured and variables else None
-    names = _Known(everything, meant, measured, _follows(data))
+    names = _Known(everything, meant, measured, _rigs_words(data))
     for goal in stated:
         yield from _goal_problems(goal, names)
     for number, window in enumerate(_items(data.get("constraints")), start=1):
@@ -179,7 +181,7 @@ def name_problems(data: Mapping[str, Any]) -> Iterator[str]:
     settable = names.only_set([*variables, *fixed, *own] if variables else None)
     for name, part in _tables(data.get("limits")):
         yield from settable.problems(f"limits.{name}", _of(part))
-    rigs = _Known([*fixed, *own], meant, measured, follows=True).only_set([*fixed, *own])
+    rigs = _Known([*fixed, *own], meant, measured, _RIGS).only_set([*fixed, *own])
     for name, part in _tables(data.get("variables")):
         yield from rigs.problems(f"variables.{name}", _of(part))
 
@@ -214,6 +216,13 @@ def _percent_of_percent(data: Mapping[str, Any]) -> Iterator[str]:
     tables = _tables(data.get("variables"))
     units = {name: str(part.get("unit")) for name, part in tables if isinstance(part, dict)}
     in_percent = [name for name, unit_ in units.items() if "%" in unit_]
+    in_percent += [  # and where the units of all that it is made of are known
+        name
+        for name, (of, unit_) in named(data).items()
+        if "%" in unit_
+        and not _unreadable(of)
+        and all(is_rigs_word(n) or units.get(n) not in (None, "None", "") for n in parse(of).names)
+    ]
     for number, window in enumerate(_items(data.get("constraints")), start=1):
         of = _of(window)
         if not isinstance(window, str) or "%" not in window or not isinstance(of, str):
@@ -241,8 +250,7 @@ def _goal_problems(stated: object, names: "_Known") -> Iterator[str]:
 class _Known:
     """The names that are known at one place.
 
-    `known` is None where they cannot be told; where variables are such that the rig's setpoints
-    follow from them (`follows`), so are the rig's words.
+    `known` is None where they cannot be told; so are the words of a rig that `rigs` matches.
     """
 
     def __init__(
@@ -250,17 +258,17 @@ class _Known:
         known: Sequence[str] | None,
         meant: Mapping[str, Expression],
         measured: Sequence[str],
-        follows: bool,
+        rigs: re.Pattern[str] | None,
     ) -> None:
-        self.known, self.meant, self.measured, self.follows = known, meant, measured, follows
+        self.known, self.meant, self.measured, self.rigs = known, meant, measured, rigs
 
     def only_set(self, known: Sequence[str] | None) -> "_Known":
         """Give those known where nothing has been measured yet."""
         if known is None:
-            return _Known(None, self.meant, self.measured, self.follows)
+            return _Known(None, self.meant, self.measured, self.rigs)
         later = {n for n, e in self.meant.items() if set(e.names) & set(self.measured)}
         kept = [name for name in known if name not in later]
-        return _Known(kept, self.meant, self.measured, self.follows)
+        return _Known(kept, self.meant, self.measured, self.rigs)
 
     def problems(self, place: str, text: object) -> Iterator[str]:
         """Say what is wrong with one expression."""
@@ -275,14 +283,14 @@ class _Known:
         if self.known is None:
             return
         for name in expression.names:
-            if name in self.known or (self.follows and is_rigs_word(name)):
+            if name in self.known or (self.rigs and self.rigs.fullmatch(name)):
                 continue
             within = "" if name == text.strip() else f" in {text!r}"
             if name in self.measured or name in self.meant:
                 yield f"{place}: {name!r}{within} is known only once an experiment is measured"
                 continue
             hint = did_you_mean(name, self.known)
-            known = ", ".join([*self.known, *(["flow_<stream>"] if self.follows else [])])
+            known = ", ".join([*self.known, *(["flow_<stream>"] if self.rigs is _RIGS else [])])
             how = f'. If it follows from these, say how: [define] {name} = {{ of = "..." }}'
             yield (
                 f"{place}: {name!r}{within} is not known here;{hint} Known: {known}"
@@ -290,12 +298,15 @@ class _Known:
             )
 
 
-def _follows(data: Mapping[str, Any]) -> bool:
-    """Whether setpoints follow from variables that are not themselves setpoints."""
-    return any(
+def _rigs_words(data: Mapping[str, Any]) -> re.Pattern[str] | None:
+    """Give the words of a rig that expressions may use: all where its setpoints follow."""
+    variables = dict(_tables(data.get("variables")))
+    if any(
         name in ("residence_time", "total_flow") or _of(part) is not None
-        for name, part in _tables(data.get("variables"))
-    )
+        for name, part in variables.items()
+    ):
+        return _RIGS
+    return _NO_SETPOINTS if any(name.startswith("flow_") for name in variables) else None
 
 
 def _bad_names(sections: Mapping[str, Sequence[str]], limits: Sequence[str]) -> Iterator[str]:
@@ -309,6 +320,8 @@ def _bad_names(sections: Mapping[str, Sequence[str]], limits: Sequence[str]) -> 
                     f"{section}: {name!r} is not a name; use Latin or Greek letters, digits and _, "
                     "and no word that means something in expressions"
                 )
+            elif name == "_id":
+                yield f"{section}: '_id' is what suggestions call their number; name it otherwise"
             elif shared:
                 yield f"{section}: {name!r} is already a name under {owner[name]}"
             elif section != "limits":

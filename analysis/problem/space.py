@@ -391,8 +391,8 @@ def _check_searchable(problem: Problem) -> None:
             f"{', '.join(mixed)}; leave model out"
         )
     wrong += [
-        f"{name!r} is a word of the rig's, which follows from the variables on a rig alone: name "
-        "the rig, or say what it is under [define]"
+        f"{name!r} is a word of the rig's, and has a value on a rig alone: with one, name it "
+        "(--rig); for a table, say what it is under [define] or [fixed]"
         for name in problem.unmet
     ]
     if wrong:

@@ -5,6 +5,7 @@ unit is looked up by `pint`, which is imported then.
 """
 
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,8 +90,17 @@ _NAMES = {
 }
 _WORDS = {"uL/min": ("µL/min", "μL/min", "ul/min"), "uL": ("µL", "μL", "ul"), "mL": ("ml",)}
 _DOUBTFUL = {"C": "degC or coulomb", "F": "degF or farad"}
+_SHARE = re.compile(r"(?:(mol|wt|gew|w|m|vol|v|at|area)[ .-]{0,2})?%", re.IGNORECASE)
+"""Percent, and of what: "mol%", "wt.-%", "area %"."""
 _DEGREES = str.maketrans("\u00ba\u02da", "\u00b0\u00b0")  # what keyboards have for the sign
-_KNOWN = _OWN | {word: _OWN[name] for name, words in _WORDS.items() for word in words}
+_TURNS = (("[time]", -1.0),)  # of a stirrer; pint has an angle per time
+_KNOWN = {
+    "rpm": Unit(1 / 60, 0.0, _TURNS),
+    "RPM": Unit(1 / 60, 0.0, _TURNS),
+    "rps": Unit(1.0, 0.0, _TURNS),
+    **_OWN,
+    **{word: _OWN[name] for name, words in _WORDS.items() for word in words},
+}
 
 
 @lru_cache(maxsize=256)
@@ -105,6 +115,8 @@ def unit(text: str) -> Unit | None:
     text = text.translate(_DEGREES)
     if text in _KNOWN:
         return _KNOWN[text]
+    if _SHARE.fullmatch(text):  # pint has mol% for a hundredth of a mole
+        return Unit(0.01)
     if (found := _from_pint(text)) is not None:
         return found
     plain = unicodedata.normalize("NFKC", text)  # a degree Celsius in one sign, and the like
@@ -123,9 +135,10 @@ def _from_pint(text: str) -> Unit | None:
         registry = _registry()
         found = registry.parse_units(text)
         zero, one = (registry.Quantity(value, found).to_base_units() for value in (0.0, 1.0))
+        powers = {name: float(power) for name, power in found.dimensionality.items()}
+        powers["[angle]"] = float(dict(one.unit_items()).get("radian", 0.0))  # which Hz is not
     except Exception:  # noqa: BLE001 - of text that is none it raises what its parsers happen to
         return None
-    powers = {name: float(power) for name, power in found.dimensionality.items()}
     return Unit(float(one.magnitude - zero.magnitude), float(zero.magnitude), _dimension(powers))
 
 
@@ -179,6 +192,9 @@ def _pair(of: str, to: str) -> tuple[Unit, Unit]:
             raise UnitError(f"{text!r} is not a unit that is known")
     assert a is not None
     assert b is not None
+    shares = {m[1].lower() for m in map(_SHARE.fullmatch, (of, to)) if m and m[1]}
+    if len(shares) > 1:
+        raise UnitError(f"{of!r} and {to!r} are shares of different things")
     if a.dimension != b.dimension:
         raise UnitError(f"{of!r} is {measures(a)}, not {measures(b)} as {to!r} is")
     return a, b
@@ -247,10 +263,9 @@ def with_units(
     wanted = unit(to) if to else own
     if own is None:
         return found, wanted
-    if own.dimension == ():  # what a share is called, percent or not, is a label
-        if own.same_size(Unit()):
-            return found, wanted
-        return Expression(found.text, _scaled(found.tree, own.size)), wanted if to else Unit()
+    if own.dimension == ():
+        plain = not to and not any((units.get(n) or Unit()).dimension for n in found.names)
+        return (found, own) if plain else _share(found, typed, own, wanted if to else Unit())
     if not to:
         return found, own
     if wanted is None or own.dimension != wanted.dimension:
@@ -271,6 +286,21 @@ def with_units(
     if shift := (own.offset - wanted.offset) / wanted.size:
         tree = Call("+", (tree, Number(shift)))
     return Expression(found.text, tree), wanted
+
+
+def _share(
+    found: Expression, typed: _Typed, own: Unit, wanted: Unit | None
+) -> tuple[Expression, Unit | None]:
+    """Make a plain number one of percent or the like; a unit that is none of these is a label."""
+    share = Unit()
+    if wanted is not None and not wanted.dimension:
+        if own.same_size(wanted):
+            return found, wanted
+        if not typed.literal:
+            share = wanted
+    if not own.same_size(share):
+        found = Expression(found.text, _scaled(found.tree, own.size / share.size))
+    return found, wanted
 
 
 def _scaled(node: Node, factor: float) -> Node:
@@ -301,6 +331,7 @@ def _agreeing(function: str) -> Any:
             own = None if any(part.unit is None for part in operands) else Unit()
             return _Typed(Call(function, tuple(part.node for part in operands)), own, literal)
         first = known[0]
+        own = None if not first.dimension and any(p.unit is None for p in operands) else first
         nodes = []
         for part in operands:
             node = part.node
@@ -312,7 +343,7 @@ def _agreeing(function: str) -> Any:
                 if not part.unit.same_size(first):
                     node = _scaled(node, part.unit.size / first.size)
             nodes.append(node)
-        return _Typed(Call(function, tuple(nodes)), first, literal)
+        return _Typed(Call(function, tuple(nodes)), own, literal)
 
     return apply
 

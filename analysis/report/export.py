@@ -189,6 +189,10 @@ def _experiments(campaign: Campaign, units: Mapping[str, str]) -> pd.DataFrame:
         table["run"] = campaign.run.uid
     table["origin"] = campaign.mark
     table["recorded"] = [_when(t) for t in table["time"]] if "time" in table else ""
+    known = table["number"] <= campaign.known  # in this run they were but told
+    table.loc[known, ["run", "recorded"]] = ""
+    if not campaign.simulated:
+        table.loc[known, "origin"] = "KNOWN BEFORE"
     table["valid"] = table["valid"] == 1
     table["doubted"] = [campaign.doubted.get(int(number), "") for number in table["number"]]
     kept = [name for name in map(str, table) if _is_kept(name, table[name], campaign.problem)]

@@ -272,7 +272,8 @@ def _with_known(
 
 def _above(rows: Mapping[int, Mapping[str, Any]], table: pd.DataFrame) -> pd.DataFrame:
     """Put rows before those of a table."""
-    first = pd.DataFrame([dict(row) for row in rows.values()], index=list(rows))
+    numbers = pd.Index(rows, name="number")
+    first = pd.DataFrame([dict(row) for row in rows.values()], index=numbers)
     first = first.drop(columns="number", errors="ignore")
     return pd.concat([first, table]) if len(table) else first
 

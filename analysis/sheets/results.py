@@ -43,6 +43,13 @@ class Entry:
 class Results:
     """A table of experiments, read for a problem.
 
+    Parameters
+    ----------
+    sheet : Sheet
+    problem : Problem
+    units : mapping of str to str, optional
+        Of measured quantities, where they are known: what has another is converted.
+
     Attributes
     ----------
     sheet : Sheet
@@ -55,8 +62,13 @@ class Results:
         If a column is missing, or a cell says nothing that makes sense: by its row and column.
     """
 
-    def __init__(self, sheet: Sheet, problem: Problem) -> None:
+    def __init__(
+        self, sheet: Sheet, problem: Problem, units: Mapping[str, str] | None = None
+    ) -> None:
         self.sheet, self._problem = sheet, problem
+        self._stated = {name: variable.unit for name, variable in problem.variables.items()}
+        for name in problem.measured:  # an uncertainty has the unit of what it is of
+            self._stated |= dict.fromkeys((name, f"{name}_sd"), (units or {}).get(name, ""))
         self._units: dict[str, str] = {}  # of columns that have another than the problem
         self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
         self._columns = self._find()
@@ -69,7 +81,9 @@ class Results:
         self.entries = list(self._read(sheet.rows))
 
     @classmethod
-    def open(cls, path: Path, problem: Problem) -> "Results":
+    def open(
+        cls, path: Path, problem: Problem, units: Mapping[str, str] | None = None
+    ) -> "Results":
         """Read the table of a file; where there is none, begin one."""
         own = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         if taken := [name for name in (*problem.variables, *problem.measured) if name in own]:
@@ -81,7 +95,7 @@ class Results:
             with alone(path):
                 if not path.exists():  # nor has another begun it meanwhile
                     return cls(_begun(path, problem), problem)
-        return cls(open_sheet(path), problem)
+        return cls(open_sheet(path), problem, units)
 
     def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""
@@ -98,6 +112,20 @@ class Results:
         added = list(self._read(self.sheet.rows[-len(rows) :]))
         self.entries += added
         return [entry.row for entry in added]
+
+    @property
+    def in_percent(self) -> str:
+        """Say which quantities stay numbers of percent only because nobody says what they are."""
+        names = [name for name in self._problem.measured if name in self._in_percent]
+        made = [e.measurement for e in self.entries if e.measurement and e.measurement.valid]
+        if self._problem.kind is not None or not (names and made):
+            return ""
+        value = made[0].values[names[0]]
+        return (
+            f"{', '.join(names)} in percent: {exact(value)} is taken as {exact(value)}, since the "
+            f'problem does not say that it is a fraction; with kind = "fractions" it would be '
+            f"{exact(value / 100)}."
+        )
 
     @property
     def uncomputed(self) -> bool:
@@ -127,8 +155,12 @@ class Results:
             self._check_unit(name, in_unit)
             columns[name] = i
         for name in problem.measured:  # an uncertainty is in the unit of what it is of
-            if name in self._in_percent and not parsed(self._title(columns, f"{name}_sd"))[1]:
+            if parsed(self._title(columns, f"{name}_sd"))[1]:
+                continue
+            if name in self._in_percent:
                 self._in_percent.add(f"{name}_sd")
+            if name in self._units:
+                self._units[f"{name}_sd"] = self._units[name]
         if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
             raise SheetError(
                 f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
@@ -146,20 +178,23 @@ class Results:
         found = unit(in_unit)
         if found is None:
             return True
-        variable = self._problem.variables.get(name)
         # GC, MS and 1H are units, too: of charge, conductance and inductance
-        return not (variable and variable.unit) and "[current]" in dict(found.dimension)
+        return self._stated.get(name, "") in ("", "1") and "[current]" in dict(found.dimension)
 
     def _check_unit(self, name: str, in_unit: str) -> None:
-        """Note the unit of a variable, or refuse one that measures something else."""
-        variable = self._problem.variables.get(name)
-        stated = variable.unit if variable else ""
+        """Note the unit of a column, or refuse one that measures something else."""
+        stated, variable = self._stated.get(name, ""), name in self._problem.variables
         if "%" in (in_unit or stated):  # mol% and area-%, too
             self._in_percent.add(name)
-        if variable is None or not in_unit or _plain(in_unit) == _plain(stated):
+        if not in_unit or _plain(in_unit) == _plain(stated) or not (variable or stated):
             return
-        told = f"{self.sheet.path} has {name} in {in_unit}, the problem in {stated or 'no unit'}"
-        if not stated:
+        share = stated == "1" and not variable  # whatever that is called
+        if share and ("%" in in_unit or not ((found := unit(in_unit)) and found.dimension)):
+            return
+        whose = "the problem" if variable else "the rig"
+        here = "parts of a whole" if share else stated or "no unit"
+        told = f"{self.sheet.path} has {name} in {in_unit}, {whose} in {here}"
+        if share or not stated:
             raise SheetError(f"{told}; bring them to one unit")
         try:
             converted(1.0, in_unit, stated)
@@ -171,7 +206,7 @@ class Results:
         """Give a value of the table in the problem's unit, or back, without what rounding adds."""
         if name not in self._units or not isinstance(value, float):
             return value
-        there, here = self._units[name], self._problem.variables[name].unit
+        there, here = self._units[name], self._stated[name]
         if back:
             return float(f"{converted(value, here, there):.12g}")
         return float(f"{converted(value, there, here):.10g}")
@@ -229,12 +264,12 @@ class Results:
                 f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty and others are not; "
                 f"fill it in, or say in a column {FAILED} why there is none"
             )
-        values = {name: self._number(row, name, cell) for name, cell in got.items()}
+        values = {n: self._converted(n, self._number(row, n, cell)) for n, cell in got.items()}
         self._check_whole(row, values)
         sd = {name: math.nan for name in names}
         for name in names:
             if (cell := told.get(f"{name}_sd")) is not None:
-                sd[name] = self._number(row, f"{name}_sd", cell)
+                sd[name] = self._converted(f"{name}_sd", self._number(row, f"{name}_sd", cell))
                 if sd[name] < 0:
                     raise SheetError(
                         f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is no "
@@ -290,7 +325,9 @@ class Results:
         if share and not in_percent and variable and (variable.unit or name in self._units):
             number = math.nan  # 5 % of a temperature
         if abs(number) < LARGEST:
-            of_fraction = self._problem.kind == "fractions" and variable is None
+            of_fraction = variable is None and (
+                self._problem.kind == "fractions" or self._stated.get(name) == "1"
+            )
             return part if (of_fraction if in_percent else share) else number
         if name in self._problem.variables:
             cure = "write the number that was set, without its unit"

@@ -75,7 +75,8 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
         wrong = incompatibilities(problem, rig)
         cost = None if wrong else forecast(problem, rig)
         problem = problem if wrong else fitted(problem, rig)
-        say(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
+        if not (wrong and problem.unmet):  # what a rig's words mean is known on a rig that fits
+            say(in_words(problem, cost.hours, cost.volumes) if cost else in_words(problem))
     if wrong:
         raise UserError("\n".join((f"This rig ({rig.title}) cannot do it:", *wrong)))
     new_campaign(problem, rig, seed=0)  # what only the optimiser can refuse

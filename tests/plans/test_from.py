@@ -1,5 +1,6 @@
 """Campaigns that begin with old results: of stored runs, and of tables."""
 
+import csv
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,16 @@ def test_a_campaign_begins_with_what_a_run_found(place):
             assert experiment["measurement"]["values"]["X3"] == decided[experiment["number"]]["X3"]
         again = replay(catalogue, "last")
     assert (again.n, again.differences) == (3, ())
+
+
+def test_what_was_known_is_exported_as_such(place, capsys):
+    assert main(["export", "last", "-o", "out.csv"]) == 0
+    rows = list(csv.DictReader(Path("out.csv").read_text().splitlines()))
+    assert [int(row["number"]) for row in rows] == [*range(1, 10)]
+    assert {row["run"] for row in rows[:6]} == {row["recorded"] for row in rows[:6]} == {""}
+    assert all(row["run"] and row["recorded"] for row in rows[6:])
+    assert {row["origin"] for row in rows} == {"SIMULATED"}
+    assert "known: experiment 6 of run" in rows[5]["why"]
 
 
 def test_cut_off_it_goes_on_as_it_would_have(place):

@@ -261,9 +261,25 @@ def test_without_a_rig_a_variable_is_a_word():
     assert Space.of(p).names == ("temperature", "residence_time", "ratio")
     p = Problem(minimise="X3 * flow_c60", measured=["X3"], variables=T | TAU | RATIO)
     assert sentences(Space.of, p) == [
-        "'flow_c60' is a word of the rig's, which follows from the variables on a rig alone: "
-        "name the rig, or say what it is under [define]"
+        "'flow_c60' is a word of the rig's, and has a value on a rig alone: with one, name it "
+        "(--rig); for a table, say what it is under [define] or [fixed]"
     ]
+
+
+def test_words_of_the_rig_are_known_beside_setpoints():
+    flows = {name: {"range": (10, 207), "unit": "uL/min"} for name in ("flow_c60", "flow_sultine")}
+    limits = {
+        "tau": {"of": "residence_time", "within": (200, 600), "unit": "s"},
+        "again": {"of": "volume / total_flow", "within": (0, 9), "unit": "min"},
+    }
+    p = stated(T | flows, limits=limits)
+    space = Space.of(p)
+    for point in space.to_conditions(corners_and_random(space, 200)):
+        total = point["flow_c60"] + point["flow_sultine"]
+        assert 200 / 60 <= p.rig.volume / total <= 9
+    assert p.outside_limits({"temperature": 120, "flow_c60": 10, "flow_sultine": 10})
+    (told,) = sentences(stated, T | flows, limits={"a": {"of": "flow_c6O", "within": (0, 9)}})
+    assert "'flow_c6O' is not known here; did you mean 'flow_c60'?" in told
 
 
 def test_limits_that_the_pumps_leave_nothing_of():

@@ -35,6 +35,8 @@ UNITS = {
     [
         (100, "K", "degC", -173.15), (423.15, "K", "°C", 150), (212, "degF", "degC", 100),
         (0.207, "mL/min", "uL/min", 207), (0.01, "mL/min", "µL/min", 10), (90, "s", "min", 1.5),
+        (300, "rpm", "1/min", 300), (300, "1/min", "rpm", 300), (10, "Hz", "rpm", 600),
+        (5, "mol%", "%", 5), (5, "mol-%", "mol%", 5), (1, "%", "ppm", 1e4),
         (2, "h", "min", 120), (1, "mol/L", "mM", 1000), (7, "uL/min", "", 7), (7, "", "K", 7),
     ],
 )  # fmt: skip
@@ -55,6 +57,9 @@ def test_conversions_invert(family, data, value):
         ("mL", "uL/min", "'mL' is a volume, not a flow as 'uL/min' is"),
         ("bar", "degC", "'bar' is length^-1 mass time^-2, not a temperature as 'degC' is"),
         ("equiv", "min", "'equiv' is not a unit that is known"),
+        ("rad/s", "rpm", "'rad/s' is angle time^-1, not time^-1 as 'rpm' is"),
+        ("mol%", "mmol", "'mol%' is a plain number, not substance as 'mmol' is"),
+        ("wt.-%", "mol%", "'wt.-%' and 'mol%' are shares of different things"),
     ],
 )
 def test_what_measures_something_else_is_refused(of, to, text):
@@ -68,7 +73,8 @@ def test_what_measures_something_else_is_refused(of, to, text):
         ("volume / (a + b)", "min", 900 / (10 + 20)),
         ("volume / (a + b)", "s", 60 * 900 / 30),
         ("volume / (b + a)", "", 900 / 0.03),  # uL / (mL/min)
-        ("b / a", "", 2), ("b / a", "%", 2), ("100 * a / b", "mol%", 50),
+        ("b / a", "", 2), ("b / a", "%", 200), ("100 * a / b", "mol%", 50), ("a / b", "mol%", 50),
+        ("a / b", "equiv", 0.5), ("b / a", "ppm", 2e6), ("1 / tau", "rpm", 0.2),
         ("max(tau, volume / b)", "h", 45 / 60), ("1 / tau", "1/h", 60 / 5),
         ("T", "K", 393.15), ("T + 273.15", "K", 393.15), ("x / tau", "1/s", 3 / 5),
         ("c * a", "umol/h", 0.3), ("60 * x / tau", "mM/min", 36), ("abs(a - b)", "mL/min", 0.01),
@@ -142,6 +148,19 @@ def test_names_of_setpoints_have_their_dimension():
     )
 
 
+@pytest.mark.parametrize("unit", ["min", "g/L/h", "points"])
+@pytest.mark.parametrize(("of", "value"), [("X3 / x", 0.05), ("1 - X3", 0.9), ("100 * X3 * x", 20)])
+def test_of_what_has_no_unit_a_unit_is_a_label_whether_of_a_goal_or_a_definition(of, value, unit):
+    rate = {"of": of, "unit": unit}
+    variables = FLOWS["variables"] | {"x": (1, 2)}
+    stated = FLOWS | {"variables": variables, "define": {"rate": rate}, "minimise": rate}
+    problem = Problem(**stated | {"constraints": ["rate <= 1 +/- 1"]})
+    conditions = {"x": 2, "flow_a": 0.1, "flow_b": 100}
+    found = problem.properties({"X1": 0.6, "X3": 0.1}, conditions=conditions)
+    assert (found.f, *found.F) == pytest.approx((value, value))  # as the numbers are
+    assert problem.aims[0].unit == unit
+
+
 def test_a_label_is_no_unit():
     p = Problem(
         **PYTHON_3
@@ -168,3 +187,15 @@ def test_signs_of_other_keyboards_are_units(sign):
 
 def test_square_letters_are_units():
     assert converted(2, "\u3396/min", "uL/min") == pytest.approx(2000)
+
+
+def test_what_is_in_percent_is_compared_as_it_is_stated():
+    stated = {
+        "maximise": "y", "measured": ["y"],
+        "variables": {
+            "load": {"range": (1, 20), "unit": "mol%"}, "water": {"range": (0, 9), "unit": "%"},
+        },
+        "constraints": ["load <= 5 +/- 1", "load + water <= 7 +/- 1", "load / water >= 1 +/- 1"],
+    }  # fmt: skip
+    found = Problem(**stated).properties({"y": 1.0}, conditions={"load": 4.0, "water": 2.0})
+    assert list(found.F) == [4.0, 6.0, 2.0]
