@@ -96,10 +96,14 @@ _PASSING_ELEMENTS = frozenset(
         sortState sortCondition extLst ext drawing legacyDrawing AlternateContent Choice Fallback
         xml v is t r rPr b i u strike color sz rFont family scheme vertAlign charset outline shadow
         condense extend
+        sheetPr tabColor outlinePr pageSetUpPr pane selection pivotSelection pivotArea references
+        reference x cols col mergeCells autoFilter sheetProtection scenarios conditionalFormatting
+        dataValidations hyperlinks printOptions pageSetup headerFooter oddHeader oddFooter
+        evenHeader evenFooter firstHeader firstFooter rowBreaks colBreaks brk tableParts
         """,
     )
 )
-"""Of no account, or elsewhere when written anew, as rich text is."""
+"""Of no account, elsewhere when written anew, as rich text is, or left out only where empty."""
 
 _DRAWN = {
     "pic": _PICTURES,

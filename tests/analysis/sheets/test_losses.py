@@ -121,3 +121,23 @@ def test_what_a_workbook_has_besides_survives_or_is_made_again(path) -> None:
     assert len(after[0].conditional_formatting) == 1
     assert list(after[1].tables) == ["T"]
     assert after[0].max_row == 4
+
+
+_EMPTY = (
+    b'<sheetCalcPr fullCalcOnLoad="1"/><phoneticPr fontId="1"/><dataValidations count="0"/>'
+    b'<printOptions headings="false" gridLines="false"/><headerFooter><oddHeader/></headerFooter>'
+    b'<rowBreaks count="0" manualBreakCount="0"/><ignoredErrors/><tableParts count="0"/>'
+)
+
+
+def test_what_other_programs_write_though_it_is_empty_is_no_loss(path) -> None:
+    with zipfile.ZipFile(path) as parts:
+        content = {name: parts.read(name) for name in parts.namelist()}
+    sheet = content["xl/worksheets/sheet1.xml"]
+    assert b"</sheetData>" in sheet
+    content["xl/worksheets/sheet1.xml"] = sheet.replace(b"</sheetData>", b"</sheetData>" + _EMPTY)
+    with zipfile.ZipFile(path, "w") as parts:
+        for name, text in content.items():
+            parts.writestr(name, text)
+    Asking(PROBLEM, Results.open(path, PROBLEM)).ask(2)
+    assert len(Results.open(path, PROBLEM).entries) == 3
