@@ -11,6 +11,7 @@ from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
 from reactune.analysis.sheets.results import Results
 from reactune.analysis.sheets.sheet import SheetError
+from reactune.analysis.sheets.writing import alone
 from reactune.analysis.storage.journals.content import Content
 from reactune.analysis.storage.journals.encoding import dumps
 from reactune.analysis.storage.journals.journal import HEADER, Journal
@@ -87,7 +88,7 @@ def keep(
     """
     pairs = documents(asking, path, seed)
     place = place_to_keep(folder)
-    with told(OSError):
+    with told(OSError, SheetError, file=place.folder):
         if _journal(pairs, place.folder) and place.server:
             from reactune.analysis.storage.catalogue import Catalogue
 
@@ -108,14 +109,15 @@ def kept(
 def _journal(pairs: list[Pair], folder: Path) -> bool:
     """Write a run down, unless it is there; whether it was written."""
     start = pairs[0][1]
-    names = [path.stem for path in paths(folder)]
-    if start["uid"] in map(uid_of, names):
-        return False
-    path = path_of(folder, run_name(start, names))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = Content(HEADER)
-    for name, doc in pairs:
-        content.append(dumps(name, doc)[0])
-    with closing(content), closing(Journal(path, content)) as journal:
-        journal.save()
+    (folder / "journal").mkdir(parents=True, exist_ok=True)
+    with alone(folder / "journal" / start["uid"]):  # or two who show it at once keep it twice
+        names = [path.stem for path in paths(folder)]
+        if start["uid"] in map(uid_of, names):
+            return False
+        content = Content(HEADER)
+        for name, doc in pairs:
+            content.append(dumps(name, doc)[0])
+        path = path_of(folder, run_name(start, names))
+        with closing(content), closing(Journal(path, content)) as journal:
+            journal.save()
     return True

@@ -1,29 +1,24 @@
 """The rows of a table as experiments: what was set, and what came of it."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..analytics.measurement import Measurement, no_fractions
-from ..cells import decimal_mark, is_thousands
 from ..cells import number as number_of
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
+from .failing import FAILED, failure
+from .marks import Numeral, decimal_comma, percent_signs
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
-
-FAILED = "failed"
-"""Title of the column that says of an experiment that it failed, and why."""
-
-_NO = {"no", "n", "0", "0.0", "0,0", "false", "-", "\u2013", "\u2014", "none", "nan", "n/a", "ok"}
-_YES = {"yes", "y", "1", "1.0", "true", "x"}
+from .writing import alone
 
 _SHARE = 1.5
-"""Above, a number beside percentages is one of them that does not say so."""
+"""Above, what should be a fraction is a percentage that does not say so."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +73,11 @@ class Results:
         self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
         self._columns = self._find()
         self._refuse_uncomputed()
-        self._comma = self._decimal_comma()
-        self._check_percentages()
+        numerals = list(self._numerals())
+        self._comma = decimal_comma(sheet, numerals)
+        plain = [one for one in numerals if one.name not in self._in_percent]
+        signed = percent_signs(sheet, plain, problem.measured)
+        self._signed = {self._columns[name] for name in signed}
         self.entries = list(self._read(sheet.rows))
 
     @classmethod
@@ -93,12 +91,11 @@ class Results:
                 f"a table has a column {taken[0]} of its own, for failures and uncertainties; call "
                 f"{taken[0]} otherwise in the problem"
             )
-        if path.exists():
-            return cls(open_sheet(path), problem, units)
-        variables = {name: variable.unit for name, variable in problem.variables.items()}
-        titles = [title_of(name, unit) for name, unit in variables.items()]
-        words = [word for v in problem.variables.values() for word in v.choices or ()]
-        return cls(create(path, [*titles, *problem.measured, FAILED], words), problem)
+        if not path.exists():
+            with alone(path):
+                if not path.exists():  # nor has another begun it meanwhile
+                    return cls(_begun(path, problem), problem)
+        return cls(open_sheet(path), problem, units)
 
     def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""
@@ -110,7 +107,7 @@ class Results:
         rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
         if not rows:
             return []
-        self.sheet = self.sheet.append(rows, self._comma)
+        self.sheet = self.sheet.append(rows, self._comma, self._signed)
         # what was there before is known: formulas come to nothing until a spreadsheet has saved it
         added = list(self._read(self.sheet.rows[-len(rows) :]))
         self.entries += added
@@ -143,6 +140,7 @@ class Results:
         optional = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         wanted = [*problem.variables, *problem.measured, *optional]
         plain = {name.casefold(): name for name in wanted}
+        bare = {name.casefold() for name, in_unit in map(parsed, self.sheet.titles) if not in_unit}
         for i, title in enumerate(self.sheet.titles):
             written, in_unit = parsed(title)
             if written.casefold() not in plain:
@@ -150,7 +148,7 @@ class Results:
                 if in_unit.casefold() in plain or not ("%" in in_unit or unit(in_unit)):
                     continue  # a quotient, or whatever else somebody keeps
             name = written if written in wanted else plain.get(written.casefold(), "")
-            if not name:
+            if not name or (name.casefold() in bare and self._is_label(name, in_unit)):
                 continue
             if name in columns:
                 raise SheetError(f"{self.sheet.path} has two columns {name}; rename one of them")
@@ -172,6 +170,16 @@ class Results:
 
     def _title(self, columns: Mapping[str, int], name: str) -> str:
         return self.sheet.titles[columns[name]] if name in columns else ""
+
+    def _is_label(self, name: str, in_unit: str) -> bool:
+        """Whether what stands where a unit would says how something was found: ``(NMR)``."""
+        if not in_unit or "%" in in_unit:
+            return False
+        found = unit(in_unit)
+        if found is None:
+            return True
+        # GC, MS and 1H are units, too: of charge, conductance and inductance
+        return self._stated.get(name, "") in ("", "1") and "[current]" in dict(found.dimension)
 
     def _check_unit(self, name: str, in_unit: str) -> None:
         """Note the unit of a column, or refuse one that measures something else."""
@@ -203,60 +211,20 @@ class Results:
             return float(f"{converted(value, here, there):.12g}")
         return float(f"{converted(value, there, here):.10g}")
 
-    def _numbers(self) -> Iterator[tuple[int, str, Cell]]:
-        """Give row, column and content of each cell that a number may be in."""
+    def _numerals(self) -> Iterator[Numeral]:
+        """Give each cell that a number may be in."""
         words = {FAILED, *(name for name, v in self._problem.variables.items() if v.choices)}
         for row, cells in self.sheet.rows:
             for name, column in self._columns.items():
                 if name not in words and column < len(cells):
-                    yield row, name, cells[column]
+                    cell = cells[column]
+                    yield Numeral(row, name, cell, self._has_percent(row, column, cell))
 
-    def _decimal_comma(self) -> bool | None:
-        """Say whether numbers have a decimal comma; None if none tells."""
-        marks: dict[str, str] = {}
-        sure: set[str] = set()
-        unsure: dict[str, tuple[int, str, str]] = {}
-        for row, name, cell in self._numbers():
-            if isinstance(cell, str) and (mark := decimal_mark(cell)):
-                marks.setdefault(mark, f"{quoted(cell)} in row {row}")
-                if is_thousands(cell):
-                    unsure.setdefault(mark, (row, name, cell))
-                else:
-                    sure.add(mark)
-        if len(marks) == 2:
-            raise SheetError(
-                f"{self.sheet.path} has decimal commas and points ({marks[',']}, {marks['.']}); "
-                "write all numbers in one way, and none with a mark for thousands"
-            )
-        for mark, (row, name, cell) in unsure.items():
-            if mark != self.sheet.mark and not sure:
-                plain = cell.replace(mark, "")
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which may be {plain} "
-                    f"or {exact(number_of(cell))}; write {plain}, or with another digit {cell}0"
-                )
-        return "," in marks if marks else None
-
-    def _check_percentages(self) -> None:
-        """Refuse columns in which some percentages say so and others do not."""
-        signs: dict[str, str] = {}
-        bare: dict[str, str] = {}
-        for row, name, cell in self._numbers():
-            if name in self._in_percent or cell is None:
-                continue
-            place = f"{cell if isinstance(cell, str) else exact(cell)} in row {row}"
-            if isinstance(cell, str) and cell.endswith("%"):
-                signs.setdefault(name, place)
-            elif isinstance(cell, float) and self.sheet.is_percent(row, self._columns[name]):
-                signs.setdefault(name, f"{exact(round(100 * cell, 9))} % in row {row}")
-            elif abs(cell if isinstance(cell, float) else number_of(cell)) > _SHARE:
-                bare.setdefault(name, place)
-        if both := [name for name in signs if name in bare]:
-            name = both[0]
-            raise SheetError(
-                f"{self.sheet.path} has {name} with and without percent signs ({signs[name]}, "
-                f"{bare[name]}); write all of it in one way"
-            )
+    def _has_percent(self, row: int, column: int, cell: Cell) -> bool:
+        """Whether a cell shows its number with a percent sign."""
+        if isinstance(cell, float):
+            return self.sheet.is_percent(row, column)
+        return cell is not None and cell.endswith("%")
 
     def _read(self, rows: Sequence[tuple[int, list[Cell]]]) -> Iterator[Entry]:
         """Read rows."""
@@ -285,12 +253,8 @@ class Results:
     ) -> Measurement | None:
         """Read what came of an experiment."""
         names = self._problem.measured
-        if reason := _failure(told.get(FAILED), got):
-            if not math.isnan(number_of(reason)):
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {FAILED} is {reason}, which is no reason; say "
-                    "in words why there is no result, or leave it empty"
-                )
+        where = f"{self.sheet.path}, row {row}"
+        if reason := failure(where, told.get(FAILED), got):
             return Measurement.failed(names, reason)
         absent = [name for name, cell in got.items() if cell is None]
         if len(absent) == len(got):
@@ -351,13 +315,12 @@ class Results:
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""
         variable = self._problem.variables.get(name)
+        share = self._has_percent(row, self._columns[name], cell)
         if isinstance(cell, float):
-            share = self.sheet.is_percent(row, self._columns[name])
             number, part = (float(f"{100 * cell:.15g}"), cell) if share else (cell, cell / 100)
         else:
-            share = str(cell).endswith("%")
             number = number_of(str(cell).removesuffix("%"))
-            part = number / 100
+            part = float(f"{number / 100:.15g}")
         in_percent = name in self._in_percent
         if share and not in_percent and variable and (variable.unit or name in self._units):
             number = math.nan  # 5 % of a temperature
@@ -379,15 +342,12 @@ class Results:
         )
 
 
-def _failure(told: Cell, got: Mapping[str, Cell]) -> str:
-    """Give the reason of a failed experiment, empty if it is none."""
-    text = "" if told is None else str(told).strip()
-    if text and text.casefold() not in _NO:
-        return "failed" if text.casefold() in _YES else text
-    for cell in got.values():
-        if isinstance(cell, str) and (found := re.match(r"fail(ed|ure)?\b[:,\s]*", cell, re.I)):
-            return cell[found.end() :].strip() or "failed"
-    return ""
+def _begun(path: Path, problem: Problem) -> Sheet:
+    """Begin a table."""
+    units = {name: variable.unit for name, variable in problem.variables.items()}
+    titles = [title_of(name, unit) for name, unit in units.items()]
+    words = [word for v in problem.variables.values() for word in v.choices or ()]
+    return create(path, [*titles, *problem.measured, FAILED], words)
 
 
 _SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00b0": "deg", " ": ""})

@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.sheets.sheet import SheetError
+    from reactune.analysis.sheets.writing import alone
 
     from ..errors import told
     from ..problems import load_problem
@@ -48,12 +49,12 @@ def run(a: argparse.Namespace) -> int:
 
     problem = load_problem(a.problem)
     place_to_keep(a.catalogue)  # refused before a table is begun
-    asking = open_table(problem, a.table, a.seed)
-    results = asking.results
-    if any(entry.measurement for entry in results.entries):
-        keep(asking, a.table, a.seed, a.catalogue)
-    n = a.n or (problem.batch if results.entries else problem.first_batch)
-    with told(SheetError):
+    with told(SheetError), alone(a.table):  # who asks at the same time is told of other rows
+        asking = open_table(problem, a.table, a.seed)
+        results = asking.results
+        if any(entry.measurement for entry in results.entries):
+            keep(asking, a.table, a.seed, a.catalogue)
+        n = a.n or (problem.batch if results.entries else problem.first_batch)
         asks = asking.ask(n)
     if a.json:
         if results.in_percent:

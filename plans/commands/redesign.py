@@ -56,7 +56,7 @@ def run(a: argparse.Namespace) -> int:
         found = redesign(catalogue, a.uid, a.keep)
     if a.output is not None and found.next is not None:
         comment = f"from run {found.uid[:8]} ({found.mark.lower()}): {'; '.join(_moved(found))}"
-        with told(OSError):
+        with told(OSError, file=a.output):
             a.output.write_text(as_toml(found.next, comment), encoding="utf-8")
     if a.json:
         say(json.dumps(jsonable(_data(found))))

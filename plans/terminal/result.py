@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 
+from ..errors import in_words
 from ..saying import say
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def say_result(
         write_html(campaign, page)
         write_png(campaign, picture)
     except OSError as error:  # an archive that cannot be written to can still be looked at
-        say(f"No page and picture: {error}", to=sys.stderr)
+        say(f"No page and picture: {in_words(error, reports)}", to=sys.stderr)
     else:
         if not as_json:
             say(f"Page: {page}\nPicture: {picture}")

@@ -148,7 +148,8 @@ class Surrogate(Judging):
         Returns
         -------
         (N, 1) array
-            How far all are off in that quantity; nothing is, if none is off by `FAR`.
+            How far all are off in that quantity; nothing is, if none is off by `FAR` and by more
+            than all others span.
         """
         row, column = np.unravel_index(np.abs(surprise).argmax(), surprise.shape)
         if np.abs(surprise[row, column]) < FAR:
@@ -163,7 +164,8 @@ class Surrogate(Judging):
         off = np.zeros(len(y))
         off[rest] = model.left_out()[2]
         mean, sd = model.predict(self._places[row][None])
-        off[row] = (y[row] - mean[0]) / np.hypot(sd[0], model.repeat_sd(error[row]))
+        if abs(y[row] - mean[0]) > np.ptp(y[rest]):  # what bends as no model does is no mistake
+            off[row] = (y[row] - mean[0]) / np.hypot(sd[0], model.repeat_sd(error[row]))
         return off[: len(surprise), None]
 
     @cached_property

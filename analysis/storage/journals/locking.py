@@ -1,9 +1,18 @@
 """Locks on files that end with the process; where the system has none, nobody is kept out."""
 
+import os
+
 try:
     import fcntl
-except ImportError:  # Windows, where one session at a time has to write
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt
+except ImportError:  # everywhere else
+    msvcrt = None  # type: ignore[assignment]
+
+_BEYOND = 1 << 30
+"""Where Windows locks a byte: it keeps readers from what it locks, and no such file is as long."""
 
 
 def lock(fd: int, *, shared: bool = False) -> None:
@@ -18,3 +27,9 @@ def lock(fd: int, *, shared: bool = False) -> None:
     """
     if fcntl is not None:
         fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    elif msvcrt is not None:  # which has no shared locks: who only looks is alone for that long
+        os.lseek(fd, _BEYOND, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from None
