@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 import pytest
+from ord_schema.proto import dataset_pb2
 
 from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
@@ -83,6 +84,25 @@ def test_what_was_known_is_exported_as_such(place, capsys):
     assert all(row["run"] and row["recorded"] for row in rows[6:])
     assert {row["origin"] for row in rows} == {"SIMULATED"}
     assert "known: experiment 6 of run" in rows[5]["why"]
+
+
+def test_what_was_known_is_no_record_of_this_run_for_the_ord(place, capsys):
+    out = ["-o", "out.ord", "--by", "Anna Beck <anna@lab.org>"]
+    assert main(["export", "last", *out]) == 0
+    assert "out.ord: 3 experiments, 6 known before left out\n" in capsys.readouterr().out
+    reactions = dataset_pb2.Dataset.FromString(Path("out.ord").read_bytes()).reactions
+    told = [reaction.notes.procedure_details for reaction in reactions]
+    assert all(f"experiment {n} of" in text for n, text in zip((7, 8, 9), told, strict=True))
+    for reaction in reactions:
+        assert reaction.inputs["c60"].flow_rate.value > 0
+        assert reaction.conditions.temperature.setpoint.value >= 100
+        assert reaction.outcomes[0].reaction_time.value > 0
+    *_, journal = sorted((place / "journal").iterdir())  # cut off before its first result
+    lines = journal.read_bytes().splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if b'"number": 7.0' in line)
+    journal.write_bytes(b"".join(lines[: first + 1]))
+    assert main(["export", "last", *out, "--overwrite"]) == 2
+    assert "there is nothing to record" in capsys.readouterr().err
 
 
 def test_cut_off_it_goes_on_as_it_would_have(place):
