@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,34 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
     Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 8"))
     assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
     assert "Stop: budget: 8 of 8 experiments done." in capsys.readouterr().out
+
+
+FAILED_FIRST = """\
+tau [min],equiv,temperature [degC],product,sm,bis,failed
+2,2,60,,,,clogged
+3,3,80,0.55,0.44,0.01,
+"""
+
+
+def test_nothing_is_the_best_while_all_have_failed(place, capsys) -> None:
+    Path("results.csv").write_text(FAILED_FIRST)
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    with Catalogue(place / "runs") as catalogue:
+        first, second = catalogue[-1].events("decision")
+    assert (first["feasibility"], second["feasibility"]) == ("failed", "infeasible")
+    assert math.isnan(first["best"])
+    assert second["best"] == 3
+
+
+def test_uncertainties_that_are_filled_in_later_are_kept(place, capsys) -> None:
+    text = FAILED_FIRST.replace("bis,failed", "bis,failed,product_sd")
+    for sd in ("", "0.02"):
+        Path("results.csv").write_text(text.replace("0.01,\n", f"0.01,,{sd}\n"))
+        assert main(["show", "snar.toml", "results.csv"]) == 0
+    with Catalogue(place / "runs") as catalogue:
+        assert len(catalogue) == 2
+        _, last = catalogue["last"].events("decision")
+    assert last["product_sd"] == 0.02
 
 
 @pytest.mark.parametrize(
