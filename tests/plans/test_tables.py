@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -139,6 +140,30 @@ def test_uncertainties_that_are_filled_in_later_are_kept(place, capsys) -> None:
         assert len(catalogue) == 2
         _, last = catalogue["last"].events("decision")
     assert last["product_sd"] == 0.02
+
+
+SOLVENTS = """
+minimise = "y"
+measured = ["y"]
+kind     = "real"
+budget   = 60
+[variables]
+t       = { range = [0, 100] }
+solvent = { choices = ["MeCN", "DMF"] }
+"""
+
+
+def test_a_row_without_a_place_does_not_keep_the_verdict_back(place, capsys) -> None:
+    chance = random.Random(1)
+    rows = []
+    for i in range(30):
+        t, solvent, more = round(100 * (i * 0.618 % 1), 1), ("DMF", "MeCN")[i % 2], (1, 0)[i % 2]
+        y = (t - 50) ** 2 / 500 + more + chance.gauss(0, 0.05)
+        rows.append(f"{t},{solvent},{y:.3f}")
+    Path("solvents.toml").write_text(SOLVENTS)
+    Path("results.csv").write_text("\n".join(["t,solvent,y", "50,DCM,0.7", *rows, ""]))
+    assert main(["show", "solvents.toml", "results.csv", "--stop"]) == 0
+    assert "Stop: converged: a further experiment" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
