@@ -1,7 +1,9 @@
 """Campaigns that begin with old results: of stored runs, and of tables."""
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ord_schema.proto import dataset_pb2
@@ -59,6 +61,11 @@ def shown(folder: Path) -> Summary:
     """What the newest run came to."""
     with Catalogue(folder) as catalogue:
         return summarise(stored_campaign(catalogue, "last"))
+
+
+def newest(folder: Path) -> str:
+    with Catalogue(folder) as catalogue:
+        return catalogue["last"].uid
 
 
 def test_a_campaign_begins_with_what_a_run_found(place):
@@ -285,6 +292,27 @@ def test_windows_and_limits_change_in_mid_campaign(place):
     assert shown(place).windows == ("X1 + X2 in [0.95, 1]",)
     with pytest.raises(UserError, match=f"run {before[:8]} has been resumed as run {run.uid[:8]}"):
         resume(before, catalogue=place, problem=changed)
+
+
+def test_a_campaign_whose_problem_was_changed_is_asked_whole(place, capsys):
+    with Catalogue(place) as catalogue:
+        old, before = catalogue[-2].uid, catalogue["last"].uid
+    changed = variant(constraints=["X1 + X2 in [0.95, 1.0] +/- 0.1"], budget=11)
+    assert resume(before, catalogue=place, problem=changed).well
+    capsys.readouterr()
+
+    def told(*command: str) -> dict[str, Any]:
+        assert main([*command, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    found = told("rescore", "last", "--problem", "walker-iii", "--method", "walker")
+    assert [(run["uid"], run["n"]) for run in found["runs"]] == [(before, 3), (newest(place), 2)]
+    assert found["windows"] == [w.text for w in Problem.load("walker-iii").windows]
+    assert told("rescore", "last", "--method", "walker")["windows"] == ["X1 + X2 in [0.95, 1]"]
+    every = told("rescore", old, before, "last", "--problem", "walker-iii")
+    assert [run["n"] for run in every["runs"]] == [6, 3, 2]
+    assert told("redesign", "last")["n"] == 11  # what it knew when it began, as told it then
+    assert told("redesign", before)["n"] == 9
 
 
 @pytest.mark.parametrize(
