@@ -39,11 +39,12 @@ def run(a: argparse.Namespace) -> int:
         return _table(a)
     from reactune.analysis.report.made import is_made, made_of
     from reactune.analysis.report.scan import is_scan, scan_of
+    from reactune.analysis.report.table import Campaign
     from reactune.analysis.storage.lineage import is_campaign, lineage
 
     from ..errors import UserError, told
     from ..preparation import find_run
-    from ..service import open_catalogue, stored_campaign
+    from ..service import open_catalogue
     from ..terminal.result import say_result
 
     if a.stop:
@@ -59,7 +60,7 @@ def run(a: argparse.Namespace) -> int:
             say(f"\n{scan_of(run).to_text()}\n")
             if not is_campaign(run.start):
                 return EXIT_DONE
-        say_result(stored_campaign(catalogue, a.what), catalogue.folder, as_json=a.json)
+        say_result(Campaign.of(run), catalogue.folder, as_json=a.json)
     return EXIT_DONE
 
 

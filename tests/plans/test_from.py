@@ -354,6 +354,19 @@ def test_the_list_of_runs_says_what_each_goes_on_from_and_what_it_came_to(place,
     assert f"minimise X3: {expected:.4g} expected of no. " in tail
 
 
+def test_show_asks_but_once_which_run_is_the_last(place, capsys, monkeypatch):
+    """Another may begin meanwhile."""
+    find, asked = Catalogue.__getitem__, []
+
+    def finding(catalogue: Catalogue, uid: str) -> Any:
+        asked.append(uid)
+        return find(catalogue, uid)
+
+    monkeypatch.setattr(Catalogue, "__getitem__", finding)
+    assert main(["show", "last", "--json"]) == 0
+    assert asked.count("last") == 1
+
+
 def test_one_old_result_needs_no_list_and_none_is_named(place, lab):
     with Catalogue(place, writing=True, store="journal") as catalogue:
         workspace = Workspace(lab.rig, catalogue)
