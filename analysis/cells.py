@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import math
 import re
 import warnings
@@ -175,7 +176,7 @@ def titled(raw: bytes) -> tuple[str, list[list[str]]]:
     first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
     if re.fullmatch(r"sep=.", first.strip()):
         raise UnreadableError(f"begins with {first.strip()}, which only Excel reads; delete it")
-    delimiter = max(",;\t", key=re.sub(r'"[^"]*"', "", first).count)
+    delimiter = _delimiter(text, first)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[list[str]] = []
     try:
@@ -195,6 +196,27 @@ def titled(raw: bytes) -> tuple[str, list[list[str]]]:
                 "every column, and where numbers have a decimal comma part the cells by semicolons"
             )
     return delimiter, lines
+
+
+def _delimiter(text: str, titles: str) -> str:
+    """Find what parts the cells: what the most rows have as often as the titles.
+
+    Commas in a title's brackets are the last to be thought of, ``note (colour, smell)``.
+    """
+    bare = re.sub(r'"[^"]*"', "", titles)
+    outside = re.sub(r"\([^()]*\)|\[[^\[\]]*\]", "", bare)
+    found = [mark for mark in ",;\t" if mark in bare] or [","]
+    return max(found, key=lambda mark: (_regular(text, mark), outside.count(mark)))
+
+
+def _regular(text: str, delimiter: str) -> float:
+    """Give how many of the first hundred rows have as many cells as the titles, as a share."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        sizes = [len(line) for line in itertools.islice(reader, 100) if any(line)]
+    except csv.Error:  # quotation marks where no cell begins
+        return 0.0
+    return sizes[1:].count(sizes[0]) / len(sizes) if sizes else 0.0
 
 
 # ---- numbers -------------------------------------------------------------------------------------

@@ -160,12 +160,14 @@ digits and `_`. It may be any of the variables, what is fixed, measured, defined
 too: a wish, where a limit is a bound.
 
 **Units** are those that [pint](https://pint.readthedocs.io) knows. What is stated in another than
-the rig's is converted; what measures something else is refused. Limits and definitions come out in
-the unit that is stated for them, as far as the units of all that they are made of are known; what
-pint does not know, such as `equiv`, is a label. A ratio of flows or stocks in `%` or `mol%` is a
-number of percent; of what is measured `%` is a label. `rpm` is `1/min`. Plain numbers in an
-expression can be anything, so that `60 * volume / flow` in `s` is refused rather than multiplied by
-60 twice.
+the rig's is converted; what measures something else is refused. Limits, definitions and goals come
+out in the unit that is stated for them, as far as the units of all that they are made of are known.
+Measured quantities have none, nor has a variable or fixed value of yours without one: then the unit
+is a label, which nothing is converted to and nothing can check, so that `P / tau` in `g/L/h` has to
+be a number of g/L/h as it is written. What pint does not know, such as `equiv`, is a label, too. A
+ratio of flows or stocks in `%` or `mol%` is a number of percent; of what is measured `%` is a
+label. `rpm` is `1/min`. Plain numbers in an expression can be anything, so that `60 * volume /
+flow` in `s` is refused rather than multiplied by 60 twice.
 
 **On a rig**, these names are its own: `temperature` [degC], `flow_<stream>` and `total_flow`
 [uL/min], `residence_time` [min] in the heated volume, and for expressions `volume` [uL] and

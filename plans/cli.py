@@ -1,5 +1,6 @@
 """The ``reactune`` command: its parser and its exit codes."""
 
+import errno
 import io
 import logging
 import os
@@ -7,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .errors import RigTroubleError, UserError
+from .errors import RigTroubleError, UserError, in_words
 from .saying import Formatter, Parser, say
 from .terminal.options import (
     EXIT_DONE,
@@ -48,11 +49,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except RigTroubleError as error:
         say(error, to=sys.stderr)
         return EXIT_FAILURE
+    except OSError as error:
+        if error.errno not in (errno.ENAMETOOLONG, errno.ELOOP):  # names can only be the user's
+            raise
+        say(in_words(error), to=sys.stderr)
+        return EXIT_USAGE
     except KeyboardInterrupt:  # while no rig is open: a campaign has its own way to end
         return _stopped()
-    except BrokenPipeError:  # the reader of our output went away (reactune runs | head)
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_DONE
     except RuntimeError as error:
         # before 3.12 Python makes one of a Ctrl-C that comes while a class is made, in an import
         if not isinstance(error.__cause__, KeyboardInterrupt):

@@ -64,7 +64,8 @@ def differing(before: RigFile, now: RigFile) -> Iterator[str]:
         for key in keys:
             was, is_ = (getattr(table, key, None) for table in pair)
             if was != is_:
-                other = f" = {is_:g} was {was:g}" if isinstance(is_, float) else " was another"
+                numbers = isinstance(is_, float) and isinstance(was, float)
+                other = f" = {is_:g} was {was:g}" if numbers else " was another"
                 yield f"{place}.{key}{other}"
 
 

@@ -82,8 +82,9 @@ def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str
         or cannot take so far, a property it does not measure, syringes too small for an experiment,
         reagents that cannot last for the budget.
     """
-    measured = analytics_of(rig).names
-    wrong = obstacles(rig)
+    analytics = analytics_of(rig)
+    measured = analytics.names
+    wrong = [*obstacles(rig), *problem.resolved(analytics.kind).out_of_reach()]
     what = "no peak of the rig's HPLC method, which has"
     if rig.analytics is not None:
         if rig.emulation is None and (missing := unreadable(rig.analytics.path)):

@@ -1,13 +1,13 @@
 """What a new campaign is told of before it begins: stored runs, and tables that people keep."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reactune.analysis.campaign import known
 from reactune.analysis.campaign.known import Old
+from reactune.analysis.campaign.scanned import old_results
 from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.sheets.results import Results
@@ -65,18 +65,23 @@ def named(sources: str | Path | Sequence[str | Path]) -> list[str | Path]:
 
 
 def earlier(
-    sources: Sequence[str | Path], problem: Problem, catalogue: Catalogue | None
+    sources: Sequence[str | Path],
+    problem: Problem,
+    catalogue: Catalogue | None,
+    units: Mapping[str, str] | None = None,
 ) -> Earlier:
     """Read old results.
 
     Parameters
     ----------
     sources : sequence of str or Path
-        Uids of stored runs, or the beginnings of these; tables in CSV or XLSX.
+        Uids of stored runs, campaigns or scans, or the beginnings of these; tables in CSV or XLSX.
     problem : Problem
-        Whose variables and measured quantities they are read as.
+        Fitted to the rig, if there is one; they are read as its variables and measured quantities.
     catalogue : Catalogue or None
         Where the runs are; None if only tables are named.
+    units : mapping of str to str, optional
+        Of what the rig measures, for tables that have other ones.
 
     Raises
     ------
@@ -87,7 +92,7 @@ def earlier(
     found = Earlier()
     for source in sources:
         if is_table(source):
-            _add_table(found, Path(source), problem)
+            _add_table(found, Path(source), problem, units)
         else:
             assert catalogue is not None
             _add_run(found, str(source), problem, catalogue)
@@ -101,10 +106,10 @@ def earlier(
 
 
 def _add_run(found: Earlier, uid: str, problem: Problem, catalogue: Catalogue) -> None:
-    """Take in a stored campaign, with the runs that it resumed."""
+    """Take in a stored campaign, with the runs that it resumed, or a scan."""
     with told(LookupError, ValueError):
         campaign = lineage(catalogue, uid)
-        old = known.experiments_of(campaign, problem)
+        old = old_results(campaign, problem)
     name = f"run {campaign.uid[:8]}"
     if not old:
         raise UserError(f"{name} has no experiment with the values of this problem under [fixed]")
@@ -113,12 +118,14 @@ def _add_run(found: Earlier, uid: str, problem: Problem, catalogue: Catalogue) -
         found.runs.append(campaign.runs[-1])
 
 
-def _add_table(found: Earlier, path: Path, problem: Problem) -> None:
+def _add_table(
+    found: Earlier, path: Path, problem: Problem, units: Mapping[str, str] | None
+) -> None:
     """Take in the rows of a table that have a result, or failed."""
     with told(SheetError, OSError):
         if not path.exists():
             raise UserError(f"there is no {path}; give a table, CSV or XLSX, or the uid of a run")
-        results = Results.open(path, problem)
+        results = Results.open(path, problem, units)
     old = [
         (Suggestion(e.row, e.conditions, f"known: row {e.row} of {path.name}"), e.measurement)
         for e in results.entries

@@ -14,12 +14,7 @@ from reactune.analysis.campaign.rediscovery import Earlier, Rediscoverer
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
-from reactune.analysis.storage.lineage import (
-    LAB_TIME_BEFORE,
-    Lineage,
-    check_campaign,
-    lineage,
-)
+from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, Lineage, lineage
 from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
@@ -83,7 +78,14 @@ class Prepared:
         md: Mapping[str, Any] | None = None,
         reviewer: Reviewer | None = None,
     ) -> MsgGenerator[str]:
-        """Give the plan that runs it on the opened rig; see `campaign.optimise`."""
+        """Give the plan that runs it on the opened rig; see `campaign.optimise`.
+
+        Raises
+        ------
+        UserError
+            As `check_mark` does.
+        """
+        self.check_mark(rig.simulated)
         md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
@@ -203,7 +205,7 @@ def informed_campaign(
     """
     prepared = new_campaign(problem, rig, seed=seed, budget=budget)
     agent, config = prepared.agent, prepared.rig
-    found = earlier(named(sources), agent.problem, catalogue)
+    found = earlier(named(sources), agent.problem, catalogue, _units(agent))
     for run in found.runs:
         if wrong := not_comparable(stored_rig(run), config):
             raise UserError(f"run {run.uid[:8]}: {wrong}")
@@ -294,7 +296,7 @@ def rediscovered_campaign(
     rig : RigFile, path or built-in name, optional
         By default that of the earlier campaign.
     problem : Problem, path, built-in name or mapping, optional
-        By default that of the earlier campaigns, if it is the same for all.
+        By default that of the earlier campaigns, if it is the same for all; a scan has none.
     seed, budget
         As in `new_campaign`.
 
@@ -308,11 +310,9 @@ def rediscovered_campaign(
     uids = [str(source) for source in old if not is_table(source)]
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
-        for campaign in campaigns:
-            check_campaign(campaign.start)
         whose = "the problem" if problem is not None else _called(old[0])
         problem = asked_in(campaigns) if problem is None else problem
-    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in c.start["rig"]]
+    stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in (c.start.get("rig") or {})]
     config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
     prepared = new_campaign(problem, config, seed=seed, budget=budget)
     if len(prepared.agent.problem.aims) > 1:
@@ -320,7 +320,8 @@ def rediscovered_campaign(
             f"{whose} has two goals, and no one best to come back to; begin a campaign that knows "
             f"the results: reactune optimise PROBLEM --from {old[0]}"
         )
-    agent, found = prepared.agent, earlier(old, prepared.agent.problem, catalogue)
+    agent = prepared.agent
+    found = earlier(old, agent.problem, catalogue, _units(agent))
     before = Earlier(agent.problem, found.experiments)
     if not (first := _to_begin_with(before)):
         raise UserError(f"{_called(old[0])} has no valid experiment to start from")
@@ -338,6 +339,11 @@ def rediscovered_campaign(
         how = agent.problem, agent.analytics, agent.seed, first
         prepared = replace(prepared, agent=Rediscoverer(*how, earlier=before), md=md)
     return _going_on(prepared, found.runs[0]) if found.runs else prepared
+
+
+def _units(agent: Agent) -> dict[str, str]:
+    """Give the units that a campaign measures in."""
+    return dict(agent.analytics.units) if agent.analytics else {}
 
 
 def _called(source: str | Path) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 from typing import NoReturn, TextIO
 
@@ -11,6 +12,8 @@ from reactune.analysis.written import printable
 def say(what: object = "", *, to: TextIO | None = None) -> None:
     """Print a text at once, as `print` does, with control characters written out.
 
+    If the reader has gone away (``| head``), what is being done goes on unheard.
+
     Parameters
     ----------
     what : object
@@ -18,7 +21,11 @@ def say(what: object = "", *, to: TextIO | None = None) -> None:
     to : TextIO, optional
         sys.stdout by default.
     """
-    print(printable(str(what)), file=to or sys.stdout, flush=True)
+    stream = to or sys.stdout
+    try:
+        print(printable(str(what)), file=stream, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Formatter(logging.Formatter):

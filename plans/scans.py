@@ -8,6 +8,7 @@ import itertools
 import math
 import random
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral
 from typing import Any, cast
 
 from bluesky.utils import MsgGenerator
@@ -155,8 +156,10 @@ def _design(
     """Run a campaign that asks for these points, and stops for nothing else."""
     stated = Problem.load(problem)
     points = list(points)
-    if not isinstance(replicates, int) or not 1 <= replicates <= _MOST:
+    if isinstance(replicates, bool) or not isinstance(replicates, Integral) or replicates < 1:
         raise ValueError(f"{name}: {replicates!r} times: give at least one, a whole number")
+    if (replicates := int(replicates)) > _MOST:  # numpy's integers are whole numbers, too
+        raise ValueError(f"{name}: {replicates} times are more than {_MOST}: measure fewer")
     if not points:
         raise ValueError(f"{name}: there are no points: give each variable a value or several")
     for point in points:

@@ -90,6 +90,7 @@ def open_workspace(rig: str | None = None, catalogue: str | None = None) -> "Wor
         guard = stack.enter_context(guarded(config, store.folder))
         last = stack.enter_context(contextlib.ExitStack())
         workspace = Workspace(stack.enter_context(open_rig(config)), store)
+        last.callback(workspace.close)
         last.enter_context(Supervisor(workspace.RE, workspace.rig, guard, book))
         _opened.push(stack.pop_all())
     # a queue server's worker is a process of multiprocessing, which ends without `atexit`
@@ -122,13 +123,18 @@ class Workspace:
         console = Console(highlight=False)
         hooks = [ProgressBarManager()] if console.is_terminal else []
         md = Metadata(catalogue.folder / "md.json")
-        self.RE = Session(rig, catalogue, hooks=hooks, md=md).RE
+        self._session = Session(rig, catalogue, hooks=hooks, md=md)
+        self.RE = self._session.RE
         self._progress = Progress(console)
         self.RE.subscribe(self._progress)  # type: ignore[no-untyped-call]  # bluesky's own
         self.bec = BestEffortCallback()  # type: ignore[no-untyped-call]  # bluesky's own
         self.bec.disable_plots()  # type: ignore[no-untyped-call]  # too; who has a display enables
         shown = RunRouter([self._shown])
         self.RE.subscribe(shown)  # type: ignore[no-untyped-call]  # too
+
+    def close(self) -> None:
+        """End what the RunEngine has open, once the rig is closed."""
+        self._session.close()
 
     def names(self) -> dict[str, Any]:
         """Give what a session calls by name."""
@@ -193,7 +199,6 @@ class Workspace:
             prepared = informed_campaign(self.cat, known, problem, rig, seed=seed, budget=budget)
         else:
             prepared = new_campaign(problem, rig, seed=seed, budget=budget, first=first or ())
-        prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
     def resume(
@@ -242,7 +247,6 @@ class Workspace:
         prepared = rediscovered_campaign(
             self.cat, uid, self.rig.config, problem=problem, seed=seed, budget=budget
         )
-        prepared.check_mark(self.rig.simulated)
         return (yield from prepared.plan(self.rig, md))
 
     def make(self, uid: str, volume: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:

@@ -1,5 +1,6 @@
 """Campaigns without a rig: a table of results is opened, asked, shown and kept in the catalogue."""
 
+import re
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from reactune.analysis.sheets.asking import Asking
 from reactune.analysis.sheets.documents import Pair, documents
 from reactune.analysis.sheets.results import Results
 from reactune.analysis.sheets.sheet import SheetError
+from reactune.analysis.sheets.writing import alone
 from reactune.analysis.storage.journals.content import Content
 from reactune.analysis.storage.journals.encoding import dumps
 from reactune.analysis.storage.journals.journal import HEADER, Journal
@@ -23,6 +25,9 @@ from .errors import UserError, told
 if TYPE_CHECKING:
     from reactune.analysis.report.table import Campaign
 
+_UID = re.compile(r"last|(?=.*\d)[0-9a-f]{4,8}|[0-9a-f]{8}-[0-9a-f-]{1,27}")
+"""What names a stored run, and hardly a table that is to be begun."""
+
 
 def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -> Asking:
     """Read a table for a problem; where there is none, begin one.
@@ -34,6 +39,11 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
     """
     with told(SheetError, ValueError, OSError):
         there = path.exists()
+        if not there and _UID.fullmatch(str(path)):
+            raise UserError(
+                f"there is no table {path}: a new one is called .csv or .xlsx, and reactune export "
+                f"{path} -o results.csv writes a stored run into one"
+            )
         if not there and not begin:
             raise UserError(f"there is no {path}; reactune ask begins one")
         if not there:
@@ -78,7 +88,7 @@ def keep(
     """
     pairs = documents(asking, path, seed)
     place = place_to_keep(folder)
-    with told(OSError):
+    with told(OSError, SheetError, file=place.folder):
         if _journal(pairs, place.folder) and place.server:
             from reactune.analysis.storage.catalogue import Catalogue
 
@@ -99,14 +109,15 @@ def kept(
 def _journal(pairs: list[Pair], folder: Path) -> bool:
     """Write a run down, unless it is there; whether it was written."""
     start = pairs[0][1]
-    names = [path.stem for path in paths(folder)]
-    if start["uid"] in map(uid_of, names):
-        return False
-    path = path_of(folder, run_name(start, names))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    content = Content(HEADER)
-    for name, doc in pairs:
-        content.append(dumps(name, doc)[0])
-    with closing(content), closing(Journal(path, content)) as journal:
-        journal.save()
+    (folder / "journal").mkdir(parents=True, exist_ok=True)
+    with alone(folder / "journal" / start["uid"]):  # or two who show it at once keep it twice
+        names = [path.stem for path in paths(folder)]
+        if start["uid"] in map(uid_of, names):
+            return False
+        content = Content(HEADER)
+        for name, doc in pairs:
+            content.append(dumps(name, doc)[0])
+        path = path_of(folder, run_name(start, names))
+        with closing(content), closing(Journal(path, content)) as journal:
+            journal.save()
     return True

@@ -295,7 +295,7 @@ class Adaptive(ABC):
 def _records(points: Any) -> list[Mapping[str, Any]]:
     """Give the rows of a frame, or of a sequence."""
     if isinstance(points, Sequence) and all(isinstance(point, Mapping) for point in points):
-        return list(points)
+        return [{key: _or_nan(value) for key, value in point.items()} for point in points]
     titles = list(map(str, getattr(points, "columns", ())))
     if not titles and not hasattr(points, "columns"):
         raise ValueError(
@@ -304,7 +304,16 @@ def _records(points: Any) -> list[Mapping[str, Any]]:
         )
     if twice := [title for title in titles if titles.count(title) > 1]:
         raise ValueError(f"the frame has two columns {twice[0]}; drop or rename one of them")
-    return [{str(k): v for k, v in row.items()} for row in points.to_dict("records")]
+    rows = points.to_dict("records")  # in which what is missing may be None
+    return [
+        {str(key): math.nan if value is None else _or_nan(value) for key, value in row.items()}
+        for row in rows
+    ]
+
+
+def _or_nan(value: Any) -> Any:
+    """Give nan for what pandas has in its place where columns hold more than floats."""
+    return math.nan if type(value).__name__ in ("NAType", "NaTType") else value
 
 
 def _outcome(point: Mapping[str, Any], problem: Problem) -> Measurement:

@@ -5,13 +5,14 @@ be replayed and gone on with when that is gone.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..analytics import Analytics, Measurement, from_start
+from ..analytics.measurement import no_fractions
 from ..problem.model import Problem
 from ..problem.tables import Setting, Variable
 from ..problem.units import UnitError, converted
@@ -121,6 +122,33 @@ def check_alike(campaigns: Sequence[Lineage]) -> None:
             f"simulated runs ({', '.join(simulated)}) and others ({', '.join(real)}) are never "
             "taken together; ask of each kind by itself"
         )
+
+
+def check_fractions(
+    campaign: Lineage, found: Iterable[tuple[int, Measurement]], names: Sequence[str]
+) -> None:
+    """Refuse results of a campaign that are to be taken for fractions, and are percentages.
+
+    Parameters
+    ----------
+    campaign : Lineage
+    found : iterable of (int, Measurement)
+        Its results, by their numbers.
+    names : sequence of str
+        The quantities that are to be fractions.
+
+    Raises
+    ------
+    ValueError
+    """
+    if stated_in(campaign.start)[1].kind == "fractions":
+        return
+    for number, one in found:
+        if one.valid and (wrong := no_fractions({name: one.values[name] for name in names})):
+            raise ValueError(
+                f"run {campaign.uid[:8]}, experiment {number}: {wrong}; if a table has them in "
+                'percent, write kind = "fractions" into its problem, and show it again'
+            )
 
 
 def experiments(
@@ -255,6 +283,8 @@ def experiments_of(campaign: Lineage, problem: Problem) -> list[Old]:
         if _stays(made.asked, problem):
             why = f"known: experiment {made.number} of {run}"
             old.append((Suggestion(made.number, made.conditions, why), made.measurement))
+    if problem.kind == "fractions":
+        check_fractions(campaign, ((s.number, m) for s, m in old), problem.measured)
     return old
 
 

@@ -1,12 +1,18 @@
 """What stored experiments come to under other windows or another goal; no new experiment."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ..analytics.measurement import Analytics
 from ..campaign.agent import Agent
-from ..campaign.known import Experiment, check_alike, experiments, stated_in
+from ..campaign.known import (
+    Experiment,
+    check_alike,
+    check_fractions,
+    experiments,
+    stated_in,
+)
 from ..campaign.leader import Leader
 from ..campaign.suggestion import Suggestion
 from ..optimisers.recommend import Recommendation
@@ -41,6 +47,8 @@ class Rescored:
         Of each edge of each window; empty where no model says, and of two goals.
     next : Suggestion or None
         What would be asked next.
+    units : dict of str to str
+        Of the measured quantities, as far as all runs have the same; pure numbers have none.
     """
 
     problem: Problem
@@ -53,6 +61,7 @@ class Rescored:
     outside: tuple[int, ...]
     prices: tuple[Price, ...]
     next: Suggestion | None
+    units: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -97,17 +106,28 @@ def pooled(
     """
     check_alike(campaigns)
     others = analytics or {}
-    return [
-        experiment
-        for campaign, problem in zip(campaigns, problems, strict=True)
-        for experiment in experiments(campaign, problem, others.get(campaign.uid))
-    ]
+    kinds = {p.kind for p in problems} | {stated_in(c.start)[1].kind for c in campaigns}
+    pool = []
+    for campaign, problem in zip(campaigns, problems, strict=True):
+        found = experiments(campaign, problem, others.get(campaign.uid))
+        if "fractions" in kinds:  # these or those that they are taken with
+            told = ((one.number, one.measurement) for one in found)
+            check_fractions(campaign, told, problem.measured)
+        pool += found
+    return pool
 
 
 def kind_of(problem: Problem, campaigns: Sequence[Lineage]) -> Problem:
     """Give the problem with the kind of what all campaigns measured, where they agree."""
     kinds = {stated_in(campaign.start)[1].kind for campaign in campaigns}
     return problem.resolved(kinds.pop()) if len(kinds) == 1 else problem
+
+
+def units_of(readers: Iterable[Analytics]) -> dict[str, str]:
+    """Give the unit of each quantity that all analytics agree on, but for pure numbers."""
+    first, *others = (reader.units for reader in readers)
+    alike = (name for name, unit in first.items() if all(o.get(name) == unit for o in others))
+    return {name: first[name] for name in alike if first[name] != "1"}
 
 
 def knowing(problem: Problem, pool: Sequence[Experiment], seed: int = 0) -> tuple[Agent, list[int]]:
@@ -127,7 +147,12 @@ def searchable(agent: Agent) -> Surrogate | None:
 
 
 def rescore(
-    problem: Problem, pool: Sequence[Experiment], seed: int = 0, *, looking_on: bool = True
+    problem: Problem,
+    pool: Sequence[Experiment],
+    seed: int = 0,
+    *,
+    looking_on: bool = True,
+    units: Mapping[str, str] | None = None,
 ) -> Rescored:
     """Judge experiments by a problem, as a campaign of it would.
 
@@ -139,6 +164,8 @@ def rescore(
         Of the optimiser: what would be asked next depends on it.
     looking_on : bool
         Whether prices and the next experiment are wanted.
+    units : mapping of str to str, optional
+        Of what was measured; see `units_of`.
 
     Raises
     ------
@@ -161,6 +188,7 @@ def rescore(
         outside=tuple(outside),
         prices=tuple(prices(surrogate, agent.windows)) if surrogate else (),
         next=_named(agent.draw(1)[0], pool) if looking_on else None,
+        units=units or {},
     )
 
 

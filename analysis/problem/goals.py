@@ -20,7 +20,7 @@ class Goal(Definition):
     name : str, optional
         What it is called in figures and tables.
     unit : str
-        The unit that it comes out in.
+        The unit that it comes out in; as measured quantities have none, what it is called alone.
     """
 
     name: Text | None = None

@@ -120,8 +120,10 @@ def _values(variable: Variable) -> str:
     lower, upper = map(exact, variable.range)
     span = ", ".join(map(exact, variable.values)) if variable.values else f"{lower} to {upper}"
     span = f"{span} {variable.unit}".rstrip()
-    step = variable.step or variable.resolution
-    return f"{span}, in steps of {exact(step)}" if step else span
+    if variable.step:
+        return f"{span}, in steps of {exact(variable.step)}"
+    multiples = variable.resolution and f", in multiples of {exact(variable.resolution)}"
+    return span + (multiples or "")
 
 
 def _implied(problem: Problem) -> Iterator[str]:

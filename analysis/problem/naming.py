@@ -320,6 +320,8 @@ def _bad_names(sections: Mapping[str, Sequence[str]], limits: Sequence[str]) -> 
                     f"{section}: {name!r} is not a name; use Latin or Greek letters, digits and _, "
                     "and no word that means something in expressions"
                 )
+            elif name == "_id":
+                yield f"{section}: '_id' is what suggestions call their number; name it otherwise"
             elif shared:
                 yield f"{section}: {name!r} is already a name under {owner[name]}"
             elif section != "limits":

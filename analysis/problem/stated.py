@@ -73,6 +73,7 @@ class Stated(Part):
                 *self._empty_limits(),
                 *self._of_one_goal(),
                 *self._of_windows(),
+                *self.out_of_reach(),
             ]
         if problems:
             raise ProblemError(list(dict.fromkeys(problems)))
@@ -157,10 +158,7 @@ class Stated(Part):
 
     def _unit(self, goal: Goal) -> str:
         """Give the unit of a goal: its own, or that of what it is; "" if none is known."""
-        known = {name: variable.unit for name, variable in self.variables.items()}
-        known |= {name: limit.unit for name, limit in self.limits.items()}
-        known |= {name: part.unit for name, part in self.define.items()}
-        return goal.unit or known.get(goal.of.strip(), "")
+        return goal.unit or self.unit_of(goal.of)
 
     def _of_one_goal(self) -> Iterator[str]:
         """Say what is asked for that two goals cannot have."""
@@ -216,6 +214,23 @@ class Stated(Part):
                 f"{span}{unit}, but you ask for {asked}"
             )
 
+    def out_of_reach(self) -> Iterator[str]:
+        """One sentence for each window that no fractions of a whole can be in."""
+        ranges = self.ranges | dict.fromkeys(self.measured, (0.0, 1.0))
+        for number, window in enumerate(self.constraints, start=1):
+            if self.kind != "fractions" or not set(window.expression.names) <= set(ranges):
+                continue  # only a rig can tell
+            lowest, highest = window.expression.bounds(ranges)
+            below, above = window.tolerance
+            if lowest <= window.upper + above and window.lower - below <= highest:
+                continue
+            span = messages.show_span(lowest, highest)
+            yield (
+                f"constraints[{number}]: nothing can come near it: of fractions, which are from 0 "
+                f"to 1, {window.of} {span}, but you ask for {window.text}; 80 of a hundred are "
+                "0.8, or 80%"
+            )
+
     def to_dict(self) -> dict[str, Any]:
         """Return the resolved problem as plain JSON-able data.
 
@@ -224,6 +239,13 @@ class Stated(Part):
         """
         data = self.model_dump(mode="json", by_alias=True, exclude_none=True)
         return {key: value for key, value in data.items() if value or key not in _IF_ANY}
+
+    def unit_of(self, of: str) -> str:
+        """Give the unit of a variable, limit, definition or word of the rig; "" of what is none."""
+        known = {name: variable.unit for name, variable in self.variables.items()}
+        known |= {name: limit.unit for name, limit in self.limits.items()}
+        known |= {name: part.unit for name, part in self.define.items()}
+        return known.get(of.strip()) or rigs_unit(of.strip())
 
     @property
     def aims(self) -> tuple[Aim, ...]:

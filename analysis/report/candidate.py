@@ -67,6 +67,9 @@ class Candidate:
         best by merit: in the merit); NaN where this was not judged.
     close : tuple of str
         Windows that it is inside of by less than two standard deviations, in words.
+    outside : str
+        Which of today's ranges and limits it is outside of, in words, as an old result can be;
+        empty if it may be set.
     """
 
     number: int
@@ -87,6 +90,7 @@ class Candidate:
     violated: str
     regret: float
     close: tuple[str, ...]
+    outside: str
 
     def condition(self, name: str) -> Setting:
         """Return what was asked for of a variable."""
@@ -132,10 +136,10 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
     expected = {name: estimate.value for name, estimate in told.items()}
     doubt = {name: estimate.sd for name, estimate in told.items()}
     best = expected or measured
-    likely = leader.probability
+    likely, conditions = leader.probability, asked_of(row, problem)
     return Candidate(
         number=number,
-        conditions=asked_of(row, problem),
+        conditions=conditions,
         residence_time=float(row["residence_time"]),
         expected=expected,
         expected_sd=doubt,
@@ -152,6 +156,7 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         violated=problem.violated([best[window.of] for window in problem.windows]),
         regret=leader.regret,
         close=tuple(_close(problem, best, doubt or sds)),
+        outside=problem.outside_limits(conditions) or "",
     )
 
 

@@ -16,7 +16,8 @@ import pandas as pd
 from ..campaign.evaluation import FRONT
 from ..campaign.leader import ROLES, goal_keys
 from ..problem.model import Problem
-from ..sheets.sheet import SheetError, title_of, write_whole
+from ..sheets.sheet import SheetError, title_of
+from ..sheets.writing import write_whole
 from ..storage.lineage import Lineage, is_campaign
 from ..written import printable
 from .numbers import jsonable

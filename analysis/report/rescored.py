@@ -11,9 +11,14 @@ from ..campaign.known import Experiment
 from ..campaign.leader import Leader, outcome_names
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
+from ..problem.expression import Expression
+from ..problem.grammar import Name
+from ..problem.model import Problem
 from ..problem.tables import Setting
+from ..written import percent
 from .candidate import ASSUMED
 from .numbers import dialled, estimated, share, side_by_side, table_lines
+from .summary import FRONT, SURE
 
 _PAID = 44  # characters of what is paid for an edge
 _SHOWN = 12  # flips said one by one
@@ -26,13 +31,17 @@ Found = tuple[int, Leader] | None
 def table(found: Rescored, width: int = 80) -> list[str]:
     """Write the best experiments side by side, the prices and what would be asked next."""
     if found.front:
-        lines = ["THE FRONT (no other is expected to beat these in both goals; +/- sd)"]
+        lines = textwrap.wrap(f"THE FRONT {FRONT}", width)
         lines += table_lines(list(_front(found)), width)
     else:
         lines = side_by_side(list(_rows(found)), width)
     lines += ["-" * width, *_prices(found, width)]
     if any(b[1].assumed for b in (*found.front, found.best_feasible, found.best) if b is not None):
         lines += _remark("Scatter", ASSUMED, width)
+    if unsure := [found.pool[i].name for i, leader in found.front if _unsure(found, leader)]:
+        told = f"less than {percent(_wanted(found))} likely inside every window"
+        sure = "repeat what you choose to be sure"
+        lines += _remark("Close", f"{told}: {', '.join(unsure)}; {sure}", width)
     for number, why in found.doubted.items():
         lines += _remark("Doubted", f"{found.pool[number].name}: {why}", width)
     if found.outside:
@@ -70,7 +79,9 @@ def data(found: Rescored) -> dict[str, Any]:
         "doubted": {found.pool[i].name: why for i, why in found.doubted.items()},
         "outside": [found.pool[i].name for i in found.outside],
         "prices": [
-            asdict(price) | {"window": found.problem.windows[price.window].text, "of": _of(found)}
+            asdict(price)
+            | {"window": found.problem.windows[price.window].text, "of": _of(found)}
+            | {"goal_unit": _goal_unit(found), "edge_unit": _edge_unit(found, price)}
             for price in found.prices
         ],
         "next": found.next and {"conditions": dict(found.next.conditions), "why": found.next.why},
@@ -145,9 +156,19 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
         yield aim.text, [estimated(e.value, e.sd) for e in told]
     if found.problem.windows:
         yield "inside", [share(leader.probability) for leader in leaders]
+        yield "measured", [found.feasibility[i] for i, _ in found.front]
     for name, variable in found.problem.variables.items():
         title = f"{name} [{variable.unit}]" if variable.unit else name
         yield title, dialled(found.pool[i].conditions[name] for i, _ in found.front)
+
+
+def _wanted(found: Rescored) -> float:
+    return found.problem.optimiser.confidence or SURE
+
+
+def _unsure(found: Rescored, leader: Leader) -> bool:
+    """Whether a point of the front is less likely inside every window than one wants to be sure."""
+    return bool(found.problem.windows) and leader.probability < _wanted(found)
 
 
 def _repeat(key: str, _: Experiment, leader: Leader) -> str:
@@ -170,16 +191,46 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
         told = "not known: no function that agrees with the experiments meets all windows anywhere"
         yield from _remark("Price", told, width)
         return
-    goal = f"{found.problem.goal.text} per 1 that an edge is loosened"
-    yield from textwrap.wrap(f"Price: what is gained in {goal}, with its 90 % interval", width)
+    unit = _goal_unit(found)
+    goal = f"{found.problem.goal.text} [{unit}]" if unit else found.problem.goal.text
+    own = " in the edge's unit," * any(_edge_unit(found, price) for price in found.prices)
+    told = f"{goal} per 1 that an edge is loosened,{own} with its 90 % interval"
+    yield from textwrap.wrap(f"Price: what is gained in {told}", width)
+    wide = width - _PAID
     for price in found.prices:
-        wide = width - _PAID
-        yield f"{'  ' + _edge(found, price):<{wide}}{_paid(price)}".rstrip()
+        label = f"  {_edge(found, price)}"
+        if len(label) >= wide:
+            yield label
+            label = ""
+        yield from textwrap.wrap(
+            _paid(price), width, initial_indent=f"{label:<{wide}}", subsequent_indent=" " * wide
+        )
 
 
 def _edge(found: Rescored, price: Price) -> str:
     relation = ">=" if price.side == "lower" else "<="
-    return f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+    edge = f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+    return f"{edge} {_edge_unit(found, price)}".rstrip()
+
+
+def _goal_unit(found: Rescored) -> str:
+    aim = found.problem.aims[0]
+    return aim.unit or _measured_unit(aim.expression, found.units)
+
+
+def _edge_unit(found: Rescored, price: Price) -> str:
+    return edge_unit(found.problem, price.window, found.units)
+
+
+def edge_unit(problem: Problem, number: int, units: Mapping[str, str]) -> str:
+    """Give the unit of a window, counted from 0, with those of measured quantities; "" if none."""
+    window = problem.windows[number]
+    return problem.unit_of(window.of) or _measured_unit(window.expression, units)
+
+
+def _measured_unit(expression: Expression, units: Mapping[str, str]) -> str:
+    """Give the unit of what stands for one measured quantity, and nothing else."""
+    return units.get(expression.tree.name, "") if isinstance(expression.tree, Name) else ""
 
 
 def _paid(price: Price) -> str:

@@ -4,19 +4,27 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
 from ..storage.lineage import Lineage, is_campaign
-from .numbers import aligned, as_set, dialled
+from .numbers import aligned, as_set, dialled, jsonable
 from .table import Campaign, mark_of
 
 _REASONS = 3  # why something failed, that are shown
 _SHOWN = 40  # points; the rest are in the table of the run
 _SURE = 0.95  # how unlikely so great a slope has to be of repeats that do not drift
+
+
+class Drift(NamedTuple):
+    """By how much repeats of one point drift in all, its standard error, and if that is sure."""
+
+    total: float
+    sd: float
+    sure: bool
 
 
 @dataclass(frozen=True)
@@ -80,17 +88,17 @@ class Scan:
         rms = math.nan if stated is None else math.sqrt((stated**2).mean())
         return math.sqrt(squares / freedom) if freedom else math.nan, rms, freedom
 
-    def drift(self, quantity: str) -> tuple[float, float] | None:
-        """Give by how much repeats of one point drift in all, and its standard error.
-
-        None for other scans, and fewer than four repeats.
-        """
-        n, known = len(self.events), self._known(quantity)
-        if len(self.points) != 1 or known.sum() < 4:
+    def drift(self, quantity: str) -> Drift | None:
+        """Give how repeats of one point drift; None for other scans, and fewer than four."""
+        known = self._known(quantity)
+        n, repeats = len(self.events), int(known.sum())
+        if len(self.points) != 1 or repeats < 4:
             return None
         values = self.events[quantity].to_numpy(float)[known]
         (slope, _), cov = np.polyfit(np.flatnonzero(known), values, 1, cov=True)
-        return float(slope) * (n - 1), math.sqrt(cov[0, 0]) * (n - 1)
+        total, error = float(slope) * (n - 1), math.sqrt(cov[0, 0]) * (n - 1)
+        bound = float(stdtrit(repeats - 2, (1 + _SURE) / 2))  # by Student: wide for a few
+        return Drift(total, error, abs(total) > bound * error)
 
     def _known(self, quantity: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
         """Say which events have a number of a quantity, and a place."""
@@ -114,9 +122,57 @@ class Scan:
         lines += self._table(points.head(_SHOWN), width)
         if len(points) > _SHOWN:
             lines.append(f"... and {len(points) - _SHOWN} more points: last().table()")
-        if self.moved and len(points) > 1:
-            lines += ["", *self._extremes(points)]
+        if extremes := [*self._extremes(points)]:
+            lines += ["", *extremes]
         return "\n".join([*lines, "", *self._repeats()]).rstrip()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what `to_text` says, of all points, as plain data."""
+        points, names = self.points, list(self.quantities)
+        plain: dict[str, Any] = jsonable(
+            {
+                "uid": self.uid,
+                "title": self.title,
+                "mark": self.mark,
+                "n": len(self.events),
+                "n_failed": self.failed,
+                "reasons": self.reasons,
+                "moved": self.moved,
+                "quantities": self.quantities,
+                "points": [
+                    {"at": self._at(point), "n": int(point["n"]), "mean": dict(point[names])}
+                    for _, point in points.iterrows()
+                ],
+                "extremes": dict(self._ends(points)),
+                "repeats": {
+                    name: told | {"drift": told["drift"] and told["drift"]._asdict()}
+                    for name, told in self._agreement()
+                },
+            }
+        )
+        return plain
+
+    def _at(self, point: "pd.Series[Any]") -> dict[str, Any]:
+        """Give what was set at a point, as plain numbers and words."""
+        return {n: v if isinstance(v := point[n], str) else float(v) for n in self.moved}
+
+    def _ends(self, points: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give least and most of each quantity, and where."""
+        if not self.moved or len(points) < 2:
+            return
+        for name in self.quantities:
+            if (values := points[name]).isna().all():
+                continue
+            ends = {"least": points.iloc[values.argmin()], "most": points.iloc[values.argmax()]}
+            yield name, {e: {"value": p[name], "at": self._at(p)} for e, p in ends.items()}
+
+    def _agreement(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Give how well repeats of each quantity agree."""
+        for name in self.quantities:
+            scatter, stated, freedom = self.repeatability(name)
+            if freedom:
+                told = {"scatter": scatter, "stated": stated, "freedom": freedom}
+                yield name, told | {"drift": self.drift(name)}
 
     def _table(self, points: pd.DataFrame, width: int) -> list[str]:
         """Give the points as blocks of columns that fit the width."""
@@ -139,34 +195,26 @@ class Scan:
 
     def _extremes(self, points: pd.DataFrame) -> Iterator[str]:
         """Say where each quantity is least and most."""
-        for name in self.quantities:
-            values = points[name]
-            if values.isna().all():
-                continue
-            low, high = aligned([values.min(), values.max()], 3)
-            ends = values.argmin(), values.argmax()
-            least, most = (self._place(points.iloc[int(end)]) for end in ends)
-            yield f"{name} least {low} at {least}"
-            yield f"{' ' * len(name)}  most {high} at {most}"
+        for name, ends in self._ends(points):
+            told = aligned([end["value"] for end in ends.values()], 3)
+            least, most = (self._place(end["at"]) for end in ends.values())
+            yield f"{name} least {told[0]} at {least}"
+            yield f"{' ' * len(name)}  most {told[1]} at {most}"
 
-    def _place(self, point: "pd.Series[Any]") -> str:
+    def _place(self, at: Mapping[str, Any]) -> str:
         """Say where a point is, in words."""
-        told = ((name, as_set(point[name]), unit) for name, unit in self.moved.items())
+        told = ((name, as_set(at[name]), unit) for name, unit in self.moved.items())
         return ", ".join(f"{name} {value} {unit}".strip() for name, value, unit in told)
 
     def _repeats(self) -> Iterator[str]:
         """Say how well repeats agree, and whether they drift."""
-        for name in self.quantities:
-            scatter, stated, freedom = self.repeatability(name)
-            if not freedom:
-                continue
+        for name, told in self._agreement():
+            stated = told["stated"]
             against = f", the analytics states {stated:.2g}" if math.isfinite(stated) else ""
-            line = f"{name} repeats to {scatter:.2g}{against} ({freedom} d.f.)"
-            if found := self.drift(name):
-                total, error = found
-                bound = float(stdtrit(freedom - 1, (1 + _SURE) / 2))  # by Student: wide for a few
-                sure = abs(total) > bound * error
-                line += f"; {'drifts' if sure else 'no drift:'} {total:+.2g} +/- {error:.1g} in all"
+            line = f"{name} repeats to {told['scatter']:.2g}{against} ({told['freedom']} d.f.)"
+            if found := told["drift"]:
+                by = f"{found.total:+.2g} +/- {found.sd:.1g} in all"
+                line += f"; {'drifts' if found.sure else 'no drift:'} {by}"
             yield line
 
 

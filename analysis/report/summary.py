@@ -22,10 +22,11 @@ _TERMS = (
 )
 _MERIT = "adds a penalty for being outside to the goal", "is the penalty for being outside alone"
 
-_FRONT = (
+FRONT = (
     "(those likely inside every window that no other experiment is expected to beat in both goals; "
     "as expected of the noise-free value, by all experiments, with its standard deviation)"
 )
+"""What a front is."""
 
 SURE = 0.9
 """Probability to be inside every window below which a point of the front is cautioned about."""
@@ -146,7 +147,7 @@ class Summary:
             found = side_by_side(self.rows(), width)
         else:
             found = table_lines(self.front_columns(), width)
-            found = [*textwrap.wrap(f"THE FRONT {_FRONT}", width), *found]
+            found = [*textwrap.wrap(f"THE FRONT {FRONT}", width), *found]
         lines += ["=" * width, *found, "-" * width]
         for label, sentence in (*self.cautions(), *self.remarks()):
             lines += textwrap.wrap(
@@ -234,8 +235,13 @@ class Summary:
 
     def cautions(self) -> list[tuple[str, str]]:
         """Return what is wrong with the two bests, each as keyword and sentence."""
-        cautions = []
         best, feasible = self.best, self.best_feasible
+        bests = {c.number: c for c in (*self.front, feasible, best) if c is not None}
+        cautions = [
+            ("Outside", f"experiment {c.number} is not to be set today: {c.outside}")
+            for c in bests.values()
+            if c.outside
+        ]
         if self.front:
             sure = self.confidence or SURE
             unsure = [str(c.number) for c in self.front if c.probability_feasible < sure]

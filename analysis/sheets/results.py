@@ -1,29 +1,24 @@
 """The rows of a table as experiments: what was set, and what came of it."""
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..analytics.measurement import Measurement, no_fractions
-from ..cells import decimal_mark, is_thousands
 from ..cells import number as number_of
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
+from .failing import FAILED, failure
+from .marks import Numeral, decimal_comma, percent_signs
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
-
-FAILED = "failed"
-"""Title of the column that says of an experiment that it failed, and why."""
-
-_NO = {"no", "n", "0", "0.0", "0,0", "false", "-", "\u2013", "\u2014", "none", "nan", "n/a", "ok"}
-_YES = {"yes", "y", "1", "1.0", "true", "x"}
+from .writing import alone
 
 _SHARE = 1.5
-"""Above, a number beside percentages is one of them that does not say so."""
+"""Above, what should be a fraction is a percentage that does not say so."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,13 @@ class Entry:
 class Results:
     """A table of experiments, read for a problem.
 
+    Parameters
+    ----------
+    sheet : Sheet
+    problem : Problem
+    units : mapping of str to str, optional
+        Of measured quantities, where they are known: what has another is converted.
+
     Attributes
     ----------
     sheet : Sheet
@@ -60,18 +62,28 @@ class Results:
         If a column is missing, or a cell says nothing that makes sense: by its row and column.
     """
 
-    def __init__(self, sheet: Sheet, problem: Problem) -> None:
+    def __init__(
+        self, sheet: Sheet, problem: Problem, units: Mapping[str, str] | None = None
+    ) -> None:
         self.sheet, self._problem = sheet, problem
+        self._stated = {name: variable.unit for name, variable in problem.variables.items()}
+        for name in problem.measured:  # an uncertainty has the unit of what it is of
+            self._stated |= dict.fromkeys((name, f"{name}_sd"), (units or {}).get(name, ""))
         self._units: dict[str, str] = {}  # of columns that have another than the problem
         self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
         self._columns = self._find()
         self._refuse_uncomputed()
-        self._comma = self._decimal_comma()
-        self._check_percentages()
+        numerals = list(self._numerals())
+        self._comma = decimal_comma(sheet, numerals)
+        plain = [one for one in numerals if one.name not in self._in_percent]
+        signed = percent_signs(sheet, plain, problem.measured)
+        self._signed = {self._columns[name] for name in signed}
         self.entries = list(self._read(sheet.rows))
 
     @classmethod
-    def open(cls, path: Path, problem: Problem) -> "Results":
+    def open(
+        cls, path: Path, problem: Problem, units: Mapping[str, str] | None = None
+    ) -> "Results":
         """Read the table of a file; where there is none, begin one."""
         own = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         if taken := [name for name in (*problem.variables, *problem.measured) if name in own]:
@@ -79,12 +91,11 @@ class Results:
                 f"a table has a column {taken[0]} of its own, for failures and uncertainties; call "
                 f"{taken[0]} otherwise in the problem"
             )
-        if path.exists():
-            return cls(open_sheet(path), problem)
-        units = {name: variable.unit for name, variable in problem.variables.items()}
-        titles = [title_of(name, unit) for name, unit in units.items()]
-        words = [word for v in problem.variables.values() for word in v.choices or ()]
-        return cls(create(path, [*titles, *problem.measured, FAILED], words), problem)
+        if not path.exists():
+            with alone(path):
+                if not path.exists():  # nor has another begun it meanwhile
+                    return cls(_begun(path, problem), problem)
+        return cls(open_sheet(path), problem, units)
 
     def extend(self, conditions: Sequence[Mapping[str, Setting]]) -> list[int]:
         """Add rows whose results are outstanding; give their numbers."""
@@ -96,11 +107,25 @@ class Results:
         rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
         if not rows:
             return []
-        self.sheet = self.sheet.append(rows, self._comma)
+        self.sheet = self.sheet.append(rows, self._comma, self._signed)
         # what was there before is known: formulas come to nothing until a spreadsheet has saved it
         added = list(self._read(self.sheet.rows[-len(rows) :]))
         self.entries += added
         return [entry.row for entry in added]
+
+    @property
+    def in_percent(self) -> str:
+        """Say which quantities stay numbers of percent only because nobody says what they are."""
+        names = [name for name in self._problem.measured if name in self._in_percent]
+        made = [e.measurement for e in self.entries if e.measurement and e.measurement.valid]
+        if self._problem.kind is not None or not (names and made):
+            return ""
+        value = made[0].values[names[0]]
+        return (
+            f"{', '.join(names)} in percent: {exact(value)} is taken as {exact(value)}, since the "
+            f'problem does not say that it is a fraction; with kind = "fractions" it would be '
+            f"{exact(value / 100)}."
+        )
 
     @property
     def uncomputed(self) -> bool:
@@ -115,6 +140,7 @@ class Results:
         optional = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         wanted = [*problem.variables, *problem.measured, *optional]
         plain = {name.casefold(): name for name in wanted}
+        bare = {name.casefold() for name, in_unit in map(parsed, self.sheet.titles) if not in_unit}
         for i, title in enumerate(self.sheet.titles):
             written, in_unit = parsed(title)
             if written.casefold() not in plain:
@@ -122,15 +148,19 @@ class Results:
                 if in_unit.casefold() in plain or not ("%" in in_unit or unit(in_unit)):
                     continue  # a quotient, or whatever else somebody keeps
             name = written if written in wanted else plain.get(written.casefold(), "")
-            if not name:
+            if not name or (name.casefold() in bare and self._is_label(name, in_unit)):
                 continue
             if name in columns:
                 raise SheetError(f"{self.sheet.path} has two columns {name}; rename one of them")
             self._check_unit(name, in_unit)
             columns[name] = i
         for name in problem.measured:  # an uncertainty is in the unit of what it is of
-            if name in self._in_percent and not parsed(self._title(columns, f"{name}_sd"))[1]:
+            if parsed(self._title(columns, f"{name}_sd"))[1]:
+                continue
+            if name in self._in_percent:
                 self._in_percent.add(f"{name}_sd")
+            if name in self._units:
+                self._units[f"{name}_sd"] = self._units[name]
         if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
             raise SheetError(
                 f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
@@ -141,16 +171,30 @@ class Results:
     def _title(self, columns: Mapping[str, int], name: str) -> str:
         return self.sheet.titles[columns[name]] if name in columns else ""
 
+    def _is_label(self, name: str, in_unit: str) -> bool:
+        """Whether what stands where a unit would says how something was found: ``(NMR)``."""
+        if not in_unit or "%" in in_unit:
+            return False
+        found = unit(in_unit)
+        if found is None:
+            return True
+        # GC, MS and 1H are units, too: of charge, conductance and inductance
+        return self._stated.get(name, "") in ("", "1") and "[current]" in dict(found.dimension)
+
     def _check_unit(self, name: str, in_unit: str) -> None:
-        """Note the unit of a variable, or refuse one that measures something else."""
-        variable = self._problem.variables.get(name)
-        stated = variable.unit if variable else ""
+        """Note the unit of a column, or refuse one that measures something else."""
+        stated, variable = self._stated.get(name, ""), name in self._problem.variables
         if "%" in (in_unit or stated):  # mol% and area-%, too
             self._in_percent.add(name)
-        if variable is None or not in_unit or _plain(in_unit) == _plain(stated):
+        if not in_unit or _plain(in_unit) == _plain(stated) or not (variable or stated):
             return
-        told = f"{self.sheet.path} has {name} in {in_unit}, the problem in {stated or 'no unit'}"
-        if not stated:
+        share = stated == "1" and not variable  # whatever that is called
+        if share and ("%" in in_unit or not ((found := unit(in_unit)) and found.dimension)):
+            return
+        whose = "the problem" if variable else "the rig"
+        here = "parts of a whole" if share else stated or "no unit"
+        told = f"{self.sheet.path} has {name} in {in_unit}, {whose} in {here}"
+        if share or not stated:
             raise SheetError(f"{told}; bring them to one unit")
         try:
             converted(1.0, in_unit, stated)
@@ -162,65 +206,25 @@ class Results:
         """Give a value of the table in the problem's unit, or back, without what rounding adds."""
         if name not in self._units or not isinstance(value, float):
             return value
-        there, here = self._units[name], self._problem.variables[name].unit
+        there, here = self._units[name], self._stated[name]
         if back:
             return float(f"{converted(value, here, there):.12g}")
         return float(f"{converted(value, there, here):.10g}")
 
-    def _numbers(self) -> Iterator[tuple[int, str, Cell]]:
-        """Give row, column and content of each cell that a number may be in."""
+    def _numerals(self) -> Iterator[Numeral]:
+        """Give each cell that a number may be in."""
         words = {FAILED, *(name for name, v in self._problem.variables.items() if v.choices)}
         for row, cells in self.sheet.rows:
             for name, column in self._columns.items():
                 if name not in words and column < len(cells):
-                    yield row, name, cells[column]
+                    cell = cells[column]
+                    yield Numeral(row, name, cell, self._has_percent(row, column, cell))
 
-    def _decimal_comma(self) -> bool | None:
-        """Say whether numbers have a decimal comma; None if none tells."""
-        marks: dict[str, str] = {}
-        sure: set[str] = set()
-        unsure: dict[str, tuple[int, str, str]] = {}
-        for row, name, cell in self._numbers():
-            if isinstance(cell, str) and (mark := decimal_mark(cell)):
-                marks.setdefault(mark, f"{quoted(cell)} in row {row}")
-                if is_thousands(cell):
-                    unsure.setdefault(mark, (row, name, cell))
-                else:
-                    sure.add(mark)
-        if len(marks) == 2:
-            raise SheetError(
-                f"{self.sheet.path} has decimal commas and points ({marks[',']}, {marks['.']}); "
-                "write all numbers in one way, and none with a mark for thousands"
-            )
-        for mark, (row, name, cell) in unsure.items():
-            if mark != self.sheet.mark and not sure:
-                plain = cell.replace(mark, "")
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {name} is {quoted(cell)}, which may be {plain} "
-                    f"or {exact(number_of(cell))}; write {plain}, or with another digit {cell}0"
-                )
-        return "," in marks if marks else None
-
-    def _check_percentages(self) -> None:
-        """Refuse columns in which some percentages say so and others do not."""
-        signs: dict[str, str] = {}
-        bare: dict[str, str] = {}
-        for row, name, cell in self._numbers():
-            if name in self._in_percent or cell is None:
-                continue
-            place = f"{cell if isinstance(cell, str) else exact(cell)} in row {row}"
-            if isinstance(cell, str) and cell.endswith("%"):
-                signs.setdefault(name, place)
-            elif isinstance(cell, float) and self.sheet.is_percent(row, self._columns[name]):
-                signs.setdefault(name, f"{exact(round(100 * cell, 9))} % in row {row}")
-            elif abs(cell if isinstance(cell, float) else number_of(cell)) > _SHARE:
-                bare.setdefault(name, place)
-        if both := [name for name in signs if name in bare]:
-            name = both[0]
-            raise SheetError(
-                f"{self.sheet.path} has {name} with and without percent signs ({signs[name]}, "
-                f"{bare[name]}); write all of it in one way"
-            )
+    def _has_percent(self, row: int, column: int, cell: Cell) -> bool:
+        """Whether a cell shows its number with a percent sign."""
+        if isinstance(cell, float):
+            return self.sheet.is_percent(row, column)
+        return cell is not None and cell.endswith("%")
 
     def _read(self, rows: Sequence[tuple[int, list[Cell]]]) -> Iterator[Entry]:
         """Read rows."""
@@ -249,12 +253,8 @@ class Results:
     ) -> Measurement | None:
         """Read what came of an experiment."""
         names = self._problem.measured
-        if reason := _failure(told.get(FAILED), got):
-            if not math.isnan(number_of(reason)):
-                raise SheetError(
-                    f"{self.sheet.path}, row {row}: {FAILED} is {reason}, which is no reason; say "
-                    "in words why there is no result, or leave it empty"
-                )
+        where = f"{self.sheet.path}, row {row}"
+        if reason := failure(where, told.get(FAILED), got):
             return Measurement.failed(names, reason)
         absent = [name for name, cell in got.items() if cell is None]
         if len(absent) == len(got):
@@ -264,12 +264,12 @@ class Results:
                 f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty and others are not; "
                 f"fill it in, or say in a column {FAILED} why there is none"
             )
-        values = {name: self._number(row, name, cell) for name, cell in got.items()}
+        values = {n: self._converted(n, self._number(row, n, cell)) for n, cell in got.items()}
         self._check_whole(row, values)
         sd = {name: math.nan for name in names}
         for name in names:
             if (cell := told.get(f"{name}_sd")) is not None:
-                sd[name] = self._number(row, f"{name}_sd", cell)
+                sd[name] = self._converted(f"{name}_sd", self._number(row, f"{name}_sd", cell))
                 if sd[name] < 0:
                     raise SheetError(
                         f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is no "
@@ -315,18 +315,19 @@ class Results:
     def _number(self, row: int, name: str, cell: Cell) -> float:
         """Read a number, also one with a decimal comma or a percent sign."""
         variable = self._problem.variables.get(name)
+        share = self._has_percent(row, self._columns[name], cell)
         if isinstance(cell, float):
-            share = self.sheet.is_percent(row, self._columns[name])
             number, part = (float(f"{100 * cell:.15g}"), cell) if share else (cell, cell / 100)
         else:
-            share = str(cell).endswith("%")
             number = number_of(str(cell).removesuffix("%"))
-            part = number / 100
+            part = float(f"{number / 100:.15g}")
         in_percent = name in self._in_percent
         if share and not in_percent and variable and (variable.unit or name in self._units):
             number = math.nan  # 5 % of a temperature
         if abs(number) < LARGEST:
-            of_fraction = self._problem.kind == "fractions" and variable is None
+            of_fraction = variable is None and (
+                self._problem.kind == "fractions" or self._stated.get(name) == "1"
+            )
             return part if (of_fraction if in_percent else share) else number
         if name in self._problem.variables:
             cure = "write the number that was set, without its unit"
@@ -341,15 +342,12 @@ class Results:
         )
 
 
-def _failure(told: Cell, got: Mapping[str, Cell]) -> str:
-    """Give the reason of a failed experiment, empty if it is none."""
-    text = "" if told is None else str(told).strip()
-    if text and text.casefold() not in _NO:
-        return "failed" if text.casefold() in _YES else text
-    for cell in got.values():
-        if isinstance(cell, str) and (found := re.match(r"fail(ed|ure)?\b[:,\s]*", cell, re.I)):
-            return cell[found.end() :].strip() or "failed"
-    return ""
+def _begun(path: Path, problem: Problem) -> Sheet:
+    """Begin a table."""
+    units = {name: variable.unit for name, variable in problem.variables.items()}
+    titles = [title_of(name, unit) for name, unit in units.items()]
+    words = [word for v in problem.variables.values() for word in v.choices or ()]
+    return create(path, [*titles, *problem.measured, FAILED], words)
 
 
 _SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00b0": "deg", " ": ""})

@@ -5,10 +5,7 @@ What is there stays as it is, byte for byte in CSV: columns that are nobody's, q
 
 import csv
 import io
-import os
 import re
-import tempfile
-import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
@@ -17,7 +14,10 @@ from typing import Any
 
 from ..cells import Cell as Cell
 from ..cells import book_of, first_sheet, is_percent, rows_of, sheet_of, there, titled
-from ..written import UnreadableError, check_text, exact, read_bytes
+from ..written import UnreadableError, exact, read_bytes
+from .losses import losses
+from .writing import SheetError as SheetError
+from .writing import alone, write_whole
 
 MOST_BYTES = 20_000_000
 """Of a table; a thousand experiments have a hundredth of it."""
@@ -25,23 +25,6 @@ MOST_BYTES = 20_000_000
 
 _NEW = ("", ".csv", ".tsv", ".txt", ".xlsx")
 """What a table that is begun may end in."""
-
-_LOST = {
-    "text boxes or shapes": (r"xl/drawings/drawing\d*\.xml", rb"<(\w+:)?(sp|cxnSp|grpSp)[ >]"),
-    "conditional formats, validations or sparklines of Excel's newer kinds": (
-        r"xl/worksheets/sheet\d+\.xml",
-        rb"<x14:(conditionalFormattings|dataValidations|sparklineGroups)[ >]",
-    ),
-    "threaded comments": (r"xl/threadedComments/.*", rb""),
-    "slicers": (r"xl/slicers/.*", rb""),
-    "buttons or other controls": (r"xl/(ctrlProps|activeX)/.*", rb""),
-    "objects of other programs": (r"xl/embeddings/.*", rb""),
-}
-"""What openpyxl does not keep of a workbook: in which parts of the file, and what these hold."""
-
-
-class SheetError(ValueError):
-    """A table cannot be read or written; one sentence with file, reason and cure."""
 
 
 class Sheet(ABC):
@@ -79,7 +62,12 @@ class Sheet(ABC):
         return False
 
     @abstractmethod
-    def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> "Sheet":
+    def append(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        comma: bool | None = None,
+        percent: Collection[int] = (),
+    ) -> "Sheet":
         """Write the file anew with further rows at its end, and read it again.
 
         Parameters
@@ -89,6 +77,8 @@ class Sheet(ABC):
         comma : bool, optional
             Whether numbers have a decimal comma in the rows that are there; None if these have no
             number that tells.
+        percent : collection of int
+            Columns, counted from 0, in which fractions have percent signs.
 
         Raises
         ------
@@ -99,11 +89,13 @@ class Sheet(ABC):
 
     def _replace(self, content: bytes) -> None:
         """Write the file anew, unless somebody else has meanwhile."""
-        if not self.path.exists() or read_bytes(self.path, MOST_BYTES) != self.raw:
-            raise SheetError(
-                f"{self.path} has changed since it was read, and nothing is added to it; ask again"
-            )
-        write_whole(self.path, content)
+        with alone(self.path):
+            if not self.path.exists() or read_bytes(self.path, MOST_BYTES) != self.raw:
+                raise SheetError(
+                    f"{self.path} has changed since it was read, and nothing is added to it; ask "
+                    "again"
+                )
+            write_whole(self.path, content)
 
 
 def open_sheet(path: Path) -> Sheet:
@@ -177,14 +169,20 @@ class Csv(Sheet):
         self.titles = full[0][1]
         self.rows = [(i, [cell or None for cell in line]) for i, line in full[1:]]
 
-    def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
+    def append(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        comma: bool | None = None,
+        percent: Collection[int] = (),
+    ) -> Sheet:
         """See `Sheet.append`."""
         if comma is None:
             comma = self.mark == ","
         text = io.StringIO()
         writer = csv.writer(text, delimiter=self.delimiter, lineterminator=self._end)
         for row in rows:
-            writer.writerow([_text(cell, comma) for cell in row])
+            texts = [_text(c, comma, percent=i in percent) for i, c in enumerate(row)]
+            writer.writerow(texts)
         whole = self.raw
         if not whole.endswith((b"\n", b"\r")):
             whole += self._end.encode()
@@ -228,15 +226,15 @@ class Workbook(Sheet):
         """See `Sheet.is_percent`."""
         return is_percent(self._cells.cell(row, column + 1))
 
-    def append(self, rows: Sequence[Sequence[Cell]], comma: bool | None = None) -> Sheet:
+    def append(
+        self,
+        rows: Sequence[Sequence[Cell]],
+        comma: bool | None = None,
+        percent: Collection[int] = (),
+    ) -> Sheet:
         """See `Sheet.append`; numbers are numbers here, whatever their decimal mark."""
         from openpyxl.cell import MergedCell
 
-        if lost := _lost(self.raw):
-            raise SheetError(
-                f"{self.path} has {lost}, which would be lost with what is added; keep the table "
-                "in a workbook without"
-            )
         macros = self.path.suffix.lower() == ".xlsm"
         book = book_of(self.raw, keep_vba=macros, rich_text=True)
         sheet, last = first_sheet(book), max([self._top, *(number for number, _ in self.rows)])
@@ -250,82 +248,36 @@ class Workbook(Sheet):
                         f"{self.path} has merged cells in row {number}, where the next experiment "
                         "belongs; take them apart"
                     )
-                if is_percent(cell) or cell.is_date:  # 5 should not be shown as 500 %
+                if column - 1 in percent and isinstance(value, float):
+                    digits = len(exact(_hundredfold(value)).partition(".")[2])
+                    cell.number_format = f"0.{'0' * digits}%" if digits else "0%"
+                elif is_percent(cell) or cell.is_date:  # 5 should not be shown as 500 %
                     cell.number_format = "General"
                 cell.value = value
                 if isinstance(value, str):  # also one that begins as formulas do
                     cell.data_type = "s"
         file = io.BytesIO()
         book.save(file)
+        if lost := losses(self.raw, file.getvalue()):
+            raise SheetError(
+                f"{self.path} has {'; '.join(lost)}, which would be lost with what is added; keep "
+                "the table in a workbook without, or save it as .csv and ask with that"
+            )
         self._replace(file.getvalue())
         return Workbook(self.path)
 
 
-def _lost(raw: bytes) -> str:
-    """Say what of a workbook would be lost if it were written anew; "" if nothing."""
-    with zipfile.ZipFile(io.BytesIO(raw)) as parts:
-        for what, (name, content) in _LOST.items():
-            for part in parts.namelist():
-                if re.fullmatch(name, part) and re.search(content, parts.read(part)):
-                    return what
-    return ""
-
-
-def _text(cell: Cell, comma: bool) -> str:
-    """Write a cell, its number with a decimal comma or point."""
+def _text(cell: Cell, comma: bool, *, percent: bool) -> str:
+    """Write a cell, its number with a decimal comma or point, or as a percentage."""
     if cell is None or isinstance(cell, str):
         return cell or ""
-    return exact(cell).replace(".", ",") if comma else exact(cell)
+    text = f"{exact(_hundredfold(cell))} %" if percent else exact(cell)
+    return text.replace(".", ",") if comma else text
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file in place of another, whole or not at all.
-
-    Raises
-    ------
-    SheetError
-        If it is open in a spreadsheet, or cannot be written; then nothing is changed.
-    """
-    target = Path(os.path.realpath(path))  # a link stays one
-    for one in (path, target):
-        for lock in (f".~lock.{one.name}#", f"~${one.name}"):
-            if one.with_name(lock).exists():
-                raise SheetError(
-                    f"{path} is open in a spreadsheet ({lock} is beside it), which would overwrite "
-                    "what is added; save and close it there, and ask again"
-                )
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-    if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
-        raise SheetError(
-            f"{path} is read-only, and nothing is added to it; see to its rights, or ask with a "
-            "copy of it"
-        )
-    try:
-        check_text(path.name)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(mode)
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
-    except FileNotFoundError:
-        raise SheetError(
-            f"{path} cannot be written: there is no folder {target.parent}; make it, or name a "
-            "file elsewhere"
-        ) from None
-    except PermissionError as error:
-        raise SheetError(
-            f"{path} cannot be written ({error.strerror}): close it if a spreadsheet has it open, "
-            "and see to the rights of its folder"
-        ) from None
-    except OSError as error:
-        raise SheetError(f"{path} cannot be written: {error.strerror}") from None
+def _hundredfold(share: float) -> float:
+    """Give the number of a percentage, without what multiplying adds."""
+    return float(f"{100 * share:.12g}")
 
 
 def title_of(name: str, unit: str) -> str:

@@ -109,7 +109,8 @@ def check_campaign(start: Mapping[str, Any]) -> None:
         plan = start.get("plan_name", "unknown")
         raise ValueError(
             f"{run} is not a campaign: its plan is '{plan}', not 'optimise'; reactune show tells "
-            "what it found, export writes it, and rescore judges it by a problem (--problem FILE)"
+            "what it found, export writes it, rescore judges it by a problem (--problem FILE), and "
+            f"optimise PROBLEM --from {str(start.get('uid', ''))[:8]} begins with it"
         )
 
 

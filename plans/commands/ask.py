@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import textwrap
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.sheets.sheet import SheetError
+    from reactune.analysis.sheets.writing import alone
 
     from ..errors import told
     from ..problems import load_problem
@@ -47,14 +49,16 @@ def run(a: argparse.Namespace) -> int:
 
     problem = load_problem(a.problem)
     place_to_keep(a.catalogue)  # refused before a table is begun
-    asking = open_table(problem, a.table, a.seed)
-    results = asking.results
-    if any(entry.measurement for entry in results.entries):
-        keep(asking, a.table, a.seed, a.catalogue)
-    n = a.n or (problem.batch if results.entries else problem.first_batch)
-    with told(SheetError):
+    with told(SheetError), alone(a.table):  # who asks at the same time is told of other rows
+        asking = open_table(problem, a.table, a.seed)
+        results = asking.results
+        if any(entry.measurement for entry in results.entries):
+            keep(asking, a.table, a.seed, a.catalogue)
+        n = a.n or (problem.batch if results.entries else problem.first_batch)
         asks = asking.ask(n)
     if a.json:
+        if results.in_percent:
+            say(results.in_percent, to=sys.stderr)
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
     say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
@@ -78,6 +82,7 @@ def run(a: argparse.Namespace) -> int:
     ]
     if asking.left < 0:
         lines.append(f"That is {-asking.left} more than the budget of {problem.budget}.")
+    lines += [results.in_percent] if results.in_percent else []
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."

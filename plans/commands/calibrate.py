@@ -55,9 +55,10 @@ def run(a: argparse.Namespace) -> int:
         channel=a.channel,
     )
     text = calibrated_text(a.method, done.method)
-    with told(OSError, ValueError):
-        if a.plot is not None:
+    if a.plot is not None:
+        with told(OSError, ValueError, file=a.plot):
             _plot(done, a.plot)
+    with told(OSError, file=a.output):
         a.output.write_text(text, "utf-8")
     for reading in done.failed:
         say(f"left out: {Path(reading.file).name}: {reading.reason}", to=sys.stderr)

@@ -79,13 +79,14 @@ def _repair(a: argparse.Namespace) -> int:
     from reactune.analysis.storage.lock import CatalogueBusy
     from reactune.analysis.storage.place import Place
     from reactune.analysis.storage.repair import repair
+    from reactune.analysis.storage.stores.table import UnknownStore
 
     from ..errors import told
 
     place = _place(a.catalogue)
     if a.server:
         place = Place(place.folder, _place(a.server).server)
-    with told(CatalogueBusy, OSError):
+    with told(CatalogueBusy, UnknownStore, OSError):
         found = repair(place)
     for sentence in (*found.done, *found.left):
         say(sentence)
@@ -125,6 +126,7 @@ def _verify(a: argparse.Namespace) -> int:
     from reactune.analysis.storage.publishing import verify
     from reactune.analysis.storage.stores.journal_only import JournalOnly
     from reactune.analysis.storage.stores.table import UnknownStore, opener_of
+    from reactune.analysis.storage.stores.tiled_folder import DamagedStore
 
     from ..errors import UserError, told
 
@@ -139,6 +141,9 @@ def _verify(a: argparse.Namespace) -> int:
     try:
         with told(OSError):
             found = verify(place.folder, store)
+    except DamagedStore as damage:
+        say(f"{damage}. {other.cure}")
+        return EXIT_FAILURE
     finally:
         store.close()
     for sentence in (*found.said, *(each for them in found.differing.values() for each in them)):

@@ -51,7 +51,7 @@ def run(a: argparse.Namespace) -> int:
             for name, port in served.transports.items():
                 say(f"{name:<10} {port.url}")
             if a.write is not None:
-                with told(OSError):
+                with told(OSError, file=a.write):
                     a.write.write_text(_rig_file(served), "utf-8")
                 say(f"rig file   {a.write}")
             say("serving in real time; Ctrl-C ends it")

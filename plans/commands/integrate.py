@@ -51,8 +51,8 @@ def run(a: argparse.Namespace) -> int:
         say(json.dumps(rows, ensure_ascii=False))
     if a.csv is not None:
         table.writerows(row | {"valid": str(row["valid"]).lower()} for row in rows)
-        with told(OSError):
-            a.csv.write_text(text.getvalue(), "utf-8")
+        with told(OSError, file=a.csv):
+            a.csv.write_text(text.getvalue(), "utf-8", "backslashreplace")  # names of files
     return EXIT_USAGE if any(reading.found is None for reading in readings) else EXIT_DONE
 
 

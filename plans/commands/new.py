@@ -191,10 +191,18 @@ def _refuse_existing(*paths: Path) -> None:
 def _write(path: Path, text: str) -> None:
     from reactune.analysis.written import check_text
 
+    from ..errors import told
+
     check_text(path.name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("x", encoding="utf-8") as file:
-        file.write(text)
+    file = path.open("x", encoding="utf-8")
+    with told(OSError, file=path):
+        try:
+            with file:
+                file.write(text)
+        except OSError:
+            path.unlink()  # or it would be in the way of the next attempt
+            raise
 
 
 def _answer(draft: "Draft", questions: "Sequence[Question]", a: argparse.Namespace) -> None:

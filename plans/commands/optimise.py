@@ -23,8 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="UID|TABLE",
-        help="begin with the results of a stored run, or of a table, CSV or XLSX; may be given "
-        "more than once. The budget counts new experiments only",
+        help="begin with the results of a stored run, campaign or scan, or of a table, CSV or "
+        "XLSX; may be given more than once. The budget counts new experiments only",
     )
     parser.add_argument(
         "--resume",

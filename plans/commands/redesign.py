@@ -56,7 +56,7 @@ def run(a: argparse.Namespace) -> int:
         found = redesign(catalogue, a.uid, a.keep)
     if a.output is not None and found.next is not None:
         comment = f"from run {found.uid[:8]} ({found.mark.lower()}): {'; '.join(_moved(found))}"
-        with told(OSError):
+        with told(OSError, file=a.output):
             a.output.write_text(as_toml(found.next, comment), encoding="utf-8")
     if a.json:
         say(json.dumps(jsonable(_data(found))))
@@ -118,7 +118,14 @@ def _level(level: float) -> str:
 
 def _name(found: "Redesign", limit: "Limit") -> str:
     relation = ">=" if limit.side == "lower" else "<="
-    return f"{found.problem.windows[limit.window].of} {relation}"
+    unit = _unit(found, limit)
+    return f"{found.problem.windows[limit.window].of} {f'[{unit}] ' if unit else ''}{relation}"
+
+
+def _unit(found: "Redesign", limit: "Limit") -> str:
+    from reactune.analysis.report.rescored import edge_unit
+
+    return edge_unit(found.problem, limit.window, found.units)
 
 
 def _value(limit: "Limit") -> str:
@@ -162,7 +169,8 @@ def _data(found: "Redesign") -> dict[str, object]:
     """Give everything as plain data."""
 
     def named(limit: "Limit") -> dict[str, object]:
-        return asdict(limit) | {"window": found.problem.windows[limit.window].text}
+        window = {"window": found.problem.windows[limit.window].text}
+        return asdict(limit) | window | {"edge_unit": _unit(found, limit)}
 
     return {
         "uid": found.uid,

@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--problem",
         metavar="NEW",
-        help="problem file [that of the earlier run; a table has none]",
+        help="problem file [that of the earlier run; a table or scan has none]",
     )
     parser.add_argument(
         "--review",

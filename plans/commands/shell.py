@@ -24,6 +24,7 @@ def run(a: argparse.Namespace) -> int:
     import reactune.devices
     from reactune.analysis.storage.place import place_of
     from reactune.analysis.storage.stores.server import NoCatalogue
+    from reactune.analysis.storage.stores.table import UnknownStore, opener_of
 
     from ..errors import told
     from ..preparation import load_rig
@@ -35,8 +36,10 @@ def run(a: argparse.Namespace) -> int:
     if a.catalogue:
         os.environ["REACTUNE_CATALOGUE"] = a.catalogue
     # told here, in a sentence: IPython would show a traceback, and a prompt without a rig
-    with told(NoCatalogue, OSError):
-        place_of().check(writing=True)
+    with told(NoCatalogue, UnknownStore, OSError):
+        place = place_of()
+        place.check(writing=True)
+        opener_of(None, place.server)
     reconciled(load_rig(os.environ.get("REACTUNE_RIG", "walker")), truth_of_session())
     IPython.start_ipython([f"--profile-dir={profile}"])
     if startup := sys.modules.get("reactune.plans.startup"):

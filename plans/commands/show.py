@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import textwrap
 from pathlib import Path
 
 from ..saying import say
@@ -30,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=seed, default=0, metavar="S", help="of a table: as it was asked with [0]"
     )
-    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
+    parser.add_argument(
+        "--json", action="store_true", help="print the summary as JSON; of a scan what it found"
+    )
 
 
 def run(a: argparse.Namespace) -> int:
@@ -56,11 +59,11 @@ def run(a: argparse.Namespace) -> int:
             say(json.dumps(made.to_json()) if a.json else made.to_text())
             return EXIT_DONE
         run = lineage(catalogue, stored.uid)
-        if is_scan(run.start) and not a.json:
-            say(f"\n{scan_of(run).to_text()}\n")
-            if not is_campaign(run.start):
-                return EXIT_DONE
-        say_result(Campaign.of(run), catalogue.folder, as_json=a.json)
+        scan = scan_of(run) if is_scan(run.start) else None
+        if scan is not None and not is_campaign(run.start):
+            say(json.dumps({"scan": scan.to_json()}) if a.json else f"\n{scan.to_text()}\n")
+            return EXIT_DONE
+        say_result(Campaign.of(run), catalogue.folder, as_json=a.json, scan=scan)
     return EXIT_DONE
 
 
@@ -73,8 +76,11 @@ def _table(a: argparse.Namespace) -> int:
     asking = open_table(load_problem(a.what), a.table, a.seed, begin=False)
     campaign, folder = kept(asking, a.table, a.seed, a.catalogue)
     say_result(campaign, folder, as_json=a.json)
+    aside = sys.stderr if a.json else sys.stdout
+    if doubtful := asking.results.in_percent:
+        say(textwrap.fill(doubtful, 80), to=aside)
     if a.stop:
         stop, reason = asking.agent.should_stop()
         told = f"Stop: {reason}." if stop else "Go on: another experiment is of use."
-        say(told, to=sys.stderr if a.json else sys.stdout)
+        say(told, to=aside)
     return EXIT_DONE

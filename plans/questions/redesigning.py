@@ -7,7 +7,7 @@ from typing import Any
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.known import experiments_of, stated_in
 from reactune.analysis.learning.reach import Limit, limits, proposed
-from reactune.analysis.learning.rescore import kind_of, searchable
+from reactune.analysis.learning.rescore import kind_of, searchable, units_of
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Window
 from reactune.analysis.report.table import mark_of
@@ -36,6 +36,8 @@ class Redesign:
         The edges to loosen, and where to.
     next : Problem or None
         What to ask next; None if all windows can likely be met as they are.
+    units : mapping of str to str
+        Of the measured quantities; pure numbers have none.
     """
 
     uid: str
@@ -46,6 +48,7 @@ class Redesign:
     limits: tuple[Limit, ...]
     moved: tuple[Limit, ...]
     next: Problem | None
+    units: Mapping[str, str]
 
 
 def redesign(catalogue: Catalogue, uid: str, keep: Sequence[int] = ()) -> Redesign:
@@ -89,6 +92,7 @@ def redesign(catalogue: Catalogue, uid: str, keep: Sequence[int] = ()) -> Redesi
         limits=tuple(limits(surrogate)),
         moved=tuple(moved),
         next=_loosened(stated, moved) if moved else None,
+        units=units_of(stated_in(campaign.start)[1] for campaign in campaigns),
     )
 
 

@@ -7,8 +7,17 @@ from pathlib import Path
 from reactune.analysis.analytics import Analytics, from_start
 from reactune.analysis.analytics.hplc import Hplc
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
+from reactune.analysis.campaign.known import stated_in
 from reactune.analysis.campaign.scanned import as_design
-from reactune.analysis.learning.rescore import Flip, Rescored, flips, kind_of, pooled, rescore
+from reactune.analysis.learning.rescore import (
+    Flip,
+    Rescored,
+    flips,
+    kind_of,
+    pooled,
+    rescore,
+    units_of,
+)
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
@@ -89,12 +98,13 @@ def answer(
         problems = [_fitted(asked, campaign) for campaign in campaigns]
         judged = kind_of(problems[0], campaigns)
         before, found = pooled(campaigns, problems), None
+        units = units_of(stated_in(campaign.start)[1] for campaign in campaigns)
         if method is not None:
             stated = open_method(method)
             others = {campaign.uid: _anew(stated, campaign) for campaign in campaigns}
-            found = pooled(campaigns, problems, others)
-        first = rescore(judged, before, seed, looking_on=found is None)
-        second = first if found is None else rescore(judged, found, seed)
+            found, units = pooled(campaigns, problems, others), units_of(others.values())
+        first = rescore(judged, before, seed, looking_on=found is None, units=units)
+        second = first if found is None else rescore(judged, found, seed, units=units)
     return Answer(
         campaigns=campaigns,
         mark=" and ".join(sorted({mark_of(campaign.start) for campaign in campaigns})),

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reactune.analysis.storage.journals.locking import lock
+from reactune.analysis.sheets.writing import alone
 
 _log = logging.getLogger(__name__)
 
@@ -70,8 +70,7 @@ class Metadata(UserDict[str, Any]):
         gone = set(self._kept) - set(mine)
         changed = [key for key, text in mine.items() if self._kept.get(key) != text]
         try:
-            with self._path.with_name(f"{self._path.name}.lock").open("a") as alone:
-                lock(alone.fileno(), wait=True)
+            with alone(self._path):
                 stored = {k: v for k, v in _read(self._path).items() if k not in gone}
                 with new.open("w", encoding="utf-8") as file:
                     json.dump(stored | {key: self.data[key] for key in changed}, file, indent=1)

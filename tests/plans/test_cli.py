@@ -1,6 +1,7 @@
 """The `reactune` command as a user meets it."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -169,6 +170,37 @@ def test_why_a_rig_cannot_do_it_is_said_though_its_words_have_no_meaning_then(tm
     err = capsys.readouterr().err
     assert "limits: nothing can satisfy all of" in err
     assert "word of the rig's" not in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["export", "last", "-o", f"{'a' * 300}.csv"],
+        ["integrate", f"{'a' * 300}.csv", "--method", "walker"],
+        ["redesign", "last", "-o", f"{'a' * 300}.toml"],
+        ["emulate", "--write", "a" * 300],
+    ],
+)
+def test_a_name_longer_than_any_file_has_is_the_users(stored, capsys, command):
+    folder, *_ = stored
+    catalogue = ["--catalogue", str(folder)] if "last" in command else []
+    assert main([*command, *catalogue]) == 2
+    said = "".join(capsys.readouterr())
+    assert "File name too long" in said
+    assert "Traceback" not in said
+
+
+def test_a_reader_that_has_gone_changes_no_exit_code(tmp_path):
+    reading, writing = os.pipe()
+    os.close(reading)
+    for command, code in ((["check", "walker-ii"], 0), (["show", "0123"], 2)):
+        done = subprocess.run(
+            [sys.executable, "-m", "reactune", *command],
+            stdout=writing, stderr=writing, check=False, timeout=60,
+            env=os.environ | {"REACTUNE_CATALOGUE": str(tmp_path)},
+        )  # fmt: skip
+        assert done.returncode == code
+    os.close(writing)
 
 
 def test_check_says_the_problem_in_words_with_its_cost(capsys):

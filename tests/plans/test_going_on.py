@@ -6,6 +6,7 @@ import re
 import shutil
 from importlib.resources import files
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from bluesky import RunEngine
@@ -165,6 +166,7 @@ def test_a_campaign_goes_on_with_another_rig_file_of_the_same_method(cut_off, tm
         ("stock          = 8.323", "stock          = 8.0", "streams.sultine.stock = 8 was 8.323"),
         ("total_volume  = 1587", "total_volume  = 1600", "reactor.total_volume = 1600 was 1587"),
         ("lamp          = 10.48", "lamp          = 10.5", "chromatogram.lamp = 10.5 was 10.48"),
+        ("lamp          = 10.48", "lamp = 10.48\nstart = 2.0", "chromatogram.start was another"),
     ],
 )
 def test_facts_that_differ_are_refused_by_name(cut_off, tmp_path, capsys, old, new, sentence):
@@ -186,6 +188,8 @@ def test_a_campaign_is_simulated_or_real_and_never_both(cut_off):
             prepared.check_mark(simulated=True)
             with pytest.raises(UserError, match="was simulated, this rig is on real hardware"):
                 prepared.check_mark(simulated=False)
+            with pytest.raises(UserError, match="was simulated, this rig is on real hardware"):
+                prepared.plan(SimpleNamespace(simulated=False))  # in a session, too
 
 
 def test_a_real_rig_that_turns_out_to_be_emulated_does_not_go_on_with_a_real_campaign(

@@ -271,6 +271,59 @@ def test_amounts_are_rehearsed_in_their_unit_and_against_a_standard(
 
 
 @pytest.mark.parametrize(
+    ("titles", "refusal"),
+    [
+        ("A [M],P [M],byproduct [mM],P_sd", ""),
+        ("A [mM],P [M],byproduct [mM],P_sd [M]", ""),
+        ("A [mM],P [%],byproduct [mM],P_sd", "has P in %, the rig in mM: '%' is a plain number"),
+        ("A [mM],P [g],byproduct,P_sd", "has P in g, the rig in mM: 'g' is mass"),
+    ],
+)
+def test_a_table_of_old_results_may_have_other_units_than_the_rig(bench, capsys, titles, refusal):
+    method = rig_tables()["chromatogram"]
+    for peak, response in zip(method["peaks"], (0.0004, 0.0005, 0.0004), strict=True):
+        peak["response"] = response
+    bench(chromatogram=method | {"amounts": "mM"})
+    asked = PROBLEM.replace("0.05 +/- 0.02", "2 +/- 1").replace("budget      = 4", "budget = 1")
+    Path("problem.toml").write_text(asked, "utf-8")
+    a = "0.1" if titles.startswith("A [M]") else "100"
+    rows = f"temperature,flow_a,flow_b,flow_catalyst,{titles}\n80,100,150,10,{a},0.08,2.5,0.001\n"
+    Path("old.csv").write_text(rows)
+    how = ["--rig", "rig.toml", "--catalogue", "runs", "--seed", "1", "--json"]
+    code = main(["optimise", "problem.toml", "--from", "old.csv", *how])
+    if refusal:
+        assert code == 2
+        assert refusal in " ".join(capsys.readouterr().err.split())
+        return
+    assert code == 0
+    with Catalogue("runs") as catalogue:
+        (known,) = catalogue[-1].start["known"]["experiments"]
+    assert known["measurement"]["values"] == {"A": 100, "P": 80, "byproduct": 2.5}
+    assert known["measurement"]["sd"]["P"] == 1
+
+
+def test_prices_of_amounts_are_in_the_unit_of_the_method(bench, capsys):
+    method = rig_tables()["chromatogram"]
+    for peak, response in zip(method["peaks"], (0.0004, 0.0005, 0.0004), strict=True):
+        peak["response"] = response
+    bench(chromatogram=method | {"amounts": "mM"})
+    asked = PROBLEM.replace("0.05 +/- 0.02", "2 +/- 1").replace("budget      = 4", "budget = 7")
+    Path("problem.toml").write_text(asked, "utf-8")
+    where = ["--catalogue", "runs", "--json"]
+    assert main(["optimise", "problem.toml", "--rig", "rig.toml", "--seed", "1", *where]) == 0
+    capsys.readouterr()
+    assert main(["rescore", "last", "--problem", "problem.toml", *where]) == 0
+    (price,) = json.loads(capsys.readouterr().out)["prices"]
+    assert (price["goal_unit"], price["edge_unit"]) == ("mM", "mM")
+    method["peaks"][0]["response"] = 1.0
+    Path("fractions.toml").write_text(tomli_w.dumps(method), "utf-8")
+    again = ["--problem", "problem.toml", "--method", "fractions.toml"]
+    assert main(["rescore", "last", *again, *where]) == 0
+    (price,) = json.loads(capsys.readouterr().out)["prices"]
+    assert (price["goal_unit"], price["edge_unit"]) == ("", "")  # mole fractions by that method
+
+
+@pytest.mark.parametrize(
     ("good", "bad", "told"),
     [
         ("b        = { B = 1000 }", "b        = {}",

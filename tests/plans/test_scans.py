@@ -1,6 +1,7 @@
 """Designs of experiments on the emulated rig: recorded as campaigns are, and what they found."""
 
 import dataclasses
+import json
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -157,11 +158,13 @@ def test_what_is_no_campaign_says_so_to_every_question(workspace, lab):
         answer(workspace.cat, [empty], "walker-ii")
     for question in (
         lambda uid: answer(workspace.cat, [uid], method="walker"),
-        lambda uid: rediscovered_campaign(workspace.cat, uid, problem="walker-ii"),
+        lambda uid: rediscovered_campaign(workspace.cat, uid),
         lambda uid: make_product(uid, 1e3, attendant=None, catalogue=workspace.cat.folder),
     ):
         with pytest.raises(UserError, match=r"not a campaign: its plan is 'count', .* rescore"):
             question(raw)
+    with pytest.raises(UserError, match=r"has raw traces and no method .* in place of rig.hplc"):
+        rediscovered_campaign(workspace.cat, raw, problem="walker-ii")
 
 
 def test_what_is_goal_and_window_twice_is_one_column_of_an_export(workspace):
@@ -203,6 +206,16 @@ def test_one_at_a_time_changes_nothing_else_and_begins_in_the_middle(lab):
     lab.assert_safe()
 
 
+def test_numbers_of_numpy_are_levels_and_counts(workspace):
+    levels = MIDDLE | {"temperature": np.linspace(110, 130, 2), "flow_c60": np.float64(90)}
+    workspace.RE(workspace.grid("walker-ii", levels, replicates=np.int64(2)))
+    run = workspace.last()
+    assert scan_of(run).points["n"].tolist() == [2, 2]
+    told = run.start["scan"]
+    assert told["levels"] == {"temperature": [110, 130], "flow_c60": [90], "flow_sultine": [100]}
+    assert told["replicates"] == 2
+
+
 def test_repeats_tell_how_well_results_repeat(workspace, lab, capsys):
     workspace.RE(workspace.repeat("walker-ii", MIDDLE, times=4))
     found = scan_of(workspace.last())
@@ -242,9 +255,9 @@ def test_a_result_that_is_missing_says_nothing_of_repeats():
     found, without = scan(gap), scan(events.drop(index=3))
     assert found.repeatability("y") == without.repeatability("y")
     assert found.repeatability("y")[2] == 6
-    total, error = found.drift("y")
-    assert (total, error) == pytest.approx(scan(events).drift("y"), rel=0.5)
-    assert abs(total - 0.3) < 0.02  # by when it was measured, in the place that it had
+    drift, whole = found.drift("y"), scan(events).drift("y")
+    assert (drift.total, drift.sd) == pytest.approx((whole.total, whole.sd), rel=0.5)
+    assert abs(drift.total - 0.3) < 0.02  # by when it was measured, in the place that it had
     assert "; drifts +0." in found.to_text()
     assert "nan" not in found.to_text()
     apart = gap.assign(x=[1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0])
@@ -293,6 +306,45 @@ def test_a_summary_says_what_a_scan_of_blueskys_found(workspace, lab, capsys):
     assert cat.search({"plan_name": "scan"}) == []
 
 
+def test_show_gives_what_a_scan_found_as_json(workspace, lab, capsys):
+    def shown(*how: str) -> Any:
+        capsys.readouterr()
+        assert main(["show", "last", "--catalogue", str(workspace.cat.folder), *how]) == 0
+        return capsys.readouterr().out
+
+    lab.rig.axes.held = dict(MIDDLE)
+    workspace.RE(bp.list_scan([workspace.hplc], lab.rig.temperature, [110, 140, 110]))
+    table = workspace.last().table()
+    (name, found), *others = json.loads(shown("--json")).items()
+    assert (name, others) == ("scan", [])
+    assert found["uid"] == workspace.last().uid
+    assert (found["title"], found["mark"], found["n"]) == ("list_scan", "SIMULATED", 3)
+    assert found["moved"] == {"rig_temperature": "degC"}
+    cold, hot = found["points"]
+    assert (cold["at"], cold["n"]) == ({"rig_temperature": 110}, 2)
+    assert cold["mean"]["X3"] == pytest.approx(table["X3"].iloc[[0, 2]].mean())
+    assert hot["mean"]["X3"] == table["X3"].iloc[1]
+    most = {"value": hot["mean"]["X3"], "at": {"rig_temperature": 140}}
+    assert found["extremes"]["X3"]["most"] == most
+    assert found["extremes"]["X3"]["least"]["at"] == cold["at"]
+    repeats = found["repeats"]["X3"]
+    assert repeats["scatter"] == pytest.approx(table["X3"].iloc[[0, 2]].std())
+    assert (repeats["freedom"], repeats["drift"]) == (1, None)
+
+    workspace.RE(workspace.repeat("walker-ii", MIDDLE, times=4))
+    told = json.loads(shown("--json"))
+    assert told["uid"] == told["scan"]["uid"] == workspace.last().uid
+    assert told["best"]["number"] in (1, 2, 3, 4)
+    drift = told["scan"]["repeats"]["X3"]["drift"]
+    assert f"{drift['total']:+.2g} +/- {drift['sd']:.1g} in all" in shown()
+    assert isinstance(drift["sure"], bool)
+
+    workspace.RE(bp.count([], 0))
+    found = json.loads(shown("--json"))["scan"]
+    assert (found["n"], found["points"], found["repeats"]) == (0, [], {})
+    assert "nothing was measured" in shown()
+
+
 def test_a_summary_names_a_place_of_words_and_numbers_and_wraps_its_title():
     events = pd.DataFrame({"base": ["DBU", "TEA"], "heat": [80.0, 90.5], "X3": [0.1, 0.2]})
     title = "grid: " + "many words " * 10
@@ -333,6 +385,9 @@ def test_a_design_that_cannot_be_is_refused_before_anything_moves(lab, plan, wor
             "grid: 0 times: give at least",
         ),
         (lambda rig: repeat("walker-ii", rig, MIDDLE, 1.5), "repeat: 1.5 times: .* a whole number"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, -1), "repeat: -1 times: give at least one"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, True), "True times: .* a whole number"),
+        (lambda rig: repeat("walker-ii", rig, MIDDLE, 20_000), "20000 times are more than 10000:"),
     ],
 )
 def test_a_design_that_makes_no_sense_is_refused_by_name(lab, design, told):

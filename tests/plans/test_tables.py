@@ -1,17 +1,23 @@
 """Without a rig: the table is the state, through the command line."""
 
 import csv
+import errno
 import json
 import math
+import os
 import random
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from reactune.analysis.report import figures
+from reactune.analysis.sheets import writing
+from reactune.analysis.sheets.writing import alone
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.analysis.storage.journals.names import uid_of
 from reactune.plans.cli import main
 
 PROBLEM = """
@@ -166,6 +172,16 @@ def test_a_row_without_a_place_does_not_keep_the_verdict_back(place, capsys) -> 
     assert "Stop: converged: a further experiment" in capsys.readouterr().out
 
 
+def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
+    asked(capsys, "-n", "8")
+    with Path("results.csv").open("a") as file:
+        file.write("0.4,1,120,0.97,0.029,0.001,\n")
+    fill(place / "results.csv")
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Outside experiment 10 is not to be set today: tau = 0.4 min is outside its" in said
+
+
 @pytest.mark.parametrize(
     ("command", "sentence"),
     [
@@ -271,3 +287,158 @@ def test_nothing_that_only_posix_has_is_needed(place) -> None:
         )
         assert done.returncode == 0, done.stderr
         fill(place / "results.csv")
+
+
+def test_who_asks_at_the_same_time_waits_and_is_told_of_other_rows(place, capsys) -> None:
+    asked(capsys, "-n", "5")
+    fill(place / "results.csv")
+    told: list[int] = []
+    with alone(Path("results.csv")):  # as an ask that goes on
+        late = threading.Thread(
+            target=lambda: told.append(main(["ask", "snar.toml", "results.csv", "-n", "1"]))
+        )
+        late.start()
+        late.join(1.0)
+        (first,) = asked(capsys, "-n", "1")  # has it already, and so need not wait
+        assert not told
+    late.join()
+    assert told == [0]
+    assert capsys.readouterr().out.splitlines()[1].split()[0] == "8"
+    rows = list(csv.DictReader(Path("results.csv").read_text().splitlines()))
+    assert first["row"] == 7
+    assert float(rows[5]["tau [min]"]) == first["tau"]
+    assert rows[6] != rows[5]
+
+
+def test_two_who_show_a_table_at_once_keep_one_run(place, capsys) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    (kept,) = (place / "runs/journal").glob("*.jsonl")
+    content = kept.read_bytes()
+    kept.unlink()
+    with alone(kept.with_name(uid_of(kept.stem))):  # as one who is about to write it
+        late = threading.Thread(target=main, args=(["show", "snar.toml", "results.csv"],))
+        late.start()
+        late.join(2.0)
+        assert late.is_alive()
+        kept.write_bytes(content)
+    late.join()
+    assert list((place / "runs/journal").iterdir()) == [kept]
+
+
+def test_who_would_wait_too_long_is_told(place, capsys, monkeypatch) -> None:
+    asked(capsys)
+    before = Path("results.csv").read_text()
+    monkeypatch.setattr(writing, "PATIENCE", 0.0)
+    codes: list[int] = []
+    with alone(Path("results.csv")):
+        late = threading.Thread(
+            target=lambda: codes.append(main(["ask", "snar.toml", "results.csv"]))
+        )
+        late.start()
+        late.join()
+    assert codes == [2]
+    told = capsys.readouterr().err
+    assert "results.csv is in use by another reactune, and nothing is added to it" in told
+    assert Path("results.csv").read_text() == before
+
+
+def fails(monkeypatch, call: str) -> None:
+    """Have a call of the system fail as on a full disk."""
+
+    def full(*given: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, call, full)
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_full_disk_of_the_catalogue_is_named_and_left_as_it_was(
+    place, capsys, monkeypatch, call
+) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+    before = (place / "results.csv").read_text()
+    with monkeypatch.context() as patch:
+        fails(patch, call)
+        for command in ("ask", "show", "ask"):
+            assert main([command, "snar.toml", "results.csv"]) == 2
+            told = capsys.readouterr().err
+            assert f"{place / 'runs'} cannot be used (No space left on device): free space" in told
+            assert "Errno" not in told
+    assert (place / "results.csv").read_text() == before
+    assert [path for path in (place / "runs").rglob("*") if path.is_file()] == []
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+
+
+def test_a_page_that_a_full_disk_does_not_take_is_said_with_its_folder(
+    place, capsys, monkeypatch
+) -> None:
+    asked(capsys)
+    fill(place / "results.csv")
+
+    def full(*given: object, **named: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    told = capsys.readouterr().err
+    assert told == (
+        f"No page and picture: {place / 'runs/reports'} cannot be used (No space left on device): "
+        "free space on its disk\n"
+    )
+
+
+PERCENT = """\
+minimise = "X3"
+measured = ["X0", "X1", "X2", "X3"]
+constraints = ["X1 + X2 in [0.9, 1.0] +/- 0.3"]
+[variables]
+temperature  = { range = [100, 150], unit = "degC" }
+flow_c60     = { range = [10, 207],  unit = "uL/min" }
+flow_sultine = { range = [10, 207],  unit = "uL/min" }
+"""
+IN_PERCENT = """\
+temperature,flow_c60,flow_sultine,X0 [%],X1 [%],X2 [%],X3 [%]
+120,100,100,5,75,19,1
+130,90,100,3,65,29,3
+110,90,100,9,75,15,1
+"""
+SAID = (
+    "X0, X1, X2, X3 in percent: 5 is taken as 5, since the problem does not say that it is a "
+    'fraction; with kind = "fractions" it would be 0.05.'
+)
+
+
+def test_percentages_that_stay_so_are_said_and_never_taken_for_fractions(place, capsys):
+    Path("p.toml").write_text(PERCENT)
+    Path("t.csv").write_text(IN_PERCENT)
+    for command in ("show", "ask"):
+        assert main([command, "p.toml", "t.csv"]) == 0
+        assert SAID in " ".join(capsys.readouterr().out.split())
+        assert main([command, "p.toml", "t.csv", "--json"]) == 0
+        out, err = capsys.readouterr()
+        json.loads(out)
+        assert SAID in " ".join(err.split())
+    # what is stored are the numbers, which nobody takes for fractions of a rig
+    more = ["--budget", "1", "--seed", "1"]
+    assert main(["optimise", "p.toml", "--from", "last", *more]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "experiment 2: X0, X1, X2, X3 add up to 100, and fractions of a whole to 1; if a" in told
+    assert main(["rescore", "last", "--problem", "walker-ii"]) == 2
+    assert "experiment 2: X0, X1, X2, X3 add up to 100" in " ".join(capsys.readouterr().err.split())
+    assert main(["rescore", "last", "--problem", "p.toml", "--json"]) == 0  # among themselves
+    assert json.loads(capsys.readouterr().out)["best"]["measured"]["X1"] == 75
+    # on the rig, and by the problem, they are fractions
+    assert main(["optimise", "p.toml", "--from", "t.csv", "--json", *more]) == 0
+    assert json.loads(capsys.readouterr().out)["best"]["measured"]["X1"] < 1
+    Path("amounts.csv").write_text(IN_PERCENT.replace("X3 [%]", "X3 [mM]"))
+    assert main(["optimise", "p.toml", "--from", "amounts.csv", *more]) == 2
+    assert "has X3 in mM, the rig in parts of a whole; bring" in capsys.readouterr().err
+    for kind in ("real", "fractions"):
+        Path("p.toml").write_text(f'kind = "{kind}"\n{PERCENT}')
+        assert main(["show", "p.toml", "t.csv"]) == 0
+        assert "in percent" not in capsys.readouterr().out
+    assert main(["optimise", "p.toml", "--from", "last", "--json", *more]) == 0
+    assert json.loads(capsys.readouterr().out)["n_known"] == 3

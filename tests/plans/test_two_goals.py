@@ -113,6 +113,23 @@ def test_it_is_gone_on_with(done, tmp_path):
     assert len(said["front"]) > 2
 
 
+def test_a_front_of_stored_runs_says_how_sure_it_is_as_a_summary_does(done, tmp_path):
+    asked = problem(tmp_path / "near.toml", constraints=["X1 + X2 in [0.86, 1.0] +/- 0.3"])
+    how = ["rescore", done.uid, "--problem", asked, *done.here]
+    front, shown = json.loads(told(*how, "--json"))["front"], told(*how)
+    words = " ".join(shown.split())
+    assert "THE FRONT (those likely inside every window that no other experiment" in words
+    assert all(point["probability_feasible"] >= 0.5 for point in front)
+    unsure = [point for point in front if point["probability_feasible"] < 0.9]
+    assert 0 < len(unsure) < len(front)
+    names = ", ".join(f"{point['run'][:8]}/{point['number']}" for point in unsure)
+    assert f"Close less than 90% likely inside every window: {names}; repeat what" in words
+    rows = shown[shown.index("  measured\n") :].splitlines()[1 : len(front) + 1]
+    assert [row.split()[-1] for row in rows] == [point["feasibility"] for point in front]
+    sure = problem(tmp_path / "none.toml", constraints=[])
+    assert "Close" not in told("rescore", done.uid, "--problem", sure, *done.here)
+
+
 def test_stored_runs_are_rescored_by_two_goals_and_by_one(done, tmp_path):
     said = json.loads(told("rescore", done.uid, "--problem", done.asked, "--json", *done.here))
     assert [p["number"] for p in said["front"]] == [p["number"] for p in done.said["front"]]

@@ -87,7 +87,7 @@ GOAL, WINDOW = 'minimise    = "X3"', '"X1 / X2 >= 4 +/- 0.3"'
          "this leaves flow_c60 + flow_sultine from 30.0 to 310.3 uL/min"),
         (of((HEAT, "temperature = { values = [100, 120, 150] }")), "100, 120, 150"),
         (of((HEAT, "temperature = { range = [100, 150], step = 10 }")), "in steps of 10"),
-        (of((HEAT, "temperature = { range = [100, 150], resolution = 10 }")), "in steps of 10"),
+        (of((HEAT, "temperature = { range = [100, 150], resolution = 10 }")), "in multiples of 10"),
         (RATIO, "flow_sultine from 10.0 to 206.9 uL/min"),
     ],
 )  # fmt: skip

@@ -108,7 +108,8 @@ def _best(count: int, taken: Floats, known: Known, book: Book, settable: Settabl
 
 def _exhausted(settable: Settable) -> str:
     """Say that there is nothing new to ask for."""
-    many = "all" if settable.every is None else f"all {len(settable.every)} points"
+    every = settable.every
+    many = "all" if every is None else f"all {len(settable.settled(every))} points"
     held = " with what the batch shares" if settable.held else ""
     return f"replicate: {many} that can be set{held} have been tried"
 

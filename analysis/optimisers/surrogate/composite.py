@@ -16,7 +16,7 @@ from ...problem.merit import Windows
 from ..geometry import nearest
 from ..table import Points
 from .before import Before, Compared
-from .doubt import contradicted
+from .doubt import FAR, HIDDEN, contradicted
 from .expected import Expected
 from .front import unbeaten
 from .gp import GaussianProcess
@@ -100,7 +100,7 @@ class Surrogate(Judging):
             places = np.vstack([places, coordinates.to_cube(old.x)])
             age, own = np.r_[age, np.zeros(len(old.x))], len(age)
             mark = np.arange(len(age)) >= own if before.differs else None
-        self._places, self._y, self._error = places, y, error
+        self._places, self._y, self._error, self._age, self._mark = places, y, error, age, mark
         self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
@@ -126,7 +126,47 @@ class Surrogate(Judging):
         off = (self._y - self._smooth.measured(told)) / self._error
         own = slice(len(self.entries))  # those of before were doubted in their time
         found = contradicted(self._places[own], surprise[own], off[own])
+        if not found and self.composed:  # goals and properties bend more than what is measured
+            alone = self._alone(surprise[own])
+            found = [
+                each
+                for each in contradicted(self._places[own], alone, off[own])
+                if each[2] >= HIDDEN
+            ]
         return [(int(self.entries[i]), k, size) for i, k, size in found]
+
+    def _alone(self, surprise: Floats) -> Floats:
+        """See how far the result that is off the most is off for a model that does not know it.
+
+        A single result that is far off makes the scatter that it is compared with.
+
+        Parameters
+        ----------
+        surprise : (N, k) array
+            How far each is off, in standard deviations.
+
+        Returns
+        -------
+        (N, 1) array
+            How far all are off in that quantity; nothing is, if none is off by `FAR` and by more
+            than all others span.
+        """
+        row, column = np.unravel_index(np.abs(surprise).argmax(), surprise.shape)
+        if np.abs(surprise[row, column]) < FAR:
+            return np.zeros((len(surprise), 1))
+        rest = np.arange(len(self._places)) != row
+        y, error = (part[:, column] for part in (self._smooth.values, self._smooth.errors))
+        model = GaussianProcess(
+            self._places[rest], y[rest], error[rest],
+            age=self._age[rest], trend=self.coordinates.trend,
+            before=self._mark[rest] if self._mark is not None else None,
+        )  # fmt: skip
+        off = np.zeros(len(y))
+        off[rest] = model.left_out()[2]
+        mean, sd = model.predict(self._places[row][None])
+        if abs(y[row] - mean[0]) > np.ptp(y[rest]):  # what bends as no model does is no mistake
+            off[row] = (y[row] - mean[0]) / np.hypot(sd[0], model.repeat_sd(error[row]))
+        return off[: len(surprise), None]
 
     @cached_property
     def _left_out(self) -> tuple[Floats, ...]:

@@ -11,6 +11,10 @@ Floats = NDArray[np.float64]
 BEYOND = 4.5
 """How many times as far as usual a result is from what all others tell, to be doubted."""
 
+FAR, HIDDEN = 3.0, 2 * BEYOND
+"""Standard deviations by which a result is off that may hide in the scatter that is from it; and
+how far it has to be off for a model that does not know it, to be doubted."""
+
 USUAL = 0.5
 """Least that is usual, in standard deviations: outliers make the estimated noise larger."""
 

@@ -114,9 +114,16 @@ class Journal:
         return fd, saved
 
     def close(self) -> None:
-        """Close the file; what is not saved is lost, so look at `complete` first."""
+        """Close the file; what is not saved is lost, so look at `complete` first.
+
+        Nothing is left of a file that never got its name: no line of it was acknowledged.
+        """
         if self._fd is not None:
+            nameless = self._is_there(self._new)
             os.close(self._fd)
+            if nameless:
+                with suppress(OSError):
+                    self._new.unlink()
             self._fd, self._saved = None, None
 
 

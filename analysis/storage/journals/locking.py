@@ -1,15 +1,22 @@
 """Locks on files that end with the process; where the system has none, nobody is kept out."""
 
+import os
+
 try:
     import fcntl
-except ImportError:  # Windows, where one session at a time has to write
+except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
+try:
+    import msvcrt
+except ImportError:  # everywhere else
+    msvcrt = None  # type: ignore[assignment]
+
+_BEYOND = 1 << 30
+"""Where Windows locks a byte: it keeps readers from what it locks, and no such file is as long."""
 
 
-def lock(fd: int, *, shared: bool = False, wait: bool = False) -> None:
+def lock(fd: int, *, shared: bool = False) -> None:
     """Lock an open file against every other process, or with `shared` against who writes it.
-
-    With `wait` as soon as nobody else has it: for what takes no time.
 
     Raises
     ------
@@ -19,5 +26,10 @@ def lock(fd: int, *, shared: bool = False, wait: bool = False) -> None:
         Where the file system knows no locks.
     """
     if fcntl is not None:
-        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
-        fcntl.flock(fd, how if wait else how | fcntl.LOCK_NB)
+        fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    elif msvcrt is not None:  # which has no shared locks: who only looks is alone for that long
+        os.lseek(fd, _BEYOND, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        except PermissionError as error:
+            raise BlockingIOError(*error.args) from None

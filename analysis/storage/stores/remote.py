@@ -1,10 +1,12 @@
 """A Tiled server as a store: the runs of everybody who records there."""
 
 import logging
+import math
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from ..journals import journal, names, reading
 from ..journals.encoding import Document
@@ -17,6 +19,8 @@ PAGE = 300
 """Runs that a server lists at once; Tiled's limit."""
 
 _TOGETHER = 25  # runs whose start and stop documents are asked for at once
+_LAST = "last"
+"""Under which the metadata of an ended run have what was decided last, for lists of runs."""
 _DOUBTFUL = "may be duplicated"  # as TiledWriter notes of rows that it sent twice
 
 
@@ -101,14 +105,17 @@ class RemoteTiled(TiledRuns):
         while address:
             page = handle_error(http.get(address, params=asked)).json()
             yield from page["data"]
-            address = (page.get("links") or {}).get("next")
-            asked = {key: value for key, value in asked.items() if not key.startswith("page[")}
+            following = urlsplit((page.get("links") or {}).get("next") or "")
+            address = urlunsplit(following._replace(query=""))
+            # httpx leaves out what is in an address once it is given parameters
+            asked = {**asked, **dict(parse_qsl(following.query))}
 
     def ends(self, name: str) -> reading.Ends:
         """Start and stop document of a run; those of its neighbours are fetched with them."""
         uid = uid_of(name)
         found = self._ended.get(uid) or self._fetched(uid)
-        return reading.Ends(found.get("start"), found.get("stop"))
+        last = {k: math.nan if v is None else v for k, v in found.get(_LAST, {}).items()}
+        return reading.Ends(found.get("start"), found.get("stop"), last=last)
 
     def _fetched(self, uid: str) -> Document:
         from tiled.queries import KeysFilter
@@ -140,6 +147,22 @@ class RemoteTiled(TiledRuns):
 
         return sure
 
+    def _writer(self, batch: int) -> Writer:
+        """Give what files one run, and notes what was decided last beside its stop document."""
+        write, streams, last = super()._writer(batch), dict[str, str](), dict[str, Any]()
+
+        def noting(name: str, doc: Document) -> None:
+            write(name, doc)
+            if name == "descriptor":
+                streams[doc["uid"]] = doc["name"]
+            elif name == "event" and streams.get(doc["descriptor"]) == "decision":
+                last.update(doc["data"])
+            elif name == "stop" and last:
+                told = {key: _as_json(value) for key, value in last.items()}
+                self.broker[doc["run_start"]].update_metadata({_LAST: told}, drop_revision=True)
+
+        return noting
+
     def refile(self, path: Path) -> None:
         """Send a whole run from its journal; see `store.Store`."""
         self._server.reach()
@@ -157,3 +180,10 @@ class RemoteTiled(TiledRuns):
             client, self._client = self._client, None
         if client is not None:
             client.context.close()
+
+
+def _as_json(value: Any) -> str | float | None:
+    """Give a text or a number of a decision; None for a number that JSON does not have."""
+    if isinstance(value, str):
+        return value
+    return float(value) if math.isfinite(value) else None

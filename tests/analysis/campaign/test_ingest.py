@@ -107,3 +107,25 @@ def test_an_agent_takes_whatever_a_problem_is_loaded_from(tmp_path) -> None:
 def test_a_function_that_gives_percentages_is_refused() -> None:
     with pytest.raises(ValueError, match="add up to 93, and fractions of a whole to 1"):
         minimise(lambda _: {"product": 90, "sm": 3}, STATED)
+
+
+@pytest.mark.parametrize("dtypes", [{}, {"dtype_backend": "pyarrow"}])
+def test_what_is_missing_in_a_frame_of_any_kind_is_a_failure(agent, dtypes) -> None:
+    asked = agent.suggest(2)
+    rows = [{"_id": asked[0]["_id"], "product": 0.3, "sm": 0.7}, ROWS[1] | {"product": None}]
+    rows.append({"_id": asked[1]["_id"], "product": 0.2, "sm": 0.8, "product_sd": 0.01})
+    agent.ingest(pd.DataFrame(rows).convert_dtypes(**dtypes))
+    found = agent.evaluations
+    assert [evaluation.valid for evaluation in found] == [True, False, True]
+    assert [e.conditions["tau"] for e in found] == [asked[0]["tau"], 2.0, asked[1]["tau"]]
+    assert math.isnan(found[0].measurement.sd["product"])
+    assert found[2].measurement.sd["product"] == 0.01
+
+
+def test_pandas_own_missing_value_is_a_failure_in_a_list_as_well(agent) -> None:
+    asked = agent.suggest(1)[0]
+    agent.ingest([{"_id": asked["_id"], "tau": pd.NA, "product": pd.NA, "sm": 0.7}])
+    agent.ingest([ROWS[0] | {"sm": pd.NaT}])
+    assert [evaluation.valid for evaluation in agent.evaluations] == [False, False]
+    with pytest.raises(ValueError, match="product = None is no number: give it one, NaN if it fa"):
+        agent.ingest([ROWS[0] | {"product": None}])

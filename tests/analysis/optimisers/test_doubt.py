@@ -64,6 +64,27 @@ def test_an_outlier_is_named_and_asked_for_again_once(composed: bool, size: int)
     assert not (o.ask(2) == x[7]).all(axis=1).any()
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_a_wild_result_does_not_hide_in_the_scatter_that_it_makes(seed: int) -> None:
+    """Of twenty results none can be off by more than four and a half of their own SD."""
+
+    def book() -> Book:
+        told = Book(*BOX, measured=Measured(1, lambda y, x: (y[:, 0], y[:, :0])))
+        told.tell(x, y, y=y[:, None])
+        return told
+
+    rng = np.random.default_rng(seed)
+    x = rng.uniform(-1, 1, (20, 2))
+    y = -np.exp(-0.75 * ((x - [0.2, -0.2]) ** 2).sum(axis=1)) + SD * rng.standard_normal(20)
+    assert not book().doubted()
+    y[10] = -3.0
+    wild = book()
+    assert [doubt.row for doubt in wild.doubted()] == [10]
+    best = recommend(wild)
+    assert best is not None
+    assert best.f > -1.1
+
+
 def test_a_repeat_confirms_what_was_doubted() -> None:
     o = Snobfit(*BOX, WINDOWS, seed=1, measured=Measured(2, plain))
     x, y = noisy(40)

@@ -356,6 +356,24 @@ def test_a_percent_sign_is_not_put_to_what_is_a_number_of_percent():
     assert window.expression({"flow_a": 40, "flow_b": 60}) == 40
 
 
+def test_a_window_of_percent_on_fractions_is_named():
+    stated = {"maximise": "y", "measured": ["y", "z"], "variables": {"x": (0, 1)}}
+    stated |= {"constraints": ["y + z >= 80 +/- 5", "y / z >= 80 +/- 5", "z <= 1.2 +/- 0.1"]}
+    assert Problem(**stated).windows
+    with pytest.raises(ProblemError) as caught:
+        Problem(**stated, kind="fractions")
+    assert caught.value.problems == [
+        "constraints[1]: nothing can come near it: of fractions, which are from 0 to 1, y + z runs "
+        "from 0 to 2.00, but you ask for y + z >= 80; 80 of a hundred are 0.8, or 80%"
+    ]
+
+
+def test_the_name_of_a_suggestions_number_is_taken():
+    stated = {"maximise": "y", "measured": ["y"], "variables": {"_id": (0, 1)}}
+    with pytest.raises(ProblemError, match="'_id' is what suggestions call their number"):
+        Problem(**stated)
+
+
 def test_a_greek_name_stands_in_quotes(tmp_path):
     path = tmp_path / "p.toml"
     path.write_text('maximise = "y"\nmeasured = ["y"]\n[variables]\nα = [0, 1]\n')

@@ -148,6 +148,19 @@ def test_names_of_setpoints_have_their_dimension():
     )
 
 
+@pytest.mark.parametrize("unit", ["min", "g/L/h", "points"])
+@pytest.mark.parametrize(("of", "value"), [("X3 / x", 0.05), ("1 - X3", 0.9), ("100 * X3 * x", 20)])
+def test_of_what_has_no_unit_a_unit_is_a_label_whether_of_a_goal_or_a_definition(of, value, unit):
+    rate = {"of": of, "unit": unit}
+    variables = FLOWS["variables"] | {"x": (1, 2)}
+    stated = FLOWS | {"variables": variables, "define": {"rate": rate}, "minimise": rate}
+    problem = Problem(**stated | {"constraints": ["rate <= 1 +/- 1"]})
+    conditions = {"x": 2, "flow_a": 0.1, "flow_b": 100}
+    found = problem.properties({"X1": 0.6, "X3": 0.1}, conditions=conditions)
+    assert (found.f, *found.F) == pytest.approx((value, value))  # as the numbers are
+    assert problem.aims[0].unit == unit
+
+
 def test_a_label_is_no_unit():
     p = Problem(
         **PYTHON_3

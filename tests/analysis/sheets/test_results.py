@@ -92,6 +92,21 @@ def test_delimiters_marks_and_line_ends_say_the_same(tmp_path, text, mark, end) 
     assert [entry.measurement for entry in again.entries[5:]] == [None, None]
 
 
+@pytest.mark.parametrize("title", ["note (colour, smell, pH, rest, who)", "a, b, c, d, e, f, g"])
+@pytest.mark.parametrize("note", ["yellow", "red, thick", ""])
+def test_commas_in_a_title_part_no_columns_of_a_file_with_semicolons(tmp_path, title, note) -> None:
+    lines = SEMICOLONS.splitlines()
+    rows = [f"{title};{lines[0]}", *(f"{note};{line}" for line in lines[1:])]
+    entries = read(written(tmp_path, "\n".join(rows) + "\n")).entries
+    assert entries == read(written(tmp_path, DONE, "plain.csv")).entries
+
+
+def test_titles_alone_are_parted_by_what_is_outside_their_brackets(tmp_path) -> None:
+    path = written(tmp_path, "tau;equiv;temperature;product;sm;bis;note (a, b, c, d, e, f, g, h)\n")
+    read(path).extend([{"tau": 1.5, "equiv": 2.0, "temperature": 40.0}])
+    assert path.read_text().splitlines()[1] == "1,5;2;40;;;;"
+
+
 def test_other_columns_and_the_last_line_without_end_stay_as_they_are(tmp_path) -> None:
     text = 'run by,"tau [min]",equiv,temperature (°C),product,sm,bis,note\n'
     text += '"Ann, B.",1,1.5,40,0.22,0.77,0.01,"two\nlines"\nBo,2,2,60,,,,'
@@ -108,8 +123,8 @@ def test_other_columns_and_the_last_line_without_end_stay_as_they_are(tmp_path) 
 
 def test_failures_repeats_shares_and_uncertainties(tmp_path) -> None:
     text = "tau,equiv,temperature,product,product_sd,sm,bis,failed\n"
-    text += "1,1.5,40,22 %,0.01,77%,1e-2,\n1,1.5,40,0.24,,0.75,0.01,no\n"
-    text += "2,2,60,,,,,clogged\n2,2,61,failed: no peak,,,,\n2,2,62,0.5,,0.4,0.1,x\n"
+    text += "1,1.5,40,22 %,1 %,77%,1e-2,\n1,1.5,40,24 %,,75 %,0.01,no\n"
+    text += "2,2,60,,,,,clogged\n2,2,61,failed: no peak,,,,\n2,2,62,50 %,,40 %,0.1,x\n"
     found = [entry.measurement for entry in read(written(tmp_path, text)).entries]
     assert found[0].values == pytest.approx({"product": 0.22, "sm": 0.77, "bis": 0.01})
     assert found[0].sd["product"] == 0.01

@@ -77,6 +77,14 @@ def test_damage_is_said_in_one_sentence_keeps_nobody_and_is_mended(folder, name,
     assert repair(Place(folder)).done == ()
 
 
+def test_a_damaged_index_is_said_where_runs_are_compared(folder, capsys):
+    (folder / "catalog.runs").write_bytes(b"rubbish\xff\n")
+    assert main(["catalogue", "verify", "--catalogue", str(folder)]) == 1
+    out, err = capsys.readouterr()
+    assert out.startswith(f"{folder}/catalog.runs is damaged. To make it anew")
+    assert err == ""
+
+
 def test_what_only_the_databases_had_is_named(folder):
     shutil.rmtree(folder / "journal")
     (folder / "catalog.db").write_bytes(b"")

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import resource
+import signal
 import tomllib
 from pathlib import Path
 
@@ -52,6 +54,20 @@ def test_what_it_writes_is_checked_and_asked_at_once(capsys):
     rows = list(csv.DictReader(Path("results.csv").read_text().splitlines()))
     assert len(rows) == 3
     assert rows[0].keys() >= {"tau [min]", "temperature [degC]", "product", "sm", "failed"}
+
+
+def test_a_full_disk_leaves_nothing_that_is_in_the_way_of_the_next_attempt(capsys):
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, hard))
+    try:
+        assert main(["new", "snar.toml", *arguments()]) == 2
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "snar.toml cannot be used (File too large)" in capsys.readouterr().err
+    assert list(Path().iterdir()) == []
+    assert main(["new", "snar.toml", *arguments()]) == 0
 
 
 def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):

@@ -261,6 +261,54 @@ def test_the_price_of_a_binding_window_is_near_the_truth():
     assert found[0, "lower"].gain == found[0, "upper"].gain == 0
 
 
+def test_prices_are_told_with_the_units_of_goal_and_edge(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    stated = """
+maximise = { of = "y / tau", name = "STY", unit = "g/L/h" }
+measured = ["y", "w"]
+constraints = ["w <= 0.3 +/- 0.1", "warm <= 330 +/- 5", "tau >= 2 +/- 0.5", "y / w + 2 * w > 1 ± 1"]
+[variables]
+tau = { range = [1, 10], unit = "min" }
+T = { range = [20, 80], unit = "degC" }
+[define]
+warm = { of = "T", unit = "K" }
+"""
+    Path("p.toml").write_text(stated, "utf-8")
+    rows = ["tau,T,y,w"]
+    for i in range(10):
+        tau, t = 1 + 9 * (0.618 * i % 1), 20 + 60 * (0.755 * i % 1)
+        y = 1 - np.exp(-tau * t / 300)
+        rows.append(f"{tau},{t},{y},{0.3 * y + tau / 20}")
+    Path("results.csv").write_text("\n".join(rows) + "\n")
+    assert main(["show", "p.toml", "results.csv", "--catalogue", "runs"]) == 0
+    again = ["last", "--problem", "p.toml", "--catalogue", "runs"]
+    told = {price["window"]: price for price in asked(capsys, *again)["prices"]}
+    assert {price["goal_unit"] for price in told.values()} == {"g/L/h"}
+    assert [price["edge_unit"] for price in told.values()] == ["", "K", "min", ""]
+    assert told["tau >= 2"]["gain"] > 0
+    assert main(["rescore", *again]) == 0
+    out = capsys.readouterr().out
+    assert (
+        "Price: what is gained in STY [g/L/h] per 1 that an edge is loosened, in the edge's unit, "
+        "with its 90 % interval"
+    ) in " ".join(out.split())
+    lines = out.splitlines()
+    assert [
+        line[2:36].rstrip() for line in lines if line.startswith(("  tau >=", "  warm <="))
+    ] == [
+        "warm <= 330 K",
+        "tau >= 2 min",
+    ]
+    assert max(map(len, lines)) <= 80
+    assert main(["redesign", "last", "--catalogue", "runs", "--json"]) == 0
+    limits = json.loads(capsys.readouterr().out)["limits"]
+    assert [*dict.fromkeys(e["edge_unit"] for e in limits)] == ["", "K", "min"]
+    assert main(["redesign", "last", "--catalogue", "runs"]) == 0
+    assert "tau [min] >=" in capsys.readouterr().out
+    Path("p.toml").write_text(stated.replace(', unit = "g/L/h"', ""), "utf-8")
+    assert asked(capsys, *again)["prices"][0]["goal_unit"] == ""
+
+
 def test_words_have_no_price_but_are_judged(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("ligands.toml").write_text(

@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+import threading
 
 import bluesky.plans as bp
 import pytest
 from bluesky import RunEngine
 
 from reactune.analysis.storage.catalogue import Catalogue
+from reactune.plans import startup
 from reactune.plans.cli import main
 from reactune.plans.session.metadata import Metadata
 from reactune.plans.startup import Workspace
@@ -164,3 +166,13 @@ def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(tmp_p
         out, err = capsys.readouterr()
         assert "cannot be listed" not in err
         assert "count" in out
+
+
+def test_a_workspace_that_is_closed_leaves_no_thread_behind(tmp_path, monkeypatch):
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path))
+    before = None
+    for _ in range(2):
+        startup.open_workspace()
+        startup.close()
+        before = before or set(threading.enumerate())
+    assert set(threading.enumerate()) <= before
