@@ -46,7 +46,7 @@ def test_a_list_of_runs_says_what_was_decided_last_of_runs_recorded_elsewhere(sh
     address = shelf.store.identity
     monkeypatch.setenv("XDG_STATE_HOME", str(shelf.folder / "recorded"))
     two = Problem.load("walker-ii").to_dict() | {"minimise": ["X3", "X0"]}
-    infeasible = Problem.load("walker-ii").to_dict() | {"constraints": ["X0 >= 2 +/- 0.1"]}
+    infeasible = Problem.load("walker-ii").to_dict() | {"constraints": ["X0 / X3 >= 1e9 +/- 1"]}
     for asked in ("walker-ii", infeasible, two):
         assert run(asked, catalogue=address, seed=1, budget=3).well
 
