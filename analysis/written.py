@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 LARGEST = 1e100
-"""Of the numbers that can be squared and summed."""
+"""Of the numbers that can be squared and summed, and the inverse of the least of them."""
 
 _MOST_BYTES = 100_000  # of a file that somebody writes by hand; real ones have a fiftieth
 _MOST_DOTS = 50  # of a key; the time that tomllib takes goes with their square

@@ -74,6 +74,10 @@ class Adaptive(ABC):
     def state(self) -> dict[str, Any]:
         """Give everything that the next suggestion depends on, for `json.dumps`."""
 
+    def _next(self) -> int:
+        """Give the number after all that were given out."""
+        return max(self._asked, default=0) + 1
+
     def suggest(self, num_points: int | None = None) -> list[dict[str, Setting]]:
         """Give the next experiments, as many as asked for (one unless told otherwise).
 
@@ -108,7 +112,7 @@ class Adaptive(ABC):
         """
         numbered = []
         for conditions in [self._chosen(point) for point in suggestions]:
-            number = len(self._asked) + len(self._queue) + 1
+            number = self._next() + len(self._queue)
             self._asked[number] = Suggestion(number, conditions, "given")
             numbered.append({"_id": number, **conditions})
         return numbered
@@ -166,16 +170,17 @@ class Adaptive(ABC):
         Returns
         -------
         list of int
-            Numbers of those that have no place in the optimiser's box, which does not know them.
+            Numbers of those that have no place in the optimiser's box: they are not known here, and
+            not counted.
         """
         told: list[tuple[Evaluation, np.ndarray]] = []
         lost = []
         for asked, measurement in old:
-            self._asked[asked.number] = asked
             place = self.space.place(asked.conditions)
-            if place is None:
+            if place is None:  # nobody waits for what became of it
                 lost.append(asked.number)
                 continue
+            self._asked[asked.number] = asked
             seen = asked.number, asked.conditions, measurement, self.problem, asked.why
             told.append((Evaluation.of(*seen), place))
         self.evaluations += [found for found, _ in told]

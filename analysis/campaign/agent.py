@@ -152,7 +152,7 @@ class Agent(Judged):
             x = self.optimiser.ask(n - len(points))
             points += self.space.to_conditions(x)
             whys += [in_words(self.optimiser.why(row), self.problem, self.evaluations) for row in x]
-        start = len(self._asked) + len(self._queue) + 1
+        start = self._next() + len(self._queue)
         return [
             Suggestion(start + i, conditions, why)
             for i, (conditions, why) in enumerate(zip(points, whys, strict=True))

@@ -1,8 +1,8 @@
-"""From stored runs: replay, resume and rediscovery.
+"""From stored runs: replay, and going on.
 
 A campaign is a function of its documents, problem and seed, so the agent can be
-rebuilt from a stored run: to check it (replay), to go on (resume), or to start
-a new campaign where an old one was good (rediscover).
+rebuilt from a stored run: to check it (replay), to go on (resume), or to go on
+under other limits or windows (revise).
 """
 
 import json
@@ -260,11 +260,12 @@ def _another_question(before: Problem, now: Problem) -> Iterator[str]:
 
 def _latest(catalogue: Catalogue, uid: str) -> Lineage:
     """Find a campaign by its latest run."""
-    if later := catalogue.runs(resumes=catalogue[uid].uid):
+    run = catalogue[uid]
+    if later := catalogue.runs(resumes=run.uid):
         raise ValueError(
-            f"run {uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
+            f"run {run.uid[:8]} has been resumed as run {later[0].uid[:8]}: resume that one"
         )
-    return lineage(catalogue, uid)
+    return lineage(catalogue, run)
 
 
 def relive(campaign: Lineage) -> tuple[Agent, list[str], str]:

@@ -88,7 +88,7 @@ class Reviewed(Adaptive):
             moved to where it could be; if its ``_id`` is none of the batch; if there are more than
             the budget has left, or different values of what a batch shares. Nothing is changed.
         """
-        chosen, first = self.chosen(points), len(self._asked) + 1
+        chosen, first = self.chosen(points), self._next()
         kept = [
             asked.number for asked, conditions in chosen if asked and asked.conditions == conditions
         ]

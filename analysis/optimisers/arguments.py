@@ -6,10 +6,9 @@ from typing import SupportsFloat, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Floats = NDArray[np.float64]
+from ..written import LARGEST
 
-LARGEST = 1e100
-"""Of the numbers that can be squared and summed, and the inverse of the least of them."""
+Floats = NDArray[np.float64]
 
 
 def numbers(name: str, given: ArrayLike) -> Floats:

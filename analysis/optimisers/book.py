@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..one_thread import on_one_thread
 from ..problem.merit import PENALTY_ALONE, reference
-from .arguments import LARGEST, apart, box
+from ..written import LARGEST
+from .arguments import apart, box
 from .ranking import Window, as_windows, current_scale, rank, within
 from .settable import Settable
 from .surrogate.before import Before

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 
 from ..problem.merit import Windows, reference, soft_merit
-from .arguments import LARGEST
+from ..written import LARGEST
 from .table import EXACT, Points
 
 Floats = NDArray[np.float64]

@@ -34,16 +34,12 @@ from ..one_thread import on_one_thread
 from ..problem.merit import FAILED, Windows, reference, soft_merit
 from .arguments import generator, numbers, one, share, whole
 from .book import Book, check_measured
-from .ranking import Window
+from .ranking import PATIENCE, Window
 from .recommend import Recommendation, recommend
 from .surrogate.scales import Measured
+from .table import EXACT
 
 Floats = NDArray[np.float64]
-
-PATIENCE = 50
-"""Experiments without a feasible one after which the goal counts too (Walker et al. 2017)."""
-
-EXACT = float(np.sqrt(np.finfo(np.float64).eps))
 
 WHY = {
     1: "class 1: minimum of SQSnobFit's quadratic model",

@@ -7,7 +7,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .arguments import LARGEST, numbers
+from ..written import LARGEST
+from .arguments import numbers
 from .failure import Works
 
 Floats = NDArray[np.float64]

@@ -12,13 +12,13 @@ from typing import Any
 import pandas as pd
 
 from ..analytics import to_start
-from .table import Campaign
+from .table import NOT_EVALUATED, Campaign
 
 _KINDS = {"smiles": "SMILES", "inchi_key": "INCHI_KEY", "cas": "CAS_NUMBER", "name": "NAME"}
 
 
 def ord_of(campaigns: Sequence[Campaign], by: str) -> bytes:
-    """Give the valid experiments of campaigns as an ORD dataset, in Protocol Buffers.
+    """Give the experiments of campaigns that are `on_record` as an ORD dataset, Protocol Buffers.
 
     Amounts are those of one heated volume. Compounds are named as the rig file's table
     ``[compounds]`` has them, and by the names of streams and quantities where it does not.
@@ -34,8 +34,8 @@ def ord_of(campaigns: Sequence[Campaign], by: str) -> bytes:
     ImportError
         If ord-schema is not installed.
     ValueError
-        If nobody answers for them, a campaign was not on a rig, or ORD's own validator refuses what
-        it comes to, such as a SMILES that is none.
+        If nobody answers for them, a campaign was not on a rig, none of their experiments is on
+        record, or ORD's own validator refuses what it comes to, such as a SMILES that is none.
     """
     from ord_schema import validations
     from ord_schema.proto import dataset_pb2, reaction_pb2
@@ -50,8 +50,13 @@ def ord_of(campaigns: Sequence[Campaign], by: str) -> bytes:
     reactions = [
         _Reaction(campaign, reaction_pb2, person).of(int(str(number)), row)
         for campaign in campaigns
-        for number, row in campaign.table[campaign.table["valid"] == 1].iterrows()
+        for number, row in on_record(campaign).iterrows()
     ]
+    if not reactions:
+        raise ValueError(
+            "there is nothing to record: no experiment of these runs was made in them and has a "
+            "result; name the runs that their old results are from"
+        )
     uids = ", ".join(campaign.run.uid for campaign in campaigns)
     dataset = dataset_pb2.Dataset(
         name="; ".join(dict.fromkeys(campaign.title for campaign in campaigns)),
@@ -64,6 +69,17 @@ def ord_of(campaigns: Sequence[Campaign], by: str) -> bytes:
         raise ValueError(f"ORD's validator refuses it: {wrong[0]}")
     content: bytes = dataset.SerializeToString(deterministic=True)
     return content
+
+
+def on_record(campaign: Campaign) -> pd.DataFrame:
+    """Give the experiments of a campaign that are records of it.
+
+    They have a result, and are stored with what the rig was set to: what was known before is a
+    record of where it is from.
+    """
+    table = campaign.table[campaign.table["valid"] == 1]
+    judged = table[(table.index > campaign.known) & (table["feasibility"] != NOT_EVALUATED)]
+    return judged.drop(index=[*campaign.lost.intersection(judged.index)])
 
 
 def unnamed(campaigns: Sequence[Campaign]) -> list[str]:
@@ -108,8 +124,8 @@ class _Reaction:
         """Make the record of one experiment."""
         pb, uid = self._pb, self._campaign.run.uid
         reaction = pb.Reaction(reaction_id=f"ord-{_digest(f'{uid}:{number}')}")
-        for stream, spec in self._reagents.items():
-            self._input(reaction.inputs[stream], stream, float(spec["stock"]), row)
+        for stream, (flow, chosen) in self._flowing(row).items():
+            self._input(reaction.inputs[stream], stream, flow, row["residence_time"], chosen)
         reaction.setup.is_automated = True
         reaction.setup.automation_platform = f"reactune {version('reactune')}"
         temperature = reaction.conditions.temperature
@@ -132,13 +148,32 @@ class _Reaction:
         provenance.record_created.person.CopyFrom(self._person)
         return reaction
 
-    def _input(self, made: Any, stream: str, stock: float, row: "pd.Series[Any]") -> None:
-        """Say what a stream brings; stock in mM, flows in uL/min, times in min."""
-        pb, flow = self._pb, row[f"flow_{stream}"]
+    def _flowing(self, row: "pd.Series[Any]") -> dict[str, tuple[float, str]]:
+        """Give the streams of an experiment: the flow [uL/min] of each, and what it was chosen as.
+
+        Of streams that are chosen from only one flows, under the name of the choice.
+        """
+        flowing = {name: (f"flow_{name}", "") for name in self._reagents}
+        for name, spec in self._rig.get("choices", {}).items():
+            option = str(row[name])
+            if streams := dict(spec["streams"]):
+                flowing = {
+                    key: told for key, told in flowing.items() if key not in streams.values()
+                }
+                flowing[streams[option]] = f"flow_{name}", option
+            else:
+                flowing[spec["stream"]] = f"flow_{spec['stream']}", option
+        return {name: (float(row[key]), chosen) for name, (key, chosen) in flowing.items()}
+
+    def _input(self, made: Any, stream: str, flow: float, minutes: float, chosen: str) -> None:
+        """Say what a stream brings; stock in mM, flow in uL/min."""
+        pb, stock = self._pb, float(self._reagents[stream]["stock"])
         made.flow_rate.value, made.flow_rate.units = flow, pb.FlowRate.MICROLITER_PER_MINUTE
-        volume = flow * row["residence_time"]
+        volume = flow * minutes
         reagent = made.components.add(reaction_role=pb.ReactionRole.REACTANT)
         reagent.identifiers.extend(self._identifiers(stream))
+        if chosen:
+            reagent.identifiers.add(type=pb.CompoundIdentifier.NAME, value=chosen)
         reagent.amount.moles.value, reagent.amount.moles.units = stock * volume, pb.Moles.NANOMOLE
         if "solvent" in self._compounds:
             solvent = made.components.add(reaction_role=pb.ReactionRole.SOLVENT)

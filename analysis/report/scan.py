@@ -79,25 +79,30 @@ class Scan:
             Root mean square of the stated standard deviations; NaN if there are none.
         freedom : int
         """
-        names, values = list(self.moved), self.events[quantity]
-        means = self.events.groupby(names)[quantity].transform("mean") if names else values.mean()
-        freedom = len(self.events) - len(self.points)
+        events, names = self.events[self._known(quantity)], list(self.moved)
+        values, groups = events[quantity], events.groupby(names) if names else None
+        means = groups[quantity].transform("mean") if groups else values.mean()
+        freedom = len(events) - (groups.ngroups if groups else min(len(events), 1))
         squares = float(((values - means) ** 2).sum())
-        stated = self.events.get(f"{quantity}_sd")
+        stated = events.get(f"{quantity}_sd")
         rms = math.nan if stated is None else math.sqrt((stated**2).mean())
         return math.sqrt(squares / freedom) if freedom else math.nan, rms, freedom
 
     def drift(self, quantity: str) -> Drift | None:
         """Give how repeats of one point drift; None for other scans, and fewer than four."""
-        n = len(self.events)
-        if len(self.points) != 1 or n < 4:
+        known = self._known(quantity)
+        n, repeats = len(self.events), int(known.sum())
+        if len(self.points) != 1 or repeats < 4:
             return None
-        (slope, _), cov = np.polyfit(
-            np.arange(n), self.events[quantity].to_numpy(float), 1, cov=True
-        )
+        values = self.events[quantity].to_numpy(float)[known]
+        (slope, _), cov = np.polyfit(np.flatnonzero(known), values, 1, cov=True)
         total, error = float(slope) * (n - 1), math.sqrt(cov[0, 0]) * (n - 1)
-        bound = float(stdtrit(n - 2, (1 + _SURE) / 2))  # by Student: wide for a few
+        bound = float(stdtrit(repeats - 2, (1 + _SURE) / 2))  # by Student: wide for a few
         return Drift(total, error, abs(total) > bound * error)
+
+    def _known(self, quantity: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        """Say which events have a number of a quantity, and a place."""
+        return self.events[[quantity, *self.moved]].notna().all(axis=1).to_numpy()
 
     def to_text(self, width: int = 80) -> str:
         """Write it for a terminal."""

@@ -151,11 +151,10 @@ class Campaign:
     @property
     def doubted(self) -> dict[int, str]:
         """The experiments whose results all others contradict, by number, as decided last."""
-        if "doubted" not in self.table or self.table.empty:
+        judged = self.table[self.table["feasibility"] != NOT_EVALUATED]
+        if "doubted" not in judged or judged.empty:
             return {}
-        return {
-            int(n): why for n, why in json.loads(self.table["doubted"].iloc[-1] or "{}").items()
-        }
+        return {int(n): why for n, why in json.loads(judged["doubted"].iloc[-1] or "{}").items()}
 
     @property
     def lost(self) -> set[int]:

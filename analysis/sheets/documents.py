@@ -11,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from event_model import compose_run
 
 from ..analytics import Told, to_start
@@ -31,9 +32,9 @@ PLAN = "ask"
 def uid_of_table(path: Path, problem: Problem, seed: int, entries: list[Entry]) -> str:
     """Give the uid of what a table holds: the same results, the same run."""
     done = [
-        [entry.row, entry.conditions, entry.measurement.values, entry.measurement.reason]
+        [entry.row, entry.conditions, found.values, found.sd, found.reason]
         for entry in entries
-        if entry.measurement
+        if (found := entry.measurement)
     ]
     said = json.dumps([str(path.absolute()), problem.to_dict(), seed, done], sort_keys=True)
     return str(uuid.UUID(bytes=hashlib.sha256(said.encode()).digest()[:16], version=4))
@@ -82,6 +83,7 @@ def documents(asking: Asking, path: Path, seed: int) -> list[Pair]:
 def _decisions(agent: Agent) -> list[Decision]:
     """Give what is known of each experiment: who was best by then, as measured; then as judged."""
     last, standing, one = agent.decision(), agent.standing(), len(agent.problem.aims) == 1
+    merits = np.where([e.valid for e in agent.evaluations], standing.f_soft, math.inf)
     goals = [
         e.f if standing.feasibility[i] == "feasible" else math.inf
         for i, e in enumerate(agent.evaluations)
@@ -94,7 +96,7 @@ def _decisions(agent: Agent) -> list[Decision]:
             p=float(standing.p[i]),
             f_star=float(standing.f_star[i]),
             feasibility=standing.feasibility[i],
-            best=_lowest(agent, standing.f_soft[: i + 1]) if one else None,
+            best=_lowest(agent, merits[: i + 1]) if one else None,
             best_feasible=_lowest(agent, goals[: i + 1]) if one else None,
             digest="",
             front=(),

@@ -130,3 +130,19 @@ def lineage(catalogue: Catalogue, uid: str | Run) -> Lineage:
     while "known" not in runs[0].start and (earlier := runs[0].start.get("resumes")):
         runs.insert(0, catalogue[earlier])
     return Lineage(tuple(runs))
+
+
+def parts(catalogue: Catalogue, campaign: Lineage) -> tuple[Lineage, ...]:
+    """Give a campaign with what it was before its problem was changed, each by itself.
+
+    Oldest first; each has experiments of its own, under the problem of its time.
+
+    Raises
+    ------
+    LookupError
+        If a run that it went on from is gone.
+    """
+    found = [campaign]
+    while is_campaign(start := found[0].runs[0].start) and (earlier := start.get("resumes")):
+        found.insert(0, lineage(catalogue, str(earlier)))
+    return tuple(found)

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.report.export import export_of, write
-    from reactune.analysis.report.ord import unnamed
+    from reactune.analysis.report.ord import on_record, unnamed
     from reactune.analysis.sheets.sheet import SheetError
 
     from ..errors import UserError, told
@@ -47,12 +47,19 @@ def run(a: argparse.Namespace) -> int:
     with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError, SheetError):
         export = export_of(campaigns_of(catalogue, a.uids), a.by)
         write(export, a.output)
-    if a.output.suffix.lower() == ".ord" and (names := unnamed(export.campaigns)):
+    rows, columns = export.experiments.shape
+    if a.output.suffix.lower() != ".ord":
+        say(f"{a.output}: {rows} experiment{'s' * (rows != 1)}, {columns} columns")
+        return EXIT_DONE
+    if names := unnamed(export.campaigns):
         say(
             f"{', '.join(names)} only by these names: say what they are in [compounds] of the rig "
             "file",
             to=sys.stderr,
         )
-    rows, columns = export.experiments.shape
-    say(f"{a.output}: {rows} experiment{'s' * (rows != 1)}, {columns} columns")
+    n = sum(len(on_record(campaign)) for campaign in export.campaigns)
+    known = sum(campaign.known for campaign in export.campaigns)
+    left = {"known before": known, "without a result": rows - n - known}
+    said = [f"{count} {what} left out" for what, count in left.items() if count]
+    say(", ".join([f"{a.output}: {n} experiment{'s' * (n != 1)}", *said]))
     return EXIT_DONE

@@ -42,11 +42,12 @@ def run(a: argparse.Namespace) -> int:
         return _table(a)
     from reactune.analysis.report.made import is_made, made_of
     from reactune.analysis.report.scan import is_scan, scan_of
+    from reactune.analysis.report.table import Campaign
     from reactune.analysis.storage.lineage import is_campaign, lineage
 
     from ..errors import UserError, told
     from ..preparation import find_run
-    from ..service import open_catalogue, stored_campaign
+    from ..service import open_catalogue
     from ..terminal.result import say_result
 
     if a.stop:
@@ -62,8 +63,7 @@ def run(a: argparse.Namespace) -> int:
         if scan is not None and not is_campaign(run.start):
             say(json.dumps({"scan": scan.to_json()}) if a.json else f"\n{scan.to_text()}\n")
             return EXIT_DONE
-        campaign = stored_campaign(catalogue, a.what)
-        say_result(campaign, catalogue.folder, as_json=a.json, scan=scan)
+        say_result(Campaign.of(run), catalogue.folder, as_json=a.json, scan=scan)
     return EXIT_DONE
 
 

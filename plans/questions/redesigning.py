@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.known import stated_in
+from reactune.analysis.campaign.known import experiments_of, stated_in
 from reactune.analysis.learning.reach import Limit, limits, proposed
-from reactune.analysis.learning.rescore import kind_of, knowing, pooled, searchable, units_of
+from reactune.analysis.learning.rescore import kind_of, searchable, units_of
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Window
 from reactune.analysis.report.table import mark_of
@@ -76,17 +76,18 @@ def redesign(catalogue: Catalogue, uid: str, keep: Sequence[int] = ()) -> Redesi
             raise UserError(f"{who} has windows 1 to {count}, and no {wrong[0]} to keep")
         if not count:
             raise UserError(f"{who} has no windows, so there is nothing to redesign")
-        pool = pooled(campaigns, [stated])
-        agent, _ = knowing(problem, pool)
+        known = experiments_of(campaigns[0], problem)  # what it knew when it began, too
+        agent = Agent(problem)
+        agent.know(known)
     surrogate = searchable(agent)
     if surrogate is None:
-        raise UserError(f"{who} cannot be redesigned: {_without_model(agent, len(pool))}")
+        raise UserError(f"{who} cannot be redesigned: {_without_model(agent, len(known))}")
     moved = proposed(surrogate, [number - 1 for number in keep])
     return Redesign(
         uid=campaigns[0].uid,
         mark=mark_of(campaigns[0].start),
         problem=problem,
-        n=len(pool),
+        n=len(known),
         n_feasible=agent.standing().feasibility.count("feasible"),
         limits=tuple(limits(surrogate)),
         moved=tuple(moved),

@@ -21,7 +21,7 @@ from reactune.analysis.learning.rescore import (
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.lineage import Lineage
+from reactune.analysis.storage.lineage import Lineage, parts
 from reactune.devices.methodfile import MethodFile
 from reactune.devices.rigfile import RigFile
 
@@ -73,9 +73,10 @@ def answer(
     ----------
     catalogue : Catalogue
     uids : sequence of str
-        Of the runs, or the beginnings of them; each stands for the campaign that it ends.
+        Of the runs, or the beginnings of them; each stands for the campaign that it ends, and for
+        what that was before its problem was changed.
     problem : Problem, path, built-in name or mapping, optional
-        By default what the runs were asked, if that is the same; a scan of bluesky's was asked
+        By default what the runs were asked last, if that is the same; a scan of bluesky's was asked
         nothing.
     method : path or name, optional
         Method file to integrate the raw traces by.
@@ -89,8 +90,10 @@ def answer(
         they cannot be taken together.
     """
     with told(ValueError, LookupError):
-        campaigns = campaigns_of(catalogue, uids)
-        asked = asked_in(campaigns) if problem is None else load_problem(problem)
+        named = campaigns_of(catalogue, uids)
+        asked = asked_in(named) if problem is None else load_problem(problem)
+        every = [part.uid for campaign in named for part in parts(catalogue, campaign)]
+        campaigns = campaigns_of(catalogue, every)
         campaigns = tuple(as_design(campaign, asked) for campaign in campaigns)
         problems = [_fitted(asked, campaign) for campaign in campaigns]
         judged = kind_of(problems[0], campaigns)

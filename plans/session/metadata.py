@@ -4,8 +4,11 @@ import json
 import logging
 import os
 from collections import UserDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from reactune.analysis.sheets.writing import alone
 
 _log = logging.getLogger(__name__)
 
@@ -15,7 +18,8 @@ class Metadata(UserDict[str, Any]):
 
     bluesky's own ``PersistentDict`` deletes a value before it writes the next one. What the file
     does not take is held in memory, for a full disk ends no campaign; of a value changed in place
-    the next assignment takes note.
+    the next assignment takes note. Sessions that are open at once keep each its own, and write into
+    the file nothing but what they have changed.
 
     Parameters
     ----------
@@ -32,6 +36,7 @@ class Metadata(UserDict[str, Any]):
         self._path = path
         super().__init__()
         self.data.update(_read(path))
+        self._kept = _texts(self.data)  # as the file has taken it from here, or had it
 
     def __setitem__(self, key: str, value: Any) -> None:
         try:
@@ -42,10 +47,12 @@ class Metadata(UserDict[str, Any]):
                 "and dicts of them"
             ) from None
         super().__setitem__(key, value)
+        self._kept.pop(key, None)  # said anew, be it the same
         self._write()
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
+        self._kept.setdefault(key, "")
         self._write()
 
     def next_scan_id(self, _: Any = None) -> int:
@@ -59,14 +66,26 @@ class Metadata(UserDict[str, Any]):
 
     def _write(self) -> None:
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        mine = _texts(self.data)
+        gone = set(self._kept) - set(mine)
+        changed = [key for key, text in mine.items() if self._kept.get(key) != text]
         try:
-            with new.open("w", encoding="utf-8") as file:
-                json.dump(self.data, file, indent=1)
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(self._path)
-        except OSError as error:
+            with alone(self._path):
+                stored = {k: v for k, v in _read(self._path).items() if k not in gone}
+                with new.open("w", encoding="utf-8") as file:
+                    json.dump(stored | {key: self.data[key] for key in changed}, file, indent=1)
+                    file.flush()
+                    os.fsync(file.fileno())
+                new.replace(self._path)
+        except (OSError, ValueError) as error:
             _log.warning("RE.md is not kept for the next session: %s", error)
+        else:
+            self._kept = mine
+
+
+def _texts(data: Mapping[str, Any]) -> dict[str, str]:
+    """Write each value as the file does, to tell whether it has changed."""
+    return {key: json.dumps(value) for key, value in data.items()}
 
 
 def _read(path: Path) -> dict[str, Any]:

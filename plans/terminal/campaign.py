@@ -56,7 +56,7 @@ def carry_out(
     Parameters
     ----------
     a : argparse.Namespace
-        With the options of a campaign (`common.add_campaign`).
+        With the options of a campaign (`options.add_campaign`).
     campaign : callable
         ``run``, ``resume`` or ``rediscover`` of the service.
     *what, **how

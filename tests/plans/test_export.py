@@ -7,6 +7,7 @@ import copy
 import csv
 import dataclasses
 import json
+import math
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,11 +18,12 @@ from openpyxl import load_workbook
 from ord_schema import validations
 from ord_schema.proto import dataset_pb2
 
-from reactune.analysis.report.ord import ord_of, unnamed
+from reactune.analysis.report.ord import on_record, ord_of, unnamed
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
 from reactune.plans.cli import main
+from tests.plans.catalysts import tables
 
 STORED = Path(__file__).parent / "stored" / "version-0.1.0.tar.xz"
 II, V = "8dbdecb4", "31c1799c"
@@ -165,6 +167,39 @@ def test_compounds_are_called_as_the_rig_file_has_them(old):
     assert solvent.identifiers[0].value == "Clc1ccccc1Cl"
     roles = [product.reaction_role for product in first.outcomes[0].products]
     assert roles[0] != roles[1]  # what is left of the reactant is no product
+
+
+def test_an_experiment_whose_facts_are_lost_is_no_record(old):
+    campaign = named(V, {}, old)
+    table = campaign.table.copy()
+    table.loc[2, [name for name in table if name.startswith(("asked_", "flow_"))]] = math.nan
+    damaged = dataclasses.replace(campaign, table=table)
+    assert list(on_record(damaged).index) == [n for n in on_record(campaign).index if n != 2]
+
+
+@pytest.mark.parametrize(("way", "carrying"), [("streams", {"pd", "ni"}), ("valve", {"catalyst"})])
+def test_of_a_choice_the_ord_is_told_what_has_flowed(bench, capsys, way, carrying):
+    bench(tables(way))
+    where = ["--catalogue", "runs"]
+    seeded = ["--seed", "1", "--budget", "5"]
+    assert main(["optimise", "problem.toml", "--rig", "rig.toml", *seeded, *where]) == 0
+    assert main(["export", "last", "-o", "it.ord", "--by", ANNA, *where]) == 0
+    with Catalogue("runs") as catalogue:
+        facts = list(catalogue[-1].events("primary"))
+    stream = (
+        {"C1": "pd", "C6": "ni"} if way == "streams" else dict.fromkeys(("C1", "C6"), "catalyst")
+    )
+    dataset = dataset_pb2.Dataset.FromString(Path("it.ord").read_bytes())
+    found = set()
+    for reaction, fact in zip(dataset.reactions, facts, strict=True):
+        used = stream[fact["catalyst"]]
+        assert set(reaction.inputs) == {"a", "b", used}
+        flow = reaction.inputs[used].flow_rate.value
+        assert flow == pytest.approx(fact["flow_catalyst"])
+        (catalyst,) = (c for c in reaction.inputs[used].components)
+        assert [i.value for i in catalyst.identifiers] == [used, fact["catalyst"]]
+        found.add(used)
+    assert found == carrying
 
 
 def test_what_the_ord_does_not_take_is_said(old, tmp_path, capsys):

@@ -1,9 +1,12 @@
 """Campaigns that begin with old results: of stored runs, and of tables."""
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ord_schema.proto import dataset_pb2
 
 from reactune.analysis.campaign.replay import replay
 from reactune.analysis.problem.model import Problem
@@ -60,6 +63,11 @@ def shown(folder: Path) -> Summary:
         return summarise(stored_campaign(catalogue, "last"))
 
 
+def newest(folder: Path) -> str:
+    with Catalogue(folder) as catalogue:
+        return catalogue["last"].uid
+
+
 def test_a_campaign_begins_with_what_a_run_found(place):
     told = shown(place)
     assert (told.n, told.n_known, told.budget) == (9, 6, 9)
@@ -83,6 +91,25 @@ def test_what_was_known_is_exported_as_such(place, capsys):
     assert all(row["run"] and row["recorded"] for row in rows[6:])
     assert {row["origin"] for row in rows} == {"SIMULATED"}
     assert "known: experiment 6 of run" in rows[5]["why"]
+
+
+def test_what_was_known_is_no_record_of_this_run_for_the_ord(place, capsys):
+    out = ["-o", "out.ord", "--by", "Anna Beck <anna@lab.org>"]
+    assert main(["export", "last", *out]) == 0
+    assert "out.ord: 3 experiments, 6 known before left out\n" in capsys.readouterr().out
+    reactions = dataset_pb2.Dataset.FromString(Path("out.ord").read_bytes()).reactions
+    told = [reaction.notes.procedure_details for reaction in reactions]
+    assert all(f"experiment {n} of" in text for n, text in zip((7, 8, 9), told, strict=True))
+    for reaction in reactions:
+        assert reaction.inputs["c60"].flow_rate.value > 0
+        assert reaction.conditions.temperature.setpoint.value >= 100
+        assert reaction.outcomes[0].reaction_time.value > 0
+    *_, journal = sorted((place / "journal").iterdir())  # cut off before its first result
+    lines = journal.read_bytes().splitlines(keepends=True)
+    first = next(i for i, line in enumerate(lines) if b'"number": 7.0' in line)
+    journal.write_bytes(b"".join(lines[: first + 1]))
+    assert main(["export", "last", *out, "--overwrite"]) == 2
+    assert "there is nothing to record" in capsys.readouterr().err
 
 
 def test_cut_off_it_goes_on_as_it_would_have(place):
@@ -267,6 +294,27 @@ def test_windows_and_limits_change_in_mid_campaign(place):
         resume(before, catalogue=place, problem=changed)
 
 
+def test_a_campaign_whose_problem_was_changed_is_asked_whole(place, capsys):
+    with Catalogue(place) as catalogue:
+        old, before = catalogue[-2].uid, catalogue["last"].uid
+    changed = variant(constraints=["X1 + X2 in [0.95, 1.0] +/- 0.1"], budget=11)
+    assert resume(before, catalogue=place, problem=changed).well
+    capsys.readouterr()
+
+    def told(*command: str) -> dict[str, Any]:
+        assert main([*command, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    found = told("rescore", "last", "--problem", "walker-iii", "--method", "walker")
+    assert [(run["uid"], run["n"]) for run in found["runs"]] == [(before, 3), (newest(place), 2)]
+    assert found["windows"] == [w.text for w in Problem.load("walker-iii").windows]
+    assert told("rescore", "last", "--method", "walker")["windows"] == ["X1 + X2 in [0.95, 1]"]
+    every = told("rescore", old, before, "last", "--problem", "walker-iii")
+    assert [run["n"] for run in every["runs"]] == [6, 3, 2]
+    assert told("redesign", "last")["n"] == 11  # what it knew when it began, as told it then
+    assert told("redesign", before)["n"] == 9
+
+
 @pytest.mark.parametrize(
     ("problem", "sentence"),
     [
@@ -304,6 +352,19 @@ def test_the_list_of_runs_says_what_each_goes_on_from_and_what_it_came_to(place,
     assert f"  from {first}  " in tail
     assert "3 experiments" in tail
     assert f"minimise X3: {expected:.4g} expected of no. " in tail
+
+
+def test_show_asks_but_once_which_run_is_the_last(place, capsys, monkeypatch):
+    """Another may begin meanwhile."""
+    find, asked = Catalogue.__getitem__, []
+
+    def finding(catalogue: Catalogue, uid: str) -> Any:
+        asked.append(uid)
+        return find(catalogue, uid)
+
+    monkeypatch.setattr(Catalogue, "__getitem__", finding)
+    assert main(["show", "last", "--json"]) == 0
+    assert asked.count("last") == 1
 
 
 def test_one_old_result_needs_no_list_and_none_is_named(place, lab):

@@ -244,6 +244,31 @@ def test_few_repeats_drift_no_more_often_than_many(times):
     assert "drifts +0.3" in told(np.linspace(0.5, 0.8, times) + draw.normal(0, 0.005, times))
 
 
+def test_a_result_that_is_missing_says_nothing_of_repeats():
+    values = np.linspace(0.5, 0.8, 8) + np.random.default_rng(1).normal(0, 0.005, 8)
+    events = pd.DataFrame({"y": values, "y_sd": 0.01})
+
+    def scan(events: Any, **moved: str) -> Scan:
+        return Scan("a", "repeat", "SIMULATED", moved, {"y": ""}, events, 0)
+
+    gap = events.assign(y=events["y"].where(events.index != 3))
+    found, without = scan(gap), scan(events.drop(index=3))
+    assert found.repeatability("y") == without.repeatability("y")
+    assert found.repeatability("y")[2] == 6
+    drift, whole = found.drift("y"), scan(events).drift("y")
+    assert (drift.total, drift.sd) == pytest.approx((whole.total, whole.sd), rel=0.5)
+    assert abs(drift.total - 0.3) < 0.02  # by when it was measured, in the place that it had
+    assert "; drifts +0." in found.to_text()
+    assert "nan" not in found.to_text()
+    apart = gap.assign(x=[1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0])
+    assert scan(apart, x="mm").repeatability("y")[2] == 3
+    nowhere = apart.assign(x=apart["x"].where(apart.index > 1))  # nor one without a place
+    assert scan(nowhere, x="mm").repeatability("y")[2] == 2
+    few = scan(gap.assign(y=gap["y"].where(gap.index < 4)))
+    assert few.drift("y") is None
+    assert few.repeatability("y")[2] == 2
+
+
 def test_a_summary_says_why_a_point_of_a_scan_failed(workspace, lab, capsys):
     method = workspace.hplc.analytics.method
     blind = dataclasses.replace(method, max_absorbance=1e-4)  # as of a stock that is too strong

@@ -3,7 +3,9 @@
 import csv
 import errno
 import json
+import math
 import os
+import random
 import subprocess
 import sys
 import threading
@@ -116,6 +118,58 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
     Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 8"))
     assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
     assert "Stop: budget: 8 of 8 experiments done." in capsys.readouterr().out
+
+
+FAILED_FIRST = """\
+tau [min],equiv,temperature [degC],product,sm,bis,failed
+2,2,60,,,,clogged
+3,3,80,0.55,0.44,0.01,
+"""
+
+
+def test_nothing_is_the_best_while_all_have_failed(place, capsys) -> None:
+    Path("results.csv").write_text(FAILED_FIRST)
+    assert main(["show", "snar.toml", "results.csv"]) == 0
+    with Catalogue(place / "runs") as catalogue:
+        first, second = catalogue[-1].events("decision")
+    assert (first["feasibility"], second["feasibility"]) == ("failed", "infeasible")
+    assert math.isnan(first["best"])
+    assert second["best"] == 3
+
+
+def test_uncertainties_that_are_filled_in_later_are_kept(place, capsys) -> None:
+    text = FAILED_FIRST.replace("bis,failed", "bis,failed,product_sd")
+    for sd in ("", "0.02"):
+        Path("results.csv").write_text(text.replace("0.01,\n", f"0.01,,{sd}\n"))
+        assert main(["show", "snar.toml", "results.csv"]) == 0
+    with Catalogue(place / "runs") as catalogue:
+        assert len(catalogue) == 2
+        _, last = catalogue["last"].events("decision")
+    assert last["product_sd"] == 0.02
+
+
+SOLVENTS = """
+minimise = "y"
+measured = ["y"]
+kind     = "real"
+budget   = 60
+[variables]
+t       = { range = [0, 100] }
+solvent = { choices = ["MeCN", "DMF"] }
+"""
+
+
+def test_a_row_without_a_place_does_not_keep_the_verdict_back(place, capsys) -> None:
+    chance = random.Random(1)
+    rows = []
+    for i in range(30):
+        t, solvent, more = round(100 * (i * 0.618 % 1), 1), ("DMF", "MeCN")[i % 2], (1, 0)[i % 2]
+        y = (t - 50) ** 2 / 500 + more + chance.gauss(0, 0.05)
+        rows.append(f"{t},{solvent},{y:.3f}")
+    Path("solvents.toml").write_text(SOLVENTS)
+    Path("results.csv").write_text("\n".join(["t,solvent,y", "50,DCM,0.7", *rows, ""]))
+    assert main(["show", "solvents.toml", "results.csv", "--stop"]) == 0
+    assert "Stop: converged: a further experiment" in capsys.readouterr().out
 
 
 def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from reactune.analysis import Agent, Problem, minimise
+from reactune.analysis.analytics import Measurement
+from reactune.analysis.campaign.suggestion import Suggestion
 
 STATED = {
     "maximise": "product",
@@ -43,6 +45,21 @@ def test_what_was_set_counts_and_not_what_was_asked_for(agent) -> None:
     assert np.allclose(agent.optimiser.book.table.x[0], told)
     # what was asked for and is nobody's any more is not waited for
     assert agent.optimiser.state()["asked"]["pending"] == []
+
+
+def test_what_has_no_place_is_not_waited_for(agent) -> None:
+    """A known experiment with a choice that is gone has no outcome here, and will have none."""
+    chosen = STATED | {"variables": {**STATED["variables"], "solvent": {"choices": ["A", "B"]}}}
+    agent = Agent(Problem(**chosen), seed=1)
+    known = Measurement({"product": 0.3, "sm": 0.7}, {"product": 0.01, "sm": 0.01})
+    old = [
+        Suggestion(i, {"tau": float(i), "equiv": 2.0, "solvent": solvent}, "known")
+        for i, solvent in enumerate(["A", "gone", "B"], 1)
+    ]
+    assert agent.know([(asked, known) for asked in old], before=True) == [2]
+    asked = agent.ask()
+    assert asked is not None
+    assert asked.number == 4  # its own, although one of three is not counted
 
 
 def test_what_was_set_outside_a_range_changes_nothing(agent) -> None:

@@ -110,6 +110,13 @@ class TestWhatItSays:
         whole = summarise(crashed(fake_run(28), 28))
         assert (summary.best, summary.best_feasible) == (whole.best, whole.best_feasible)
 
+    def test_doubts_outlast_an_experiment_that_was_not_judged(self) -> None:
+        run = crashed(fake_run(30), 28)
+        decision = run.tables["decision"].assign(doubted="")
+        decision.loc[27, "doubted"] = '{"4": "X0 is far from what all others tell"}'
+        run.tables["decision"] = decision
+        assert summarise(run).doubted == {4: "X0 is far from what all others tell"}
+
     def test_aborted_run_says_who_stopped_it(self) -> None:
         stop = {"exit_status": "abort", "reason": "stopped by the user (Ctrl-C)", "time": 0.0}
         summary = summarise(replace(CASES["full"], stop=stop))

@@ -1,5 +1,7 @@
 """What a session keeps for the next one, and what it shows of ordinary plans."""
 
+import subprocess
+import sys
 import threading
 
 import bluesky.plans as bp
@@ -38,6 +40,51 @@ def test_two_sessions_give_no_scan_id_twice(tmp_path):
     one, other = (Metadata(tmp_path / "md.json") for _ in range(2))
     one["scan_id"] = one.next_scan_id()
     assert other.next_scan_id() == 2
+
+
+def test_two_sessions_keep_what_each_has_changed(tmp_path):
+    path = tmp_path / "md.json"
+    Metadata(path).update({"operator": "anna", "flask": {"volume": 1}, "old": 1})
+    one, other = Metadata(path), Metadata(path)
+    one["sample"] = "batch 7"
+    one["operator"] = "bert"
+    del one["old"]
+    other["flask"]["volume"] = 5  # in place: the next assignment takes note
+    other["scan_id"] = other.next_scan_id()
+    kept = {"sample": "batch 7", "operator": "bert", "flask": {"volume": 5}, "scan_id": 1}
+    assert dict(Metadata(path)) == kept
+    assert "sample" not in other  # which would state it of its own runs
+    other["operator"] = "anna"  # said anew
+    assert Metadata(path)["operator"] == "anna"
+
+
+def test_what_the_file_did_not_take_is_kept_with_the_next_change(tmp_path, caplog):
+    path = tmp_path / "later" / "md.json"
+    md = Metadata(path)
+    md["operator"] = "anna"
+    path.parent.mkdir()
+    path.write_text("{")
+    md["sample"] = 7
+    assert path.read_text() == "{"  # somebody else's, to be mended
+    assert "does not hold the metadata of a session" in caplog.text
+    path.unlink()
+    md["flask"] = 2
+    assert dict(Metadata(path)) == {"operator": "anna", "sample": 7, "flask": 2}
+
+
+def test_sessions_that_write_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "md.json"
+    write = (
+        "import sys; from pathlib import Path; "
+        "from reactune.plans.session.metadata import Metadata\n"
+        "md = Metadata(Path(sys.argv[1]))\n"
+        "for i in range(40): md[sys.argv[2] + str(i)] = i\n"
+    )
+    writers = [
+        subprocess.Popen([sys.executable, "-c", write, str(path), name]) for name in ("a", "b")
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert dict(Metadata(path)) == {f"{name}{i}": i for name in ("a", "b") for i in range(40)}
 
 
 def test_metadata_that_cannot_be_written_are_held(tmp_path, caplog):
