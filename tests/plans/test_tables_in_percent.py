@@ -1,0 +1,67 @@
+"""Percentages in a table whose problem does not say that they are fractions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from reactune.plans.cli import main
+
+PERCENT = """\
+minimise = "X3"
+measured = ["X0", "X1", "X2", "X3"]
+constraints = ["X1 + X2 in [0.9, 1.0] +/- 0.3"]
+[variables]
+temperature  = { range = [100, 150], unit = "degC" }
+flow_c60     = { range = [10, 207],  unit = "uL/min" }
+flow_sultine = { range = [10, 207],  unit = "uL/min" }
+"""
+IN_PERCENT = """\
+temperature,flow_c60,flow_sultine,X0 [%],X1 [%],X2 [%],X3 [%]
+120,100,100,5,75,19,1
+130,90,100,3,65,29,3
+110,90,100,9,75,15,1
+"""
+SAID = (
+    "X0, X1, X2, X3 in percent: 5 is taken as 5, since the problem does not say that it is a "
+    'fraction; with kind = "fractions" it would be 0.05.'
+)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+
+
+def test_percentages_that_stay_so_are_said_and_never_taken_for_fractions(place, capsys):
+    Path("p.toml").write_text(PERCENT)
+    Path("t.csv").write_text(IN_PERCENT)
+    for command in ("show", "ask"):
+        assert main([command, "p.toml", "t.csv"]) == 0
+        assert SAID in " ".join(capsys.readouterr().out.split())
+        assert main([command, "p.toml", "t.csv", "--json"]) == 0
+        out, err = capsys.readouterr()
+        json.loads(out)
+        assert SAID in " ".join(err.split())
+    # what is stored are the numbers, which nobody takes for fractions of a rig
+    more = ["--budget", "1", "--seed", "1"]
+    assert main(["optimise", "p.toml", "--from", "last", *more]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert "experiment 2: X0, X1, X2, X3 add up to 100, and fractions of a whole to 1; if a" in told
+    assert main(["rescore", "last", "--problem", "walker-ii"]) == 2
+    assert "experiment 2: X0, X1, X2, X3 add up to 100" in " ".join(capsys.readouterr().err.split())
+    assert main(["rescore", "last", "--problem", "p.toml", "--json"]) == 0  # among themselves
+    assert json.loads(capsys.readouterr().out)["best"]["measured"]["X1"] == 75
+    # on the rig, and by the problem, they are fractions
+    assert main(["optimise", "p.toml", "--from", "t.csv", "--json", *more]) == 0
+    assert json.loads(capsys.readouterr().out)["best"]["measured"]["X1"] < 1
+    Path("amounts.csv").write_text(IN_PERCENT.replace("X3 [%]", "X3 [mM]"))
+    assert main(["optimise", "p.toml", "--from", "amounts.csv", *more]) == 2
+    assert "has X3 in mM, the rig in parts of a whole; bring" in capsys.readouterr().err
+    for kind in ("real", "fractions"):
+        Path("p.toml").write_text(f'kind = "{kind}"\n{PERCENT}')
+        assert main(["show", "p.toml", "t.csv"]) == 0
+        assert "in percent" not in capsys.readouterr().out
+    assert main(["optimise", "p.toml", "--from", "last", "--json", *more]) == 0
+    assert json.loads(capsys.readouterr().out)["n_known"] == 3
