@@ -70,12 +70,12 @@ def test_a_list_of_runs_says_what_was_decided_last_of_runs_recorded_elsewhere(sh
 
 
 def test_runs_beyond_one_page_are_listed(shelf, monkeypatch):
-    own = {f"page-{n}" for n in range(5)}
+    own = {f"page-{n}" for n in range(3)}
     shelf.give(*(documents(1, uid=uid, time=20.0 + n) for n, uid in enumerate(sorted(own))))
-    monkeypatch.setattr(remote, "PAGE", 2)
+    monkeypatch.setattr(remote, "PAGE", 1)
     reader = shelf.opener(shelf.folder, writing=False)
     listed = [uid for name in reader.names() if (uid := names.uid_of(name)) in own]
-    assert (len(listed), set(listed)) == (5, own)
+    assert (len(listed), set(listed)) == (3, own)
     assert own <= reader.whole()
     reader.close()
 
