@@ -56,13 +56,21 @@ class Metadata(UserDict[str, Any]):
         self._write()
 
     def next_scan_id(self, _: Any = None) -> int:
-        """Give the number after the last, be that another session's; a ``scan_id_source``."""
+        """Give the number after the last, be that another session's; a ``scan_id_source``.
+
+        It is in the file at once: another session may begin a run in the same moment.
+        """
         try:
-            stored = _read(self._path).get("scan_id", 0)
+            with alone(self._path):
+                self["scan_id"] = max(_read(self._path).get("scan_id", 0), self._own_scan_id) + 1
         except (OSError, ValueError) as error:
             _log.warning("scan_id goes on from this session's alone: %s", error)
-            stored = 0
-        return int(max(stored, self.get("scan_id", 0))) + 1
+            self["scan_id"] = self._own_scan_id + 1
+        return self._own_scan_id
+
+    @property
+    def _own_scan_id(self) -> int:
+        return int(self.get("scan_id", 0))
 
     def _write(self) -> None:
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")

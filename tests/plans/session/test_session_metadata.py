@@ -78,13 +78,17 @@ def test_sessions_that_write_at_once_lose_nothing(tmp_path):
         "import sys; from pathlib import Path; "
         "from reactune.plans.session.metadata import Metadata\n"
         "md = Metadata(Path(sys.argv[1]))\n"
-        "for i in range(40): md[sys.argv[2] + str(i)] = i\n"
+        "for i in range(20): md[sys.argv[2] + str(i)] = i; print(md.next_scan_id())\n"
     )
+    command = [sys.executable, "-c", write, str(path)]
     writers = [
-        subprocess.Popen([sys.executable, "-c", write, str(path), name]) for name in ("a", "b")
+        subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True) for name in ("a", "b")
     ]
-    assert [writer.wait(60) for writer in writers] == [0, 0]
-    assert dict(Metadata(path)) == {f"{name}{i}": i for name in ("a", "b") for i in range(40)}
+    given = [int(number) for each in writers for number in each.communicate(timeout=60)[0].split()]
+    assert sorted(given) == [*range(1, 41)]
+    kept = dict(Metadata(path))
+    assert kept.pop("scan_id") == 40
+    assert kept == {f"{name}{i}": i for name in ("a", "b") for i in range(20)}
 
 
 def test_metadata_that_cannot_be_written_are_held(tmp_path, caplog):
