@@ -107,9 +107,10 @@ class Supervisor:
 
     def _beat(self) -> None:
         moving = self._RE.state != "idle" or not self._rig.interlock.at_rest
-        if self._guard is not None and not self._guard.beat(moving=moving):
-            _log.warning("the guard is gone: nobody makes the rig safe if this process dies")
+        guard = self._guard  # two threads come here, and one may find it gone meanwhile
+        if guard is not None and not guard.beat(moving=moving):
             self._guard = None
+            _log.warning("the guard is gone: nobody makes the rig safe if this process dies")
 
     def _look_at_the_pause(self) -> None:
         limit = self._rig.config.pause_limit
