@@ -231,7 +231,8 @@ class Summary:
             f"{name} {as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
-        return f"{candidate.sentence(self.goals, bool(self.windows))}, at {conditions}"
+        told = f"{candidate.sentence(self.goals, bool(self.windows))}, at {conditions}"
+        return f"{told} (outside today's ranges or limits)" if candidate.outside else told
 
     def cautions(self) -> list[tuple[str, str]]:
         """Return what is wrong with the two bests, each as keyword and sentence."""

@@ -232,6 +232,27 @@ def test_a_space_that_is_exhausted_is_said_and_ends_the_campaign() -> None:
     )
 
 
+def test_what_is_exhausted_at_a_shared_value_is_counted_at_that_value() -> None:
+    """Of five of a batch at one temperature there are but four places."""
+    stated = {
+        "maximise": "yield",
+        "measured": ["yield"],
+        "variables": {
+            "oven": {"range": (20, 80), "step": 30},
+            "solvent": {"choices": ["THF", "DMF"]},
+            "equiv": {"values": [1, 2]},
+        },
+        "batch": 5,
+        "shared": ["oven"],
+    }
+    agent = Agent(Problem(**stated), seed=0)
+    asked = agent.suggest(5)
+    assert len({tuple(point.values())[1:] for point in asked}) == 4
+    assert [agent._asked[point["_id"]].why for point in asked][-1] == (
+        "replicate: all 4 points that can be set with what the batch shares have been tried"
+    )
+
+
 def test_an_untried_choice_is_proposed_through_its_descriptors() -> None:
     """Of four that nobody tried, one of the two that lie between the good ones; and it says so."""
     polarity = POLARITY | {"hexane": 31.0, "water": 63.1}

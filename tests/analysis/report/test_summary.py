@@ -221,6 +221,16 @@ class TestText:
             f"experiment {best.number} was measured semi-feasible; repeat it to be sure"
         )
 
+    def test_what_may_not_be_set_today_is_said_wherever_it_is_told(self) -> None:
+        summary = summarise(CASES["full"])
+        best = summary.best_feasible
+        assert not best.outside
+        assert "outside" not in summary.sentence(best)
+        old = replace(best, outside="time = 60 min is outside its range [2, 30]")
+        assert summary.sentence(old).endswith(" (outside today's ranges or limits)")
+        said = dict(replace(summary, best_feasible=old).cautions())
+        assert said["Outside"] == (f"experiment {old.number} is not to be set today: {old.outside}")
+
     def test_less_sure_than_wanted_is_said(self) -> None:
         run = fake_run(20, constraints=["X1 + X2 >= 0.5 +/- 0.3"])
         run.tables["decision"].loc[19, "best_feasible_probability"] = 0.7
