@@ -13,6 +13,6 @@ def test_two_reactors_fill_one_catalogue_from_their_queues(tmp_path, monkeypatch
     monkeypatch.delenv("REACTUNE_STORE")
     try:
         with trial.lab(tmp_path) as lab:
-            trial.campaigns(lab, budget=4)
+            trial.campaigns(lab, budget=12)  # of four one may be over before the other begins
     except MissingError as error:
         absent(error)
