@@ -1,5 +1,6 @@
 """The ``reactune`` command: its parser and its exit codes."""
 
+import argparse
 import errno
 import io
 import logging
@@ -7,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from .commands import COMMANDS
+from .commands import COMMANDS, ON_POSIX_ALONE
 from .errors import RigTroubleError, UserError, in_words
 from .saying import Formatter, Parser, say
 from .terminal.options import (
@@ -18,6 +19,8 @@ from .terminal.options import (
     examples,
     shipped_problems,
 )
+
+_WINDOWS = os.name == "nt"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -63,6 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _stopped()
 
 
+def _not_here(a: argparse.Namespace) -> int:
+    """Refuse what a system cannot keep safe."""
+    raise UserError(
+        "this works with instruments, real or emulated, on Linux and macOS only: on Windows run it "
+        "in WSL; tables (ask, show) and stored runs (runs, rescore, export) need none of that"
+    )
+
+
 def _stopped() -> int:
     """Say that the user wanted no more."""
     say("\nstopped by the user (Ctrl-C)", to=sys.stderr)
@@ -84,7 +95,7 @@ def _parser() -> Parser:
         sub = subparsers.add_parser(name, help=command.HELP, **described(command.HELP))
         command.add_arguments(sub)
         sub.epilog = examples(*command.EXAMPLES)
-        sub.set_defaults(run=command.run)
+        sub.set_defaults(run=_not_here if _WINDOWS and command in ON_POSIX_ALONE else command.run)
     return parser
 
 

@@ -211,9 +211,19 @@ class Rediscoverer(Agent):
         return [replace(s, why=why) for s in drawn[:given]] + drawn[given:]
 
     def _from_nothing(self) -> deque[dict[str, Setting]]:
-        """Give the first batch that an agent that knows nothing would ask for."""
+        """Give the first batch that an agent that knows nothing would ask for.
+
+        Without the points nearest to what has been measured, one for each valid result.
+        """
         engine = engine_of(self.problem, self.space, self.seed)
-        return deque(self.space.to_conditions(engine.ask(self.problem.first_batch)))
+        left = engine.ask(self.problem.first_batch)
+        span = self.space.upper - self.space.lower
+        for found in self.evaluations:
+            here = self.space.place(found.conditions) if found.valid else None
+            if here is not None and len(left):
+                away = (((left - here) / span) ** 2).sum(axis=1)
+                left = np.delete(left, away.argmin(), axis=0)
+        return deque(self.space.to_conditions(left))
 
     @on_one_thread
     def _look(self) -> Finding:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
+from .journals.files import open_file, read_at, write_at
 from .journals.locking import lock
 
 
@@ -50,12 +51,12 @@ class StoreLock:
         """
         if self._fd is not None:
             return True
-        fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        fd = open_file(self._path, os.O_CREAT)
         try:
             lock(fd)
-            self.undisturbed = os.pread(fd, 100, 0) == self._mark
+            self.undisturbed = read_at(fd, 100, 0) == self._mark
             os.ftruncate(fd, 0)
-            os.pwrite(fd, self._mark, 0)
+            write_at(fd, self._mark, 0)
         except BlockingIOError:
             os.close(fd)
             return False

@@ -6,10 +6,8 @@ with Emulation(world, {"valve": EmulatedVici(world)}, "tcp") as emulation:
 
 import os
 import socket
-import termios
 import threading
 import time
-import tty
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -22,6 +20,10 @@ from .instrument import EmulatedInstrument
 from .layout import LinkFaults
 from .software import EmulatedSoftware
 from .world import World
+
+with suppress(ImportError):  # Windows, which has no pseudo-terminals
+    import termios
+    import tty
 
 _CHUNK = 4096  # bytes read or written at a time
 _NOISE = 256 * b"U"

@@ -81,3 +81,6 @@ COMMANDS: tuple[Command, ...] = (
     completion,
 )
 """Every command, in the order of the help."""
+
+ON_POSIX_ALONE: tuple[Command, ...] = (demo, optimise, rediscover, make, emulate, guard, serve)
+"""Those that need signals and terminals that Windows has not, as to keep instruments safe."""

@@ -1,8 +1,9 @@
 """What a journal holds and will hold, kept small: a long run is at hand until it ends."""
 
-import os
 import tempfile
 import weakref
+
+from .files import read_at, write_at
 
 BLOCK = 2**16
 """Bytes that are put into the file together."""
@@ -25,11 +26,12 @@ class Content:
         self._filed = 0
         self._tail = bytearray()
         try:
-            self._fd, name = tempfile.mkstemp(prefix="reactune-")
-            self._end = weakref.finalize(self, os.close, self._fd)
-            os.unlink(name)
+            file = tempfile.TemporaryFile(prefix="reactune-", buffering=0)  # noqa: SIM115
         except OSError:
             pass  # then it stays in memory
+        else:
+            self._fd = file.fileno()
+            self._end = weakref.finalize(self, file.close)
         self.append(first)
 
     def __len__(self) -> int:
@@ -51,7 +53,7 @@ class Content:
         self._tail += more
         if self._fd is not None and len(self._tail) >= BLOCK:
             try:
-                written = os.pwrite(self._fd, self._tail, self._filed)
+                written = write_at(self._fd, self._tail, self._filed)
             except OSError:
                 return  # with the next ones, perhaps
             self._filed += written
@@ -69,7 +71,7 @@ class Content:
             return bytes(self._tail[start - self._filed :])
         parts = []
         while self._fd is not None and start < self._filed:
-            if not (part := os.pread(self._fd, self._filed - start, start)):
+            if not (part := read_at(self._fd, self._filed - start, start)):
                 raise OSError("a temporary file of this process has lost what was written")
             parts.append(part)
             start += len(part)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from .content import Content
 from .encoding import Document, dumps, seal
+from .files import OPEN_KEEPS_NAME, open_file, read_at, sync_folder, write_at
 from .locking import lock
 from .names import uid_of
 from .reading import FORMATS, Contents, read
@@ -33,7 +34,8 @@ class Journal:
     it in between, and the same content can be saved in a second place.
 
     Under its name the file appears with its first line, and locked: who finds a journal that is not
-    locked knows that no living process writes it (`is_being_written`).
+    locked knows that no living process writes it (`is_being_written`). Where an open file keeps its
+    name it has it from the beginning.
 
     Parameters
     ----------
@@ -98,13 +100,13 @@ class Journal:
         fd, saved = self._fd, self._saved
         if fd is None or not (self._is_there(self.path) or self._is_there(self._new)):
             self.close()
-            path = self.path if self.path.exists() else self._new
-            fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            path = self.path if self.path.exists() or OPEN_KEEPS_NAME else self._new
+            fd = open_file(path, os.O_APPEND | os.O_CREAT)
             with suppress(OSError):  # where locks are not to be had
                 lock(fd)
             self._fd, saved = fd, None
         if saved is None:
-            held = os.pread(fd, os.fstat(fd).st_size, 0)
+            held = read_at(fd, os.fstat(fd).st_size, 0)
             content = self.content.since(0)
             if not content.startswith(held):
                 pairs = zip(held.splitlines(True), content.splitlines(True), strict=False)
@@ -127,15 +129,6 @@ class Journal:
             self._fd, self._saved = None, None
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder survive a power cut as well."""
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
 def is_being_written(path: Path) -> bool:
     """Whether a living process, be it this one, has a journal locked."""
     with suppress(FileNotFoundError), path.open("rb") as file:
@@ -151,7 +144,7 @@ def hold(path: Path) -> int | None:
 
     Closing the file descriptor that is returned ends it.
     """
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    fd = open_file(path, 0)
     try:
         lock(fd)
     except OSError:
@@ -181,13 +174,13 @@ def _add_to(fd: int, line: bytes) -> None:
     end, block = size, b""
     while end and b"\n" not in block:  # back to the end of the last whole line
         end = max(0, end - 8192)
-        block = os.pread(fd, size - end, end)
+        block = read_at(fd, size - end, end)
     good = end + block.rfind(b"\n") + 1
     os.ftruncate(fd, good)
-    os.lseek(fd, good, os.SEEK_SET)
+    written = 0
     try:
-        while line:
-            line = line[os.write(fd, line) :]
+        while written < len(line):
+            written += write_at(fd, line[written:], good + written)
         os.fsync(fd)
     except BaseException:
         with suppress(OSError):
@@ -218,13 +211,14 @@ def recover(path: Path) -> str:
             note = f"Run {uid_of(path.stem)[:8]}: its stop document is lost, and stood in for"
         if contents.torn:
             note += f" (a torn last line of {contents.torn} bytes was dropped)"
-        if not contents.documents:
-            path.rename(path.with_suffix(".empty"))
-            return note + "; it had not got as far as its start document"
-        _add_to(fd, dumps("stop", _synthetic_stop(contents))[0])
-        return note
+        if contents.documents:
+            _add_to(fd, dumps("stop", _synthetic_stop(contents))[0])
+            return note
     finally:
         os.close(fd)
+    with suppress(FileNotFoundError):  # another was quicker
+        path.rename(path.with_suffix(".empty"))
+    return note + "; it had not got as far as its start document"
 
 
 def _synthetic_stop(contents: Contents) -> Document:

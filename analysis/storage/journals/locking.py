@@ -6,10 +6,8 @@ try:
     import fcntl
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
-try:
-    import msvcrt
-except ImportError:  # everywhere else
-    msvcrt = None  # type: ignore[assignment]
+
+from .files import msvcrt
 
 _BEYOND = 1 << 30
 """Where Windows locks a byte: it keeps readers from what it locks, and no such file is as long."""

@@ -77,6 +77,7 @@ class Spill:
                     self._take_home(path)
                 finally:
                     os.close(fd)
+                path.unlink(missing_ok=True)  # by another, whom nobody kept out any more
             except OSError as error:
                 report(f"{run} is still in {path}, as {self._home} does not take it ({error}).")
             else:
@@ -94,13 +95,12 @@ class Spill:
         if len(held) < len(spilled):
             with closing(Journal(home, Content(spilled))) as whole:
                 whole.save()
-        path.unlink()
 
     def remove(self, journal: Journal) -> None:
         """Remove the journal of a run that is whole at home."""
+        journal.close()
         with suppress(OSError):  # then it is brought home once more, which changes nothing
             journal.path.unlink()
-        journal.close()
         self._tidy()
 
     def _tidy(self) -> None:

@@ -32,7 +32,7 @@ def test_memory_holds_no_more_than_a_block():
     assert len(held._tail) < content.BLOCK
 
 
-@pytest.mark.parametrize("name", ["open", "pwrite"])
+@pytest.mark.parametrize("name", ["open", "write"])
 def test_what_the_disk_does_not_take_stays_in_memory(monkeypatch, name):
     def full(*_, **__):
         raise OSError(errno.ENOSPC, "No space left on device")

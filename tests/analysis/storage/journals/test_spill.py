@@ -26,11 +26,11 @@ def home(tmp_path):
 
 @contextmanager
 def refusing(folder: Path, error: int):
-    """A disk that takes nothing in a folder."""
+    """A disk that takes no journal in a folder."""
     write = os.write
 
     def refuse(fd, data):
-        if Path(os.readlink(f"/proc/self/fd/{fd}")).is_relative_to(folder):
+        if Path(os.readlink(f"/proc/self/fd/{fd}")).is_relative_to(folder / "journal"):
             raise OSError(error, os.strerror(error))
         return write(fd, data)
 
