@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
+from ..storage.journals.files import OPEN_KEEPS_NAME
 from ..storage.journals.locking import lock
 from ..written import check_text
 
@@ -91,7 +92,7 @@ def _give_back(fd: int, mark: Path) -> None:
     with suppress(OSError):
         mark.unlink()
     os.close(fd)
-    if os.name == "nt":
+    if OPEN_KEEPS_NAME:
         with suppress(OSError):
             mark.unlink()
 

@@ -69,7 +69,8 @@ class Catalogue:
     store : str or Opener, optional
         Where runs are stored beside their journals: a name in `stores.STORES`, or what opens one.
         With ``"journal"`` nowhere: opening takes no time, and a run is filed in Tiled when the
-        folder is next opened for writing with it. Default: $REACTUNE_STORE, else ``"tiled"``.
+        folder is next opened for writing with it. Default: $REACTUNE_STORE, else ``"tiled"``
+        (on Windows ``"journal"``).
     spill : path-like, optional
         Where documents go that the folder does not take. Default: $REACTUNE_SPILL, else
         ``reactune/spill`` in the user's state folder.

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from reactune.plans import cli
 from reactune.plans.cli import _parser, main
 from reactune.plans.commands import COMMANDS
 
@@ -84,3 +85,10 @@ def test_bash_completes_commands_options_and_files(tmp_path, capsys):
     assert completed("reactune", "op") == ["optimise"]
     assert "--from" in completed("reactune", "optimise", "--")
     assert "snar.toml" in completed("reactune", "ask", "sn")
+
+
+def test_what_needs_posix_is_refused_in_words_on_windows(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_WINDOWS", True)
+    assert main(["demo", "--budget", "3"]) == 2
+    assert "on Windows run it in WSL" in capsys.readouterr().err
+    assert main(["check", "walker-ii"]) == 0
