@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..analytics.measurement import Measurement, no_fractions
 from ..cells import number as number_of
+from ..optimisers.surrogate.scales import far_below_zero
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
@@ -19,6 +22,9 @@ from .writing import alone
 
 _SHARE = 1.5
 """Above, what should be a fraction is a percentage that does not say so."""
+
+_LEAST = -0.1
+"""Below, no error of a fraction is to blame."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +120,27 @@ class Results:
         return [entry.row for entry in added]
 
     @property
-    def in_percent(self) -> str:
+    def remarks(self) -> list[str]:
+        """Say what is taken as it stands, though something else may be meant."""
+        return [told for told in (self._percent_remark(), self._negative_remark()) if told]
+
+    def _negative_remark(self) -> str:
+        """Say which result is negative where the problem says that none is."""
+        names = self._problem.measured
+        found = [(e.row, m) for e in self.entries if (m := e.measurement) and m.valid]
+        if self._problem.kind != "positive" or not found:
+            return ""
+        y = np.array([[m.values[name] for name in names] for _, m in found])
+        sd = np.array([[m.sd[name] for name in names] for _, m in found])
+        for i, j in np.argwhere(far_below_zero(y, sd)):
+            return (
+                f'{names[j]} is {exact(y[i, j])} in row {found[i][0]}, and kind = "positive" says '
+                "that nothing measured is below 0: that is not believed; correct it, or write "
+                'kind = "real".'
+            )
+        return ""
+
+    def _percent_remark(self) -> str:
         """Say which quantities stay numbers of percent only because nobody says what they are."""
         names = [name for name in self._problem.measured if name in self._in_percent]
         made = [e.measurement for e in self.entries if e.measurement and e.measurement.valid]
@@ -295,12 +321,20 @@ class Results:
 
     def _check_whole(self, row: int, values: Mapping[str, float]) -> None:
         """Refuse fractions that are percentages by their sum, and do not say so."""
-        if self._problem.kind == "fractions" and (wrong := no_fractions(values)):
+        if self._problem.kind != "fractions":
+            return
+        if wrong := no_fractions(values):
             most, value = max(values.items(), key=lambda item: item[1])
             percent = f", or if they are percentages write {exact(value)} % for {exact(value)}, or "
             raise SheetError(
                 f"{self.sheet.path}, row {row}: {wrong}; correct them"
                 + (f"{percent}{most} [%] as title" if value > _SHARE else "")
+            )
+        lowest = min(values, key=lambda name: values[name])
+        if values[lowest] < _LEAST:
+            raise SheetError(
+                f"{self.sheet.path}, row {row}: {lowest} is {exact(values[lowest])}, and no "
+                "fraction of a whole is below 0; correct it"
             )
 
     def _setting(self, row: int, name: str, cell: Cell) -> Setting:

@@ -57,8 +57,8 @@ def run(a: argparse.Namespace) -> int:
         n = a.n or (problem.batch if results.entries else problem.first_batch)
         asks = asking.ask(n)
     if a.json:
-        if results.in_percent:
-            say(results.in_percent, to=sys.stderr)
+        for remark in results.remarks:
+            say(remark, to=sys.stderr)
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
     say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
@@ -82,7 +82,7 @@ def run(a: argparse.Namespace) -> int:
     ]
     if asking.left < 0:
         lines.append(f"That is {-asking.left} more than the budget of {problem.budget}.")
-    lines += [results.in_percent] if results.in_percent else []
+    lines += results.remarks
     lines.append(
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."

@@ -77,8 +77,8 @@ def _table(a: argparse.Namespace) -> int:
     campaign, folder = kept(asking, a.table, a.seed, a.catalogue)
     say_result(campaign, folder, as_json=a.json)
     aside = sys.stderr if a.json else sys.stdout
-    if doubtful := asking.results.in_percent:
-        say(textwrap.fill(doubtful, 80), to=aside)
+    for remark in asking.results.remarks:
+        say(textwrap.fill(remark, 80), to=aside)
     if a.stop:
         stop, reason = asking.agent.should_stop()
         told = f"Stop: {reason}." if stop else "Go on: another experiment is of use."

@@ -40,6 +40,9 @@ own standard deviation."""
 TOLD = 20
 """Values more than a trend has coefficients from which on they tell how repeats scatter."""
 
+EQUAL = 1e-12
+"""Range of values, in units of the largest, up to which all are one."""
+
 UNSEEN = 1e-5
 """Estimated noise, in units of the values' own, below which there is none."""
 
@@ -91,7 +94,9 @@ class GaussianProcess:
         self._before = before if before is not None and before.any() else None
         self._age = np.zeros(len(z)) if age is None else age / AGES
         self._shift = float(y.mean())
-        self._unit = float(y.std()) or abs(self._shift) or 1.0
+        # of equal values rounding leaves a spread that is none
+        self._spread = float(y.std()) if np.ptp(y) > EQUAL * np.abs(y).max() else 0.0
+        self._unit = self._spread or abs(self._shift) or 1.0
         self._y = (y - self._shift) / self._unit
         self._known = (error / self._unit) ** 2 + 1e-12
         i, j = np.triu_indices(z.shape[1] if trend is None else len(trend))
@@ -161,7 +166,8 @@ class GaussianProcess:
         free = count - min(distinct, 1 + len(self._weight) + self._z.shape[1])
         # of few values the spread is as often found too small as too large with 1.5 in place of 1
         least = TYPICAL**2 * count / max(count - 1.5, 0.5) * max(1 - free / TOLD, 0.0)
-        return float(self._unit * np.sqrt(max(least - self._scatter.max(), 0.0)))
+        usual = self._spread if count > 1 else self._unit
+        return float(usual * np.sqrt(max(least - self._scatter.max(), 0.0)))
 
     @property
     def noisy(self) -> bool:

@@ -25,6 +25,10 @@ UNTOLD = 1e-3
 INCOMPLETE = 0.005
 """Fractions whose sum differs from 1 by more, and by four of its errors, are not all there are."""
 
+BELOW = 0.1
+"""Positive quantities are never below 0 by more than this, in units of the largest value, and by
+five of their errors: others are not positive, whatever was said of them."""
+
 
 class Scale(NamedTuple):
     """A monotonic change of one variable, and between which values it exists."""
@@ -235,6 +239,8 @@ class Smooth:
     each. The remainders are small and smooth, and the noise that all share (of the extent of a
     reaction, say) is mostly gone from them.
 
+    Fractions that are not all there are stay below 1, or below the largest that was measured.
+
     Parameters
     ----------
     y, error : (N, q) array
@@ -252,14 +258,18 @@ class Smooth:
         self.errors: Floats
         self._restore: Floats
         self._columns = np.arange(self._count)
-        if kind != "real":
-            largest = np.abs(y).max(axis=0)
+        self._most: Floats | None = None
+        largest = np.abs(y).max(axis=0)
+        if kind == "positive" and far_below_zero(y, error).any():
+            self._kind = "real"
+        if self._kind != "real":
             told = error.min(axis=0)
             untold = told <= 2 * EXACT * largest
             self._floor = np.maximum(np.where(untold, UNTOLD * largest, told), 1e-300)
             missing = np.abs(y.sum(axis=1) - 1) - 4 * np.linalg.norm(error, axis=1)
             if kind == "fractions" and missing.max() > INCOMPLETE:
                 self._kind = "positive"
+                self._most = np.maximum(largest, 1.0)
             if self._kind == "fractions":
                 logarithms = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
                 self._whole = int(np.median(logarithms, axis=0).argmax())
@@ -323,6 +333,8 @@ class Smooth:
         if self._kind != "fractions":
             u -= floor**2 / u
             np.maximum(u, 1e-3 * floor, out=u)
+            if self._most is not None:
+                np.minimum(u, self._most.reshape(floor.shape), out=u)
             return u
         u[self._whole] = 1.0
         below = floor**2 / u
@@ -336,6 +348,12 @@ class Smooth:
         # what was cut off below 0 is no longer missing
         u /= u.sum(axis=0)
         return u
+
+
+def far_below_zero(y: Floats, error: Floats) -> NDArray[np.bool_]:
+    """Which measured values (N, q) are below 0 by more than the errors of positive ones."""
+    least = BELOW * np.abs(y).max(axis=0, initial=0.0)
+    return np.asarray(y < -np.fmax(least, 5 * error))
 
 
 def _spread(values: Floats) -> Floats:

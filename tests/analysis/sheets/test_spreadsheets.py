@@ -114,6 +114,7 @@ def test_a_percent_sign_goes_by_the_unit(tmp_path) -> None:
         ("1,5,0.95,0.5\n2,5,95 %,0.5", FRACTIONS, "without percent signs (95 % in row 3, 0.95 in"),
         ("1,5,45 %,54", FRACTIONS, "if they are percentages write 54 % for 54, or sm [%] as title"),
         ("1,5,-45,0.5", FRACTIONS, "row 2: product is -45, and no fraction of a whole is below 0"),
+        ("1,5,-0.4,0.5", FRACTIONS, "row 2: product is -0.4, and no fraction of a whole is below"),
         ('1,5,"1,234",5', REAL, "row 2: product is '1,234', which may be 1234 or 1.234; write 1234,"
          " or with another digit 1,2340"),
         ("1;5;1.234;5", REAL, "row 2: product is '1.234', which may be 1234 or 1.234; write"),

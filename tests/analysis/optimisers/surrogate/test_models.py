@@ -190,3 +190,15 @@ def test_once_the_best_basin_is_known_the_next_one_has_its_turn() -> None:
     places = constrained_minima(x, points, [0], windows, np.full(2, 1e-3))
     np.testing.assert_allclose(places[:3], np.tile(low, (3, 1)), atol=1e-3)
     np.testing.assert_allclose(places[3], high, atol=1e-3)
+
+
+@pytest.mark.parametrize("value", [0.98, 0.99, 1.0, 0.0, 1e6])
+def test_values_that_are_all_one_hide_no_scatter(value):
+    """Whatever rounding makes of their mean; one value alone tells nothing."""
+    z = np.random.default_rng(0).uniform(-1, 1, (7, 2))
+    model = GaussianProcess(z, np.full(7, value), np.full(7, 1e-12))
+    mean, sd = model.predict(z[:1])
+    assert model.hidden == 0
+    assert mean == pytest.approx([value], abs=1e-9)
+    assert 1e-6 < sd[0] / (value or 1) < 5e-3
+    assert GaussianProcess(z[:1], np.full(1, 5.0), np.full(1, 1e-12)).hidden > 0.1

@@ -1,6 +1,7 @@
 """Smooth scales of measured quantities."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -58,3 +59,22 @@ def test_the_space_offers_smooth_scales() -> None:
         "flow_sultine / (flow_c60 + flow_sultine)": "logit",
         "temperature": "celsius",
     }
+
+
+def test_positive_quantities_that_are_negative_are_real():
+    """By noise they may be, a little; whether that is told or not."""
+    y, error = np.array([[-20.0], [-40.0], [-80.0]]), np.full((3, 1), 1e-9)
+    assert Smooth(y, error, "positive", False).values == pytest.approx(y)
+    for noisy, told in ((-0.05, 1e-9), (-0.4, 0.1)):
+        y = np.array([[noisy], [0.5], [1.0]])
+        assert Smooth(y, np.full((3, 1), told), "positive", False).values[2] == pytest.approx(
+            0.0, abs=0.02
+        )
+
+
+def test_a_fraction_is_expected_to_be_no_more_than_the_whole():
+    """Where those measured are not all there are, too."""
+    y = np.array([[0.2, 0.01], [0.9, 0.02], [0.6, 0.03]])
+    smooth = Smooth(y, np.full((3, 2), 0.01), "fractions", False)
+    assert smooth.measured(smooth.values) == pytest.approx(y)
+    assert smooth.measured(smooth.values + 3).max() == 1.0
