@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import io
 import logging
 import os
@@ -36,6 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 done, 2 the user's input is wrong, 1 anything else.
     """
+    gc.set_threshold(20_000, 20, 20)  # to import is to make many objects and no garbage
     # Small matrices only: threads of the linear algebra would cost more than they bring.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     for stream in (sys.stdout, sys.stderr):  # what a terminal cannot show is replaced
