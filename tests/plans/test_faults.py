@@ -107,6 +107,30 @@ def test_empty_flasks_end_the_campaign_after_the_sample_on_the_column(lab):
     lab.assert_safe()
 
 
+def test_an_event_does_not_wait_for_the_refill_of_the_next_experiment(open_lab):
+    """Its trace is over: who ends the campaign now must not lose it."""
+    with open_lab(seed=1) as lab:
+        pump = lab.rig.pumps["c60"]
+        pump.spec = pump.spec.model_copy(update={"refill_rate": 200.0})  # 50 min for a stroke
+
+        def empty():
+            pump._content = lab.world._plungers[0].content = 150.0 + pump._counted[0]
+
+        at(lab, "trigger", 1, 1.0, empty)
+        stored, refilling = [], []
+
+        def hear(name, document):
+            if name == "event" and "trace" in document["data"]:
+                stored.append(lab.rig.clock.now() - document["data"]["lab_time"])
+                refilling.append(pump._refilling.under_way)
+
+        lab.RE.subscribe(hear)
+        lab.campaign(lab.agent(budget=3))
+    assert stored == pytest.approx(3 * [lab.rig.config.analysis_duration], abs=2)
+    assert refilling == [True, False, False]
+    assert all(fact["reason"] == "" for fact in lab.events("primary"))
+
+
 def test_a_steady_state_that_is_lost_again_and_again_is_given_up(lab):
     there = lab.world.temperature
     lab.world.temperature = lambda: there() + (8 if lab.rig.clock.now() % 300 > 200 else 0)
