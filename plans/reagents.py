@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import platformdirs
 
@@ -30,6 +30,14 @@ _OFTEN = 2.0  # s of wall time at least between two notes
 
 Volumes = Mapping[str, Mapping[str, float]]
 """By stream `syringe` and `flask`, by ``choices.<name>`` the coil of each choice [uL]."""
+
+
+class Left(NamedTuple):
+    """What was left, when it was written down, and which streams were just being refilled."""
+
+    when: str
+    volumes: Volumes
+    refilling: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,8 @@ class ReagentBook:
         folder = platformdirs.user_state_path("reactune", appauthor=False)
         return cls(folder / "reagents" / f"{key}.json")
 
-    def read(self) -> tuple[str, Volumes] | None:
-        """Return when it was written and what was left then; None if nothing was."""
+    def read(self) -> Left | None:
+        """Return what was left; None if nothing has been written down."""
         try:
             stored = json.loads(self.path.read_text("utf-8"))
             volumes = {
@@ -94,7 +102,7 @@ class ReagentBook:
             }
             for name, coils in stored.get("choices", {}).items():
                 volumes[f"choices.{name}"] = {str(key): float(coils[key]) for key in coils}
-            return str(stored["time"]), volumes
+            return Left(str(stored["time"]), volumes, tuple(map(str, stored.get("refilling", ()))))
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -131,16 +139,19 @@ class ReagentBook:
             for name, choice in rig.feed.choices.items()
             if choice.valve is not None
         }
-        if [left, coils] == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
+        refilling = [name for name, pump in rig.pumps.items() if pump.refilling]
+        state = [left, coils, refilling]
+        if state == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
             return
         now = datetime.now().astimezone().isoformat(" ", "minutes")
         self.path.parent.mkdir(parents=True, exist_ok=True)
         half_made = self.path.with_suffix(f".{os.getpid()}")
         known = {"rig": rig.config.title, "time": now, "streams": left}
-        text = json.dumps(known | ({"choices": coils} if coils else {}), indent=1)
+        further = {"choices": coils, "refilling": refilling}
+        text = json.dumps(known | {key: of for key, of in further.items() if of}, indent=1)
         half_made.write_text(text, "utf-8")
         half_made.replace(self.path)
-        self._noted, self._at = [left, coils], time.monotonic()
+        self._noted, self._at = state, time.monotonic()
 
 
 def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook | None]:
@@ -169,11 +180,11 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
     stored = None if truth == "rig-file" else book.read()  # which may be damaged
     if stored is None:
         return rig, book
-    when, left = stored
+    left = stored.volumes
     _check(rig, left, book.path)
-    if truth is None and (wrong := list(_differences(rig, left))):
+    if truth is None and (wrong := [*_differences(rig, left), *_unsure(rig, stored)]):
         raise UserError(
-            "\n".join(wrong) + f"\nThis was left at {when}. Look, then say which is true: "
+            "\n".join(wrong) + f"\nThis was left at {stored.when}. Look, then say which is true: "
             "--reagents stored, or, if they have been filled since, --reagents rig-file (in a "
             "session REACTUNE_REAGENTS=stored or rig-file)"
         )
@@ -234,3 +245,14 @@ def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:
                     f"choices.{name}: the rig file has {choice.content(option):.0f} uL of {option} "
                     f"in its coil, but {was:.0f} uL were left"
                 )
+
+
+def _unsure(rig: RigFile, left: Left) -> Iterator[str]:
+    """Say which syringes were cut off while they were refilled, by a process that was killed."""
+    for name in left.refilling:
+        if name in rig.streams:
+            yield (
+                f"stream {name} was being refilled when its process was killed: its syringe may "
+                "hold a little more than that, its flask less; state what you see in the rig file "
+                "(filled, flask_volume)"
+            )

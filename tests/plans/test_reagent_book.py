@@ -24,12 +24,12 @@ def rig(tmp_path):
         yield load(file)
 
 
-def leave(rig, syringe, flask):
+def leave(rig, syringe, flask, **further):
     """As a campaign leaves it."""
     book = ReagentBook.of(rig)
     book.path.parent.mkdir(parents=True, exist_ok=True)
     left = {name: {"syringe": syringe, "flask": flask} for name in rig.streams}
-    book.path.write_text(json.dumps({"time": "2026-11-29 02:10", "streams": left}))
+    book.path.write_text(json.dumps({"time": "2026-11-29 02:10", "streams": left, **further}))
 
 
 def held(rig):
@@ -121,9 +121,38 @@ def test_what_flows_is_noted(rig):
             until(lambda: book.path.exists() and syringe(book, "c60") < 9999.0)
         left = opened.pumps["c60"].content
     assert syringe(book, "c60") == pytest.approx(left, abs=0.1)
-    assert book.read()[1]["sultine"]["flask"] == rig.streams["sultine"].flask_volume
+    assert book.read().volumes["sultine"]["flask"] == rig.streams["sultine"].flask_volume
     assert reconciled(rig, "stored")[0].streams["c60"].filled == syringe(book, "c60")
 
 
+def test_a_refill_is_noted_while_it_lasts_and_when_it_is_cut_off(tmp_path):
+    """By kill -9 too, after which nobody knows to the drop."""
+    book = ReagentBook(tmp_path / "book.json")
+    with open_rig(load("walker")) as rig:
+        pump, clock = rig.pumps["c60"], rig.clock
+        clock.wait(pump.set(200.0), timeout=10)
+        clock.wait(clock.timer(1500.0), timeout=10)
+        pump.refill()
+        clock.wait(clock.timer(130.0), timeout=10)
+        book.note(rig, last=True)
+        killed = book.read()
+        rig.close()
+        book.note(rig, last=True)
+        level = rig.emulation.world.pump(0)[2]
+    assert killed.refilling == ("c60",)
+    assert killed.volumes["c60"]["syringe"] > 8900.0
+    assert killed.volumes["c60"]["flask"] < 246100.0
+    assert book.read().refilling == ()
+    assert syringe(book, "c60") == pytest.approx(level, abs=0.1)
+    assert book.read().volumes["c60"]["flask"] == pytest.approx(255000.0 - level, abs=0.2)
+
+
+def test_a_refill_that_was_killed_is_asked_about_though_the_volumes_agree(rig):
+    leave(rig, 9990.0, rig.streams["c60"].flask_volume, refilling=["c60"])
+    with pytest.raises(UserError, match="stream c60 was being refilled when its process was kille"):
+        reconciled(rig, None)
+    assert reconciled(rig, "stored")[0].streams["c60"].filled == 9990.0
+
+
 def syringe(book, stream):
-    return book.read()[1][stream]["syringe"]
+    return book.read().volumes[stream]["syringe"]
