@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
@@ -143,15 +144,24 @@ class ReagentBook:
         state = [left, coils, refilling]
         if state == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
             return
+        self._noted = []  # until this is written
         now = datetime.now().astimezone().isoformat(" ", "minutes")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        half_made = self.path.with_suffix(f".{os.getpid()}")
         known = {"rig": rig.config.title, "time": now, "streams": left}
         further = {"choices": coils, "refilling": refilling}
-        text = json.dumps(known | {key: of for key, of in further.items() if of}, indent=1)
-        half_made.write_text(text, "utf-8")
-        half_made.replace(self.path)
+        self._write(json.dumps(known | {key: of for key, of in further.items() if of}, indent=1))
         self._noted, self._at = state, time.monotonic()
+
+    def _write(self, text: str) -> None:
+        """Replace what is stored, in one piece."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        half_made = self.path.with_suffix(f".{os.getpid()}")
+        try:
+            half_made.write_text(text, "utf-8")
+            half_made.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                half_made.unlink()
+            raise
 
 
 def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook | None]:

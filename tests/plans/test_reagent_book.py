@@ -1,12 +1,13 @@
 """What is left of the reagents is known to the next process, and a difference is asked about."""
 
 import json
+from pathlib import Path
 
 import pytest
 from bluesky import RunEngine
 
 from reactune.devices import load, open_rig
-from reactune.plans import cli
+from reactune.plans import cli, reagents, supervisor
 from reactune.plans.errors import UserError
 from reactune.plans.reagents import Precautions, ReagentBook, reconciled
 from reactune.plans.supervisor import Supervisor
@@ -152,6 +153,46 @@ def test_a_refill_that_was_killed_is_asked_about_though_the_volumes_agree(rig):
     with pytest.raises(UserError, match="stream c60 was being refilled when its process was kille"):
         reconciled(rig, None)
     assert reconciled(rig, "stored")[0].streams["c60"].filled == 9990.0
+
+
+def test_what_cannot_be_written_for_a_while_is_written_then(tmp_path, monkeypatch, caplog):
+    """Said when it begins, when it is over, and at the end if it still is so."""
+    monkeypatch.setattr(supervisor, "_BEAT", 0.01)
+    monkeypatch.setattr(reagents, "_OFTEN", 0.0)
+    book = ReagentBook(tmp_path / "reagents" / "book.json")
+
+    def use_some():
+        pump._content -= 500.0
+
+    with open_rig(load("walker")) as rig:
+        pump = rig.pumps["c60"]
+        with Supervisor(RunEngine({}, context_managers=[]), rig, None, book):
+            until(book.path.exists)
+            for ends in (False, True):
+                book.path.unlink()
+                book.path.parent.rmdir()
+                book.path.parent.touch()
+                use_some()
+                until(lambda: "it is tried again; check that folder ($XDG_STATE" in caplog.text)
+                use_some()
+                if not ends:
+                    book.path.parent.unlink()
+                    until(lambda: "is written down again" in caplog.text)
+                    assert syringe(book, "c60") == pytest.approx(pump.content, abs=0.1)
+                    assert len(caplog.records) == 2
+                    caplog.clear()
+    assert [record.getMessage() for record in caplog.records[1:]] == [
+        f"what is left of the reagents cannot be written to {book.path} (File exists): look into "
+        "syringes and flasks before the rig is used again"
+    ]
+
+
+def test_what_is_half_written_is_not_left_behind(tmp_path, monkeypatch):
+    book = ReagentBook(tmp_path / "book.json")
+    monkeypatch.setattr(Path, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))
+    with open_rig(load("walker")) as rig, pytest.raises(OSError, match="full"):
+        book.note(rig)
+    assert not list(tmp_path.iterdir())
 
 
 def syringe(book, stream):
