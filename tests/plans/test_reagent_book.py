@@ -25,8 +25,9 @@ def rig(tmp_path):
         yield load(file)
 
 
-def leave(rig, syringe, flask, **further):
+def leave(rig, syringe, flask, title=None, **further):
     """As a campaign leaves it."""
+    further["rig"] = title or rig.title
     book = ReagentBook.of(rig)
     book.path.parent.mkdir(parents=True, exist_ok=True)
     left = {name: {"syringe": syringe, "flask": flask} for name in rig.streams}
@@ -63,11 +64,41 @@ def test_what_agrees_is_taken_as_it_was_left(rig):
     assert held(reconciled(rig, None)[0]) == {(9950.0, flask)}
 
 
+def at(rig, port):
+    """The rig with its pumps at another port, or at the same one in other words."""
+    pumps = rig.transports["pumps"].model_copy(update={"url": port})
+    return rig.model_copy(update={"transports": {**rig.transports, "pumps": pumps}})
+
+
 def test_another_pump_is_another_ledger(rig):
-    leave(rig, 3120.0, 0.0)
-    transports = {**rig.transports, "pumps": rig.transports["pumps"].model_copy(
-        update={"url": "/dev/ttyUSB7"})}  # fmt: skip
-    assert reconciled(rig.model_copy(update={"transports": transports}), None)[1] is not None
+    leave(rig, 3120.0, 0.0, title="Another rig of these streams")
+    plugged = at(rig, "/dev/ttyUSB7")
+    assert reconciled(plugged, None) == (plugged, ReagentBook.of(plugged))
+
+
+def test_a_rig_whose_ports_are_called_otherwise_is_asked_about_too(rig, tmp_path):
+    """Nobody knows whether it is the same one: a port was renamed, or this is its sister."""
+    leave(rig, 3120.0, 21000.0, ports=["/dev/ttyUSB0"])
+    old, moved = ReagentBook.of(rig).path, at(rig, "/dev/serial/by-id/pumps")
+    with pytest.raises(UserError) as told:
+        reconciled(moved, None)
+    for part in (
+        "stream c60: the rig file has 10000 uL in the syringe, but 3120 uL were left",
+        "by the rig of this title on /dev/ttyUSB0, not on /dev/serial/by-id/pumps. Look",
+        "if they have been filled since or this is another rig, --reagents rig-file",
+    ):
+        assert part in str(told.value)
+    told, sister = reconciled(moved, "rig-file")
+    assert (told, sister.moved_from) == (moved, None)
+
+    told, book = reconciled(moved, "stored")
+    assert held(told) == {(3120.0, 21000.0)}
+    assert old.exists()  # until there is another
+    with open_rig(load("walker")) as opened:
+        book.note(opened)
+    assert book.path.exists()
+    assert not old.exists()  # by its old name it is asked about again
+    assert ReagentBook.of(rig).moved(rig).moved_from == book.path
 
 
 def test_one_that_cannot_be_read_is_named(rig):
