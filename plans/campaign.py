@@ -171,6 +171,9 @@ def _experiments(agent: Agent, rig: FlowRig, reviewer: Reviewer | None) -> MsgGe
         yield from _event("decision", decisions)
         if findings is not None:
             yield from _event("rediscovery", findings)
+        if not failure and rig.fault in disturbances:  # the instruments are greeted only now
+            yield from bps.checkpoint()
+            yield from _recovered(rig)
         if rig.fault is not None:
             raise CampaignError(rig.fault)
         stop, reason = agent.should_stop()
@@ -183,7 +186,8 @@ def _measured(
 ) -> MsgGenerator[tuple[str, Sequence[str]]]:
     """Measure a suggestion, again if a fault of communication alone has spoilt it.
 
-    Returns why it failed, or nothing, and the faults that the campaign has got over.
+    Returns why it failed, or nothing, and the faults that it has got over. The last of these is
+    still there if the trace was finished all the same: what is finished is stored first.
     """
     disturbances: list[str] = []
     while True:
@@ -192,12 +196,11 @@ def _measured(
             yield from bps.checkpoint()
             continue
         fault = rig.fault
-        spent = bool(failure) and len(disturbances) == _REPEATS
-        if fault is None or spent or not (yield from _recovered(rig)):
+        if not failure:
+            return failure, [*disturbances, *([fault] if fault and rig.interlock.passing else [])]
+        if fault is None or len(disturbances) == _REPEATS or not (yield from _recovered(rig)):
             return failure, disturbances
         disturbances.append(fault)
-        if not failure:  # the trace was finished all the same
-            return failure, disturbances
         _log.warning("every instrument answers again: experiment %d is repeated", suggestion.number)
         yield from bps.checkpoint()
 

@@ -9,11 +9,12 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import platformdirs
 
@@ -30,6 +31,18 @@ _OFTEN = 2.0  # s of wall time at least between two notes
 
 Volumes = Mapping[str, Mapping[str, float]]
 """By stream `syringe` and `flask`, by ``choices.<name>`` the coil of each choice [uL]."""
+
+
+class Left(NamedTuple):
+    """What was left, when it was written down, and which streams were just being refilled.
+
+    And the ports that the pumps were at, where these are told.
+    """
+
+    when: str
+    volumes: Volumes
+    refilling: tuple[str, ...]
+    ports: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -66,9 +79,12 @@ class ReagentBook:
     Attributes
     ----------
     path : Path
+    moved_from : Path, optional
+        The ledger of the same rig at other ports, which this one takes the place of.
     """
 
     path: Path
+    moved_from: Path | None = None
     _noted: list[Any] = field(default_factory=list)
     _at: float = -_OFTEN
 
@@ -84,27 +100,45 @@ class ReagentBook:
         folder = platformdirs.user_state_path("reactune", appauthor=False)
         return cls(folder / "reagents" / f"{key}.json")
 
-    def read(self) -> tuple[str, Volumes] | None:
-        """Return when it was written and what was left then; None if nothing was."""
+    def moved(self, rig: RigFile) -> "ReagentBook | None":
+        """Find the newest ledger of a rig of this name with these streams at other ports.
+
+        A port may be spelt otherwise, or have another number today.
+        """
+        own = {name for name, stream in rig.streams.items() if not stream.wash}
+        found: list[tuple[float, Path]] = []
+        for path in self.path.parent.glob("*.json"):
+            with suppress(OSError, ValueError, LookupError, TypeError):
+                stored = json.loads(path.read_text("utf-8"))
+                if stored["rig"] == rig.title and own <= set(stored["streams"]) <= set(rig.streams):
+                    found.append((path.stat().st_mtime, path))
+        return ReagentBook(self.path, max(found)[1]) if found else None
+
+    def read(self) -> Left | None:
+        """Return what was left; None if nothing has been written down."""
+        path = self.moved_from or self.path
         try:
-            stored = json.loads(self.path.read_text("utf-8"))
+            stored = json.loads(path.read_text("utf-8"))
             volumes = {
                 str(name): {key: float(of[key]) for key in ("syringe", "flask")}
                 for name, of in stored["streams"].items()
             }
             for name, coils in stored.get("choices", {}).items():
                 volumes[f"choices.{name}"] = {str(key): float(coils[key]) for key in coils}
-            return str(stored["time"]), volumes
+            refilling, ports = (
+                tuple(map(str, stored.get(key, ()))) for key in ("refilling", "ports")
+            )
+            return Left(str(stored["time"]), volumes, refilling, ports)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise UserError(
-                f"what was left of the reagents cannot be read from {self.path} "
+                f"what was left of the reagents cannot be read from {path} "
                 f"({error.strerror}): check that folder ($XDG_STATE_HOME)"
             ) from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise UserError(
-                f"what was left of the reagents cannot be read from {self.path} ({error}): look "
+                f"what was left of the reagents cannot be read from {path} ({error}): look "
                 "into the syringes, correct the rig file, then say --reagents rig-file"
             ) from error
 
@@ -131,16 +165,32 @@ class ReagentBook:
             for name, choice in rig.feed.choices.items()
             if choice.valve is not None
         }
-        if [left, coils] == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
+        refilling = [name for name, pump in rig.pumps.items() if pump.refilling]
+        state = [left, coils, refilling]
+        if state == self._noted or (time.monotonic() - self._at < _OFTEN and not last):
             return
+        self._noted = []  # until this is written
         now = datetime.now().astimezone().isoformat(" ", "minutes")
+        ports = _ports(rig.config)
+        known = {"rig": rig.config.title, "ports": ports, "time": now, "streams": left}
+        further = {"choices": coils, "refilling": refilling}
+        self._write(json.dumps(known | {key: of for key, of in further.items() if of}, indent=1))
+        if self.moved_from is not None:
+            self.moved_from.unlink(missing_ok=True)
+            self.moved_from = None
+        self._noted, self._at = state, time.monotonic()
+
+    def _write(self, text: str) -> None:
+        """Replace what is stored, in one piece."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         half_made = self.path.with_suffix(f".{os.getpid()}")
-        known = {"rig": rig.config.title, "time": now, "streams": left}
-        text = json.dumps(known | ({"choices": coils} if coils else {}), indent=1)
-        half_made.write_text(text, "utf-8")
-        half_made.replace(self.path)
-        self._noted, self._at = [left, coils], time.monotonic()
+        try:
+            half_made.write_text(text, "utf-8")
+            half_made.replace(self.path)
+        except OSError:
+            with suppress(OSError):
+                half_made.unlink()
+            raise
 
 
 def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook | None]:
@@ -166,16 +216,25 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
     if rig.emulation is not None:
         return rig, None
     book = ReagentBook.of(rig)
-    stored = None if truth == "rig-file" else book.read()  # which may be damaged
+    if truth == "rig-file":  # what is stored may be damaged
+        return rig, book
+    stored = book.read()
+    if stored is None and (moved := book.moved(rig)):
+        book, stored = moved, moved.read()
     if stored is None:
         return rig, book
-    when, left = stored
-    _check(rig, left, book.path)
-    if truth is None and (wrong := list(_differences(rig, left))):
+    left = stored.volumes
+    _check(rig, left, book.moved_from or book.path)
+    if truth is None and (wrong := [*_differences(rig, left), *_unsure(rig, stored)]):
+        whose, other = "", ""
+        if book.moved_from is not None:
+            was = f" on {', '.join(stored.ports)}" if stored.ports else " at other ports"
+            whose = f" by the rig of this title{was}, not on {', '.join(_ports(rig))}"
+            other = " or this is another rig"
         raise UserError(
-            "\n".join(wrong) + f"\nThis was left at {when}. Look, then say which is true: "
-            "--reagents stored, or, if they have been filled since, --reagents rig-file (in a "
-            "session REACTUNE_REAGENTS=stored or rig-file)"
+            "\n".join(wrong) + f"\nThis was left at {stored.when}{whose}. Look, then say which is "
+            f"true: --reagents stored, or, if they have been filled since{other}, --reagents "
+            "rig-file (in a session REACTUNE_REAGENTS=stored or rig-file)"
         )
     streams = {
         name: stream.model_copy(
@@ -192,6 +251,12 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         for name, choice in rig.choices.items()
     }
     return rig.model_copy(update={"streams": streams, "choices": choices}), book
+
+
+def _ports(rig: RigFile) -> list[str]:
+    """Return the ports that the pumps are at."""
+    names = dict.fromkeys(stream.transport for stream in rig.streams.values())
+    return [str(rig.transports[name].url) for name in names]
 
 
 def _check(rig: RigFile, left: Volumes, path: Path) -> None:
@@ -234,3 +299,14 @@ def _differences(rig: RigFile, left: Volumes) -> Iterator[str]:
                     f"choices.{name}: the rig file has {choice.content(option):.0f} uL of {option} "
                     f"in its coil, but {was:.0f} uL were left"
                 )
+
+
+def _unsure(rig: RigFile, left: Left) -> Iterator[str]:
+    """Say which syringes were cut off while they were refilled, by a process that was killed."""
+    for name in left.refilling:
+        if name in rig.streams:
+            yield (
+                f"stream {name} was being refilled when its process was killed: its syringe may "
+                "hold a little more than that, its flask less; state what you see in the rig file "
+                "(filled, flask_volume)"
+            )

@@ -10,7 +10,14 @@ import bluesky.plan_stubs as bps
 from bluesky.utils import FailedStatus, Msg, MsgGenerator, RunEngineControlException
 from ophyd.status import Status
 
-from reactune.devices.rig.flow_rig import Conditions, FlowRig, LedgerError, RigFaultError
+from reactune.devices.rig.flow_rig import (
+    Conditions,
+    FlowRig,
+    LedgerError,
+    RigFaultError,
+    Setpoints,
+)
+from reactune.devices.rig.setpoints import stabilisation
 
 _log = logging.getLogger(__name__)
 
@@ -120,32 +127,46 @@ def _get_ahead(rig: FlowRig, following: Conditions, trace: Status | None) -> Msg
         spare = rig.config.analysis_duration - rig.stabilisation(rig.setpoints(following))
         yield from lab_sleep(rig, max(spare, 0.0))
         while not hot.done and trace is not None and not trace.done:
-            yield from lab_sleep(rig, _LOOK)
+            yield from lab_sleep(rig, min(_LOOK, _left(rig) or _LOOK))
         if hot.done and hot.success:
-            yield from act(rig.flow, following)
+            # not an act: a refill may outlast the trace, whose event must not wait for it
+            rig.flow(following)
             if rig.config.analytics is not None and trace is not None:
-                _save_reagent(rig, rig.stabilisation(rig.setpoints(following)), trace)
+                _save_reagent(rig, rig.setpoints(following), trace)
     except (FailedStatus, RigFaultError, LedgerError):
         # The sample on the column is worth finishing; the next experiment meets the fault itself.
         return
 
 
-def _save_reagent(rig: FlowRig, stabilisation: float, trace: Status) -> None:
+def _left(rig: FlowRig) -> float:
+    """Return how long the analysis of the last injection goes on [s]; 0 if it is late."""
+    injected: float = rig.read()["lab_time"]["value"]
+    return max(0.0, injected + rig.config.analysis_duration - rig.clock.now())
+
+
+def _save_reagent(rig: FlowRig, setpoints: Setpoints, trace: Status) -> None:
     """Have the flows pause if other software lets the next experiment wait too long for its file.
 
     Parameters
     ----------
     rig : FlowRig
-    stabilisation : float
-        How long the flows take until they are steady [s].
+    setpoints : Setpoints
+        What flows, or will once syringes have been refilled and lines rinsed.
     trace : Status
         Of what is waited for.
     """
     injected = rig.read()["lab_time"]["value"]
+    enough = stabilisation(setpoints, rig.config) + _SPARE
 
     def look() -> None:
-        if not trace.done and rig.read()["lab_time"]["value"] == injected:  # not given up since
+        if trace.done or rig.read()["lab_time"]["value"] != injected:  # or given up since
+            return
+        now, since = rig.clock.now(), rig.feed.since
+        due = (now if since is None else since) + enough
+        if now < due:
+            rig.clock.call_at(due, look, background=True)
+        else:
             _log.info("the next experiment waits for a file: its flows pause")
             rig.pause_flow()
 
-    rig.clock.call_later(stabilisation + _SPARE, look, background=True)
+    rig.clock.call_later(enough, look, background=True)

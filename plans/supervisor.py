@@ -55,6 +55,7 @@ class Supervisor:
         book: ReagentBook | None = None,
     ) -> None:
         self._RE, self._rig, self._guard, self._book = RE, rig, guard, book
+        self._unwritten = False  # what is left of the reagents
         self._over = threading.Event()
         self._paused_since: float | None = None
         self._tried = -_AGAIN
@@ -138,12 +139,26 @@ class Supervisor:
             self._act(partial(self._rig.interlock.latch, blind))
 
     def _note_reagents(self, *, last: bool = False) -> None:
-        if self._book is not None:
-            try:
-                self._book.note(self._rig, last=last)
-            except OSError as error:
-                _log.warning("what is left of the reagents is not written down: %s", error)
-                self._book = None
+        """Have the book note what is left; what cannot be written is tried again at each beat."""
+        if self._book is None:
+            return
+        try:
+            self._book.note(self._rig, last=last)
+        except OSError as error:
+            if last or not self._unwritten:
+                _log.warning(
+                    "what is left of the reagents cannot be written to %s (%s): %s",
+                    self._book.path,
+                    error.strerror or error,
+                    "look into syringes and flasks before the rig is used again"
+                    if last
+                    else "it is tried again; check that folder ($XDG_STATE_HOME)",
+                )
+            self._unwritten = True
+        else:
+            if self._unwritten:
+                _log.warning("what is left of the reagents is written down again")
+            self._unwritten = False
 
     def _act(self, call: Callable[[], object]) -> None:
         """Have something done, one thing at a time, while this thread goes on."""

@@ -5,14 +5,17 @@ import threading
 
 from ophyd import Component, Device
 
-from ..clock import LabClock, LabStatus, Steps, Task
+from ..clock import At, LabClock, LabStatus, Steps, Task
 from ..protocols.roles import Limits, PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
 from ..specs import StreamSpec
-from .interlock import Interlock
+from .interlock import FAILURES, Interlock
 from .signals import Kind, Reading, check_limits
 
 _log = logging.getLogger(__name__)
+
+_LOOK = {True: 60.0, False: 1.0}  # lab s between looks at a refill; each is bytes on the line
+_PATIENCE = 2.0  # wall s to wait for the line of a pump that was made safe
 
 
 class LedgerError(RuntimeError):
@@ -67,11 +70,11 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self._lock = threading.RLock()
         self._starting, self._refilling = Task(clock, self._lock), Task(clock, self._lock)
         self._running = False
-        self._content = spec.content
+        self._moved = False  # since its counters were last read at rest
+        self._content, self._flask = spec.content, spec.flask_volume
         self._counted = (0.0, 0.0)  # infused, withdrawn since the counters were cleared
         self._connected_before = False
         self._infused_before = 0.0
-        self.flask = spec.flask_volume
         for signal, value in (
             (self.diameter, spec.diameter),
             (self.syringe_volume, spec.syringe_volume),
@@ -114,6 +117,11 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         return self._content - self._counted[0] + self._counted[1]
 
     @property
+    def flask(self) -> float:
+        """Volume in the flask that it is refilled from [uL], as of the last poll."""
+        return max(0.0, self._flask - self._counted[1])
+
+    @property
     def deliverable(self) -> float:
         """Volume the syringe can still deliver [uL]."""
         return self.spec.delivered(self.content)
@@ -127,6 +135,11 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     def total_infused(self) -> float:
         """Volume infused since the rig was opened [uL], as of the last poll."""
         return self._infused_before + self._counted[0]
+
+    @property
+    def refilling(self) -> bool:
+        """Whether it is being refilled."""
+        return self._refilling.under_way
 
     @property
     def running(self) -> bool:
@@ -165,14 +178,19 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def _account(self) -> None:
         """Book what the stopped pump has moved, and clear its counters."""
-        # A pump that lost power counts from zero again: then believe the last poll.
-        now = self.driver.volumes()
-        infused, withdrawn = (max(pair) for pair in zip(now, self._counted, strict=True))
+        self._count()
         self.driver.clear_volumes()
-        self._content += withdrawn - infused
-        self.flask = max(0.0, self.flask - withdrawn)
-        self._infused_before += infused
+        self._content, self._flask = self.content, self.flask
+        self._infused_before = self.total_infused
         self._counted = (0.0, 0.0)
+        self._publish()
+
+    def _count(self) -> None:
+        """Take over what the stopped pump has moved; that is only booked with `_account`."""
+        # A pump that lost power counts from zero again: then believe the last poll.
+        infused, withdrawn = self.driver.volumes()
+        self._counted = max(infused, self._counted[0]), max(withdrawn, self._counted[1])
+        self._moved = False
         self._publish()
 
     def _publish(self) -> None:
@@ -247,6 +265,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         with self._lock:
             with self.driver.transport.together():
                 self.interlock.check()  # what makes the rig safe has the line before or behind
+                self._moved = True
                 self.driver.run()
             self._running = True
             self.poll()
@@ -283,14 +302,22 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         Parameters
         ----------
         confirmed : bool
-            Whether it said so itself: then it is published, as by a poll.
+            Whether it said so itself: then it is published, as by a poll, and what it has moved
+            is asked for.
         """
         with self._lock:
             self._give_up()
             self._running = False
-            if confirmed:
-                self.flow.fill(0.0)
-                self.state.fill("idle")
+            if not confirmed:
+                return
+            self.flow.fill(0.0)
+            self.state.fill("idle")
+            if self._moved:
+                try:
+                    with self.driver.transport.urgent(_PATIENCE):
+                        self._count()
+                except FAILURES as error:
+                    _log.warning("what stream %s has moved last is not known: %s", self.name, error)
 
     def _give_up(self) -> None:
         self._starting.give_up()
@@ -335,16 +362,24 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self.driver.set_target(volume)
         with self.driver.transport.together():
             self.interlock.check()
+            self._moved = True
             self.driver.run("withdraw")
         duration = 60 * volume / self.spec.refill_rate
-        deadline = self._clock.now() + 1.1 * duration + 30
-        yield duration + 1
+        begin = self._clock.now()
+        end, deadline = begin + (duration + 1), begin + 1.1 * duration + 30
+        yield self._next_look(end)
         while self.poll().state == "withdrawing":
             if self._clock.now() > deadline:
                 self._halt()
                 raise PumpError(f"the refill of stream {self.name} does not end: look at it")
-            yield 1.0
+            yield self._next_look(end)
         self._account()
+
+    def _next_look(self, end: float) -> At:
+        """Return when to look again at a refill that should be over at a lab time [s]."""
+        now = self._clock.now()
+        soon = now + _LOOK[self._clock.simulated]
+        return At(soon if soon < end - 1 else end if now < end else now + 1.0)
 
     def poll(self) -> PumpStatus:
         """Fetch flow, volume and state in one exchange and publish them.
@@ -358,6 +393,10 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             status = self.driver.status()
             if status.state == "infusing":
                 self._counted = (status.volume, self._counted[1])
+            elif status.state == "withdrawing":
+                self._counted = (self._counted[0], status.volume)
+            elif self._moved and status.state != "stalled":
+                self._count()
             self.flow.fill(status.flow)
             self.state.fill(status.state)
             self._publish()

@@ -95,7 +95,7 @@ def test_a_pause_while_an_event_is_told_does_not_measure_it_again(lab):
 def test_empty_flasks_end_the_campaign_after_the_sample_on_the_column(lab):
     def spill():
         pump = lab.rig.pumps["c60"]
-        pump.flask = 0.0
+        pump._flask = 0.0
         pump._content -= pump.deliverable - 50.0
 
     at(lab, "inject", 2, 0.0, spill)  # before the flow of the third has been started
@@ -105,6 +105,46 @@ def test_empty_flasks_end_the_campaign_after_the_sample_on_the_column(lab):
     assert np.isfinite(lab.events("primary")[-1]["trace"]).all()
     assert "stream c60 needs" in lab.only("stop")["reason"]
     lab.assert_safe()
+
+
+def refilled_while_the_first_is_recorded(lab):
+    """Empty a syringe whose pump takes 50 min for a stroke."""
+    pump = lab.rig.pumps["c60"]
+    pump.spec = pump.spec.model_copy(update={"refill_rate": 200.0})
+
+    def empty():
+        pump._content = lab.world._plungers[0].content = 150.0 + pump._counted[0]
+
+    at(lab, "trigger", 1, 1.0, empty)
+    return pump
+
+
+def test_an_event_does_not_wait_for_the_refill_of_the_next_experiment(open_lab):
+    """Its trace is over: who ends the campaign now must not lose it."""
+    with open_lab(seed=1) as lab:
+        pump = refilled_while_the_first_is_recorded(lab)
+        stored, refilling = [], []
+
+        def hear(name, document):
+            if name == "event" and "trace" in document["data"]:
+                stored.append(lab.rig.clock.now() - document["data"]["lab_time"])
+                refilling.append(pump._refilling.under_way)
+
+        lab.RE.subscribe(hear)
+        lab.campaign(lab.agent(budget=3))
+    assert stored == pytest.approx(3 * [lab.rig.config.analysis_duration], abs=2)
+    assert refilling == [True, False, False]
+    assert all(fact["reason"] == "" for fact in lab.events("primary"))
+
+
+def test_a_campaign_that_ends_while_a_syringe_is_refilled_knows_what_is_in_it(lab):
+    pump = refilled_while_the_first_is_recorded(lab)
+    agent = lab.agent(budget=3)
+    agent.should_stop = lambda: (pump.refilling, "enough")
+    lab.campaign(agent)
+    assert len(lab.events("primary")) == 1
+    assert pump.content == pytest.approx(lab.world.pump(0)[2], abs=0.1)
+    assert 1000 < pump.content < 9000
 
 
 def test_a_steady_state_that_is_lost_again_and_again_is_given_up(lab):

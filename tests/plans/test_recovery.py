@@ -64,6 +64,23 @@ def test_while_it_lasts_the_rig_is_safe_and_nothing_is_dosed(brisk):
     assert numbers(brisk) == [(1, 1.0), (2, 1.0)]
 
 
+def test_a_finished_experiment_is_stored_before_the_instruments_are_greeted(brisk):
+    """That may take more than a minute, in which somebody may end the campaign."""
+    order, recover = [], brisk.rig.recover
+    brisk.rig.recover = lambda: order.append("greeted") or recover()
+
+    def hear(name, document):
+        if name == "event" and "trace" in document["data"]:
+            order.append((document["data"]["number"], bool(document["data"]["disturbances"])))
+
+    brisk.RE.subscribe(hear)
+    at(brisk, "trigger", 2, 50.0, lambda: setattr(brisk.world.links["heater"], "silent", 9))
+    brisk.campaign(brisk.agent(budget=3))
+    assert order == [(1, False), (2, True), "greeted", (3, False)]
+    assert numbers(brisk) == [(1, 1.0), (2, 1.0), (3, 1.0)]
+    assert brisk.only("stop")["exit_status"] == "success"
+
+
 def test_the_third_time_it_ends_with_its_reason(brisk):
     begun = []
 

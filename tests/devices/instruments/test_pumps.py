@@ -141,6 +141,50 @@ def test_refill_that_is_stopped_is_still_booked(rig, pump):
     assert pump.content == pytest.approx(8000.0, abs=1.0)
 
 
+@pytest.mark.parametrize("end", ["safe", "close", "stop", "killed"])
+def test_what_a_refill_has_drawn_is_known_wherever_it_is_cut_off(rig, pump, end):
+    """To the next process, too, which would draw the plunger too far."""
+    rig.clock.wait(pump.set(200.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(1500.0), timeout=10)
+    pump.refill()
+    rig.clock.wait(rig.clock.timer(70.0), timeout=10)
+    level = rig.emulation.world.pump(1)[2]
+    assert level == pytest.approx(7333.3, abs=1.0)
+    if end != "killed":
+        {"safe": rig.safe, "close": rig.close, "stop": pump.stop}[end]()
+    unseen = 10 * 2000 / 60 + 1 if end == "killed" else 0.1  # since the last look
+    assert pump.content == pytest.approx(level, abs=unseen)
+    assert pump.flask == pytest.approx(250000 - (level - 5000), abs=unseen)
+    assert pump.remaining.get() == pump.content
+    if end != "close":
+        pump.rest()
+        assert pump.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
+
+
+def test_what_a_pump_that_is_made_safe_has_moved_is_asked_for_once(rig, pump):
+    rig.clock.wait(pump.set(200.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(30.0), timeout=10)
+    rig.safe()
+    assert pump.content == pytest.approx(9900.0, abs=0.1)
+    asked = pump.driver.transport.exchanges
+    rig.safe()
+    assert pump.driver.transport.exchanges == asked + 2  # both are told to stop, and that is all
+
+
+def test_a_pump_that_does_not_say_what_it_has_moved_is_safe_all_the_same(rig, pump, monkeypatch):
+    def silent():
+        raise NoReplyError("no reply")
+
+    rig.clock.wait(pump.set(200.0), timeout=10)
+    rig.clock.wait(rig.clock.timer(30.0), timeout=10)
+    with monkeypatch.context() as line:
+        line.setattr(pump.driver, "volumes", silent)
+        assert rig.safe().confirmed
+        assert pump.content == 10000.0  # as of the last look
+    rig.safe()
+    assert pump.content == pytest.approx(9900.0, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("flask", "need", "match"),
     [
@@ -168,7 +212,7 @@ def test_ledger_refuses_what_is_gone(open_rig):
 
 def test_what_fills_the_dead_volume_is_not_promised(rig, pump):
     """Of an empty syringe: the first 100 uL from the flask stay in it."""
-    pump._content, pump.flask = 0.0, 600.0
+    pump._content, pump._flask = 0.0, 600.0
     assert pump.supply == 500.0
     pump.check_volume(500.0)
     with pytest.raises(LedgerError) as error:
