@@ -225,17 +225,10 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         return rig, book
     left = stored.volumes
     _check(rig, left, book.moved_from or book.path)
-    if truth is None and (wrong := [*_differences(rig, left), *_unsure(rig, stored)]):
-        whose, other = "", ""
-        if book.moved_from is not None:
-            was = f" on {', '.join(stored.ports)}" if stored.ports else " at other ports"
-            whose = f" by the rig of this title{was}, not on {', '.join(_ports(rig))}"
-            other = " or this is another rig"
-        raise UserError(
-            "\n".join(wrong) + f"\nThis was left at {stored.when}{whose}. Look, then say which is "
-            f"true: --reagents stored, or, if they have been filled since{other}, --reagents "
-            "rig-file (in a session REACTUNE_REAGENTS=stored or rig-file)"
-        )
+    if truth is None:
+        if wrong := [*_differences(rig, left), *_unsure(rig, stored)]:
+            raise UserError("\n".join([*wrong, _question(rig, stored, book)]))
+        book = ReagentBook(book.path)  # another rig of this title may be meant: its ledger stays
     streams = {
         name: stream.model_copy(
             update={"filled": left[name]["syringe"], "flask_volume": left[name]["flask"]}
@@ -251,6 +244,20 @@ def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook 
         for name, choice in rig.choices.items()
     }
     return rig.model_copy(update={"streams": streams, "choices": choices}), book
+
+
+def _question(rig: RigFile, stored: Left, book: ReagentBook) -> str:
+    """Ask which is true: the rig file, or what was left."""
+    whose, other = "", ""
+    if book.moved_from is not None:
+        was = f" on {', '.join(stored.ports)}" if stored.ports else " at other ports"
+        whose = f" by the rig of this title{was}, not on {', '.join(_ports(rig))}"
+        other = " or this is another rig"
+    return (
+        f"This was left at {stored.when}{whose}. Look, then say which is true: --reagents stored, "
+        f"or, if they have been filled since{other}, --reagents rig-file (in a session "
+        "REACTUNE_REAGENTS=stored or rig-file)"
+    )
 
 
 def _ports(rig: RigFile) -> list[str]:

@@ -101,6 +101,14 @@ def test_a_rig_whose_ports_are_called_otherwise_is_asked_about_too(rig, tmp_path
     assert ReagentBook.of(rig).moved(rig).moved_from == book.path
 
 
+def test_what_nobody_was_asked_about_stays_with_the_sister_that_it_may_be_of(rig):
+    leave(rig, 9950.0, rig.streams["c60"].flask_volume)  # as good as full
+    sister = reconciled(at(rig, "/dev/ttyUSB7"), None)[1]
+    with open_rig(load("walker")) as opened:
+        sister.note(opened)
+    assert ReagentBook.of(rig).path.exists()
+
+
 def test_one_that_cannot_be_read_is_named(rig):
     leave(rig, 1.0, 1.0)
     ReagentBook.of(rig).path.write_text("{")
