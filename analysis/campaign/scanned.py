@@ -121,7 +121,7 @@ class Scanned(Lineage):
             "variables": {name: self._variable(name, facts) for name in names},
         }
         problem = Problem.load(stated).to_dict()
-        title = start.get("title") or start.get("plan_name", "")
+        title = str(start.get("title") or start.get("plan_name", ""))
         return {"rig": {}, **start, **method, "problem": problem, "title": title}
 
     def events(self, stream: str) -> list[Mapping[str, Any]]:

@@ -265,7 +265,7 @@ def _provenance(lineage: Lineage, campaign: Campaign | None) -> Facts:
     start, stop = lineage.start, lineage.stop or {}
     ended, rig = stop.get("time"), start.get("rig")
     return {
-        "title": campaign.title if campaign else str(start.get("title", "")),
+        "title": campaign.title if campaign else str(start.get("title") or ""),
         "origin": mark_of(start),
         "runs": ", ".join(run.uid for run in lineage.runs),
         "plan": str(start.get("plan_name", "")),

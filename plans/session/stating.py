@@ -16,6 +16,9 @@ PLANNED = _MEASURED | {"problem", "seed", "first", "versions", "review"}
 STATED = PLANNED | _ORIGIN | {"plan_name", "hints", "product", "volume"}
 """What runs of our plans state themselves; their title is anybody's."""
 
+TEXTS = ("title", "plan_name")
+"""What every list of runs shows of one."""
+
 _ALWAYS = _ORIGIN | {"problem", "rig", "lab_time"}  # read of every run, whatever its plan is
 
 
@@ -35,7 +38,7 @@ def own(
     Raises
     ------
     ValueError
-        If they say something that the run states itself.
+        If they say something that the run states itself, or a title that is no text.
     """
     for key in (md := dict(md or {})):
         if key in stated:
@@ -43,7 +46,14 @@ def own(
                 f"{where} has {key} = {md[key]!r}, but {key!r} is what the run states of itself: "
                 "call it otherwise"
             )
+        check_text(key, md[key], where)
     return md
+
+
+def check_text(key: str, value: Any, where: str) -> None:
+    """Refuse what is shown of a run in lists, if it is no text."""
+    if key in TEXTS and not isinstance(value, str):
+        raise ValueError(f"{where} has {key} = {value!r}, but a {key} is text: put it in quotes")
 
 
 def stating(
@@ -70,6 +80,7 @@ def stating(
         in_call, by_plan, kept = md.maps[0], md.maps[1], md.maps[-1]
         ours = not by_plan.keys().isdisjoint({"problem", "makes", "analytics"})
         own(in_call, STATED if ours else _ALWAYS | {"simulated"}, "the call of RE")
+        own(by_plan, (), "md")
         own(kept, _ALWAYS, "RE.md")
         return {**usual(md), "rig": rig.description(), "simulated": rig.simulated}
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 
+import bluesky.plan_stubs as bps
 import bluesky.plans as bp
 import pytest
 from bluesky import RunEngine
@@ -148,6 +149,21 @@ def test_metadata_that_gainsay_a_campaign_are_refused_before_it(workspace, kept,
     assert not workspace.cat.runs()
 
 
+@pytest.mark.parametrize("key", ["title", "plan_name"])
+def test_what_lists_of_runs_show_is_text(workspace, key):
+    for call, kept, where in (
+        (lambda: workspace.RE(bp.count([]), **{key: 3}), {}, "the call of RE"),
+        (lambda: workspace.RE(bp.count([], md={key: 3})), {}, "md"),
+        (lambda: workspace.RE(bps.open_run()), {key: 3}, "RE.md"),
+    ):
+        workspace.RE.md.update(kept)
+        with pytest.raises(ValueError, match=f"^{where} has {key} = 3, but a {key} is text"):
+            call()
+    with pytest.raises(ValueError, match=r"^md has title = \['a'\], but a title is text"):
+        workspace.RE(workspace.optimise("walker-ii", budget=1, md={"title": ["a"]}))
+    assert not workspace.cat.runs()
+
+
 def test_metadata_of_a_lab_are_kept_as_they_are(workspace):
     workspace.RE.md |= {"operator": "anna", "method": "C18", "volume": "two flasks"}
     workspace.RE(bp.count([workspace.rig.heater]), title="before lunch", first=True)
@@ -163,9 +179,12 @@ def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(tmp_p
     RE = RunEngine({})
     with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
         RE.subscribe(catalogue.record)
+        RE(bp.count([]), title=["count"], plan_name=3, known={"sources": 5}, resumes=["a"])
         RE(bp.count([]), problem="drift", known="no", scan="calibration", resumes=5)
-        assert catalogue.runs()[0].begins == "resumes 5"
-    for command in (["runs"], ["show", "last"]):
+        newest, older = catalogue.runs()
+        assert newest.begins == "resumes 5"
+        assert (older.title, older.plan_name) == ("['count']", "3")
+    for command in (["runs"], ["show", "last"], ["show", older.uid]):
         assert main([*command, "--catalogue", str(tmp_path)]) == 0
         out, err = capsys.readouterr()
         assert "cannot be listed" not in err
