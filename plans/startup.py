@@ -320,9 +320,9 @@ class Workspace:
         if is_made(run.start):
             say(made_of(run.runs[-1]).to_text())
             return
-        if is_scan(run.start):
+        if scan := is_scan(run.start):
             say(f"\n{scan_of(run).to_text()}\n")
-        if is_campaign(run.start):
+        if is_campaign(run.start) or not scan:  # what is neither says why
             say(summarise(run).to_text())
 
     def safe(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from reactune.devices.rig.flow_rig import FlowRig
@@ -19,7 +20,17 @@ STATED = PLANNED | _ORIGIN | {"plan_name", "hints", "product", "volume"}
 TEXTS = ("title", "plan_name")
 """What every list of runs shows of one."""
 
-_ALWAYS = _ORIGIN | {"problem", "rig", "lab_time"}  # read of every run, whatever its plan is
+# read of every run, whatever its plan is
+_ALWAYS = _ORIGIN | {"problem", "rig", "lab_time", "analytics"}
+
+
+class _Versions(dict[str, str]):
+    """Of what runs a plan of ours; what is no such thing was stated by somebody else."""
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what runs a plan, for its start document: by them it is one of ours."""
+    return _Versions({name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")})
 
 
 def own(
@@ -78,10 +89,24 @@ def stating(
 
     def normalise(md: ChainMap[str, Any]) -> dict[str, Any]:
         in_call, by_plan, kept = md.maps[0], md.maps[1], md.maps[-1]
-        ours = not by_plan.keys().isdisjoint({"problem", "makes", "analytics"})
-        own(in_call, STATED if ours else _ALWAYS | {"simulated"}, "the call of RE")
-        own(by_plan, (), "md")
+        injected, planned = _taken_apart(by_plan)
+        ours = isinstance(planned.get("versions"), _Versions)
+        stated = STATED if ours else _ALWAYS | {"simulated"}
+        own(in_call, stated, "the call of RE")
+        for told in injected if ours else (*injected, planned):
+            own(told, stated)
         own(kept, _ALWAYS, "RE.md")
         return {**usual(md), "rig": rig.description(), "simulated": rig.simulated}
 
     return normalise
+
+
+def _taken_apart(
+    by_plan: Mapping[str, Any],
+) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
+    """Part what `bpp.inject_md_wrapper` has put before a plan's metadata from these."""
+    injected: list[Mapping[str, Any]] = []
+    while isinstance(by_plan, ChainMap):
+        *others, by_plan = by_plan.maps
+        injected += others
+    return injected, by_plan

@@ -6,11 +6,13 @@ import threading
 
 import bluesky.plan_stubs as bps
 import bluesky.plans as bp
+import bluesky.preprocessors as bpp
 import pytest
 from bluesky import RunEngine
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import startup
+from reactune.plans.campaign import optimise
 from reactune.plans.cli import main
 from reactune.plans.session.metadata import Metadata
 from reactune.plans.startup import Workspace
@@ -149,6 +151,35 @@ def test_metadata_that_gainsay_a_campaign_are_refused_before_it(workspace, kept,
     assert not workspace.cat.runs()
 
 
+@pytest.mark.parametrize(
+    "md",
+    [
+        {"resumes": "abc"},
+        {"analytics": {}},
+        {"lost": 3},
+        {"makes": "x"},
+        {"problem": "x"},
+        {"rig": 1},
+        {"simulated": False},
+    ],
+    ids=lambda md: next(iter(md)),
+)
+def test_metadata_that_gainsay_another_plans_run_are_refused_before_it(workspace, md):
+    ((key, value),) = md.items()
+    refused = f"^md has {key} = {value!r}, but {key!r} is what the run states of itself"
+    with pytest.raises(ValueError, match=refused):
+        workspace.RE(bp.count([workspace.rig.heater], md=md))
+    for plan in (bp.count([]), workspace.optimise("walker-ii", budget=1)):
+        with pytest.raises(ValueError, match=refused):
+            workspace.RE(bpp.inject_md_wrapper(bpp.inject_md_wrapper(plan, md), {"flask": 3}))
+    assert not workspace.cat.runs()
+
+
+def test_a_plan_of_ours_under_another_name_is_one_of_ours(workspace):
+    with pytest.raises(ValueError, match="the call of RE has method = 'C18'"):
+        workspace.RE(optimise("walker-v", workspace.rig, md={"plan_name": "night"}), method="C18")
+
+
 @pytest.mark.parametrize("key", ["title", "plan_name"])
 def test_what_lists_of_runs_show_is_text(workspace, key):
     for call, kept, where in (
@@ -175,16 +206,21 @@ def test_metadata_of_a_lab_are_kept_as_they_are(workspace):
     assert other["method"]["peaks"]
 
 
-def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(tmp_path, capsys):
+def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(lab, tmp_path, capsys):
     RE = RunEngine({})
     with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
         RE.subscribe(catalogue.record)
         RE(bp.count([]), title=["count"], plan_name=3, known={"sources": 5}, resumes=["a"])
         RE(bp.count([]), problem="drift", known="no", scan="calibration", resumes=5)
-        newest, older = catalogue.runs()
+        RE(bp.count([lab.rig.heater]), title="count", resumes="abc", analytics={}, versions=3)
+        RE(bp.count([]), lost=3)
+        lost, odd, newest, older = catalogue.runs()
         assert newest.begins == "resumes 5"
         assert (older.title, older.plan_name) == ("['count']", "3")
-    for command in (["runs"], ["show", "last"], ["show", older.uid]):
+        with pytest.raises(ValueError, match=f"run {lost.uid[:8]} has lost 3"):
+            Workspace(lab.rig, catalogue).summary()
+    table = ["export", odd.uid, "-o", str(tmp_path / "count.csv")]
+    for command in (["runs"], *(["show", run.uid] for run in (odd, newest, older)), table):
         assert main([*command, "--catalogue", str(tmp_path)]) == 0
         out, err = capsys.readouterr()
         assert "cannot be listed" not in err
