@@ -108,6 +108,39 @@ def test_what_cannot_be_kept_is_refused_by_name(tmp_path):
     assert "flask" not in md
 
 
+@pytest.mark.parametrize("value", ["x", -1, 1.5, True, None])
+def test_a_scan_id_that_counts_nothing_is_refused_where_it_is_said(tmp_path, value):
+    md = Metadata(tmp_path / "md.json")
+    with pytest.raises(ValueError, match=r"RE.md\['scan_id'\] = .* is no number to count runs"):
+        md["scan_id"] = value
+    with pytest.raises(ValueError, match="is no number"):
+        md |= {"scan_id": value}
+    with pytest.raises(ValueError, match=r"RE\.md has title = 5, but a title is text"):
+        md["title"] = 5
+    md |= {"scan_id": 6}
+    assert Metadata(tmp_path / "md.json").next_scan_id() == 7
+
+
+def test_a_file_with_such_a_scan_id_is_begun_anew_and_said(lab, tmp_path, caplog):
+    (tmp_path / "md.json").write_text('{"scan_id": "x", "operator": "anna"}')
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        workspace = Workspace(lab.rig, catalogue)
+        for _ in range(2):
+            workspace.RE(bp.count([]))
+        starts = [catalogue[i].start for i in (1, 2)]
+    assert {start["operator"] for start in starts} == {"anna"}
+    assert "scan_id = 'x'" in caplog.text
+    assert "begins anew at 1" in caplog.text
+
+
+def test_what_was_changed_in_place_into_what_cannot_be_kept_ends_no_run(workspace, caplog):
+    workspace.RE.md["flask"] = [1]
+    workspace.RE.md["flask"].append({2})
+    workspace.RE(bp.count([]))
+    assert len(workspace.cat) == 1
+    assert "RE.md is not kept for the next session" in caplog.text
+
+
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / "md.json").write_text(text)
@@ -187,7 +220,7 @@ def test_what_lists_of_runs_show_is_text(workspace, key):
         (lambda: workspace.RE(bp.count([], md={key: 3})), {}, "md"),
         (lambda: workspace.RE(bps.open_run()), {key: 3}, "RE.md"),
     ):
-        workspace.RE.md.update(kept)
+        workspace.RE.md.data.update(kept)  # as a file of before may have it
         with pytest.raises(ValueError, match=f"^{where} has {key} = 3, but a {key} is text"):
             call()
     with pytest.raises(ValueError, match=r"^md has title = \['a'\], but a title is text"):
