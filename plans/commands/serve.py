@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="the address that it answers at; 0.0.0.0 for all of this computer's [127.0.0.1]",
     )
-    runs.add_argument("--port", type=_port, default=8000, help="the port [8000]")
+    runs.add_argument("--port", type=_port, default=8000, help="the port; 0 for any [8000]")
     runs.set_defaults(act=_catalogue)
     plans = kinds.add_parser("queue", help=QUEUE, **described(QUEUE))
     plans.epilog = examples(EXAMPLES[1])
@@ -69,18 +69,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     plans.add_argument(
         "--port",
-        type=_port,
+        type=_port_of_two,
         default=60615,
         help="the port for orders; what it says is to be heard ten above, at 60625 [60615]",
     )
     plans.set_defaults(act=_queue)
 
 
-def _port(text: str) -> int:
-    """Read a port that leaves room for a second."""
-    if not text.isdecimal() or int(text[:9]) > 65525:
-        raise argparse.ArgumentTypeError(f"a port is from 0 to 65525, not {text}")
+def _port(text: str, least: int = 0, most: int = 65535) -> int:
+    """Read a port."""
+    if not (text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"a port is from {least} to {most}, not {text}")
     return int(text)
+
+
+def _port_of_two(text: str) -> int:
+    """Read a port that leaves room for a second, ten above."""
+    return _port(text, 1, 65525)
 
 
 def run(a: argparse.Namespace) -> int:

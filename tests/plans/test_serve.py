@@ -76,6 +76,21 @@ def taken():
         yield other.getsockname()[1]
 
 
+def test_ports_are_as_many_as_a_server_needs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TILED_API_KEY", "short")  # ends it before it begins
+    for port in ("0", "65535"):
+        assert main(["serve", "catalogue", "--folder", str(tmp_path), "--port", port]) == 2
+        assert "16 letters" in capsys.readouterr().err
+    for server, port, most in (
+        ("catalogue", "65536", "0 to 65535"),
+        ("queue", "65530", "1 to 65525"),
+        ("queue", "0", "1 to 65525"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["serve", server, "--port", port])
+        assert f"a port is from {most}, not {port}" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("server", ["catalogue", "queue"])
 def test_a_port_in_use_is_named_with_what_to_do(server, taken, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
