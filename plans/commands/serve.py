@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from ..saying import say
 from ..terminal.options import EXIT_DONE, add_catalogue, add_rig, described, examples
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     runs.epilog = examples(EXAMPLES[0])
     runs.add_argument(
         "--folder",
-        type=Path,
         metavar="DIR",
         help="where its traces and its key are, without --database everything "
         "[XDG_DATA_HOME/reactune/server: ~/.local/share/reactune/server]",
@@ -99,6 +97,8 @@ def _catalogue(a: argparse.Namespace) -> int:
 
     import platformdirs
 
+    from reactune.analysis.storage.place import place_of
+    from reactune.analysis.storage.stores.server import NoCatalogue
     from reactune.analysis.storage.stores.serving import Service
 
     from ..errors import UserError, told
@@ -108,12 +108,16 @@ def _catalogue(a: argparse.Namespace) -> int:
             f"serve: everybody on this computer sees a command with its password; put it into "
             f"~/.pgpass, or the whole URI into ${DATABASE}"
         )
-    folder = a.folder or platformdirs.user_data_path("reactune", appauthor=False) / "server"
-    say("Starting ...")
-    with told(OSError):
-        service = Service.prepared(
-            folder.expanduser().resolve(), a.database or os.environ.get(DATABASE) or None
-        )
+    own = platformdirs.user_data_path("reactune", appauthor=False) / "server"
+    with told(NoCatalogue, OSError):
+        place = place_of(a.folder or own)
+        if place.server is not None:
+            raise UserError(
+                f"serve: --folder {a.folder} is an address: give a folder of this computer, and "
+                "where it is to answer as --host and --port"
+            )
+        say("Starting ...")
+        service = Service.prepared(place.folder, a.database or os.environ.get(DATABASE) or None)
         service.run(a.host, a.port, lambda address: _say(service.key_source, address))
     return EXIT_DONE
 

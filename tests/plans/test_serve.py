@@ -104,6 +104,16 @@ def test_a_port_in_use_is_named_with_what_to_do(server, taken, tmp_path, monkeyp
     assert "10.255.1.1 is no address of this computer" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("folder", ["http://lab:8000", "ftp://lab/x", "lab:8000"])
+def test_no_folder_is_made_of_an_address(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TILED_API_KEY", "short")  # ends it before it begins
+    assert main(["serve", "catalogue", "--folder", folder]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert folder.partition("/")[0] in told
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_server_takes_no_folder_that_sessions_write(tmp_path, capsys):
     (tmp_path / "catalog.id").write_text("")
     assert main(["serve", "catalogue", "--folder", str(tmp_path)]) == 2
