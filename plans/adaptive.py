@@ -20,6 +20,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from .campaign import check_agent, settable
 from .records import ExperimentRecord
 from .session.detectors import measured, measured_described
+from .session.stating import versions
 from .stubs import sample
 
 if TYPE_CHECKING:
@@ -119,6 +120,7 @@ def optimization_problem(
         "title": agent.problem.title or agent.problem.goal_words,
         "simulated": rig.simulated,
         **to_start(analytics),
+        "versions": versions(),
     }
 
     def acquire(

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -22,7 +21,7 @@ from .compatibility import analytics_of, bounds, chosen, fitted, incompatibiliti
 from .problems import ProblemSource
 from .records import DecisionRecord, ExperimentRecord, FindingRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
-from .session.stating import PLANNED, own
+from .session.stating import PLANNED, own, versions
 from .stubs import act, event, lab_sleep, sample
 
 _log = logging.getLogger(__name__)
@@ -109,7 +108,7 @@ def optimise(
         "lab_time": rig.clock.now(),
         "seed": agent.seed,
         "first": [dict(conditions) for conditions in agent.first],
-        "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
+        "versions": versions(),
         **({"review": reviewer.by} if reviewer else {}),
         **own(md, PLANNED),
     }

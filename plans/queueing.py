@@ -21,6 +21,7 @@ import platformdirs
 
 import reactune.devices
 from reactune.analysis.storage.place import Place, place_of
+from reactune.analysis.storage.stores.listening import listening
 from reactune.analysis.storage.stores.server import NoCatalogue
 
 from .errors import UserError, told
@@ -95,6 +96,7 @@ class Queue:
         with told(NoCatalogue, OSError):
             place = place_of(catalogue)
             place.check(writing=True)
+            _see_to_ports(host, port, port + 10)
         _see_to(redis)
         beside = platformdirs.user_state_path("reactune", appauthor=False) / "queues" / name
         with told(OSError):
@@ -144,6 +146,15 @@ class Queue:
             while True:
                 os.wait()
         return 0 if ended else code
+
+
+def _see_to_ports(host: str, *ports: int) -> None:
+    """See that ports are free; not of an interface, which ZeroMQ knows by its name."""
+    host = "0.0.0.0" if host == "*" else host
+    if host == "localhost" or re.fullmatch(r"[\d.]+", host):
+        for port in ports:
+            with listening(host, port):
+                pass
 
 
 def _see_to(redis: str) -> None:

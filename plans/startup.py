@@ -34,7 +34,7 @@ from reactune.devices import FlowRig, load, open_rig
 from . import scans
 from .guard import guarded
 from .making import plan as making
-from .making.attending import AtTerminal
+from .making.attending import AtTerminal, check_attended
 from .making.service import stored_product, volume_of
 from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
 from .progress import Progress
@@ -263,7 +263,9 @@ class Workspace:
         """
         amount = volume_of(volume)
         product = stored_product(self.cat, uid, amount, self.rig)
-        return (yield from making.make(product, self.rig, amount, AtTerminal(), md))
+        attendant = AtTerminal(shared=get_ipython() is not None)
+        check_attended(attendant, valve=self.rig.collection is not None)
+        return (yield from making.make(product, self.rig, amount, attendant, md))
 
     def one_at_a_time(
         self,
@@ -320,9 +322,9 @@ class Workspace:
         if is_made(run.start):
             say(made_of(run.runs[-1]).to_text())
             return
-        if is_scan(run.start):
+        if scan := is_scan(run.start):
             say(f"\n{scan_of(run).to_text()}\n")
-        if is_campaign(run.start):
+        if is_campaign(run.start) or not scan:  # what is neither says why
             say(summarise(run).to_text())
 
     def safe(self) -> None:

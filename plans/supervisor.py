@@ -9,17 +9,16 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Self
+from typing import Self
 
-import bluesky.preprocessors as bpp
 from bluesky import RunEngine
-from bluesky.utils import MsgGenerator
 
 from reactune.devices.protocols.transport import InstrumentError
 from reactune.devices.rig.flow_rig import FlowRig
 
 from .guard import Guard
 from .reagents import ReagentBook
+from .session.leaving import leaving_safe
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +30,9 @@ _AGAIN = 5.0  # s between attempts to reach what has not confirmed its safe stat
 class Supervisor:
     """Sees that a rig is not left hot or flowing by a plan that is no more, or thinks no more.
 
-    It makes the rig safe when a plan is aborted, halted or fails, when one is paused for longer
-    than the rig file allows, and when nobody has looked at the rig for half a minute. After a fault
+    It makes the rig safe when a plan is aborted, halted or fails, or has measured without leaving
+    it so, when one is paused for longer than the rig file allows, and when nobody has looked at the
+    rig for half a minute. After a fault
     it goes on trying to reach the instruments that have not confirmed. Its thread is what the
     guard's process listens to.
 
@@ -56,6 +56,7 @@ class Supervisor:
     ) -> None:
         self._RE, self._rig, self._guard, self._book = RE, rig, guard, book
         self._unwritten = False  # what is left of the reagents
+        self._leaving = leaving_safe(rig)
         self._over = threading.Event()
         self._paused_since: float | None = None
         self._tried = -_AGAIN
@@ -64,7 +65,7 @@ class Supervisor:
 
     def __enter__(self) -> Self:
         self._hook, self._RE.state_hook = self._RE.state_hook, self._changed  # type: ignore[assignment]  # declared as None
-        self._RE.preprocessors.append(self._safe_if_it_fails)
+        self._RE.preprocessors.append(self._leaving)
         self._beat()
         self._thread.start()
         return self
@@ -75,7 +76,7 @@ class Supervisor:
         self._beat()  # how it was left
         self._note_reagents(last=True)
         self._RE.state_hook = self._hook
-        self._RE.preprocessors.remove(self._safe_if_it_fails)
+        self._RE.preprocessors.remove(self._leaving)
 
     # -- told by the RunEngine --------------------------------------------------------------
 
@@ -86,16 +87,6 @@ class Supervisor:
             self._act(self._rig.safe)
         if self._hook is not None:
             self._hook(state, before)
-
-    def _safe_if_it_fails(self, plan: MsgGenerator[Any]) -> MsgGenerator[Any]:
-        """Have a plan that is aborted or fails leave the rig safe, whatever else it leaves."""
-
-        def rest(error: Exception) -> MsgGenerator[None]:
-            if not self._rig.interlock.at_rest:
-                self._rig.safe()
-            yield from ()
-
-        return bpp.contingency_wrapper(plan, except_plan=rest)  # type: ignore[no-any-return, no-untyped-call]  # bluesky's own
 
     # -- its own thread ---------------------------------------------------------------------
 

@@ -48,9 +48,11 @@ def from_start(start: Mapping[str, Any]) -> Analytics:
         If nobody here knows the analytics, or its method makes no sense.
     """
     key = start.get("analytics", Hplc.key)
-    if key not in ANALYTICS:
+    if not isinstance(key, str) or key not in ANALYTICS:
         raise ValueError(
             f"analytics: {key!r} is not known here, only {', '.join(ANALYTICS)}; "
             "add it to reactune.analysis.analytics.ANALYTICS"
         )
+    if "method" not in start:
+        raise ValueError(f"analytics: {key!r} is stated without a method: name a run that has one")
     return ANALYTICS[key].from_dict(start["method"])

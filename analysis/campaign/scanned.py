@@ -121,7 +121,7 @@ class Scanned(Lineage):
             "variables": {name: self._variable(name, facts) for name in names},
         }
         problem = Problem.load(stated).to_dict()
-        title = start.get("title") or start.get("plan_name", "")
+        title = str(start.get("title") or start.get("plan_name", ""))
         return {"rig": {}, **start, **method, "problem": problem, "title": title}
 
     def events(self, stream: str) -> list[Mapping[str, Any]]:
@@ -194,7 +194,7 @@ class Scanned(Lineage):
 def _method(run: Lineage) -> dict[str, Any]:
     """Give what a run or the configuration of its detector says of the method, if anything."""
     start = run.runs[-1].start
-    if "analytics" in start:  # an acquisition by a plan of bluesky-adaptive's
+    if {"analytics", "method"} <= start.keys():  # an acquisition by a plan of bluesky-adaptive's
         return {key: start[key] for key in ("analytics", "method")}
     for one in run.runs:
         for name, doc in one.documents():

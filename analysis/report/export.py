@@ -264,8 +264,10 @@ def _provenance(lineage: Lineage, campaign: Campaign | None) -> Facts:
     """Say where a run comes from."""
     start, stop = lineage.start, lineage.stop or {}
     ended, rig = stop.get("time"), start.get("rig")
+    told = start.get("versions")
+    versions = told if isinstance(told, Mapping) else {}
     return {
-        "title": campaign.title if campaign else str(start.get("title", "")),
+        "title": campaign.title if campaign else str(start.get("title") or ""),
         "origin": mark_of(start),
         "runs": ", ".join(run.uid for run in lineage.runs),
         "plan": str(start.get("plan_name", "")),
@@ -275,7 +277,7 @@ def _provenance(lineage: Lineage, campaign: Campaign | None) -> Facts:
         "exit status": str(stop.get("exit_status", "none")),
         "reason": str(stop.get("reason", "")),
         **(_concluded(start, campaign) if campaign else {}),
-        **{f"version of {k}": str(v) for k, v in start.get("versions", {}).items()},
+        **{f"version of {k}": str(v) for k, v in versions.items()},
         "exported by": f"reactune {version('reactune')}",
     }
 

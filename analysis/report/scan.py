@@ -244,7 +244,8 @@ def scan_of(run: Lineage) -> Scan:
         if f"{name}_setpoint" in table:
             table[name] = table[f"{name}_setpoint"]
     valid = table["valid"] == 1 if "valid" in table else pd.Series(data=True, index=table.index)
-    quantities = [name for name in dict.fromkeys(hinted) if name not in moved]
+    stated = {f"{name}_sd" for name in hinted}  # of a quantity: none of its own, if hinted at, too
+    quantities = [name for name in dict.fromkeys(hinted) if name not in {*moved, *stated}]
     return Scan(
         uid=run.uid,
         title=str(run.start.get("title") or run.start.get("plan_name", "a plan without a name")),
@@ -283,7 +284,8 @@ def _reasons(failed: pd.DataFrame) -> tuple[str, ...]:
 
 def _kept(table: pd.DataFrame, moved: Sequence[str], quantities: Sequence[str]) -> pd.DataFrame:
     stated = [f"{name}_sd" for name in quantities if f"{name}_sd" in table]
-    return table[[*moved, *quantities, *stated]].reset_index(drop=True)
+    columns = dict.fromkeys([*moved, *quantities, *stated])
+    return table[[*columns]].reset_index(drop=True)
 
 
 def _with_units(names: Sequence[str], units: Mapping[str, str]) -> dict[str, str]:

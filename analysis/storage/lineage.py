@@ -127,7 +127,9 @@ def lineage(catalogue: Catalogue, uid: str | Run) -> Lineage:
     in its start document, seen by the problem as it was changed.
     """
     runs = [uid if isinstance(uid, Run) else catalogue[uid]]
-    while "known" not in runs[0].start and (earlier := runs[0].start.get("resumes")):
+    while is_campaign(start := runs[0].start) and "known" not in start:
+        if not (earlier := start.get("resumes")):
+            break
         runs.insert(0, catalogue[earlier])
     return Lineage(tuple(runs))
 

@@ -101,7 +101,7 @@ class Recorder:
             run = self._runs[uid]
             self._save(run, line)
             if name == "start":
-                self.release(doc.get("resumes"))
+                self.release(str(doc.get("resumes")))
             if name == "stop":
                 self._end(run)
             self._filer.put(run, name, line)
@@ -220,7 +220,7 @@ class Recorder:
             self._claims[uid] = fd
         return fd is not None
 
-    def release(self, uid: str | None) -> None:
+    def release(self, uid: str) -> None:
         """Let others go on with a run."""
         if uid in self._claims:
             os.close(self._claims.pop(uid))

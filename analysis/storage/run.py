@@ -190,15 +190,15 @@ class RunSummary:
         return cls(
             uid=uid,
             time=start["time"],
-            plan_name=start.get("plan_name"),
-            title=start.get("title"),
-            problem=problem.get("title"),
+            plan_name=_text(start, "plan_name"),
+            title=_text(start, "title"),
+            problem=_text(problem, "title"),
             goal=_goal(problem),
             begins=_begins(start),
             simulated=mark if isinstance(mark, bool) else None,
             events=events,
             exit_status=exit_status,
-            reason=(stop or {}).get("reason", ""),
+            reason=_text(stop or {}, "reason") or "",
             last=last,
         )
 
@@ -207,6 +207,11 @@ def _table(start: Document, key: str) -> Document:
     """Give a table of a start document; another laboratory's runs may call anything so."""
     found = start.get(key)
     return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _text(document: Document, key: str) -> str | None:
+    """Give a text of a document; others may have put anything there."""
+    return None if (found := document.get(key)) is None else str(found)
 
 
 def _goal(problem: Document) -> str | None:
@@ -223,10 +228,12 @@ def _goal(problem: Document) -> str | None:
 
 def _begins(start: Document) -> str:
     """Say what a run goes on from."""
-    sources = _table(start, "known").get("sources", [])
+    listed = _table(start, "known").get("sources")
+    sources = listed if isinstance(listed, list) else []
     verb = next((verb for verb in ("resumes", "rediscovers", "makes") if verb in start), "")
     if verb:
         return f"{'changes' if sources else verb} {str(start[verb])[:8]}"
     if len(sources) == 1:
-        return f"from {sources[0]['run'][:8] if 'run' in sources[0] else 'a table'}"
+        run = sources[0].get("run") if isinstance(sources[0], Mapping) else None
+        return f"from {str(run)[:8] if run else 'a table'}"
     return f"from {len(sources)} sources" if sources else ""

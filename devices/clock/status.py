@@ -44,6 +44,12 @@ class LabStatus(Status):  # type: ignore[misc]  # ophyd ships no types
         self._watchers: list[Callable[..., object]] = []
         super().__init__(obj=name)
 
+    def __str__(self) -> str:
+        """Say why it has failed, if it has: all that a RunEngine shows of that is its status."""
+        if (error := self._exception) is None:
+            return str(super().__str__())
+        return f"{self.name}: {error or repr(error)}"
+
     def watch(self, func: Callable[..., object]) -> None:
         """Call `func(name=, current=, initial=, target=, unit=)` now and at each progress."""
         self._watchers.append(func)

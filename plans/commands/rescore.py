@@ -121,7 +121,7 @@ def _runs(told: "Answer") -> Iterator[dict[str, Any]]:
         ]
         yield {
             "uid": campaign.uid,
-            "title": campaign.start.get("title") or "",
+            "title": str(campaign.start.get("title") or ""),
             "n": len(mine),
             "n_feasible": mine.count("feasible"),
         }

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-from pathlib import Path
 
 from ..saying import say
 from ..terminal.options import EXIT_DONE, add_catalogue, add_rig, described, examples
@@ -31,7 +30,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     runs.epilog = examples(EXAMPLES[0])
     runs.add_argument(
         "--folder",
-        type=Path,
         metavar="DIR",
         help="where its traces and its key are, without --database everything "
         "[XDG_DATA_HOME/reactune/server: ~/.local/share/reactune/server]",
@@ -47,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="127.0.0.1",
         help="the address that it answers at; 0.0.0.0 for all of this computer's [127.0.0.1]",
     )
-    runs.add_argument("--port", type=_port, default=8000, help="the port [8000]")
+    runs.add_argument("--port", type=_port, default=8000, help="the port; 0 for any [8000]")
     runs.set_defaults(act=_catalogue)
     plans = kinds.add_parser("queue", help=QUEUE, **described(QUEUE))
     plans.epilog = examples(EXAMPLES[1])
@@ -69,18 +67,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     plans.add_argument(
         "--port",
-        type=_port,
+        type=_port_of_two,
         default=60615,
         help="the port for orders; what it says is to be heard ten above, at 60625 [60615]",
     )
     plans.set_defaults(act=_queue)
 
 
-def _port(text: str) -> int:
-    """Read a port that leaves room for a second."""
-    if not text.isdecimal() or int(text[:9]) > 65525:
-        raise argparse.ArgumentTypeError(f"a port is from 0 to 65525, not {text}")
+def _port(text: str, least: int = 0, most: int = 65535) -> int:
+    """Read a port."""
+    if not (text.isdecimal() and len(text) < 9 and least <= int(text) <= most):
+        raise argparse.ArgumentTypeError(f"a port is from {least} to {most}, not {text}")
     return int(text)
+
+
+def _port_of_two(text: str) -> int:
+    """Read a port that leaves room for a second, ten above."""
+    return _port(text, 1, 65525)
 
 
 def run(a: argparse.Namespace) -> int:
@@ -94,6 +97,8 @@ def _catalogue(a: argparse.Namespace) -> int:
 
     import platformdirs
 
+    from reactune.analysis.storage.place import place_of
+    from reactune.analysis.storage.stores.server import NoCatalogue
     from reactune.analysis.storage.stores.serving import Service
 
     from ..errors import UserError, told
@@ -103,12 +108,16 @@ def _catalogue(a: argparse.Namespace) -> int:
             f"serve: everybody on this computer sees a command with its password; put it into "
             f"~/.pgpass, or the whole URI into ${DATABASE}"
         )
-    folder = a.folder or platformdirs.user_data_path("reactune", appauthor=False) / "server"
-    say("Starting ...")
-    with told(OSError):
-        service = Service.prepared(
-            folder.expanduser().resolve(), a.database or os.environ.get(DATABASE) or None
-        )
+    own = platformdirs.user_data_path("reactune", appauthor=False) / "server"
+    with told(NoCatalogue, OSError):
+        place = place_of(a.folder or own)
+        if place.server is not None:
+            raise UserError(
+                f"serve: --folder {a.folder} is an address: give a folder of this computer, and "
+                "where it is to answer as --host and --port"
+            )
+        say("Starting ...")
+        service = Service.prepared(place.folder, a.database or os.environ.get(DATABASE) or None)
         service.run(a.host, a.port, lambda address: _say(service.key_source, address))
     return EXIT_DONE
 

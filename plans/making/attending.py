@@ -1,15 +1,21 @@
 """Who is at the rig while a product is made."""
 
+import io
+import select
 import sys
 from typing import Protocol
 
 from reactune.analysis.written import quoted
 
+from ..errors import UserError
 from ..saying import say
 
 
 class Attendant(Protocol):
     """Who is at the rig; asked in a thread of its own, and may take long. False: nobody answers."""
+
+    def there(self) -> bool:
+        """Say beforehand whether anybody can be asked at all."""
 
     def flask(self, volume: float, minutes: float) -> bool:
         """Ask for a flask under the outlet, now: for so much [mL], in so many minutes."""
@@ -24,11 +30,58 @@ class Attendant(Protocol):
         """Ask whether to go on although the product is not what was promised."""
 
 
+def check_attended(attendant: Attendant, *, valve: bool) -> None:
+    """Refuse to make what needs a flask by hand, with nobody to put it there.
+
+    Parameters
+    ----------
+    attendant : Attendant
+    valve : bool
+        Whether a collection valve leads the product into its flask.
+
+    Raises
+    ------
+    UserError
+    """
+    if not valve and not attendant.there():
+        raise UserError(
+            "make: nobody can be asked to put a flask under the outlet, since there is no input or "
+            "it has ended: make it at a terminal, or have a collection valve lead the product into "
+            "the flask ([collection] in the rig file)"
+        )
+
+
 class AtTerminal:
     """Asks who sits at the terminal; a line that is empty says yes, no line at all nobody.
 
     Any other line but ``stop`` is asked again: it ends nothing that the reactor has worked for.
+
+    Parameters
+    ----------
+    shared : bool
+        Whether what is typed is also read by a session, which may be ahead of what it has done: an
+        input that has ended then says nothing.
     """
+
+    def __init__(self, *, shared: bool = False) -> None:
+        self._shared = shared
+
+    def there(self) -> bool:
+        """See `Attendant`."""
+        if sys.stdin is None or sys.stdin.closed:
+            return False
+        try:
+            if sys.stdin.seekable():  # a file, or nothing: /dev/null
+                here = sys.stdin.tell()
+                ahead = sys.stdin.read(1)
+                sys.stdin.seek(here)
+                return bool(ahead)
+            if self._shared or not select.select([sys.stdin], [], [], 0)[0]:
+                return True  # nobody has typed anything yet
+            pipe = sys.stdin.buffer
+            return not isinstance(pipe, io.BufferedReader) or bool(pipe.peek(1))
+        except (OSError, ValueError):  # no input of the system's: it will show
+            return True
 
     def flask(self, volume: float, minutes: float) -> bool:
         """See `Attendant`."""

@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from typing import Any
 
 import bluesky.plan_stubs as bps
@@ -16,7 +15,7 @@ from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError, S
 
 from ..asking import SPARE, answered
 from ..campaign import CampaignError
-from ..session.stating import own
+from ..session.stating import own, versions
 from ..stubs import act, event, lab_sleep, sample
 from .attending import Attendant
 from .product import Checks, Collection, Product
@@ -82,7 +81,7 @@ def make(
         "rig": rig.description(),
         "simulated": rig.simulated,
         "lab_time": rig.clock.now(),
-        "versions": {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")},
+        "versions": versions(),
         **own(md),
     }
 

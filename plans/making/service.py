@@ -27,7 +27,7 @@ from ..outcome import Listener
 from ..preparation import RigSource, find_run, load_rig
 from ..reagents import Precautions, reconciled
 from ..session import Interrupter
-from .attending import Attendant
+from .attending import Attendant, check_attended
 from .plan import make
 from .product import Product
 from .washing import lacking
@@ -230,8 +230,9 @@ def make_product(
     Raises
     ------
     UserError
-        If there is nothing to make, the rig is another, the reagents do not suffice, or a simulated
-        product would be made on hardware, or the other way round.
+        If there is nothing to make, the rig is another, the reagents do not suffice, nobody is
+        there to put a flask, or a simulated product would be made on hardware, or the other way
+        round.
     RigTroubleError
         If an instrument does not answer.
     """
@@ -245,6 +246,7 @@ def make_product(
         config = config.emulating(seed=seed, first_injection=product.number)
     config, _ = reconciled(config, precautions.reagents)
     check_ledger(product, config, volume)
+    check_attended(attendant, valve=config.collection is not None)
     with writing(catalogue, listener) as store:
         carried = carry_out(
             lambda opened: make(product, opened, volume, attendant),

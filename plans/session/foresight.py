@@ -6,7 +6,6 @@ too far, before a byte of it is sent. What bluesky cannot work out at all, such 
 word to another, is refused in words by a preprocessor of the RunEngine.
 """
 
-import itertools
 import math
 import traceback
 from collections import defaultdict
@@ -20,9 +19,9 @@ from reactune.devices.rig.axes import Axis, ChoiceAxis
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError
 from reactune.devices.rig.setpoints import Setpoints
 
-Point = dict[Axis, Any]
+from .trajectories import ONE, told, trajectory
 
-_ONE = "{0}: {1} is one position: give a list, [{1}], or one with others"
+Point = dict[Axis, Any]
 
 
 def foreseeing(rig: FlowRig, usual: Callable[[Any], Any]) -> Callable[[dict[str, Any]], None]:
@@ -55,11 +54,11 @@ def in_words(plan: MsgGenerator[Any]) -> MsgGenerator[Any]:
         raise
 
 
-def _check_given(told: Mapping[str, Any], *, listed: bool) -> None:
+def _check_given(named: Mapping[str, Any], *, listed: bool) -> None:
     """Refuse what a plan of bluesky's was given for an axis, by its arguments' names."""
-    of_message = told.get("msg")
-    given = [*told["args"]] if isinstance(told.get("args"), tuple | list) else []
-    given += [told.get(name) for name in ("motor", "start", "stop")]
+    of_message = named.get("msg")
+    given = [*named["args"]] if isinstance(named.get("args"), tuple | list) else []
+    given += [named.get(name) for name in ("motor", "start", "stop")]
     if of_message is not None and getattr(of_message, "command", None) == "set":
         given += [of_message.obj, *of_message.args]
     axis: Axis | None = None
@@ -71,7 +70,7 @@ def _check_given(told: Mapping[str, Any], *, listed: bool) -> None:
         elif axis is not None and isinstance(value, str):
             axis.check_value(value)
         elif axis is not None and listed and isinstance(value, int | float):
-            raise ConditionsError(_ONE.format(axis, value))
+            raise ConditionsError(ONE.format(axis, value))
         elif not isinstance(value, int | float | list | tuple | None):
             axis = None  # another device, which what follows belongs to
 
@@ -107,9 +106,9 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
         If syringes and flasks, or the coils of choices, cannot last for all samples.
     """
     relative = str(md.get("plan_name", "")).startswith(("rel_", "x2x_"))
-    samples = rig.hplc.name in md.get("detectors", ())
+    samples = rig.hplc.name in _names(md, "detectors")
     if samples:
-        _check_moved(rig, md.get("motors", ()))
+        _check_moved(rig, _names(md, "motors"))
     used: dict[str, float] = defaultdict(float)
     known = {repr(axis): axis for axis in rig.axes.named.values()}
     for n, point in enumerate(_points(md, known), 1):
@@ -126,6 +125,12 @@ def check_scan(rig: FlowRig, md: Mapping[str, Any]) -> None:
                     f"{where} {there / 1000:.1f} mL of {of}, which do not last for sample {n} of "
                     "this plan: refill them and open the rig again, or ask for fewer points"
                 )
+
+
+def _names(md: Mapping[str, Any], key: str) -> Sequence[str]:
+    """Give a list of metadata; none where somebody has put something else there."""
+    found = md.get(key)
+    return found if isinstance(found, list | tuple) else ()
 
 
 def _check_moved(rig: FlowRig, motors: Iterable[str]) -> None:
@@ -184,54 +189,17 @@ def _setpoints(rig: FlowRig, asked: Mapping[str, float | str], samples: bool) ->
 
 def _points(md: Mapping[str, Any], known: Mapping[str, Axis]) -> Iterator[Point]:
     """Give where each point of a run moves the axes to, as far as its metadata say."""
-    plan, pattern = md.get("plan_args", {}), md.get("plan_pattern")
-    told = md.get("plan_pattern_args", {})
-    if pattern in _TRAJECTORIES and "args" in told:
-        trajectory, together = _TRAJECTORIES[pattern]
-        moved = list(_motors(told["args"]))
-        ways = [trajectory(values, told) for _, values in moved]
-        for place in zip(*ways, strict=True) if together else itertools.product(*ways):
-            yield {
-                known[motor]: value
-                for (motor, _), value in zip(moved, place, strict=True)
-                if motor in known
-            }
-    elif (axis := known.get(plan.get("motor", ""))) is not None:
+    plan = told(md, "plan_args")
+    if (places := trajectory(md)) is not None:
+        for place in places:
+            yield {known[motor]: value for motor, value in place.items() if motor in known}
+    elif (axis := known.get(str(plan.get("motor")))) is not None:
         ends = [plan.get("start"), plan.get("stop")]
         if isinstance(axis, ChoiceAxis):
             _check_listed(axis, ends[0])
-        if pattern == "logspace":
-            ends = list(np.logspace(**told))  # they are powers of ten
+        if md.get("plan_pattern") == "logspace":
+            ends = list(np.logspace(**told(md, "plan_pattern_args")))  # they are powers of ten
         for end in ends:  # an adaptive scan goes from one to the other, in some steps
             yield {axis: end} if end is not None else {}
     elif md.get("plan_name") == "count":
         yield from ({} for _ in range(plan.get("num") or 1))
-
-
-def _motors(args: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """Give each motor of a pattern's arguments with those that follow it."""
-    places: list[int] = []
-    for i, given in enumerate(args):
-        if isinstance(given, str) and i - 1 not in places:  # a word behind a motor is its position
-            places.append(i)
-    for i, end in itertools.pairwise([*places, len(args)]):
-        yield args[i], list(args[i + 1 : end])
-
-
-def _line(values: Sequence[Any], told: Mapping[str, Any]) -> Iterable[float]:
-    return list(np.linspace(values[0], values[1], values[2] if values[2:] else told["num"]))
-
-
-def _list(values: Sequence[Any], _: Mapping[str, Any]) -> Iterable[Any]:
-    if isinstance(values[0], str):
-        raise ConditionsError(_ONE.format("the plan", repr(values[0])))
-    return list(values[0])
-
-
-_TRAJECTORIES: dict[Any, tuple[Callable[..., Iterable[float]], bool]] = {
-    "inner_product": (_line, True),
-    "inner_list_product": (_list, True),
-    "outer_product": (_line, False),
-    "outer_list_product": (_list, False),
-}
-"""Positions of one motor by its arguments, and whether the motors move together."""

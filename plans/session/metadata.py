@@ -6,9 +6,11 @@ import os
 from collections import UserDict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from reactune.analysis.sheets.writing import alone
+
+from .stating import check_text
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ class Metadata(UserDict[str, Any]):
         self._path = path
         super().__init__()
         self.data.update(_read(path))
+        if not _is_scan_id(number := self.data.get("scan_id", 0)):
+            _log.warning("scan_id = %r in %s is no number: it begins anew at 1", number, path)
+            del self.data["scan_id"]
         self._kept = _texts(self.data)  # as the file has taken it from here, or had it
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -46,6 +51,12 @@ class Metadata(UserDict[str, Any]):
                 f"RE.md[{key!r}] = {value!r} cannot be kept ({error}): give text, numbers, lists "
                 "and dicts of them"
             ) from None
+        if key == "scan_id" and not _is_scan_id(value):
+            raise ValueError(
+                f"RE.md['scan_id'] = {value!r} is no number to count runs from: give a whole one, "
+                "from 0 up"
+            )
+        check_text(key, value, "RE.md")
         super().__setitem__(key, value)
         self._kept.pop(key, None)  # said anew, be it the same
         self._write()
@@ -55,6 +66,11 @@ class Metadata(UserDict[str, Any]):
         self._kept.setdefault(key, "")
         self._write()
 
+    def __ior__(self, other: Any) -> Self:  # type: ignore[override,misc]  # UserDict's own asks nothing
+        """Take over metadata, each as if assigned."""
+        self.update(other)
+        return self
+
     def next_scan_id(self, _: Any = None) -> int:
         """Give the number after the last, be that another session's; a ``scan_id_source``.
 
@@ -62,7 +78,9 @@ class Metadata(UserDict[str, Any]):
         """
         try:
             with alone(self._path):
-                self["scan_id"] = max(_read(self._path).get("scan_id", 0), self._own_scan_id) + 1
+                stored = _read(self._path).get("scan_id", 0)
+                last = stored if _is_scan_id(stored) else 0
+                self["scan_id"] = max(last, self._own_scan_id) + 1
         except (OSError, ValueError) as error:
             _log.warning("scan_id goes on from this session's alone: %s", error)
             self["scan_id"] = self._own_scan_id + 1
@@ -74,10 +92,10 @@ class Metadata(UserDict[str, Any]):
 
     def _write(self) -> None:
         new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        mine = _texts(self.data)
-        gone = set(self._kept) - set(mine)
-        changed = [key for key, text in mine.items() if self._kept.get(key) != text]
         try:
+            mine = _texts(self.data)
+            gone = set(self._kept) - set(mine)
+            changed = [key for key, text in mine.items() if self._kept.get(key) != text]
             with alone(self._path):
                 stored = {k: v for k, v in _read(self._path).items() if k not in gone}
                 with new.open("w", encoding="utf-8") as file:
@@ -85,7 +103,7 @@ class Metadata(UserDict[str, Any]):
                     file.flush()
                     os.fsync(file.fileno())
                 new.replace(self._path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:  # of what was changed in place
             _log.warning("RE.md is not kept for the next session: %s", error)
         else:
             self._kept = mine
@@ -94,6 +112,11 @@ class Metadata(UserDict[str, Any]):
 def _texts(data: Mapping[str, Any]) -> dict[str, str]:
     """Write each value as the file does, to tell whether it has changed."""
     return {key: json.dumps(value) for key, value in data.items()}
+
+
+def _is_scan_id(value: Any) -> bool:
+    """Whether runs can be counted from a value."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping
+from importlib.metadata import version
 from typing import Any
 
 from reactune.devices.rig.flow_rig import FlowRig
@@ -16,7 +17,20 @@ PLANNED = _MEASURED | {"problem", "seed", "first", "versions", "review"}
 STATED = PLANNED | _ORIGIN | {"plan_name", "hints", "product", "volume"}
 """What runs of our plans state themselves; their title is anybody's."""
 
-_ALWAYS = _ORIGIN | {"problem", "rig", "lab_time"}  # read of every run, whatever its plan is
+TEXTS = ("title", "plan_name")
+"""What every list of runs shows of one."""
+
+# read of every run, whatever its plan is
+_ALWAYS = _ORIGIN | {"problem", "rig", "lab_time", "analytics"}
+
+
+class _Versions(dict[str, str]):
+    """Of what runs a plan of ours; what is no such thing was stated by somebody else."""
+
+
+def versions() -> dict[str, str]:
+    """Give the versions of what runs a plan, for its start document: by them it is one of ours."""
+    return _Versions({name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")})
 
 
 def own(
@@ -35,7 +49,7 @@ def own(
     Raises
     ------
     ValueError
-        If they say something that the run states itself.
+        If they say something that the run states itself, or a title that is no text.
     """
     for key in (md := dict(md or {})):
         if key in stated:
@@ -43,7 +57,14 @@ def own(
                 f"{where} has {key} = {md[key]!r}, but {key!r} is what the run states of itself: "
                 "call it otherwise"
             )
+        check_text(key, md[key], where)
     return md
+
+
+def check_text(key: str, value: Any, where: str) -> None:
+    """Refuse what is shown of a run in lists, if it is no text."""
+    if key in TEXTS and not isinstance(value, str):
+        raise ValueError(f"{where} has {key} = {value!r}, but a {key} is text: put it in quotes")
 
 
 def stating(
@@ -68,9 +89,24 @@ def stating(
 
     def normalise(md: ChainMap[str, Any]) -> dict[str, Any]:
         in_call, by_plan, kept = md.maps[0], md.maps[1], md.maps[-1]
-        ours = not by_plan.keys().isdisjoint({"problem", "makes", "analytics"})
-        own(in_call, STATED if ours else _ALWAYS | {"simulated"}, "the call of RE")
+        injected, planned = _taken_apart(by_plan)
+        ours = isinstance(planned.get("versions"), _Versions)
+        stated = STATED if ours else _ALWAYS | {"simulated"}
+        own(in_call, stated, "the call of RE")
+        for told in injected if ours else (*injected, planned):
+            own(told, stated)
         own(kept, _ALWAYS, "RE.md")
         return {**usual(md), "rig": rig.description(), "simulated": rig.simulated}
 
     return normalise
+
+
+def _taken_apart(
+    by_plan: Mapping[str, Any],
+) -> tuple[list[Mapping[str, Any]], Mapping[str, Any]]:
+    """Part what `bpp.inject_md_wrapper` has put before a plan's metadata from these."""
+    injected: list[Mapping[str, Any]] = []
+    while isinstance(by_plan, ChainMap):
+        *others, by_plan = by_plan.maps
+        injected += others
+    return injected, by_plan

@@ -77,6 +77,7 @@ def test_what_it_acquired_is_shown_and_rescored_as_scans_are(lab, agent, tmp_pat
         workspace.RE(optimize(optimization_problem(agent, lab.rig), iterations=3))
         workspace.summary()
         uids = [run.uid for run in catalogue.runs() if run.plan_name == "acquire"]
+        (whole,) = [run.uid for run in catalogue.runs() if run.plan_name == "optimize"]
         (x3,) = catalogue[uids[0]].table()["X3"]
     shown = capsys.readouterr().out
     assert "Run II: little third adduct at a high yield of the first two" in shown
@@ -84,6 +85,10 @@ def test_what_it_acquired_is_shown_and_rescored_as_scans_are(lab, agent, tmp_pat
     assert main(["rescore", *uids, "--problem", "walker-ii", "--catalogue", folder, "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["n"] == 3
+    assert main(["show", whole, "--catalogue", folder, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["scan"]
+    assert {"X3", "X1"} <= set(found["quantities"])
+    assert "X3_sd" not in found["quantities"]  # stated of X3
     best = told["best"]["number"]
     values = {e.number: e.measurement.values for e in agent.evaluations}
     assert told["best"]["measured"] == values[best]

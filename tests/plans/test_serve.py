@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,53 @@ def test_what_cannot_be_served_is_said_in_a_sentence(command, said, tmp_path, mo
     (told,) = capsys.readouterr().err.splitlines()
     assert said in told
     assert "5ecret" not in told
+
+
+@pytest.fixture
+def taken():
+    """A port that something answers at."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        yield other.getsockname()[1]
+
+
+def test_ports_are_as_many_as_a_server_needs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TILED_API_KEY", "short")  # ends it before it begins
+    for port in ("0", "65535"):
+        assert main(["serve", "catalogue", "--folder", str(tmp_path), "--port", port]) == 2
+        assert "16 letters" in capsys.readouterr().err
+    for server, port, most in (
+        ("catalogue", "65536", "0 to 65535"),
+        ("queue", "65530", "1 to 65525"),
+        ("queue", "0", "1 to 65525"),
+    ):
+        with pytest.raises(SystemExit):
+            main(["serve", server, "--port", port])
+        assert f"a port is from {most}, not {port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("server", ["catalogue", "queue"])
+def test_a_port_in_use_is_named_with_what_to_do(server, taken, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = tmp_path / "reactune" / "server"
+    folder.mkdir(parents=True)
+    (folder / "runs.db").touch()  # no tables are made
+    assert main(["serve", server, "--port", str(taken)]) == 2
+    told = " ".join(capsys.readouterr().err.split())
+    assert f"Port {taken} of 127.0.0.1 is in use: end what answers there, or give another" in told
+    assert main(["serve", server, "--host", "10.255.1.1", "--port", str(taken)]) == 2
+    assert "10.255.1.1 is no address of this computer" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["http://lab:8000", "ftp://lab/x", "lab:8000"])
+def test_no_folder_is_made_of_an_address(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TILED_API_KEY", "short")  # ends it before it begins
+    assert main(["serve", "catalogue", "--folder", folder]) == 2
+    (told,) = capsys.readouterr().err.splitlines()
+    assert folder.partition("/")[0] in told
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_server_takes_no_folder_that_sessions_write(tmp_path, capsys):

@@ -6,6 +6,8 @@ import threading
 import time
 
 import bluesky.plan_stubs as bps
+import bluesky.plans as bp
+import bluesky.preprocessors as bpp
 import pytest
 from bluesky.utils import FailedStatus, RunEngineInterrupted
 
@@ -93,9 +95,46 @@ def test_a_plan_that_fails_leaves_the_rig_safe(supervised):
     assert cold(supervised, 2.0)
 
 
-def test_a_plan_that_ends_well_may_leave_it_warm(supervised):
+def test_moves_alone_may_leave_it_warm(supervised):
     supervised.RE(hot(supervised))
     assert not cold(supervised, 0.5)
+
+
+def unclosed(lab):
+    yield from bps.open_run()
+    yield from hot(lab)
+    yield from bps.trigger_and_read([lab.rig.heater])
+
+
+def moved_first(lab):
+    yield from hot(lab)
+    yield from bp.count([lab.rig.heater])
+
+
+def many(lab):
+    for _ in range(2):
+        yield from hot(lab)
+        yield from bp.count([lab.rig.heater])
+
+
+@pytest.mark.parametrize(
+    "plan", [lambda lab: bpp.run_wrapper(hot(lab)), unclosed, moved_first, many]
+)
+def test_a_plan_that_has_measured_leaves_the_rig_safe_though_it_stages_nothing(supervised, plan):
+    supervised.RE(plan(supervised))
+    assert cold(supervised, 0.5)
+
+
+def test_a_rig_stays_as_it_was_set_after_a_run_and_while_it_is_only_read(supervised):
+    lab = supervised
+
+    def kept():
+        yield from bpp.run_wrapper(hot(lab))
+        yield from hot(lab)
+
+    lab.RE(kept())
+    lab.RE(bp.count([lab.rig.heater]))
+    assert lab.world.demand == 120.0
 
 
 def test_what_could_not_be_reached_is_tried_again_after_a_fault(supervised):

@@ -11,12 +11,13 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from .listening import listening
 from .server import KEY, KEY_FILE, ServerTrouble, api_key
 from .tiled_folder import make_tables
 from .tiled_runs import quieten
@@ -139,12 +140,12 @@ class Service:
 
         Raises
         ------
-        OSError
+        ServerTrouble
             If the port is not to be had.
         """
         import uvicorn
 
-        with _listening(host, port) as listener:
+        with listening(host, port) as listener:
             shown = f"[{host}]" if ":" in host else host
             address = f"http://{shown}:{listener.getsockname()[1]}"
 
@@ -156,15 +157,6 @@ class Service:
 
             # below "warning" each request is logged: of a page's first one with its key
             Server(uvicorn.Config(self.app(), log_level="warning")).run(sockets=[listener])
-
-
-@contextlib.contextmanager
-def _listening(host: str, port: int) -> Iterator[socket.socket]:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        yield listener
 
 
 def _own_key(file: Path) -> str:

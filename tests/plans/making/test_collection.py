@@ -48,6 +48,9 @@ def written(rig: RigFile) -> str:
 class Nobody:
     """Whoever is asked fails the test."""
 
+    def there(self):
+        return True
+
     def flask(self, volume, minutes):
         raise AssertionError("asked for a flask")
 

@@ -1,7 +1,9 @@
 """Now make it: a flask of what a campaign has found, on the emulated rig."""
 
+import contextlib
 import io
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from reactune.devices import load, open_rig
 from reactune.devices.rig.setpoints import needed, setpoints_of
 from reactune.plans.cli import main
 from reactune.plans.errors import UserError
+from reactune.plans.making.attending import AtTerminal
 from reactune.plans.making.service import (
     check_ledger,
     check_mark,
@@ -22,6 +25,8 @@ from reactune.plans.making.service import (
     volume_of,
 )
 from reactune.plans.service import run
+from reactune.plans.startup import Workspace
+from tests.devices.rig.driving import exchanges
 
 
 @pytest.fixture
@@ -34,6 +39,9 @@ class There:
 
     def __init__(self, flask: bool = True, doubtful: bool = False) -> None:
         self._answers, self.asked = {"flask": flask, "doubtful": doubtful}, []
+
+    def there(self):
+        return True
 
     def flask(self, volume, minutes):
         self.asked.append("flask")
@@ -105,13 +113,60 @@ def test_somebody_may_say_to_make_it_all_the_same(place):
 
 
 def test_with_nobody_to_put_the_flask_nothing_flows_into_it(place, capsys, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    monkeypatch.setattr("sys.stdin", io.StringIO("what?\n"))
     assert main(["make", "last", "--volume", "2mL", "--seed", "4"]) == 1
     out, err = capsys.readouterr()
     assert "nobody answers: the input has ended" in err
     assert "nobody has put the flask there" in out
     assert "fault" not in err
     assert "Collected 0 mL of 2 mL" in " ".join(out.split())
+
+
+@contextlib.contextmanager
+def pipe(text):
+    """An input of the system's that ends after a text."""
+    reader, writer = os.pipe()
+    os.write(writer, text)
+    os.close(writer)
+    with os.fdopen(reader) as end:
+        yield end
+
+
+@pytest.mark.parametrize(
+    ("end", "there"),
+    [
+        (lambda: contextlib.nullcontext(None), False),
+        (lambda: contextlib.nullcontext(io.StringIO("")), False),
+        (Path(os.devnull).open, False),
+        (lambda: pipe(b""), False),
+        (lambda: pipe(b"\n"), True),
+    ],
+)
+def test_whether_anybody_can_be_asked_shows_beforehand(monkeypatch, end, there):
+    with end() as given:
+        monkeypatch.setattr("sys.stdin", given)
+        assert AtTerminal().there() is there
+        assert AtTerminal().there() is there  # looking has taken nothing
+
+
+def test_nobody_is_asked_at_an_input_that_has_yet_to_say_something(monkeypatch):
+    reader, writer = os.pipe()
+    with os.fdopen(reader) as given, os.fdopen(writer, "w"):
+        monkeypatch.setattr("sys.stdin", given)
+        assert AtTerminal().there()
+
+
+def test_without_a_valve_nothing_moves_for_nobody(place, capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    assert main(["make", "last", "--volume", "2mL", "--seed", "4"]) == 2
+    refused = "nobody can be asked to put a flask under the outlet"
+    assert refused in " ".join(capsys.readouterr().err.split())
+    with open_rig(load("walker")) as rig, Catalogue(place, writing=True, store="journal") as runs:
+        workspace, before = Workspace(rig, runs), exchanges(rig)
+        with pytest.raises(UserError, match=refused):
+            workspace.RE(workspace.make(runs[-1].uid, "1mL"))
+        assert exchanges(rig) == before
+        assert [run.plan_name for run in runs.runs()] == ["optimise"]
 
 
 @pytest.mark.parametrize(("last", "made"), [("\n", 0.8), ("stop\n", 0.0)])

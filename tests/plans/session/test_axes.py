@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from bluesky.simulators import check_limits
 from bluesky.utils import FailedStatus, RunEngineInterrupted
+from cycler import cycler
 from ophyd.utils import LimitError
 
 from reactune.analysis.analytics import from_start
@@ -169,6 +170,40 @@ def test_an_adaptive_scan_takes_smaller_steps_where_more_happens(lab):
             LimitError,
             "400 degC",
         ),
+        (
+            lambda r: bp.spiral([r.hplc], r.temperature, r.ratio, 145, 2, 20, 1, 3, 4),
+            LimitError,
+            "151 degC",
+        ),
+        (
+            lambda r: bp.spiral_fermat([r.hplc], r.temperature, r.ratio, 145, 2, 20, 2, 0.5, 1),
+            LimitError,
+            r"150\.216 degC",
+        ),
+        (
+            lambda r: bp.rel_spiral_square([r.hplc], r.temperature, r.ratio, 90, 1, 3, 3),
+            LimitError,
+            "155 degC",
+        ),
+        (
+            lambda r: bp.scan_nd([r.hplc], cycler(r.temperature, [100, 110, 300])),
+            LimitError,
+            "300 degC",
+        ),
+        (
+            lambda r: bp.scan_nd(
+                [r.hplc],
+                (cycler(r.temperature, np.linspace(90, 99, 2)) + cycler(r.flow_c60, [50, 60]))
+                * cycler(r.flow_sultine, [50, 5000]),
+            ),
+            LimitError,
+            "5000 uL/min",
+        ),
+        (
+            lambda r: bp.scan_nd([r.hplc], cycler(r.temperature, [100, np.nan])),
+            LimitError,
+            "nan",
+        ),
         (lambda r: bp.scan([r.hplc], r.temperature, "a", "b", 3), LimitError, "'a' is no number"),
         (lambda r: bp.list_scan([r.hplc], r.temperature, ["90"]), LimitError, "'90' is no number"),
         (lambda r: bp.list_scan([r.hplc], r.temperature, 90), ConditionsError, "give a list"),
@@ -211,7 +246,7 @@ def test_bluesky_checks_the_limits_of_any_plan_beforehand(lab):
 def test_a_move_too_far_in_a_plan_of_ones_own_is_refused_before_it_is_sent(lab):
     with pytest.raises(LimitError, match="nothing was sent"):
         lab.RE(bps.mv(lab.rig.flow_c60, 1e6))
-    with pytest.raises(FailedStatus) as failed:
+    with pytest.raises(FailedStatus, match=r"^ratio to 1: .*: leave one out$") as failed:
         lab.RE(bps.mv(lab.rig.flow_c60, 100, lab.rig.flow_sultine, 50, lab.rig.ratio, 1))
     (status,) = failed.value.args
     assert isinstance(status.exception(), ConditionsError)

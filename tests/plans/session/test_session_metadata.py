@@ -4,12 +4,15 @@ import subprocess
 import sys
 import threading
 
+import bluesky.plan_stubs as bps
 import bluesky.plans as bp
+import bluesky.preprocessors as bpp
 import pytest
 from bluesky import RunEngine
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans import startup
+from reactune.plans.campaign import optimise
 from reactune.plans.cli import main
 from reactune.plans.session.metadata import Metadata
 from reactune.plans.startup import Workspace
@@ -105,6 +108,39 @@ def test_what_cannot_be_kept_is_refused_by_name(tmp_path):
     assert "flask" not in md
 
 
+@pytest.mark.parametrize("value", ["x", -1, 1.5, True, None])
+def test_a_scan_id_that_counts_nothing_is_refused_where_it_is_said(tmp_path, value):
+    md = Metadata(tmp_path / "md.json")
+    with pytest.raises(ValueError, match=r"RE.md\['scan_id'\] = .* is no number to count runs"):
+        md["scan_id"] = value
+    with pytest.raises(ValueError, match="is no number"):
+        md |= {"scan_id": value}
+    with pytest.raises(ValueError, match=r"RE\.md has title = 5, but a title is text"):
+        md["title"] = 5
+    md |= {"scan_id": 6}
+    assert Metadata(tmp_path / "md.json").next_scan_id() == 7
+
+
+def test_a_file_with_such_a_scan_id_is_begun_anew_and_said(lab, tmp_path, caplog):
+    (tmp_path / "md.json").write_text('{"scan_id": "x", "operator": "anna"}')
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        workspace = Workspace(lab.rig, catalogue)
+        for _ in range(2):
+            workspace.RE(bp.count([]))
+        starts = [catalogue[i].start for i in (1, 2)]
+    assert {start["operator"] for start in starts} == {"anna"}
+    assert "scan_id = 'x'" in caplog.text
+    assert "begins anew at 1" in caplog.text
+
+
+def test_what_was_changed_in_place_into_what_cannot_be_kept_ends_no_run(workspace, caplog):
+    workspace.RE.md["flask"] = [1]
+    workspace.RE.md["flask"].append({2})
+    workspace.RE(bp.count([]))
+    assert len(workspace.cat) == 1
+    assert "RE.md is not kept for the next session" in caplog.text
+
+
 @pytest.mark.parametrize("text", ["{", "[]"])
 def test_a_damaged_file_is_named(tmp_path, text):
     (tmp_path / "md.json").write_text(text)
@@ -148,6 +184,50 @@ def test_metadata_that_gainsay_a_campaign_are_refused_before_it(workspace, kept,
     assert not workspace.cat.runs()
 
 
+@pytest.mark.parametrize(
+    "md",
+    [
+        {"resumes": "abc"},
+        {"analytics": {}},
+        {"lost": 3},
+        {"makes": "x"},
+        {"problem": "x"},
+        {"rig": 1},
+        {"simulated": False},
+    ],
+    ids=lambda md: next(iter(md)),
+)
+def test_metadata_that_gainsay_another_plans_run_are_refused_before_it(workspace, md):
+    ((key, value),) = md.items()
+    refused = f"^md has {key} = {value!r}, but {key!r} is what the run states of itself"
+    with pytest.raises(ValueError, match=refused):
+        workspace.RE(bp.count([workspace.rig.heater], md=md))
+    for plan in (bp.count([]), workspace.optimise("walker-ii", budget=1)):
+        with pytest.raises(ValueError, match=refused):
+            workspace.RE(bpp.inject_md_wrapper(bpp.inject_md_wrapper(plan, md), {"flask": 3}))
+    assert not workspace.cat.runs()
+
+
+def test_a_plan_of_ours_under_another_name_is_one_of_ours(workspace):
+    with pytest.raises(ValueError, match="the call of RE has method = 'C18'"):
+        workspace.RE(optimise("walker-v", workspace.rig, md={"plan_name": "night"}), method="C18")
+
+
+@pytest.mark.parametrize("key", ["title", "plan_name"])
+def test_what_lists_of_runs_show_is_text(workspace, key):
+    for call, kept, where in (
+        (lambda: workspace.RE(bp.count([]), **{key: 3}), {}, "the call of RE"),
+        (lambda: workspace.RE(bp.count([], md={key: 3})), {}, "md"),
+        (lambda: workspace.RE(bps.open_run()), {key: 3}, "RE.md"),
+    ):
+        workspace.RE.md.data.update(kept)  # as a file of before may have it
+        with pytest.raises(ValueError, match=f"^{where} has {key} = 3, but a {key} is text"):
+            call()
+    with pytest.raises(ValueError, match=r"^md has title = \['a'\], but a title is text"):
+        workspace.RE(workspace.optimise("walker-ii", budget=1, md={"title": ["a"]}))
+    assert not workspace.cat.runs()
+
+
 def test_metadata_of_a_lab_are_kept_as_they_are(workspace):
     workspace.RE.md |= {"operator": "anna", "method": "C18", "volume": "two flasks"}
     workspace.RE(bp.count([workspace.rig.heater]), title="before lunch", first=True)
@@ -159,13 +239,21 @@ def test_metadata_of_a_lab_are_kept_as_they_are(workspace):
     assert other["method"]["peaks"]
 
 
-def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(tmp_path, capsys):
+def test_runs_of_others_that_call_their_own_things_so_are_listed_and_shown(lab, tmp_path, capsys):
     RE = RunEngine({})
     with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
         RE.subscribe(catalogue.record)
+        RE(bp.count([]), title=["count"], plan_name=3, known={"sources": 5}, resumes=["a"])
         RE(bp.count([]), problem="drift", known="no", scan="calibration", resumes=5)
-        assert catalogue.runs()[0].begins == "resumes 5"
-    for command in (["runs"], ["show", "last"]):
+        RE(bp.count([lab.rig.heater]), title="count", resumes="abc", analytics={}, versions=3)
+        RE(bp.count([]), lost=3)
+        lost, odd, newest, older = catalogue.runs()
+        assert newest.begins == "resumes 5"
+        assert (older.title, older.plan_name) == ("['count']", "3")
+        with pytest.raises(ValueError, match=f"run {lost.uid[:8]} has lost 3"):
+            Workspace(lab.rig, catalogue).summary()
+    table = ["export", odd.uid, "-o", str(tmp_path / "count.csv")]
+    for command in (["runs"], *(["show", run.uid] for run in (odd, newest, older)), table):
         assert main([*command, "--catalogue", str(tmp_path)]) == 0
         out, err = capsys.readouterr()
         assert "cannot be listed" not in err

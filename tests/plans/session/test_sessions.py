@@ -18,6 +18,7 @@ print(replay(cat, last().uid).identical, "identical")
 safe()
 %wa
 %mov rig.temperature 110 rig.flow_c60 100 rig.flow_sultine 100
+%mov rig.ratio 20 rig.residence_time 3
 %movr rig.temperature 10
 %ct
 %wa
@@ -48,6 +49,8 @@ print("hook", RE.waiting_hook is not None, len(cat), "runs", cat[2].start["plan_
     assert after[0] == "120.0"
     (flow,) = [line for line in done.stdout.splitlines()[-20:] if line.startswith("rig.flow_c60")]
     assert flow.split()[1:3] == ["100.00", "0.00"]  # set, and what flows now
+    refused = "residence_time to 3: flow_sultine = 295.556 uL/min is outside its limits"
+    assert refused in done.stdout  # of the two moves that contradict each other
     assert "hook True 2 runs count" in done.stdout
     assert "nothing is labelled nothing; there are" in done.stdout
 

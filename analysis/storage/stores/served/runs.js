@@ -7,6 +7,12 @@
     "simulated:start.simulated,events:stop.num_events.primary,status:stop.exit_status," +
     "reason:stop.reason}";
 
+  // Others may have put anything there, and React shows no tables.
+  function text(value) {
+    if (value === null || value === undefined) return "";
+    return typeof value === "string" ? value : JSON.stringify(value);
+  }
+
   async function listed(segments, page) {
     const where = segments.map(encodeURIComponent).join("/");
     const asked = new URLSearchParams({
@@ -29,11 +35,11 @@
     const rig = { true: "simulated", false: "REAL" }[String(run.simulated)] || "";
     const cells = [
       run.time ? new Date(run.time * 1000).toLocaleString() : "",
-      h("a", { href: path }, run.title || run.problem || run.plan || item.id.slice(0, 8)),
-      run.plan || "",
+      h("a", { href: path }, text(run.title) || text(run.problem) || text(run.plan) || item.id.slice(0, 8)),
+      text(run.plan),
       rig,
-      run.events ?? "",
-      run.status ? run.reason || run.status : "not ended",
+      text(run.events),
+      run.status ? text(run.reason) || text(run.status) : "not ended",
       item.id.slice(0, 8),
     ];
     const style = { padding: "4px 12px 4px 0", textAlign: "left", verticalAlign: "top" };
