@@ -19,15 +19,12 @@ from .specs import (
     CompoundSpec,
     DetectorSpec,
     HeaterSpec,
-    Name,
     Port,
-    Positive,
     StreamSpec,
-    Table,
-    Text,
     TwoPositionSpec,
     ValveSpec,
 )
+from .tables import Name, Positive, Table, Text
 from .written import exact
 
 

@@ -7,7 +7,7 @@ from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.run import Run
 from reactune.analysis.written import harmless
 from reactune.devices.rigfile import RigFile
-from reactune.devices.specs import Table
+from reactune.devices.tables import Table
 
 from .compatibility import analytics_of, incompatibilities
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from reactune.devices.chemistry import Equation
 from reactune.devices.reading import SpecError, validated
-from reactune.devices.specs import Name, StreamSpec, Table
+from reactune.devices.specs import StreamSpec
 from reactune.devices.steps import SpeciesName, Step
+from reactune.devices.tables import Name, Table
 from reactune.devices.written import exact, quoted
 
 from .choices import ChoiceDraft, choice_of
