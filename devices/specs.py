@@ -230,7 +230,7 @@ class HeaterSpec(_InstrumentSpec):
     settle : float
         How long it has to stay so near [s].
     timeout : float
-        How long it may take to get there [s].
+        How long it may take to get there, `settle` included [s].
     """
 
     _role, _drivers = "heater", HEATERS
@@ -254,6 +254,12 @@ class HeaterSpec(_InstrumentSpec):
             )
         if self.safe > self.limits[1]:
             raise ValueError(f"safe = {exact(self.safe)} degC is above limits: lower it")
+        if self.settle >= self.timeout:
+            raise ValueError(
+                f"settle = {exact(self.settle)} s is not over within timeout = "
+                f"{exact(self.timeout)} s, so that no temperature would ever be reached: lower it, "
+                "or raise timeout"
+            )
         return self
 
 
