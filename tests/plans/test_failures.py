@@ -1,5 +1,6 @@
 """Experiments that fail, as who started the campaign hears of them."""
 
+import re
 from importlib.resources import files
 
 import numpy as np
@@ -26,6 +27,17 @@ def test_a_campaign_whose_experiments_all_failed_has_not_come_out_well(hurried, 
     out, err = capsys.readouterr()
     assert f"0 inside every window, {min(budget, 3)} failed" in out
     assert ("To go on: " in err) == (budget == 4)
+
+
+def test_the_hours_of_failed_experiments_pass(hurried, tmp_path, capsys):
+    rig = tmp_path / "hurried.toml"
+    text = rig.read_text("utf-8").replace("settle = 0", "settle = 590")
+    rig.write_text(text.replace("timeout = 1 ", "timeout = 600 "), "utf-8")
+    assert main(["optimise", "walker-ii", "--seed", "1", "--budget", "3", *hurried]) == 1
+    out, err = capsys.readouterr()
+    hours = [float(line.split()[1]) for line in err.splitlines() if re.match(r" +\d/3 ", line)]
+    assert hours == [0.2, 0.3, 0.5]  # ten minutes each
+    assert "Took      0.5 lab hours;" in out
 
 
 @pytest.mark.parametrize(("failing", "well"), [({3, 4}, True), ({2, 3, 4}, False)])
