@@ -210,6 +210,9 @@ class CompoundSpec(Table):
         return self
 
 
+_NEAR = 5.0  # K; so much changes the rate of a reaction by a third
+
+
 class HeaterSpec(_InstrumentSpec):
     """The heater and when its temperature counts as reached.
 
@@ -226,7 +229,7 @@ class HeaterSpec(_InstrumentSpec):
     safe : float
         Setpoint of the safe state [degC].
     tolerance : float
-        How near to the setpoint counts as reached [degC].
+        How near to the setpoint counts as reached [degC]; 5 at most.
     settle : float
         How long it has to stay so near [s].
     timeout : float
@@ -254,6 +257,11 @@ class HeaterSpec(_InstrumentSpec):
             )
         if self.safe > self.limits[1]:
             raise ValueError(f"safe = {exact(self.safe)} degC is above limits: lower it")
+        if self.tolerance > _NEAR:
+            raise ValueError(
+                f"tolerance = {exact(self.tolerance)} degC counts a temperature as reached that is "
+                f"another one: lower it to {_NEAR:g} or less"
+            )
         if self.settle >= self.timeout:
             raise ValueError(
                 f"settle = {exact(self.settle)} s is not over within timeout = "

@@ -30,6 +30,7 @@ def text(**changes):
         ("diameter       = 14.57", "diameter = -1", r"streams\.c60\.diameter = -1 cannot be used"),
         ("limits    = [25, 150]", "limits = [150, 25]", r"heater: limits = .*give \[lower, upper"),
         ("maximum   = 165", "maximum = 100", "heater: maximum = 100 degC trips inside limits"),
+        ("tolerance = 0.5", "tolerance = 50", "tolerance = 50 degC counts .* lower it to 5 or"),
         ("settle    = 60", "settle = 3600", "settle = 3600 s is not over within timeout = 3600 s"),
         ('load      = "A"', 'load = "C"', r"valve\.load = 'C' cannot be used"),
         ('transport = "valve"', 'transport = "vlave"', "valve.transport = 'vlave' is none of"),
