@@ -349,6 +349,7 @@ class RigFile(Table):
         return self
 
     def _check_urls(self, used: set[str]) -> None:
+        plugged: dict[str, str] = {}
         for name, port in self.transports.items():
             if name not in used:
                 raise ValueError(f"transports.{name} is used by nothing: delete it")
@@ -361,6 +362,12 @@ class RigFile(Table):
                 raise ValueError(
                     f"transports.{name}.url = {port.url!r} contradicts [emulation]: delete the url "
                     "for an emulated rig, or [emulation] for a real one"
+                )
+            url = port.url or name  # an emulated one has a port of its own
+            if (other := plugged.setdefault(url.lower() if "://" in url else url, name)) != name:
+                raise ValueError(
+                    f"transports.{other} and transports.{name} are one port, {url!r}: correct one "
+                    "of the urls, or let instruments that share a line share the transport"
                 )
 
 

@@ -1,3 +1,4 @@
+import re
 import time
 import tomllib
 from importlib.resources import files
@@ -69,6 +70,21 @@ def test_rig_file_of_hardware_needs_urls():
     source = text().split("\n[emulation]\n")[0]
     with pytest.raises(RigError, match=r"transports\.pumps\.url is missing: .*'/dev/ttyUSB0'"):
         parse(source)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("/dev/ttyUSB1", "/dev/ttyUSB1"), ("socket://lab:4001", "socket://LAB:4001")],
+)
+def test_two_transports_are_two_ports(first, second):
+    source = text().split("\n[emulation]\n")[0]
+    urls = {"pumps": "/dev/ttyUSB0", "heater": first, "valve": second, "detector": "COM3"}
+    for name, url in urls.items():
+        source = re.sub(rf"(?m)^({name} += {{)", rf"\1 url = '{url}',", source)
+    told = "transports.heater and transports.valve are one port, .* correct one of the urls"
+    with pytest.raises(RigError, match=told):
+        parse(source)
+    parse(source.replace(f"valve    = {{ url = '{second}'", "valve = { url = '/dev/ttyUSB2'"))
 
 
 def test_a_rig_file_without_a_reaction_means_the_papers():
