@@ -1,5 +1,6 @@
 """What a rig file says of each instrument and of the port that it is plugged into."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -85,6 +86,9 @@ class _InstrumentSpec(Table):
                 f"{', '.join(sorted(cls._drivers))}: name one of these"
             )
         return protocol
+
+
+_LONGEST = 200.0  # mm of a plunger's way; those of syringes are 20 to 120
 
 
 class StreamSpec(_InstrumentSpec):
@@ -174,6 +178,13 @@ class StreamSpec(_InstrumentSpec):
         _ordered("limits", self.limits)
         if self.limits[0] <= 0:
             raise ValueError(f"limits = {list(self.limits)} must begin above 0 uL/min")
+        length = self.syringe_volume / (math.pi / 4 * self.diameter**2)
+        if length > _LONGEST:
+            raise ValueError(
+                f"syringe_volume = {exact(self.syringe_volume)} uL at diameter = "
+                f"{exact(self.diameter)} mm is a syringe {length / 10:.0f} cm long: correct one of "
+                "them, the pump pushes by the diameter"
+            )
         for key, value in (("filled", self.filled), ("dead_volume", self.dead_volume)):
             if value is not None and value > self.syringe_volume:
                 raise ValueError(

@@ -28,6 +28,11 @@ def text(**changes):
     [
         ("diameter       = 14.57", "", r"streams\.c60\.diameter is missing: add it"),
         ("diameter ", "diametre ", r"streams\.c60\.diametre = .*did you mean 'diameter'\?"),
+        (
+            "diameter       = 14.57",
+            "diameter = 1.457",
+            r"c60: .* = 10000 uL at diameter = 1\.457 mm is a syringe 600 cm long: correct one",
+        ),
         ("diameter       = 14.57", "diameter = -1", r"streams\.c60\.diameter = -1 cannot be used"),
         ("limits    = [25, 150]", "limits = [150, 25]", r"heater: limits = .*give \[lower, upper"),
         ("maximum   = 165", "maximum = 100", "heater: maximum = 100 degC trips inside limits"),
