@@ -221,6 +221,8 @@ class CompoundSpec(Table):
         return self
 
 
+_COLD = 50.0  # degC, that one may touch; a flask of solvent does not boil
+_ZERO = -273.15  # degC
 _NEAR = 5.0  # K; so much changes the rate of a reaction by a third
 
 
@@ -238,7 +240,7 @@ class HeaterSpec(_InstrumentSpec):
     maximum : float
         Above it the rig is made safe [degC].
     safe : float
-        Setpoint of the safe state [degC].
+        Setpoint of the safe state [degC]; 50 at most, for nobody may be there.
     tolerance : float
         How near to the setpoint counts as reached [degC]; 5 at most.
     settle : float
@@ -268,6 +270,18 @@ class HeaterSpec(_InstrumentSpec):
             )
         if self.safe > self.limits[1]:
             raise ValueError(f"safe = {exact(self.safe)} degC is above limits: lower it")
+        if self.safe > _COLD:
+            raise ValueError(
+                f"safe = {exact(self.safe)} degC is hot, and the rig is left at it with nobody "
+                f"there, and washed: lower it to {_COLD:g} or less"
+            )
+        for key, lowest in (("safe", self.safe), ("limits", self.limits[0])):
+            if lowest < _ZERO:
+                raise ValueError(f"{key}: {exact(lowest)} degC is below absolute zero: raise it")
+        return self
+
+    @model_validator(mode="after")
+    def _reached(self) -> Self:
         if self.tolerance > _NEAR:
             raise ValueError(
                 f"tolerance = {exact(self.tolerance)} degC counts a temperature as reached that is "

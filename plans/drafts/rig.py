@@ -357,7 +357,7 @@ class RigDraft(Draft):
                 )
                 for i, name in enumerate(self.streams)
             ),
-            limits=toml_text([low, high]), safe=exact(low), maximum=exact(high + 10),
+            limits=toml_text([low, high]), safe=exact(min(low, 25.0)), maximum=exact(high + 10),
             heated=exact(self.volumes[0]), total=exact(self.volumes[1]),
             transports="\n".join(f"{n:<{wide}} = {port}" for n, port in ports.items()),
             choices="".join(

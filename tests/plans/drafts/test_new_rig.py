@@ -143,6 +143,12 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
     assert (rig.heater.limits, rig.reactor.total_volume) == ((30, 90), 1200)
 
 
+@pytest.mark.parametrize(("heated", "safe"), [("80 to 150 degC", 25), ("10 to 60 degC", 10)])
+def test_a_rig_is_left_cold_however_hot_it_may_be(heated, safe):
+    assert main(arguments(*RIG, heater=[heated])) == 0
+    assert load("rig.toml").heater.safe == safe
+
+
 CHOICES = {
     "stream": [*OPTIONS["--stream"][:2], "cat 12 mM, 10 to 300 uL/min", "thf 12 M", "mecn 12 M"],
     "choice": [
