@@ -86,8 +86,10 @@ def volume_of(text: str) -> float:
         volume = converted(float(found[1]), unit, "uL")
     except UnitError as error:
         raise UserError(f"--volume {text}: {error}; write it as 5mL") from None
-    if not 0 < volume < math.inf:
+    if volume <= 0:
         raise UserError(f"--volume {text}: a volume to be made is above 0")
+    if math.isinf(volume):
+        raise UserError(f"--volume {text}: no flask holds so much")
     return volume
 
 

@@ -133,13 +133,15 @@ def test_an_answer_that_says_neither_is_asked_again(place, capsys, monkeypatch, 
         ("2,5 mL", "write a number with a point and nothing else, as 2.5mL"),
         ("much", "write a number and a unit, as 5mL"),
         ("-1mL", "a volume to be made is above 0"),
+        ("-.5 mL", "a volume to be made is above 0"),
+        ("1e400 mL", "--volume 1e400 mL: no flask holds so much"),
         ("20mL", "one filling of its syringe delivers 9.90 mL; make"),
     ],
 )
 def test_volumes_that_cannot_be_made_are_refused_before_anything_moves(
     place, capsys, volume, sentence
 ):
-    assert main(["make", "last", f"--volume={volume}"]) == 2
+    assert main(["make", "last", "--volume", volume]) == 2
     out, err = capsys.readouterr()
     assert sentence in " ".join(err.split())
     assert out == ""
