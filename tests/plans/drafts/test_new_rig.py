@@ -143,6 +143,11 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
     assert (rig.heater.limits, rig.reactor.total_volume) == ((30, 90), 1200)
 
 
+def test_a_number_beyond_all_use_is_refused(capsys):
+    assert main(arguments(*RIG, peak=["amide 1e400 min"])) == 2
+    assert "1e400 is beyond 1e+100" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("heated", "safe"), [("80 to 150 degC", 25), ("10 to 60 degC", 10)])
 def test_a_rig_is_left_cold_however_hot_it_may_be(heated, safe):
     assert main(arguments(*RIG, heater=[heated])) == 0
