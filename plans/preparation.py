@@ -25,6 +25,7 @@ from .compatibility import analytics_of, fitted, incompatibilities
 from .earlier import earlier, is_table, named
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
+from .resolution import check_opened
 from .reviewing import Reviewer
 from .session.stating import own
 
@@ -83,9 +84,10 @@ class Prepared:
         Raises
         ------
         UserError
-            As `check_mark` does.
+            As `check_mark` and `check_opened` do.
         """
         self.check_mark(rig.simulated)
+        check_opened(self.agent.problem, rig)
         md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 

@@ -11,8 +11,11 @@ from reactune.analysis.problem.tables import Variable
 from reactune.analysis.problem.units import converted
 from reactune.analysis.written import exact
 from reactune.devices.protocols import HEATERS, PUMPS
+from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rig.setpoints import limits
 from reactune.devices.rigfile import RigFile
+
+from .errors import UserError
 
 _Sent = Callable[[float, tuple[float, float]], float]
 """What an instrument makes of a number, inside of limits."""
@@ -25,11 +28,27 @@ def unsettable(problem: Problem, rig: RigFile) -> Iterator[str]:
     zero, such as K, where none may be, they have to be different ones. A range needs room for two.
     """
     for name, (low, high, unit) in limits(rig).items():
+        untold = name == "temperature" and rig.heater.decimals is None
+        cure = "; or state heater.decimals in the rig file, if it shows more" if untold else ""
         for sent in _instruments(name, rig):
+            found: Iterator[str] = iter(())
             if name in problem.fixed:
-                yield from _others(f"fixed.{name}", [problem.fixed[name]], unit, sent, low, high)
+                found = _others(f"fixed.{name}", [problem.fixed[name]], unit, sent, low, high)
             elif name in problem.variables:
-                yield from _of_variable(name, problem.variables[name], sent, low, high, unit)
+                found = _of_variable(name, problem.variables[name], sent, low, high, unit)
+            yield from (f"{sentence}{cure}" for sentence in found)
+
+
+def check_opened(problem: Problem, rig: FlowRig) -> None:
+    """Refuse what a controller, which has told its decimals by now, cannot be set to.
+
+    Raises
+    ------
+    UserError
+    """
+    heater = rig.config.heater.model_copy(update={"decimals": rig.heater.driver.decimals})
+    if wrong := list(unsettable(problem, rig.config.model_copy(update={"heater": heater}))):
+        raise UserError("\n".join(wrong))
 
 
 def _instruments(name: str, rig: RigFile) -> Iterator[_Sent]:

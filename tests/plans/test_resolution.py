@@ -1,5 +1,7 @@
 """What a heater's display or a pump's digits cannot say is refused, not set to something else."""
 
+from importlib.resources import files
+
 import pytest
 
 from reactune.plans.cli import main
@@ -68,3 +70,17 @@ def test_what_can_be_set_is_not(tmp_path, stated):
     problem = tmp_path / "problem.toml"
     problem.write_text(PROBLEM + f"temperature = {stated}", "utf-8")
     assert main(["check", str(problem), "--rig", "walker"]) == 0
+
+
+@pytest.mark.parametrize(("decimals", "code"), [(0, 2), (1, 0)])
+def test_a_controller_that_shows_less_than_is_usual_is_told_once_it_is_open(
+    tmp_path, capsys, decimals, code
+):
+    text = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    rig, problem = tmp_path / "rig.toml", tmp_path / "problem.toml"
+    rig.write_text(f"{text}\n[emulation.heater]\ndecimals = {decimals}\n", "utf-8")
+    problem.write_text(PROBLEM + "temperature = { values = [100.5, 120] }", "utf-8")
+    where = ["--rig", str(rig), "--catalogue", str(tmp_path / "runs"), "--seed", "1"]
+    assert main(["optimise", str(problem), *where, "--budget", "1"]) == code
+    told = "variables.temperature.values: 100.5 degC cannot be set on this rig; the nearest that"
+    assert (told in capsys.readouterr().err) == bool(code)
