@@ -353,7 +353,7 @@ class RigDraft(Draft):
                 STREAM.format(
                     name=name, address=i, stock=exact(self.stocks[name]),
                     limits=toml_text([*self.flows[name]]),
-                    refill=exact(max(10000.0, 4 * self.flows[name][1])),
+                    refill=exact(max(10000.0, self.flows[name][1])),  # which the pump reaches
                 )
                 for i, name in enumerate(self.streams)
             ),
