@@ -24,19 +24,18 @@ _Sent = Callable[[float, tuple[float, float]], float]
 def unsettable(problem: Problem, rig: RigFile) -> Iterator[str]:
     """Say which numbers of a problem would be set to something else.
 
-    Every number that it lists, or holds fixed, has to be one that can be set; in a unit of another
-    zero, such as K, where none may be, they have to be different ones. A range needs room for two.
+    Every number that it lists has to be one that can be set; in a unit of another zero, such as K,
+    where none may be, they have to be different ones. A range needs room for two; what is asked
+    within it, and what is fixed, is rounded.
     """
     for name, (low, high, unit) in limits(rig).items():
         untold = name == "temperature" and rig.heater.decimals is None
         cure = "; or state heater.decimals in the rig file, if it shows more" if untold else ""
+        if (variable := problem.variables.get(name)) is None:
+            continue
         for sent in _instruments(name, rig):
-            found: Iterator[str] = iter(())
-            if name in problem.fixed:
-                found = _others(f"fixed.{name}", [problem.fixed[name]], unit, sent, low, high)
-            elif name in problem.variables:
-                found = _of_variable(name, problem.variables[name], sent, low, high, unit)
-            yield from (f"{sentence}{cure}" for sentence in found)
+            for sentence in _of_variable(name, variable, sent, low, high, unit):
+                yield f"{sentence}{cure}"
 
 
 def check_opened(problem: Problem, rig: FlowRig) -> None:

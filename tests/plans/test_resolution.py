@@ -41,7 +41,6 @@ flow_sultine = { range = [10, 207] }
             'temperature = { range = [373.15, 393.15], step = 0.003, unit = "K" }',
             "variables.temperature.step: 373.15, 373.153, 393.145, 393.148 K are one setpoint",
         ),
-        ("[fixed]\ntemperature = 120.05", "fixed.temperature: 120.05 degC cannot be set"),
         (
             "flow_c60 = { values = [50.00004, 60] }\ntemperature = { range = [100, 150] }",
             "variables.flow_c60.values: 50.00004 uL/min cannot be set on this rig; the nearest "
