@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .choices import ChoiceSpec, check_choices, common_limits
-from .methodfile import MethodError, MethodFile, filled_in
+from .chromatogram import ChromatogramSpec
+from .methodfile import MethodError, filled_in
+from .plausible import implausible
 from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
 from .resultfile import AnalyticsSpec
@@ -26,6 +28,9 @@ from .specs import (
 )
 from .tables import Name, Positive, Table, Text
 from .written import exact
+
+STORED = {"stored": True}
+"""Context in which a rig is read that results were measured on, whatever would be refused today."""
 
 
 class RigError(SpecError):
@@ -62,44 +67,7 @@ class Reactor(Table):
         return self
 
 
-_FASTEST = 10.0  # Hz that a meter is read at
 _WASH = 3.0  # volumes from mixer to valve that wash, where nobody says
-
-
-class ChromatogramSpec(MethodFile):
-    """The HPLC method of a rig: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
-
-    duration: Positive
-
-    @property
-    def samples(self) -> int:
-        """Length of the trace."""
-        return round(self.duration * self.rate)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.samples < 1:
-            raise ValueError(f"duration = {exact(self.duration)} s holds no sample: lengthen it")
-        return self
-
-    def check_meter(self, detector: DetectorSpec) -> None:
-        """Refuse what a meter on a photodiode cannot read (`ValueError`)."""
-        if self.unit != "V" or self.per_au is not None or self.lamp is None:
-            raise ValueError(
-                "chromatogram: unit: the meter of a rig reads the light on the photodiode in V; "
-                "delete unit and per_au, which are for traces in files"
-            )
-        if self.rate > _FASTEST:
-            raise ValueError(
-                f"chromatogram.rate = {exact(self.rate)} Hz is more than a meter is read at: "
-                f"{_FASTEST:g} Hz at most"
-            )
-        if self.lamp > detector.full_scale:
-            raise ValueError(
-                f"chromatogram.lamp = {exact(self.lamp)} V is more than the meter reads on "
-                f"detector.range = {exact(detector.range)} V, which goes to "
-                f"{detector.full_scale:g} V: every sample would be an overload"
-            )
 
 
 class EmulationSpec(Table):
@@ -348,8 +316,18 @@ class RigFile(Table):
         check_choices(self.choices, self.streams)
         return self
 
+    @property
+    def implausible(self) -> list[str]:
+        """What of it no rig is, in sentences."""
+        return implausible(self.heater, self.streams, self.transports)
+
+    @model_validator(mode="after")
+    def _plausible(self, info: ValidationInfo) -> Self:
+        if info.context != STORED and (wrong := self.implausible):
+            raise ValueError("\n".join(wrong))
+        return self
+
     def _check_urls(self, used: set[str]) -> None:
-        plugged: dict[str, str] = {}
         for name, port in self.transports.items():
             if name not in used:
                 raise ValueError(f"transports.{name} is used by nothing: delete it")
@@ -362,12 +340,6 @@ class RigFile(Table):
                 raise ValueError(
                     f"transports.{name}.url = {port.url!r} contradicts [emulation]: delete the url "
                     "for an emulated rig, or [emulation] for a real one"
-                )
-            url = port.url or name  # an emulated one has a port of its own
-            if (other := plugged.setdefault(url.lower() if "://" in url else url, name)) != name:
-                raise ValueError(
-                    f"transports.{other} and transports.{name} are one port, {url!r}: correct one "
-                    "of the urls, or let instruments that share a line share the transport"
                 )
 
 

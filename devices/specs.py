@@ -1,6 +1,5 @@
 """What a rig file says of each instrument and of the port that it is plugged into."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -86,9 +85,6 @@ class _InstrumentSpec(Table):
                 f"{', '.join(sorted(cls._drivers))}: name one of these"
             )
         return protocol
-
-
-_LONGEST = 200.0  # mm of a plunger's way; those of syringes are 20 to 120
 
 
 class StreamSpec(_InstrumentSpec):
@@ -178,13 +174,6 @@ class StreamSpec(_InstrumentSpec):
         _ordered("limits", self.limits)
         if self.limits[0] <= 0:
             raise ValueError(f"limits = {list(self.limits)} must begin above 0 uL/min")
-        length = self.syringe_volume / (math.pi / 4 * self.diameter**2)
-        if length > _LONGEST:
-            raise ValueError(
-                f"syringe_volume = {exact(self.syringe_volume)} uL at diameter = "
-                f"{exact(self.diameter)} mm is a syringe {length / 10:.0f} cm long: correct one of "
-                "them, the pump pushes by the diameter"
-            )
         for key, value in (("filled", self.filled), ("dead_volume", self.dead_volume)):
             if value is not None and value > self.syringe_volume:
                 raise ValueError(
@@ -219,11 +208,6 @@ class CompoundSpec(Table):
         if not any((self.name, self.smiles, self.inchi_key, self.cas)):
             raise ValueError("names nothing: give name, smiles, inchi_key or cas")
         return self
-
-
-_COLD = 50.0  # degC, that one may touch; a flask of solvent does not boil
-_ZERO = -273.15  # degC
-_NEAR = 5.0  # K; so much changes the rate of a reaction by a third
 
 
 class HeaterSpec(_InstrumentSpec):
@@ -270,29 +254,6 @@ class HeaterSpec(_InstrumentSpec):
             )
         if self.safe > self.limits[1]:
             raise ValueError(f"safe = {exact(self.safe)} degC is above limits: lower it")
-        if self.safe > _COLD:
-            raise ValueError(
-                f"safe = {exact(self.safe)} degC is hot, and the rig is left at it with nobody "
-                f"there, and washed: lower it to {_COLD:g} or less"
-            )
-        for key, lowest in (("safe", self.safe), ("limits", self.limits[0])):
-            if lowest < _ZERO:
-                raise ValueError(f"{key}: {exact(lowest)} degC is below absolute zero: raise it")
-        return self
-
-    @model_validator(mode="after")
-    def _reached(self) -> Self:
-        if self.tolerance > _NEAR:
-            raise ValueError(
-                f"tolerance = {exact(self.tolerance)} degC counts a temperature as reached that is "
-                f"another one: lower it to {_NEAR:g} or less"
-            )
-        if self.settle >= self.timeout:
-            raise ValueError(
-                f"settle = {exact(self.settle)} s is not over within timeout = "
-                f"{exact(self.timeout)} s, so that no temperature would ever be reached: lower it, "
-                "or raise timeout"
-            )
         return self
 
 

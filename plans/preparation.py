@@ -101,6 +101,8 @@ def load_rig(source: RigSource) -> RigFile:
         If there is none, or it describes no rig.
     """
     if isinstance(source, RigFile):
+        if source.implausible:  # changed by a program, or stored before it was refused
+            raise UserError("\n".join(source.implausible))
         return source
     with told(RigError):
         return load(source)
@@ -257,7 +259,7 @@ def resumed_campaign(
         if problem is None:
             agent = replay.resume(catalogue, run.uid)
         else:
-            there = load_rig(rig) if rig else stored_rig(run)
+            there = load_rig(rig or stored_rig(run))
             agent = replay.revise(catalogue, run.uid, fitted(load_problem(problem), there))
             md["known"] = known.to_start(
                 agent, [{"run": run.uid, "experiments": len(agent.evaluations)}]
@@ -266,7 +268,7 @@ def resumed_campaign(
             agent.allow(budget)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        config = load_rig(rig) if rig else stored_rig(run)
+        config = load_rig(rig or stored_rig(run))
         if config.emulation is None and not rig:
             raise UserError(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "

@@ -13,7 +13,6 @@ from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import check_campaign, lineage
 from reactune.analysis.storage.run import Run
-from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError, LimitError
 from reactune.devices.rig.safety import SafeReport
 from reactune.devices.rig.setpoints import Setpoints, needed, setpoints_of
@@ -123,7 +122,7 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
     with told(ValueError):
         problem = fitted(campaign.problem, rig)
         if "file" in start["rig"]:
-            before = RigFile.model_validate(harmless(start["rig"]["file"]))
+            before = stored_rig(campaign.run)
             wrong = changed(problem, campaign.analytics, problem.budget, before, rig)
         else:
             wrong = "\n".join(incompatibilities(problem, rig, problem.budget))
@@ -298,7 +297,7 @@ def _rig_of(run: Run, rig: RigSource | None) -> RigFile:
             f"run {run.uid[:8]} was not simulated: give the rig file with --rig, with what is in "
             "the syringes now (streams.*.filled)"
         )
-    return config
+    return load_rig(config)
 
 
 def check_mark(run: Run, *, simulated: bool) -> None:
