@@ -10,7 +10,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from .specs import Name, Paired, Positive, SelectorSpec, StreamSpec, Table, Text
+from .specs import SelectorSpec, StreamSpec
+from .tables import Name, Paired, Positive, Table, Text
 from .written import exact, quoted
 
 _OWN = ("temperature", "residence_time", "total_flow", "ratio", "lab_time", "trace")

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from .chemistry import of_mM
 from .reading import SpecError, table, text_of, validated
-from .specs import Positive, Range, Table, Text
+from .tables import Positive, Range, Table, Text
 from .written import exact
 
 NotNegative = Annotated[float, Field(ge=0)]

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, field_validator, model_validator
 
 from .reading import SpecError, table, text_of, validated
-from .specs import Name, Paired, Positive, Table, Text
 from .steps import Celsius, NotNegative, Species, SpeciesName, Step
+from .tables import Name, Paired, Positive, Table, Text
 from .written import quoted
 
 

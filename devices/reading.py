@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from .specs import Table
+from .tables import Table
 from .written import UnreadableError, parse_toml, quoted, read_text, wanted
 
 _Model = TypeVar("_Model", bound=Table)

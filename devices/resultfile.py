@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from .specs import Positive, Table, Text
+from .tables import Positive, Table, Text
 from .written import exact
 
 WORKBOOKS = (".xlsx", ".xlsm")

@@ -10,7 +10,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from .choices import ChoiceSpec, check_choices, common_limits
-from .methodfile import MethodError, MethodFile, filled_in
+from .chromatogram import ChromatogramSpec
+from .methodfile import MethodError, filled_in
+from .plausible import implausible
 from .reactionfile import ReactionFile, as_stated
 from .reading import SpecError, table, text_of, validated
 from .resultfile import AnalyticsSpec
@@ -19,16 +21,16 @@ from .specs import (
     CompoundSpec,
     DetectorSpec,
     HeaterSpec,
-    Name,
     Port,
-    Positive,
     StreamSpec,
-    Table,
-    Text,
     TwoPositionSpec,
     ValveSpec,
 )
+from .tables import Name, Positive, Table, Text
 from .written import exact
+
+STORED = {"stored": True}
+"""Context in which a rig is read that results were measured on, whatever would be refused today."""
 
 
 class RigError(SpecError):
@@ -65,44 +67,7 @@ class Reactor(Table):
         return self
 
 
-_FASTEST = 10.0  # Hz that a meter is read at
 _WASH = 3.0  # volumes from mixer to valve that wash, where nobody says
-
-
-class ChromatogramSpec(MethodFile):
-    """The HPLC method of a rig: `duration` [s] at `rate` [Hz], reference voltage `lamp` [V]."""
-
-    duration: Positive
-
-    @property
-    def samples(self) -> int:
-        """Length of the trace."""
-        return round(self.duration * self.rate)
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.samples < 1:
-            raise ValueError(f"duration = {exact(self.duration)} s holds no sample: lengthen it")
-        return self
-
-    def check_meter(self, detector: DetectorSpec) -> None:
-        """Refuse what a meter on a photodiode cannot read (`ValueError`)."""
-        if self.unit != "V" or self.per_au is not None or self.lamp is None:
-            raise ValueError(
-                "chromatogram: unit: the meter of a rig reads the light on the photodiode in V; "
-                "delete unit and per_au, which are for traces in files"
-            )
-        if self.rate > _FASTEST:
-            raise ValueError(
-                f"chromatogram.rate = {exact(self.rate)} Hz is more than a meter is read at: "
-                f"{_FASTEST:g} Hz at most"
-            )
-        if self.lamp > detector.full_scale:
-            raise ValueError(
-                f"chromatogram.lamp = {exact(self.lamp)} V is more than the meter reads on "
-                f"detector.range = {exact(detector.range)} V, which goes to "
-                f"{detector.full_scale:g} V: every sample would be an overload"
-            )
 
 
 class EmulationSpec(Table):
@@ -349,6 +314,17 @@ class RigFile(Table):
         if not self.streams.keys() - self.washes.keys():
             raise ValueError("streams: all of them only wash: give one of them a stock instead")
         check_choices(self.choices, self.streams)
+        return self
+
+    @property
+    def implausible(self) -> list[str]:
+        """What of it no rig is, in sentences."""
+        return implausible(self.heater, self.streams, self.transports)
+
+    @model_validator(mode="after")
+    def _plausible(self, info: ValidationInfo) -> Self:
+        if info.context != STORED and (wrong := self.implausible):
+            raise ValueError("\n".join(wrong))
         return self
 
     def _check_urls(self, used: set[str]) -> None:

@@ -2,76 +2,15 @@
 
 import re
 from collections.abc import Mapping
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from .protocols import DETECTORS, HEATERS, PUMPS, SELECTORS, VALVES
-from .written import check_text, exact, quoted
-
-Positive = Annotated[float, Field(gt=0)]
-Text = Annotated[str, AfterValidator(check_text)]
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]  # of columns: 63
-Range = tuple[float, float]
-
-
-def paired(stated: Any) -> Any:
-    """Read a table that is stored as pairs; see `storable`."""
-    if isinstance(stated, list) and all(isinstance(p, list) and len(p) == 2 for p in stated):
-        return {key: value for key, value in stated if isinstance(key, str)}
-    return stated
-
-
-def storable(plain: Any) -> Any:
-    """Turn tables whose keys have a ``.`` or ``/``, as no key of a document may, into pairs."""
-    if isinstance(plain, dict):
-        found = {key: storable(value) for key, value in plain.items()}
-        wrong = any(sign in key for key in found for sign in "./")
-        return [[key, value] for key, value in found.items()] if wrong else found
-    return [storable(one) for one in plain] if isinstance(plain, list | tuple) else plain
-
-
-Paired = BeforeValidator(paired)
-"""Of a table whose keys are words of the user's."""
+from .tables import Name, Positive, Range, Table, Text
+from .written import exact
 
 _URL = re.compile(r"socket://[^/:\s]+:\d{1,5}|/dev/[^\s]+|COM\d+")
-
-
-class Table(BaseModel):
-    """A table of a rig file: nothing unknown, nothing infinite, and it does not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
-        kind = cls.model_fields[str(info.field_name)].annotation
-        if (wrong := _for_a_number(kind, value)) is not None:
-            raise ValueError(f"{quoted(wrong)} is no number: write one")
-        return value
-
-
-def _for_a_number(kind: Any, value: Any) -> bool | None:
-    """Give a true or false that stands for a number, on its own or in a list or table of them."""
-    if get_origin(kind) is Annotated:
-        return _for_a_number(get_args(kind)[0], value)
-    inner = [one for one in get_args(kind) if one not in (type(None), ...)]
-    if isinstance(value, Mapping | list | tuple) and get_origin(kind) in (dict, tuple):
-        among = value.values() if isinstance(value, Mapping) else value
-        return next((b for one in among if (b := _for_a_number(inner[-1], one)) is not None), None)
-    if len(inner) == 1 and get_origin(kind) in (Union, UnionType):  # or None
-        return _for_a_number(inner[0], value)
-    return value if isinstance(value, bool) and kind in (int, float) else None
 
 
 def _ordered(key: str, limits: Range) -> None:
@@ -285,13 +224,13 @@ class HeaterSpec(_InstrumentSpec):
     maximum : float
         Above it the rig is made safe [degC].
     safe : float
-        Setpoint of the safe state [degC].
+        Setpoint of the safe state [degC]; 50 at most, for nobody may be there.
     tolerance : float
-        How near to the setpoint counts as reached [degC].
+        How near to the setpoint counts as reached [degC]; 5 at most.
     settle : float
         How long it has to stay so near [s].
     timeout : float
-        How long it may take to get there [s].
+        How long it may take to get there, `settle` included [s].
     """
 
     _role, _drivers = "heater", HEATERS

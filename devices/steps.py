@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from .chemistry import NAME, Equation, elements, rate_unit
-from .specs import Positive, Table, Text
+from .tables import Positive, Table, Text
 from .written import quoted
 
 NotNegative = Annotated[float, Field(ge=0)]

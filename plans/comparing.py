@@ -4,17 +4,17 @@ from collections.abc import Collection, Iterator, Sequence
 
 from reactune.analysis.analytics import Analytics
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.storage.run import Run
+from reactune.analysis.report.table import StoredRun
 from reactune.analysis.written import harmless
-from reactune.devices.rigfile import RigFile
-from reactune.devices.specs import Table
+from reactune.devices.rigfile import STORED, RigFile
+from reactune.devices.tables import Table
 
 from .compatibility import analytics_of, incompatibilities
 
 
-def stored_rig(run: Run) -> RigFile:
-    """Give the rig file that a run was made with."""
-    return RigFile.model_validate(harmless(run.start["rig"]["file"]))
+def stored_rig(run: StoredRun) -> RigFile:
+    """Give the rig file that a run was made with, were it refused today."""
+    return RigFile.model_validate(harmless(run.start["rig"]["file"]), context=STORED)
 
 
 def changed(

@@ -33,6 +33,7 @@ from reactune.devices.rig.setpoints import (
 from reactune.devices.rigfile import RigFile
 
 from .hplc_method import method_of, unrecorded
+from .resolution import unsettable
 
 
 def analytics_of(rig: RigFile) -> Analytics:
@@ -188,7 +189,7 @@ def _settable(problem: Problem, rig: RigFile) -> list[str]:
             wrong.append(
                 f"variables: the rig also needs {name}; give it a range, or a value under [fixed]"
             )
-    return wrong
+    return wrong or list(unsettable(problem, rig))
 
 
 def _choices(problem: Problem, rig: RigFile) -> Iterator[str]:

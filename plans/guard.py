@@ -178,7 +178,8 @@ def watch(orders: int, answers: int) -> None:
         report = make_hardware_safe(rig)
         if report.lines != said:
             said = report.lines
-            _write_down(log, f"{rig.title}: process {pid} {why}; the rig was made safe", said)
+            now = "the rig was made safe" if report.confirmed else "NOT ALL OF THE RIG IS SAFE"
+            _write_down(log, f"{rig.title}: process {pid} {why}; {now}", said)
         if report.confirmed or time.monotonic() > deadline:
             return
         threading.Event().wait(_AGAIN)

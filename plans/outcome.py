@@ -55,6 +55,9 @@ class Outcome:
         The fault that ended it, or what was used up; empty otherwise.
     finished : bool
         Whether the campaign has reached what it was to reach: there is nothing to resume.
+    fruitful : bool
+        Whether there is a valid result, and the last experiments have not all failed. Otherwise
+        the rig needs a look, even if the budget is used up.
     stored : bool
         Whether the run is stored in `folder` to its end. If not, where its documents are has been
         said (`Catalogue.problems`): in the second place, or nowhere if that was full, too.
@@ -72,6 +75,7 @@ class Outcome:
     interrupted: bool
     fault: str
     finished: bool
+    fruitful: bool
     stored: bool
     safe_state: SafeReport | None
     campaign: Campaign | None
@@ -91,7 +95,8 @@ class Outcome:
     def well(self) -> bool:
         """Whether there is nothing that somebody would have to see to."""
         disturbed = self.interrupted or bool(self.fault)
-        return self.finished and self.stored and self.safe and not disturbed
+        done = self.finished and self.fruitful
+        return done and self.stored and self.safe and not disturbed
 
     @property
     def summary(self) -> Summary | None:

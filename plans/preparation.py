@@ -25,6 +25,7 @@ from .compatibility import analytics_of, fitted, incompatibilities
 from .earlier import earlier, is_table, named
 from .errors import UserError, told
 from .problems import ProblemSource, load_problem
+from .resolution import check_opened
 from .reviewing import Reviewer
 from .session.stating import own
 
@@ -83,9 +84,10 @@ class Prepared:
         Raises
         ------
         UserError
-            As `check_mark` does.
+            As `check_mark` and `check_opened` do.
         """
         self.check_mark(rig.simulated)
+        check_opened(self.agent.problem, rig)
         md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
@@ -99,6 +101,8 @@ def load_rig(source: RigSource) -> RigFile:
         If there is none, or it describes no rig.
     """
     if isinstance(source, RigFile):
+        if source.implausible:  # changed by a program, or stored before it was refused
+            raise UserError("\n".join(source.implausible))
         return source
     with told(RigError):
         return load(source)
@@ -255,7 +259,7 @@ def resumed_campaign(
         if problem is None:
             agent = replay.resume(catalogue, run.uid)
         else:
-            there = load_rig(rig) if rig else stored_rig(run)
+            there = load_rig(rig or stored_rig(run))
             agent = replay.revise(catalogue, run.uid, fitted(load_problem(problem), there))
             md["known"] = known.to_start(
                 agent, [{"run": run.uid, "experiments": len(agent.evaluations)}]
@@ -264,7 +268,7 @@ def resumed_campaign(
             agent.allow(budget)
         if reason := agent.finished():
             raise UserError(f"run {run.uid[:8]} needs no resuming: {reason}")
-        config = load_rig(rig) if rig else stored_rig(run)
+        config = load_rig(rig or stored_rig(run))
         if config.emulation is None and not rig:
             raise UserError(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "

@@ -52,11 +52,15 @@ class ExperimentRecord:
         }
 
     def read(self) -> dict[str, dict[str, Any]]:
-        """Give the event's data; of a failed experiment the measured numbers are NaN."""
+        """Give the event's data; of a failed experiment the measured numbers are NaN.
+
+        Its lab time is that at which it had failed.
+        """
         now = time()
         measured = self._rig.read()
         if not self._own["valid"]:
             measured |= _blank(self._rig.describe(), now)
+            measured["lab_time"]["value"] = self._rig.clock.now()
         own: dict[str, Any] = dict(self._own)
         facts = {k: reading["value"] for k, reading in measured.items() if self._own["valid"]}
         own |= trace_in_file(self._analytics, self._rig, facts)

@@ -3,8 +3,9 @@
 import argparse
 import logging
 import os
+import re
 import sys
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 from reactune.analysis.written import printable
 
@@ -39,7 +40,11 @@ class Formatter(logging.Formatter):
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose complaints quote arguments harmlessly."""
+    """A parser whose complaints quote arguments harmlessly, and to which -1mL is no option."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._negative_number_matcher = re.compile(r"-\.?\d.*")  # argparse's, units and all
 
     def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
         """See `argparse.ArgumentParser.exit`."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.stopping import stuck
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import lineage
@@ -252,6 +253,7 @@ def _carry_out(
         interrupted=carried.interrupted,
         fault=carried.fault,
         finished=agent.finished() is not None,
+        fruitful=any(e.valid for e in agent.evaluations) and stuck(agent.evaluations) is None,
         stored=campaign is not None and campaign.run.stop is not None and catalogue.stored(uid),
         safe_state=carried.safe_state,
         campaign=campaign,

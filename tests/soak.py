@@ -93,7 +93,9 @@ def well_stocked() -> RigFile:
 
 def guarded(rig: RigFile, folder: Path, wanted: bool = True) -> Guard:
     """Start a guard whose lines lead nowhere."""
-    nowhere = {k: p.model_copy(update={"url": "/dev/nowhere"}) for k, p in rig.transports.items()}
+    nowhere = {
+        k: p.model_copy(update={"url": f"/dev/nowhere/{k}"}) for k, p in rig.transports.items()
+    }
     hardware = rig.model_copy(update={"emulation": None, "transports": nowhere})
     return Guard(hardware, folder / "guard.log")
 

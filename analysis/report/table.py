@@ -178,16 +178,19 @@ class Campaign:
 
     @property
     def lab_hours(self) -> float:
-        """From the start to the end of the last recording of each run [h]."""
+        """From the start to the end of the last recording, or failure, of each run [h]."""
         facts = self.table.dropna(subset="lab_time")
         if facts.empty:
             return math.nan
-        recording = self.analytics.duration(dict(facts.iloc[-1]))
+        recorded = facts["residence_time"].notna()  # a failed one has none
+        last = facts[recorded].tail(1)
+        recording = self.analytics.duration(dict(last.iloc[0])) if len(last) else 0.0
+        facts = facts.assign(ended=facts["lab_time"] + recording * recorded)
         if "run" not in facts:
             facts = facts.assign(run="", began=self.run.start["lab_time"])
         # each run has a clock of its own, and what passed between two runs was no lab time
         runs = facts.groupby("run")
-        return float((runs["lab_time"].max() - runs["began"].min() + recording).sum()) / 3600
+        return float((runs["ended"].max() - runs["began"].min()).sum()) / 3600
 
     @property
     def title(self) -> str:

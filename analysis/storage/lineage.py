@@ -58,7 +58,7 @@ class Lineage:
 
     @property
     def lab_time(self) -> float:
-        """How long the rig has worked on it, to the last injection of each run [s].
+        """How long the rig has worked on it, to the last injection or failure of each run [s].
 
         With what went before a change of its problem, which its oldest run states.
         """

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from ophyd import Component, Device
 
+from ..chromatogram import ChromatogramSpec
 from ..clock import LabClock, LabStatus, Steps, Task
 from ..protocols.roles import DetectorDriver
 from ..protocols.transport import InstrumentError
-from ..rigfile import ChromatogramSpec
 from .interlock import Interlock
 from .recording import Recording
 from .signals import Kind, Reading

@@ -9,6 +9,7 @@ from ..clock import At, LabClock, LabStatus, Steps, Task
 from ..protocols.roles import Limits, PumpDriver, PumpError, PumpStatus
 from ..protocols.transport import InstrumentError, TransportError
 from ..specs import StreamSpec
+from ..written import exact
 from .interlock import FAILURES, Interlock
 from .signals import Kind, Reading, check_limits
 
@@ -89,7 +90,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         Raises
         ------
         TransportError, InstrumentError
-            If it does not answer, or cannot cover the limits of the rig file.
+            If it does not answer, or does not reach the limits or rate of refills of the rig file.
         """
         with self._lock:
             self.firmware.fill(self.driver.connect().name)
@@ -98,16 +99,26 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             if self._connected_before:
                 self._account()
             self.driver.configure(self.spec.diameter, self.spec.syringe_volume)
-            low, high = self.driver.flow_range()
-            if not low <= self.limits[0] <= self.limits[1] <= high:
-                raise InstrumentError(
-                    f"{self.driver.name} reaches {low:g} to {high:g} uL/min with this syringe, "
-                    f"not the limits {list(self.limits)} of stream {self.name}: change syringe "
-                    "or limits"
-                )
+            self._check_range()
             self.driver.clear_volumes()
             self._connected_before = True
             self.poll()
+
+    def _check_range(self) -> None:
+        """Refuse limits and a rate of refills that the pump does not reach with its syringe."""
+        low, high = self.driver.flow_range()
+        reaches = f"{self.driver.name} reaches {low:g} to {high:g} uL/min with this syringe"
+        if not low <= self.limits[0] <= self.limits[1] <= high:
+            raise InstrumentError(
+                f"{reaches}, not the limits {list(self.limits)} of stream {self.name}: change "
+                "syringe or limits"
+            )
+        rate = self.driver.achievable(self.spec.refill_rate)
+        if self.spec.flask_volume and not low <= rate <= high:
+            raise InstrumentError(
+                f"{reaches}, not the {exact(rate)} uL/min at which stream {self.name} is refilled: "
+                f"change streams.{self.name}.refill_rate"
+            )
 
     # -- ledger -----------------------------------------------------------------------------
 

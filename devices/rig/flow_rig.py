@@ -19,7 +19,7 @@ from ..instruments.interlock import RigFaultError
 from ..instruments.pump import LedgerError
 from ..instruments.signals import LimitError
 from ..rigfile import RigError, load
-from ..specs import storable
+from ..tables import storable
 from . import setpoints as convert
 from .axes import Axes, Axis
 from .feed import Feed, InterruptedFlowError

@@ -7,7 +7,8 @@ from typing import Any
 
 from reactune.devices.choices import ChoiceSpec, check_choices
 from reactune.devices.reading import SpecError, validated
-from reactune.devices.specs import Name, StreamSpec, Table
+from reactune.devices.specs import StreamSpec
+from reactune.devices.tables import Name, Table
 from reactune.devices.written import quoted
 
 from .draft import NUMBER, number, toml_key, toml_text

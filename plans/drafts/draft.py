@@ -9,7 +9,7 @@ from typing import Any
 
 from reactune.analysis.cells import is_thousands
 from reactune.analysis.cells import number as number_of
-from reactune.analysis.written import check_text, exact
+from reactune.analysis.written import LARGEST, check_text, exact
 
 NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
 """How people write a number."""
@@ -69,12 +69,14 @@ def number(text: str) -> float:
     Raises
     ------
     ValueError
-        If its comma may part thousands; one sentence.
+        If its comma may part thousands, or it is beyond all use; one sentence.
     """
     if "," in text and is_thousands(text):
         one, other = text.replace(",", ""), text.replace(",", ".")
         raise ValueError(f"{text} may be {one} or {other}; write the one it is")
-    return number_of(text)
+    if abs(found := number_of(text)) > LARGEST:
+        raise ValueError(f"{text} is beyond {LARGEST:g}, where nobody can compute any more")
+    return found
 
 
 def _string(value: str) -> str:

@@ -14,8 +14,9 @@ from typing import Any
 
 from reactune.devices.chemistry import Equation
 from reactune.devices.reading import SpecError, validated
-from reactune.devices.specs import Name, StreamSpec, Table
+from reactune.devices.specs import StreamSpec
 from reactune.devices.steps import SpeciesName, Step
+from reactune.devices.tables import Name, Table
 from reactune.devices.written import exact, quoted
 
 from .choices import ChoiceDraft, choice_of
@@ -352,11 +353,11 @@ class RigDraft(Draft):
                 STREAM.format(
                     name=name, address=i, stock=exact(self.stocks[name]),
                     limits=toml_text([*self.flows[name]]),
-                    refill=exact(max(10000.0, 4 * self.flows[name][1])),
+                    refill=exact(max(10000.0, self.flows[name][1])),  # which the pump reaches
                 )
                 for i, name in enumerate(self.streams)
             ),
-            limits=toml_text([low, high]), safe=exact(low), maximum=exact(high + 10),
+            limits=toml_text([low, high]), safe=exact(min(low, 25.0)), maximum=exact(high + 10),
             heated=exact(self.volumes[0]), total=exact(self.volumes[1]),
             transports="\n".join(f"{n:<{wide}} = {port}" for n, port in ports.items()),
             choices="".join(

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reactune.analysis.campaign.evaluation import asked_of
@@ -13,10 +13,9 @@ from reactune.analysis.report.table import Campaign
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.lineage import check_campaign, lineage
 from reactune.analysis.storage.run import Run
-from reactune.analysis.written import harmless
 from reactune.devices.rig.flow_rig import ConditionsError, FlowRig, LedgerError, LimitError
 from reactune.devices.rig.safety import SafeReport
-from reactune.devices.rig.setpoints import needed, setpoints_of
+from reactune.devices.rig.setpoints import Setpoints, needed, setpoints_of
 from reactune.devices.rigfile import RigFile
 
 from ..carrying import CatalogueSource, carry_out, reading, writing
@@ -31,6 +30,8 @@ from .attending import Attendant, check_attended
 from .plan import make
 from .product import Product
 from .washing import lacking
+
+_SLACK = 0.1  # uL that the rounded flows of pumps may make of a volume
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,10 @@ def volume_of(text: str) -> float:
         volume = converted(float(found[1]), unit, "uL")
     except UnitError as error:
         raise UserError(f"--volume {text}: {error}; write it as 5mL") from None
-    if not 0 < volume < math.inf:
+    if volume <= 0:
         raise UserError(f"--volume {text}: a volume to be made is above 0")
+    if math.isinf(volume):
+        raise UserError(f"--volume {text}: no flask holds so much")
     return volume
 
 
@@ -119,7 +122,7 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
     with told(ValueError):
         problem = fitted(campaign.problem, rig)
         if "file" in start["rig"]:
-            before = RigFile.model_validate(harmless(start["rig"]["file"]))
+            before = stored_rig(campaign.run)
             wrong = changed(problem, campaign.analytics, problem.budget, before, rig)
         else:
             wrong = "\n".join(incompatibilities(problem, rig, problem.budget))
@@ -146,18 +149,13 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
     with told(ConditionsError, LimitError):
         values = settings(product.conditions, product.problem, rig)
         there = setpoints_of({**values, **chosen(product.conditions, rig)}, rig)
-    check, collect = needed(there, rig), needed(replace(there, collect=volume), rig)
+    wanted = replace(there, collect=volume)
+    check, collect = needed(there, rig), needed(wanted, rig)
     if wrong := lacking(rig):
         raise UserError("\n".join(wrong))
+    _check_strokes(wanted, check, collect, rig)
     for name, stream in rig.streams.items():
-        stroke, left = stream.stroke, stream.supply
-        if collect[name] > stroke:
-            most = (stroke - check[name]) / there.pumped[name] * there.total
-            raise UserError(
-                f"--volume: {volume / 1000:.3g} mL needs {collect[name] / 1000:.2f} mL of {name}, "
-                f"and one filling of its syringe delivers {stroke / 1000:.2f} mL; make "
-                f"{max(most, 0.0) / 1000:.2f} mL at a time"
-            )
+        left = stream.supply
         if (total := check[name] + collect[name]) > left:
             raise UserError(
                 f"stream {name}: making {volume / 1000:.3g} mL, with both checks, needs "
@@ -175,6 +173,32 @@ def check_ledger(product: Product, rig: RigFile, volume: float) -> None:
                 f"{total / 1000:.2f} mL, and its coil has {held / 1000:.2f} mL left: fill it, or "
                 "make less"
             )
+
+
+def _check_strokes(
+    there: Setpoints, check: Mapping[str, float], collect: Mapping[str, float], rig: RigFile
+) -> None:
+    """Refuse a volume that takes more than one filling of a syringe, with the one that does not.
+
+    Parameters
+    ----------
+    there : Setpoints
+        With what is to be collected.
+    check, collect : mapping of str to float
+        What a check alone, and what collecting needs of each stream [uL].
+    """
+    most, name = min(
+        ((rig.streams[name].stroke - check[name]) / flow * there.total, name)
+        for name, flow in there.pumped.items()
+        if flow
+    )
+    if there.collect > most:
+        raise UserError(
+            f"--volume: {there.collect / 1000:.3g} mL needs {collect[name] / 1000:.2f} mL of "
+            f"{name}, and one filling of its syringe delivers "
+            f"{rig.streams[name].stroke / 1000:.2f} mL; make "
+            f"{max(math.floor((most - _SLACK) / 10), 0) / 100:.2f} mL at a time"
+        )
 
 
 def stored_product(catalogue: Catalogue, uid: str, volume: float, rig: FlowRig) -> Product:
@@ -275,7 +299,7 @@ def _rig_of(run: Run, rig: RigSource | None) -> RigFile:
             f"run {run.uid[:8]} was not simulated: give the rig file with --rig, with what is in "
             "the syringes now (streams.*.filled)"
         )
-    return config
+    return load_rig(config)
 
 
 def check_mark(run: Run, *, simulated: bool) -> None:

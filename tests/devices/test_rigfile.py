@@ -1,3 +1,4 @@
+import re
 import time
 import tomllib
 from importlib.resources import files
@@ -27,9 +28,19 @@ def text(**changes):
     [
         ("diameter       = 14.57", "", r"streams\.c60\.diameter is missing: add it"),
         ("diameter ", "diametre ", r"streams\.c60\.diametre = .*did you mean 'diameter'\?"),
+        (
+            "diameter       = 14.57",
+            "diameter = 1.457",
+            r"c60.* = 10000 uL at diameter = 1\.457 mm is a syringe 600 cm long: correct one",
+        ),
         ("diameter       = 14.57", "diameter = -1", r"streams\.c60\.diameter = -1 cannot be used"),
         ("limits    = [25, 150]", "limits = [150, 25]", r"heater: limits = .*give \[lower, upper"),
         ("maximum   = 165", "maximum = 100", "heater: maximum = 100 degC trips inside limits"),
+        ("safe      = 25", "safe = 120", "safe = 120 degC is hot, .* lower it to 50 or less"),
+        ("safe      = 25", "safe = -300", "heater.safe: -300 degC is below absolute zero: raise"),
+        ("[25, 150]", "[-400, 150]", "heater.limits: -400 degC is below absolute zero: raise"),
+        ("tolerance = 0.5", "tolerance = 50", "tolerance = 50 degC counts .* lower it to 5 or"),
+        ("settle    = 60", "settle = 3600", "settle = 3600 s is not over within timeout"),
         ('load      = "A"', 'load = "C"', r"valve\.load = 'C' cannot be used"),
         ('transport = "valve"', 'transport = "vlave"', "valve.transport = 'vlave' is none of"),
         ("baudrate = 9600", 'url = "/dev/x"', r"transports\.heater\.url = '/dev/x' contradicts"),
@@ -67,6 +78,21 @@ def test_rig_file_of_hardware_needs_urls():
     source = text().split("\n[emulation]\n")[0]
     with pytest.raises(RigError, match=r"transports\.pumps\.url is missing: .*'/dev/ttyUSB0'"):
         parse(source)
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("/dev/ttyUSB1", "/dev/ttyUSB1"), ("socket://lab:4001", "socket://LAB:4001")],
+)
+def test_two_transports_are_two_ports(first, second):
+    source = text().split("\n[emulation]\n")[0]
+    urls = {"pumps": "/dev/ttyUSB0", "heater": first, "valve": second, "detector": "COM3"}
+    for name, url in urls.items():
+        source = re.sub(rf"(?m)^({name} += {{)", rf"\1 url = '{url}',", source)
+    told = "transports.heater and transports.valve are one port, .* correct one of the urls"
+    with pytest.raises(RigError, match=told):
+        parse(source)
+    parse(source.replace(f"valve    = {{ url = '{second}'", "valve = { url = '/dev/ttyUSB2'"))
 
 
 def test_a_rig_file_without_a_reaction_means_the_papers():

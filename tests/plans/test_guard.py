@@ -132,9 +132,12 @@ def test_it_goes_on_until_every_instrument_has_confirmed(tmp_path):
         log = tmp_path / "guard.log"
         until(lambda: log.exists() and "NOT CONFIRMED, stop pump c60 by hand" in log.read_text())
         assert any(world.flow())
+        assert "is gone; NOT ALL OF THE RIG IS SAFE" in log.read_text()
+        assert "made safe" not in log.read_text()
         world.links["pumps"].plug()
         until(lambda: safe(world))
         until(lambda: "pump c60 stopped" in log.read_text())
+        assert "is gone; the rig was made safe" in log.read_text()
 
 
 def test_one_that_was_stopped_keeps_no_campaign_from_ending(tmp_path, monkeypatch):

@@ -306,13 +306,13 @@ def test_by_the_command(tmp_path, capsys):
 def test_from_another_process_in_real_time(tmp_path):
     """As on hardware: the rig file that `reactune emulate` writes points to its folder."""
     rig = tables(duration=0.5, timeout=20, settle=0.2, emulated={"delay": 0.3})
-    rig["heater"] |= {"settle": 0.1, "tolerance": 200}
+    rig["heater"] |= {"settle": 0.1, "tolerance": 5}
     rig["stabilisation_residence_times"] = 0.002
     rig["reactor"] |= {"flush_loops": 0.1}
     with emulated(load(written(tmp_path, rig))) as served, open_rig(served) as opened:
         assert opened.simulated
         clock = opened.clock
-        clock.wait(opened.set({"temperature": 30, "flow_c60": 200, "flow_sultine": 200}), 20)
+        clock.wait(opened.set({"temperature": 28, "flow_c60": 200, "flow_sultine": 200}), 20)
         clock.wait(opened.fill_loop(), 20)
         clock.wait(opened.inject(), 20)
         clock.wait(opened.trigger(), 20)

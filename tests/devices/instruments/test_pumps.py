@@ -268,6 +268,15 @@ def test_limits_beyond_the_pump_are_refused_at_opening(open_rig):
         open_rig("pty", {"streams.c60.limits": [10, 90000]})
 
 
+@pytest.mark.parametrize("rate", [30000, 0.001])
+def test_a_rate_of_refills_beyond_the_pump_is_refused_at_opening(open_rig, rate):
+    told = rf"reaches .* uL/min .*, not the {rate} uL/min at .*change streams\.c60\.refill_rate"
+    with pytest.raises(InstrumentError, match=told):
+        open_rig("pty", {"streams.c60.refill_rate": rate})
+    never = {"streams.c60.refill_rate": rate, "streams.c60.flask_volume": 0}
+    assert open_rig("pty", never).pumps["c60"].flask == 0
+
+
 def test_stop_does_not_wait_for_the_lab_clock(rig, pump):
     rig.clock.wait(pump.set(50.0), timeout=10)
     done = threading.Event()

@@ -140,6 +140,7 @@ def test_nothing_is_overwritten(capsys):
         ({"budget": ["1e3"]}, "'1e3' is no number of experiments; write it as in 30, or 30, 4"),
         ({"budget": ["30.5"]}, "'30.5' is no number of experiments"),
         ({"budget": ["30 experiments, 4 at once"]}, None),
+        ({"variable": ["x 20 to 1e400"]}, "1e400 is beyond 1e+100, where nobody can compute any"),
         ({"variable": ["x 20 to 80 by 5"]}, "'by 5' is no unit; steps are written as in "),
         ({"variable": ["x 20 to 80 1/min"], "goal": ["maximise product"]}, None),
         ({"variable": ["temp 20..80 C"]}, "'C' may be degC or coulomb; write the one it is"),

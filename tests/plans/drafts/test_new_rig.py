@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from reactune.devices import open_rig
 from reactune.devices.methodfile import MethodFile, load_method
 from reactune.devices.reactionfile import load_reaction
 from reactune.devices.rigfile import load
@@ -141,6 +142,24 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
     rig = load("rig.toml")
     assert list(rig.streams) == ["a", "etoh"]
     assert (rig.heater.limits, rig.reactor.total_volume) == ((30, 90), 1200)
+
+
+def test_a_pump_refills_as_fast_as_it_can_flow():
+    assert main(arguments(*RIG, stream=[*OPTIONS["--stream"][:2], "thf 12 M, 1 to 20 mL/min"])) == 0
+    with open_rig(load("rig.toml")) as rig:
+        assert rig.pumps["thf"].limits == (1000, 20000)
+        assert rig.pumps["thf"].spec.refill_rate == 20000
+
+
+def test_a_number_beyond_all_use_is_refused(capsys):
+    assert main(arguments(*RIG, peak=["amide 1e400 min"])) == 2
+    assert "1e400 is beyond 1e+100" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("heated", "safe"), [("80 to 150 degC", 25), ("10 to 60 degC", 10)])
+def test_a_rig_is_left_cold_however_hot_it_may_be(heated, safe):
+    assert main(arguments(*RIG, heater=[heated])) == 0
+    assert load("rig.toml").heater.safe == safe
 
 
 CHOICES = {

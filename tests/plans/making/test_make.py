@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -187,13 +188,15 @@ def test_an_answer_that_says_neither_is_asked_again(place, capsys, monkeypatch, 
         ("2,5 mL", "write a number with a point and nothing else, as 2.5mL"),
         ("much", "write a number and a unit, as 5mL"),
         ("-1mL", "a volume to be made is above 0"),
+        ("-.5 mL", "a volume to be made is above 0"),
+        ("1e400 mL", "--volume 1e400 mL: no flask holds so much"),
         ("20mL", "one filling of its syringe delivers 9.90 mL; make"),
     ],
 )
 def test_volumes_that_cannot_be_made_are_refused_before_anything_moves(
     place, capsys, volume, sentence
 ):
-    assert main(["make", "last", f"--volume={volume}"]) == 2
+    assert main(["make", "last", "--volume", volume]) == 2
     out, err = capsys.readouterr()
     assert sentence in " ".join(err.split())
     assert out == ""
@@ -205,6 +208,26 @@ def test_units_of_a_volume():
     assert volume_of("800uL") == pytest.approx(800)
     assert volume_of("1e-3 L") == pytest.approx(1000)
     assert volume_of("2cm^3") == pytest.approx(2000)
+
+
+def test_a_volume_that_is_proposed_can_be_made(place):
+    rig = load("walker")
+    with Catalogue(place) as catalogue:
+        product = product_of(catalogue, "last", rig)
+    for c60, sultine in ((100, 100), (103, 100), (107, 100), (100, 9000)):
+        dead = {"c60": c60, "sultine": sultine}
+        streams = {
+            name: stream.model_copy(update={"dead_volume": float(dead[name])})
+            for name, stream in rig.streams.items()
+        }
+        changed = rig.model_copy(update={"streams": streams})
+        with pytest.raises(UserError, match="at a time") as refused:
+            check_ledger(product, changed, 30000.0)
+        proposed = float(re.search(r"make ([\d.]+) mL at a time", str(refused.value))[1])
+        assert proposed > 0
+        check_ledger(product, changed, proposed * 1000)
+        with pytest.raises(UserError, match=f"make {proposed:.2f} mL at a time"):
+            check_ledger(product, changed, proposed * 1000 + 11)
 
 
 def test_what_the_syringes_do_not_hold_is_refused(place):

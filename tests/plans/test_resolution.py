@@ -1,0 +1,85 @@
+"""What a heater's display or a pump's digits cannot say is refused, not set to something else."""
+
+from importlib.resources import files
+
+import pytest
+
+from reactune.plans.cli import main
+
+PROBLEM = """
+minimise = "X3"
+budget = 3
+measured = ["X0", "X1", "X2", "X3"]
+[variables]
+flow_c60 = { range = [10, 207] }
+flow_sultine = { range = [10, 207] }
+"""
+
+
+@pytest.mark.parametrize(
+    ("stated", "told"),
+    [
+        (
+            "temperature = { values = [100, 120.05, 149.999] }",
+            "variables.temperature.values: 120.05, 149.999 degC cannot be set on this rig; the "
+            "nearest that can: 120, 150",
+        ),
+        (
+            "temperature = { range = [100, 150], step = 0.003 }",
+            "variables.temperature.step: 100.003, 149.995, 149.998 degC cannot be set on this rig",
+        ),
+        (
+            "temperature = { range = [100, 150], resolution = 0.25 }",
+            "variables.temperature.resolution: 100.25, 149.75 degC cannot be set",
+        ),
+        (
+            "temperature = { range = [120, 120.04] }",
+            "variables.temperature.range: 120, 120.04 degC are one setpoint to this rig: put them "
+            "farther apart",
+        ),
+        (
+            'temperature = { range = [373.15, 393.15], step = 0.003, unit = "K" }',
+            "variables.temperature.step: 373.15, 373.153, 393.145, 393.148 K are one setpoint",
+        ),
+        (
+            "flow_c60 = { values = [50.00004, 60] }\ntemperature = { range = [100, 150] }",
+            "variables.flow_c60.values: 50.00004 uL/min cannot be set on this rig; the nearest "
+            "that can: 50",
+        ),
+    ],
+)
+def test_what_no_instrument_can_be_set_to_is_refused(tmp_path, capsys, stated, told):
+    problem = tmp_path / "problem.toml"
+    text = PROBLEM.replace("flow_c60 = { range = [10, 207] }", "") if "flow" in stated else PROBLEM
+    problem.write_text(text + stated, "utf-8")
+    assert main(["check", str(problem), "--rig", "walker"]) == 2
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        "{ values = [100, 120.1, 149.9] }",
+        "{ range = [100, 150], step = 0.1 }",
+        "{ range = [100.03, 149.97] }",
+        '{ range = [380, 400], step = 5, unit = "K" }',  # 106.85 degC: no integer could be said
+    ],
+)
+def test_what_can_be_set_is_not(tmp_path, stated):
+    problem = tmp_path / "problem.toml"
+    problem.write_text(PROBLEM + f"temperature = {stated}", "utf-8")
+    assert main(["check", str(problem), "--rig", "walker"]) == 0
+
+
+@pytest.mark.parametrize(("decimals", "code"), [(0, 2), (1, 0)])
+def test_a_controller_that_shows_less_than_is_usual_is_told_once_it_is_open(
+    tmp_path, capsys, decimals, code
+):
+    text = (files("reactune.devices") / "rigs" / "walker.toml").read_text("utf-8")
+    rig, problem = tmp_path / "rig.toml", tmp_path / "problem.toml"
+    rig.write_text(f"{text}\n[emulation.heater]\ndecimals = {decimals}\n", "utf-8")
+    problem.write_text(PROBLEM + "temperature = { values = [100.5, 120] }", "utf-8")
+    where = ["--rig", str(rig), "--catalogue", str(tmp_path / "runs"), "--seed", "1"]
+    assert main(["optimise", str(problem), *where, "--budget", "1"]) == code
+    told = "variables.temperature.values: 100.5 degC cannot be set on this rig; the nearest that"
+    assert (told in capsys.readouterr().err) == bool(code)
