@@ -21,7 +21,7 @@ from . import figures
 from .numbers import aligned, dialled
 from .style import STYLE
 from .summary import summarise
-from .table import Campaign, StoredRun
+from .table import NOT_EVALUATED, Campaign, StoredRun
 
 __all__ = ["write_html", "write_png"]
 
@@ -155,13 +155,13 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
 
 def _given(run: Campaign) -> bool:
     """Whether nobody knows why any point was chosen, as of the rows of a table."""
-    return bool((run.table["why"] == "given").all())
+    return bool(run.table["why"].isin(("given", "")).all())
 
 
 def _experiments(run: Campaign) -> list[dict[str, Any]]:
     """Give the rows of the table of all experiments."""
     table, names = run.table, {number: name for name, number in run.bests}
-    asked = not _given(run)
+    asked, unjudged = not _given(run), run.unjudged
     names |= dict.fromkeys(run.front, "front")
     cells = zip(*(column for _, column in _columns(run)), strict=True)
     words = zip(table.index, table["feasibility"], table["why"], table["reason"], strict=True)
@@ -170,7 +170,10 @@ def _experiments(run: Campaign) -> list[dict[str, Any]]:
             "cells": row,
             "feasibility": feasibility,
             "best": names.get(number),
-            "why": "; ".join([why] * asked + [f"failed: {reason}"] * bool(reason)),
+            "why": "; ".join(
+                [why] * (asked and why != "")
+                + [f"{NOT_EVALUATED if number in unjudged else 'failed'}: {reason}"] * bool(reason)
+            ),
         }
         for row, (number, feasibility, why, reason) in zip(cells, words, strict=True)
     ]

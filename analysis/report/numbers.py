@@ -2,7 +2,7 @@
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 
@@ -88,6 +88,13 @@ def share(probability: float) -> str:
     if math.isnan(probability):
         return "-"
     return f"{min(max(probability, 0.01), 0.99):.0%}"
+
+
+def headed(title: str, mark: str, width: int) -> Iterator[str]:
+    """Give a title whole, in as many lines as it takes, with a mark at the end of the first."""
+    first, *more = textwrap.wrap(title, width - len(mark) - 2) or [""]
+    yield f"{first:<{width - len(mark)}}{mark}"
+    yield from more
 
 
 def side_by_side(rows: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -11,9 +11,9 @@ from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..written import percent
 from .candidate import ASSUMED, Candidate, candidate
-from .numbers import as_set, dialled, estimated, jsonable, share, side_by_side, table_lines
+from .numbers import as_set, dialled, estimated, headed, jsonable, share, side_by_side, table_lines
 from .rediscovered import Rediscovered, rediscovered
-from .table import NOT_EVALUATED, Campaign, StoredRun
+from .table import Campaign, StoredRun
 
 _TERMS = (
     "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
@@ -46,13 +46,15 @@ class Summary:
     simulated : bool
     mark : str
         ``SIMULATED``, ``REAL HARDWARE`` or ``FROM A TABLE``.
-    n, n_known, n_feasible, n_unjudged, budget : int
-        Experiments done, those of them known when the campaign began, those inside all windows,
-        those that the run ended on before they were evaluated, and how many were allowed.
+    n, n_known, n_feasible, budget : int
+        Experiments done, those of them known when the campaign began, those inside all windows, and
+        how many were allowed.
     windows : tuple of str
         The constraints in words.
     failed : dict of int to str
         Why experiments failed, by number.
+    unjudged : dict of int to str
+        Why experiments that were measured have not been evaluated, by number.
     disturbed : dict of int to str
         The faults that experiments got over, by number.
     doubted : dict of int to str
@@ -92,10 +94,10 @@ class Summary:
     n: int
     n_known: int
     n_feasible: int
-    n_unjudged: int
     budget: int
     windows: tuple[str, ...]
     failed: dict[int, str]
+    unjudged: dict[int, str]
     disturbed: dict[int, str]
     doubted: dict[int, str]
     stop_reason: str
@@ -116,6 +118,11 @@ class Summary:
         return len(self.failed)
 
     @property
+    def n_unjudged(self) -> int:
+        """How many experiments were measured and not evaluated."""
+        return len(self.unjudged)
+
+    @property
     def used_total(self) -> float:
         """Volume used of all streams [mL]."""
         return sum(self.used.values())
@@ -127,7 +134,9 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
-        derived: dict[str, Any] = {"n_failed": self.n_failed, "used_total": self.used_total}
+        derived: dict[str, Any] = {
+            name: getattr(self, name) for name in ("n_failed", "n_unjudged", "used_total")
+        }
         if self.rediscovery is not None:
             derived["rediscovery"] = self.rediscovery.to_json()
         plain: dict[str, Any] = jsonable(asdict(self) | derived)
@@ -273,8 +282,9 @@ class Summary:
     def remarks(self) -> list[tuple[str, str]]:
         """Return how the campaign went, each as keyword and sentence."""
         remarks = []
-        known = ("Failed", self.failed), ("Got over", self.disturbed), ("Doubted", self.doubted)
-        for label, reasons in known:
+        labels = "Failed", "Unjudged", "Got over", "Doubted"
+        known = self.failed, self.unjudged, self.disturbed, self.doubted
+        for label, reasons in zip(labels, known, strict=True):
             if reasons:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
@@ -317,13 +327,6 @@ class Summary:
         return [*remarks, ("Run", self.uid)]
 
 
-def headed(title: str, mark: str, width: int) -> Iterator[str]:
-    """Give a title whole, in as many lines as it takes, with a mark at the end of the first."""
-    first, *more = textwrap.wrap(title, width - len(mark) - 2) or [""]
-    yield f"{first:<{width - len(mark)}}{mark}"
-    yield from more
-
-
 def summarise(run: StoredRun | Campaign) -> Summary:
     """Sum up a stored campaign.
 
@@ -351,10 +354,10 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         n=len(table),
         n_known=campaign.known,
         n_feasible=int((table["feasibility"] == "feasible").sum()),
-        n_unjudged=int((table["feasibility"] == NOT_EVALUATED).sum()),
         budget=problem.budget,
         windows=tuple(window.text for window in problem.windows),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
+        unjudged=campaign.unjudged,
         disturbed=campaign.disturbed,
         doubted=campaign.doubted,
         stop_reason=_stop_reason(campaign.run),

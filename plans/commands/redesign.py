@@ -71,7 +71,7 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(found: "Redesign") -> Iterator[str]:
     """Say everything at 80 columns."""
-    from reactune.analysis.report.summary import headed
+    from reactune.analysis.report.numbers import headed
 
     yield from headed(found.problem.title or found.problem.goal_words, found.mark, _WIDTH)
     yield from textwrap.wrap("; ".join(w.text for w in found.problem.windows), _WIDTH)

@@ -65,8 +65,8 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(told: "Answer") -> Iterator[str]:
     """Say everything at 80 columns."""
+    from reactune.analysis.report.numbers import headed
     from reactune.analysis.report.rescored import flipped, table
-    from reactune.analysis.report.summary import headed
 
     found, problem = told.found, told.found.problem
     goal = problem.goal_words

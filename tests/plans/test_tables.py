@@ -2,10 +2,12 @@
 
 import csv
 import errno
+import html
 import json
 import math
 import os
 import random
+import re
 import subprocess
 import sys
 import threading
@@ -170,6 +172,32 @@ def test_a_row_without_a_place_does_not_keep_the_verdict_back(place, capsys) -> 
     Path("results.csv").write_text("\n".join(["t,solvent,y", "50,DCM,0.7", *rows, ""]))
     assert main(["show", "solvents.toml", "results.csv", "--stop"]) == 0
     assert "Stop: converged: a further experiment" in capsys.readouterr().out
+
+
+def test_a_row_without_a_place_is_named_with_what_was_measured(place, capsys) -> None:
+    Path("solvent.toml").write_text(
+        'maximise = "y"\nmeasured = ["y"]\n[variables]\nT = { range = [20, 100] }\n'
+        'solvent = { choices = ["THF", "MeCN", "DMF"] }\n'
+    )
+    Path("t.csv").write_text("solvent,T,y\nTHF,20,0.1\nMeCN,40,0.2\nTHFF,90,0.875\nDMF,60,0.3\n")
+    why = "solvent = 'THFF' is none of its choices: THF, MeCN or DMF"
+    assert main(["show", "solvent.toml", "t.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Unjudged  4 ({why})" in shown
+    assert max(map(len, shown.splitlines()[:-2])) <= 80
+    assert main(["show", "last", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["n_unjudged"], told["unjudged"]) == (1, {"4": why})
+    (page,) = place.glob("runs/reports/*.html")
+    (row,) = re.findall(r'<tr class="not-evaluated">(.*?)</tr>', page.read_text("utf-8"), re.S)
+    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)
+    assert html.unescape(cells[-1]) == f"not evaluated: {why}"
+    assert "0.875" in cells
+    assert "why this point" not in page.read_text("utf-8")
+    assert main(["export", "last", "-o", "out.csv"]) == 0
+    rows = {row["number"]: row for row in csv.DictReader(Path("out.csv").read_text().splitlines())}
+    assert (rows["4"]["reason"], rows["4"]["y"]) == (why, "0.875")
+    assert (rows["4"]["goal"], rows["2"]["reason"]) == ("", "")
 
 
 def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
