@@ -129,6 +129,25 @@ tau [min],equiv,temperature [degC],product,sm,bis,failed
 """
 
 
+PARABOLA = "a,prod,d\n" + "".join(f"{a},{0.9 - 0.01 * (a - 4) ** 2:.4f},0\n" for a in range(11))
+
+
+def test_the_noise_of_a_verdict_is_called_otherwise_than_the_scatter_of_a_repeat(
+    place, capsys
+) -> None:
+    Path("one.toml").write_text(
+        'maximise = "prod"\nmeasured = ["prod", "d"]\nkind = "fractions"\n'
+        "[variables]\na = { range = [0, 10] }\n"
+    )
+    Path("one.csv").write_text(PARABOLA)
+    assert main(["show", "one.toml", "one.csv", "--stop"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    stop = shown[shown.index("Stop: converged") :]
+    assert "the noise that the models find is 0.000" in stop
+    assert "scatter" not in stop
+    assert "Expected of a repeat, +/- scatter" in shown
+
+
 def test_nothing_is_the_best_while_all_have_failed(place, capsys) -> None:
     Path("results.csv").write_text(FAILED_FIRST)
     assert main(["show", "snar.toml", "results.csv"]) == 0
