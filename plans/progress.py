@@ -12,7 +12,7 @@ from rich.text import Text
 
 from reactune.analysis.campaign.rediscovery import VERDICTS
 from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, is_campaign
-from reactune.analysis.written import printable
+from reactune.analysis.written import chance, printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
 
@@ -87,7 +87,7 @@ def _best(data: Mapping[str, Any], role: str) -> str:
 def _finding(data: Mapping[str, Any]) -> str:
     """Say what is thought of the earlier results."""
     likely = json.loads(data["probability"])[data["verdict"]]
-    return f"earlier results: {VERDICTS[data['verdict']]} ({likely:.0%} likely)"
+    return f"earlier results: {VERDICTS[data['verdict']]} ({chance(likely)} likely)"
 
 
 def _known(known: Mapping[str, Any]) -> str:

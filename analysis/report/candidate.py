@@ -10,7 +10,8 @@ from ..campaign.leader import Leader, outcome_names
 from ..optimisers.surrogate.judging import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from .numbers import estimated, share, uncertain
+from ..written import chance
+from .numbers import estimated, uncertain
 from .table import Campaign
 
 ASSUMED = (
@@ -114,7 +115,7 @@ class Candidate:
         else:
             said = "; ".join(f"{goal} = {self._given(goal)}" for goal in goals)
         if windows:
-            said += f", {share(self.probability_feasible)} likely inside every window"
+            said += f", {chance(self.probability_feasible)} likely inside every window"
         return f"experiment {self.number}: {said}".replace("+/-", "\u00b1")
 
     def _given(self, goal: str) -> str:

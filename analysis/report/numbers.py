@@ -83,13 +83,6 @@ def as_set(value: float | str) -> str:
     return told if float(told) == value else short
 
 
-def share(probability: float) -> str:
-    """Write a probability in percent, never as certain."""
-    if math.isnan(probability):
-        return "-"
-    return f"{min(max(probability, 0.01), 0.99):.0%}"
-
-
 def headed(title: str, mark: str, width: int) -> Iterator[str]:
     """Give a title whole, in as many lines as it takes, with a mark at the end of the first."""
     first, *more = textwrap.wrap(title, width - len(mark) - 2) or [""]

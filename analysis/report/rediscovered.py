@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..campaign.rediscovery import VERDICTS, Finding
-from .numbers import share, uncertain
+from ..written import chance
+from .numbers import uncertain
 from .table import Campaign
 
 
@@ -46,7 +47,7 @@ class Rediscovered:
         """Say it, each as keyword and sentence."""
         finding = self.finding
         likely = finding.probability.get(finding.verdict)
-        how = f", {share(likely)} likely" if likely is not None else ""
+        how = f", {chance(likely)} likely" if likely is not None else ""
         told = f"{self.n} experiments of {', '.join(self.sources)}: {VERDICTS[finding.verdict]}"
         yield "Earlier", f"{told}{how}, by the first {finding.number} of this campaign"
         if finding.change and finding.verdict != "another":

@@ -15,9 +15,9 @@ from ..problem.expression import Expression
 from ..problem.grammar import Name
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..written import percent
+from ..written import chance, percent
 from .candidate import ASSUMED
-from .numbers import dialled, estimated, share, side_by_side, table_lines
+from .numbers import dialled, estimated, side_by_side, table_lines
 from .summary import FRONT, SURE
 
 _PAID = 44  # characters of what is paid for an edge
@@ -143,7 +143,7 @@ def _rows(found: Rescored) -> Iterator[tuple[str, ...]]:
     for name, key in outcome_names(found.problem).items():
         yield row(f"  {name}", partial(_repeat, key))
     if found.problem.windows:
-        yield row("  inside every window", lambda _, leader: f"{share(leader.probability)} likely")
+        yield row("  inside every window", lambda _, leader: f"{chance(leader.probability)} likely")
         yield "Measured, once", *("-" if c is None else found.feasibility[c[0]] for c in pair)
 
 
@@ -155,7 +155,7 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
         told = [leader.expected[names[aim.text]] for leader in leaders]
         yield aim.text, [estimated(e.value, e.sd) for e in told]
     if found.problem.windows:
-        yield "inside", [share(leader.probability) for leader in leaders]
+        yield "inside", [chance(leader.probability) for leader in leaders]
         yield "measured", [found.feasibility[i] for i, _ in found.front]
     for name, variable in found.problem.variables.items():
         title = f"{name} [{variable.unit}]" if variable.unit else name
@@ -238,7 +238,7 @@ def _paid(price: Price) -> str:
     if price.binding == 0:
         return "nothing: the edge is not reached"
     told = f"{price.gain:.2g}, from {price.low:.2g} to {price.high:.2g}"
-    return told if price.binding > 0.95 else f"{told}; holds back in {share(price.binding)}"
+    return told if price.binding > 0.95 else f"{told}; holds back in {chance(price.binding)}"
 
 
 def _conditions(found: Rescored, conditions: Mapping[str, Setting]) -> Iterator[str]:

@@ -9,9 +9,9 @@ from typing import Any
 
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..written import percent
+from ..written import chance, percent
 from .candidate import ASSUMED, Candidate, candidate
-from .numbers import as_set, dialled, estimated, headed, jsonable, share, side_by_side, table_lines
+from .numbers import as_set, dialled, estimated, headed, jsonable, side_by_side, table_lines
 from .rediscovered import Rediscovered, rediscovered
 from .table import Campaign, StoredRun
 
@@ -178,7 +178,7 @@ class Summary:
             told = [estimated(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
             columns.append((goal, told))
         if self.windows:
-            columns.append(("inside", [share(c.probability_feasible) for c in front]))
+            columns.append(("inside", [chance(c.probability_feasible) for c in front]))
         for key, unit in self.units.items():
             title = f"{key} [{unit}]" if unit else key
             columns.append((title, dialled(c.condition(key) for c in front)))
@@ -225,7 +225,7 @@ class Summary:
                 add(f"  {label}", partial(Candidate.repeat, name=name, plus_minus=plus_minus))
         if self.windows:
             heading("Judged, noise apart")
-            add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
+            add("  inside every window", lambda c: f"{chance(c.probability_feasible)} likely")
             add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
         heading(f"Measured, once, {plus_minus} its error")
         for label, name in self.lines:

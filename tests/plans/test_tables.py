@@ -148,6 +148,17 @@ def test_the_noise_of_a_verdict_is_called_otherwise_than_the_scatter_of_a_repeat
     assert "Expected of a repeat, +/- scatter" in shown
 
 
+def test_no_point_asked_for_is_called_certain(place, capsys) -> None:
+    Path("one.toml").write_text(
+        'maximise = "prod"\nmeasured = ["prod", "d"]\nkind = "fractions"\n'
+        'constraints = ["d <= 0.5 +/- 0.1"]\n[variables]\na = { range = [0, 10] }\n'
+    )
+    Path("one.csv").write_text(PARABOLA)
+    assert main(["ask", "one.toml", "one.csv", "--json"]) == 0
+    (asked,) = json.loads(capsys.readouterr().out)
+    assert ">99% likely inside all windows" in asked["why"]
+
+
 def test_nothing_is_the_best_while_all_have_failed(place, capsys) -> None:
     Path("results.csv").write_text(FAILED_FIRST)
     assert main(["show", "snar.toml", "results.csv"]) == 0
