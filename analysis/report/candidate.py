@@ -11,7 +11,7 @@ from ..optimisers.surrogate.judging import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..written import chance
-from .numbers import estimated, uncertain
+from .numbers import ANYWHERE, Within, estimated, uncertain
 from .table import Campaign
 
 ASSUMED = (
@@ -66,6 +66,8 @@ class Candidate:
     regret : float
         By how much the best of the experiments made is expected to be better in the goal (of the
         best by merit: in the merit); NaN where this was not judged.
+    within : dict of str to (float, float)
+        Between what windowed properties should be.
     close : tuple of str
         Windows that it is inside of by less than two standard deviations, in words.
     outside : str
@@ -90,6 +92,7 @@ class Candidate:
     feasibility: str
     violated: str
     regret: float
+    within: dict[str, Within]
     close: tuple[str, ...]
     outside: str
 
@@ -101,11 +104,13 @@ class Candidate:
         """Write what a repeat is expected to give, with its scatter."""
         if name not in self.expected:
             return "-"
-        return estimated(self.expected[name], self.repeat_sd[name], plus_minus)
+        within = self.within.get(name, ANYWHERE)
+        return estimated(self.expected[name], self.repeat_sd[name], plus_minus, within)
 
     def result(self, name: str, plus_minus: str = "+/-") -> str:
         """Write what was measured."""
-        return uncertain(self.measured[name], self.measured_sds[name], plus_minus)
+        within = self.within.get(name, ANYWHERE)
+        return uncertain(self.measured[name], self.measured_sds[name], plus_minus, within)
 
     def sentence(self, goals: Sequence[str], windows: bool) -> str:
         """Say in half a sentence what it is expected to give, and what it gave."""
@@ -156,9 +161,19 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         feasibility=str(row["feasibility"]),
         violated=problem.violated([best[window.of] for window in problem.windows]),
         regret=leader.regret,
+        within=edges_of(problem),
         close=tuple(_close(problem, best, doubt or sds)),
         outside=problem.outside_limits(conditions) or "",
     )
+
+
+def edges_of(problem: Problem) -> dict[str, Within]:
+    """Give between what each windowed property should be, by all windows on it."""
+    edges: dict[str, Within] = {}
+    for window in problem.windows:
+        lower, upper = edges.get(window.of, ANYWHERE)
+        edges[window.of] = max(lower, window.lower), min(upper, window.upper)
+    return edges
 
 
 def _close(problem: Problem, values: dict[str, float], sds: dict[str, float]) -> list[str]:

@@ -18,7 +18,8 @@ from ..campaign.leader import goal_keys
 from ..problem.in_words import in_words
 from ..written import printable
 from . import figures
-from .numbers import aligned, dialled
+from .candidate import edges_of
+from .numbers import ANYWHERE, aligned, dialled
 from .style import STYLE
 from .summary import summarise
 from .table import NOT_EVALUATED, Campaign, StoredRun
@@ -142,13 +143,18 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     for name, variable in problem.variables.items():
         unit = f" [{variable.unit}]" if variable.unit else ""
         columns.append((name + unit, dialled(table[f"asked_{name}"])))
-    columns += [(name, aligned(table[name], 3)) for name in problem.measured]
+    edges = edges_of(problem)
+
+    def column(text: str, key: str) -> tuple[str, list[str]]:
+        return text, aligned(table[key], 3, edges.get(text, ANYWHERE))
+
+    columns += [column(name, name) for name in problem.measured]
     for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
         if aim.text not in problem.measured:
-            columns.append((aim.text, aligned(table[key], 3)))
+            columns.append(column(aim.text, key))
     for k, window in enumerate(problem.windows, start=1):
         if window.of not in problem.measured:  # that column is there already
-            columns.append((window.of, aligned(table[f"F_{k}"], 3)))
+            columns.append(column(window.of, f"F_{k}"))
     columns.append(("merit", aligned(table["f_soft"], 3)))
     return columns
 

@@ -5,24 +5,40 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+Within = tuple[float, float]
+"""Between what a number should be; it is written with as many digits as show if it is not."""
 
-def uncertain(value: float, sd: float, plus_minus: str = "+/-") -> str:
+ANYWHERE: Within = (-math.inf, math.inf)
+
+
+def uncertain(value: float, sd: float, plus_minus: str = "+/-", within: Within = ANYWHERE) -> str:
     """Write a value down to two digits of its standard deviation; without one, four digits.
 
     Examples
     --------
     >>> uncertain(0.77812, 0.00412)
     '0.7781 +/- 0.0041'
+    >>> uncertain(1.0005, 0.02), uncertain(1.00004, math.nan, within=(0.0, 1.0))
+    ('1.000 +/- 0.020', '1.00004')
     """
     if not math.isfinite(value):
         return "-"
     if not 0 < sd < math.inf:
-        return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(sd)))
+        return f"{value:.{_enough(value, within, 4, 'g')}g}"
+    decimals = _enough(value, within, max(0, 1 - math.floor(math.log10(sd))), "f")
     return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
 
 
-def estimated(value: float, sd: float, plus_minus: str = "+/-") -> str:
+def _enough(value: float, within: Within, least: int, form: str) -> int:
+    """Give so many digits, or as many more as show that what is outside is there."""
+    lower, upper = within
+    if lower <= value <= upper:
+        return least
+    texts = ((digits, f"{value:.{digits}{form}}") for digits in range(least, 17))
+    return next((d for d, text in texts if not lower <= float(text) <= upper), 17)
+
+
+def estimated(value: float, sd: float, plus_minus: str = "+/-", within: Within = ANYWHERE) -> str:
     """Write what models expect, like `uncertain`; a sd that nothing speaks for is left out.
 
     Models of one experiment, or of a few that they go through, know of no scatter: theirs is a
@@ -33,10 +49,10 @@ def estimated(value: float, sd: float, plus_minus: str = "+/-") -> str:
     >>> estimated(6.6, 1.4e-7), estimated(6.6, 0.1)
     ('6.6', '6.60 +/- 0.10')
     """
-    return uncertain(value, sd if sd > 1e-6 * abs(value) else math.nan, plus_minus)
+    return uncertain(value, sd if sd > 1e-6 * abs(value) else math.nan, plus_minus, within)
 
 
-def aligned(values: Iterable[float], digits: int) -> list[str]:
+def aligned(values: Iterable[float], digits: int, within: Within = ANYWHERE) -> list[str]:
     """Write values with the decimals that give the largest of them so many significant digits.
 
     Examples
@@ -47,7 +63,8 @@ def aligned(values: Iterable[float], digits: int) -> list[str]:
     values = list(values)
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
     decimals = digits - 1 - math.floor(math.log10(largest)) if largest > 0 else 0
-    return [f"{v:.{max(decimals, 0)}f}" if math.isfinite(v) else "-" for v in values]
+    least = max(decimals, 0)
+    return [f"{v:.{_enough(v, within, least, 'f')}f}" if math.isfinite(v) else "-" for v in values]
 
 
 def dialled(settings: Iterable[float | str]) -> list[str]:

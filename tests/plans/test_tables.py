@@ -230,6 +230,21 @@ def test_a_row_without_a_place_is_named_with_what_was_measured(place, capsys) ->
     assert (rows["4"]["goal"], rows["2"]["reason"]) == ("", "")
 
 
+def test_what_is_called_outside_is_not_written_as_its_edge(place, capsys) -> None:
+    Path("edge.toml").write_text(
+        'minimise = "y"\nmeasured = ["y", "z"]\nconstraints = ["z <= 1 +/- 0.1"]\n'
+        "[variables]\nt = { range = [0, 9] }\n"
+    )
+    Path("edge.csv").write_text("t,y,z\n2,0.5,1.00004\n")
+    assert main(["show", "edge.toml", "edge.csv"]) == 0
+    shown = capsys.readouterr().out.split("Measured, once")[1]
+    assert next(line.split() for line in shown.splitlines() if "z <= 1" in line)[-1] == "1.00004"
+    assert "semi-feasible" in shown
+    (page,) = place.glob("runs/reports/*.html")
+    (row,) = re.findall(r'<tr class="semi-feasible">(.*?)</tr>', page.read_text("utf-8"), re.S)
+    assert "<td>1.00004</td>" in row
+
+
 def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
     asked(capsys, "-n", "8")
     with Path("results.csv").open("a") as file:

@@ -284,6 +284,21 @@ class TestNumbers:
     def test_uncertain(self, value: float, sd: float, text: str) -> None:
         assert uncertain(value, sd) == text
 
+    @pytest.mark.parametrize(
+        ("value", "sd", "text"),
+        [
+            (1.0005, math.nan, "1.0005"),
+            (1.0005, 0.02, "1.0005 +/- 0.0200"),
+            (0.9995, 0.02, "1.000 +/- 0.020"),  # inside, as the edge itself
+            (1.2, 0.02, "1.200 +/- 0.020"),
+            (math.nextafter(1, 2), math.nan, "1.0000000000000002"),
+        ],
+    )
+    def test_what_is_outside_is_not_written_as_its_edge(
+        self, value: float, sd: float, text: str
+    ) -> None:
+        assert uncertain(value, sd, within=(-math.inf, 1.0)) == text
+
     @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e2))
     @settings(derandomize=True)
     def test_rounding_hides_less_than_a_tenth_of_the_sd(self, value: float, sd: float) -> None:
@@ -294,6 +309,7 @@ class TestNumbers:
         assert aligned([51.1814, 9.32, math.nan], 4) == ["51.18", "9.32", "-"]
         assert aligned([0.0, math.nan], 3) == ["0", "-"]
         assert aligned([123456.0], 3) == ["123456"]
+        assert aligned([1.0005, 0.5], 3, (0.0, 1.0)) == ["1.0005", "0.50"]
 
 
 def test_summary_does_not_load_matplotlib() -> None:
