@@ -66,10 +66,10 @@ class Progress:
         line.append(f"{feasibility:<13} ", _STYLE[feasibility])
         if not data["valid"]:
             return line.append(printable(data["reason"]))
-        line.append(f"{data['goal']:9.4f}   ")
+        line.append(f"{_short(data['goal']):>9}   ")
         if "front" in data:  # of two goals
             n = len(json.loads(data["front"]))
-            line.append(f"{data['goal_2']:9.4f}   ")
+            line.append(f"{_short(data['goal_2']):>9}   ")
             return line.append(f"{n} experiment{'s' * (n != 1)}" if n else "none yet", "green")
         if "F_1" not in data:  # without windows there is but one best
             return line.append(_best(data, "best"), "green")
@@ -81,7 +81,12 @@ def _best(data: Mapping[str, Any], role: str) -> str:
     """Say the goal expected of an experiment and its number, or that there is none."""
     if math.isnan(data[role]):
         return "none yet"
-    return f"{data[f'{role}_goal']:.4f} (no. {int(data[role])})"
+    return f"{_short(data[f'{role}_goal'])} (no. {int(data[role])})"
+
+
+def _short(goal: float) -> str:
+    """Write a goal with four decimals; by a power of ten where these say nothing, or are long."""
+    return f"{goal:.4f}" if goal == 0 or 5e-5 <= abs(goal) < 1e5 else f"{goal:.3e}"
 
 
 def _finding(data: Mapping[str, Any]) -> str:

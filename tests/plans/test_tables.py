@@ -245,6 +245,23 @@ def test_what_is_called_outside_is_not_written_as_its_edge(place, capsys) -> Non
     assert "<td>1.00004</td>" in row
 
 
+def test_large_and_tiny_numbers_keep_to_two_digits_and_eighty_columns(place, capsys) -> None:
+    Path("far.toml").write_text(
+        'maximise = "y"\nmeasured = ["y", "z"]\nconstraints = ["z <= 1e-11 +/- 1e-12"]\n'
+        "[variables]\nt = { range = [0, 9] }\n"
+    )
+    ys, zs = (50, 43, 57, 49, 61, 44), (4.1, 3.8, 4.4, 4.0, 3.7, 4.3)
+    rows = "".join(f"{t},{y}e12,{z}e-12\n" for t, (y, z) in enumerate(zip(ys, zs, strict=True)))
+    Path("far.csv").write_text(f"t,y,z\n{rows}")
+    assert main(["show", "far.toml", "far.csv", "--stop"]) == 0
+    shown = capsys.readouterr().out
+    lines = [line for line in shown.splitlines() if not line.startswith(("Page", "Picture"))]
+    assert max(map(len, lines)) <= 80
+    for label, power in (("maximise y", "e+13"), ("z <= 1e-11", "e-12")):
+        line = next(one for one in lines if one.strip().startswith(label) and "+/-" in one)
+        assert re.search(rf"\(\d\.\d\d \+/- 0\.\d\d\){re.escape(power)}", line)
+
+
 def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
     asked(capsys, "-n", "8")
     with Path("results.csv").open("a") as file:
