@@ -1,7 +1,7 @@
 """An experiment that a campaign hands over: what is expected of it, and what was measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,21 +112,23 @@ class Candidate:
         within = self.within.get(name, ANYWHERE)
         return uncertain(self.measured[name], self.measured_sds[name], plus_minus, within)
 
-    def sentence(self, goals: Sequence[str], windows: bool) -> str:
-        """Say in half a sentence what it is expected to give, and what it gave."""
+    def sentence(self, goals: Mapping[str, str], windows: bool) -> str:
+        """Say in half a sentence what it is expected to give, and what it gave, goals in units."""
         if len(goals) > 1 and self.expected:
-            said = ", ".join(f"{goal} = {self.repeat(goal)}" for goal in goals)
+            told = ((f"{goal} = {self.repeat(goal)}", unit) for goal, unit in goals.items())
+            said = ", ".join(f"{value} {unit}".rstrip() for value, unit in told)
             said += " expected of a repeat"
         else:
-            said = "; ".join(f"{goal} = {self._given(goal)}" for goal in goals)
+            said = "; ".join(f"{goal} = {self._given(goal, unit)}" for goal, unit in goals.items())
         if windows:
             said += f", {chance(self.probability_feasible)} likely inside every window"
         return f"experiment {self.number}: {said}".replace("+/-", "\u00b1")
 
-    def _given(self, goal: str) -> str:
+    def _given(self, goal: str, unit: str) -> str:
         """Say what is expected of a goal, and what was measured."""
-        said = f"{self.result(goal)} measured"
-        return f"{self.repeat(goal)} expected of a repeat, {said}" if self.expected else said
+        unit = f" {unit}" if unit else ""
+        said = f"{self.result(goal)}{unit} measured"
+        return f"{self.repeat(goal)}{unit} expected of a repeat, {said}" if self.expected else said
 
 
 def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
@@ -180,7 +182,7 @@ def _close(problem: Problem, values: dict[str, float], sds: dict[str, float]) ->
     """Name the edges that a point may well be on the other side of."""
     return [
         f"{window.of} = {uncertain(values[window.of], sds[window.of])} is within "
-        f"{CLOSE:g} sd of its edge {edge:g}"
+        f"{CLOSE:g} sd of its edge {edge:g} {problem.unit_of(window.of)}".rstrip()
         for window in problem.windows
         for edge in (window.lower, window.upper)
         if abs(values[window.of] - edge) < CLOSE * sds[window.of]

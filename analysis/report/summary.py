@@ -2,14 +2,14 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..written import chance, percent
+from . import labels
 from .candidate import ASSUMED, Candidate, candidate
 from .numbers import as_set, dialled, estimated, headed, jsonable, side_by_side, table_lines
 from .rediscovered import Rediscovered, rediscovered
@@ -43,6 +43,8 @@ class Summary:
         In words, such as ``minimise X3``.
     goals : tuple of str
         Names of the one or two goals.
+    goal_units : dict of str to str
+        Their units; "" where none is known.
     simulated : bool
     mark : str
         ``SIMULATED``, ``REAL HARDWARE`` or ``FROM A TABLE``.
@@ -89,6 +91,7 @@ class Summary:
     title: str
     goal: str
     goals: tuple[str, ...]
+    goal_units: dict[str, str]
     simulated: bool
     mark: str
     n: int
@@ -174,14 +177,14 @@ class Summary:
         """
         front = self.front
         columns = [("no.", [str(c.number) for c in front])]
-        for goal in self.goals:
+        for goal, unit in self.goal_units.items():
             told = [estimated(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
-            columns.append((goal, told))
+            columns.append((labels.in_unit(goal, unit), told))
         if self.windows:
             columns.append(("inside", [chance(c.probability_feasible) for c in front]))
         for key, unit in self.units.items():
-            title = f"{key} [{unit}]" if unit else key
-            columns.append((title, dialled(c.condition(key) for c in front)))
+            told = dialled(c.condition(key) for c in front)
+            columns.append((labels.in_unit(key, unit), told))
         return columns
 
     def rows(self, plus_minus: str = "+/-") -> list[tuple[str, ...]]:
@@ -215,7 +218,7 @@ class Summary:
             return rows
         heading("Set")
         for key, unit in self.units.items():
-            condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
+            condition(labels.in_unit(key, unit), partial(Candidate.condition, name=key))
         follows = "residence_time" not in self.units
         if follows and not math.isnan(self.best.residence_time):  # a table knows none
             condition("(residence time [min])", lambda c: c.residence_time)
@@ -240,7 +243,7 @@ class Summary:
             f"{name} {as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
-        told = f"{candidate.sentence(self.goals, bool(self.windows))}, at {conditions}"
+        told = f"{candidate.sentence(self.goal_units, bool(self.windows))}, at {conditions}"
         return f"{told} (outside today's ranges or limits)" if candidate.outside else told
 
     def cautions(self) -> list[tuple[str, str]]:
@@ -282,26 +285,25 @@ class Summary:
     def remarks(self) -> list[tuple[str, str]]:
         """Return how the campaign went, each as keyword and sentence."""
         remarks = []
-        labels = "Failed", "Unjudged", "Got over", "Doubted"
-        known = self.failed, self.unjudged, self.disturbed, self.doubted
-        for label, reasons in zip(labels, known, strict=True):
+        known = {"Failed": self.failed, "Unjudged": self.unjudged}
+        known |= {"Got over": self.disturbed, "Doubted": self.doubted}
+        for label, reasons in known.items():
             if reasons:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
+        goal, unit = next(iter(self.goal_units.items()))
         chosen = self.best_feasible or self.best
         if chosen is not None and chosen.feasible and chosen.regret > 0:
-            by = f"{float(f'{chosen.regret:.1g}'):g}"
+            by = f"{float(f'{chosen.regret:.1g}'):g} {unit}".rstrip()
             told = f"the truly best of these experiments is expected to be {by} better "
-            told += f"in {self.lines[0][1]} than experiment {chosen.number}"
+            told += f"in {goal} than experiment {chosen.number}"
             remarks.append(("In doubt", told))
         if any(c.scatter_assumed for c in self.front or (chosen,) if c is not None):
             remarks.append(("Scatter", ASSUMED))
         lucky, other = self.best_measured, self.best_feasible
         if lucky is not None and (other is None or lucky.number != other.number):
-            told = (
-                f"experiment {lucky.number}: {self.lines[0][1]} = {lucky.result(self.lines[0][1])}"
-            )
+            told = f"experiment {lucky.number}: {goal} = {lucky.result(goal)} {unit}".rstrip()
             inside = " inside every window" if self.windows else ""
             remarks.append(("Measured", f"best{inside}, lucky or not: {told}"))
         if self.rediscovery is not None:
@@ -341,7 +343,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         If the run is not a campaign.
     """
     campaign = Campaign.of(run)
-    table, problem = campaign.table, campaign.problem
+    table, problem, measured = campaign.table, campaign.problem, campaign.analytics.units
     failed = table[table["feasibility"] == "failed"]
     used = [name for name in map(str, table) if name.startswith("used_")]
     return Summary(
@@ -349,13 +351,14 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         title=campaign.title,
         goal=campaign.goal,
         goals=tuple(aim.text for aim in problem.aims),
+        goal_units={aim.text: labels.goal_unit(aim, measured) for aim in problem.aims},
         simulated=campaign.simulated,
         mark=campaign.mark,
         n=len(table),
         n_known=campaign.known,
         n_feasible=int((table["feasibility"] == "feasible").sum()),
         budget=problem.budget,
-        windows=tuple(window.text for window in problem.windows),
+        windows=tuple(labels.windows(problem, measured)),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
         unjudged=campaign.unjudged,
         disturbed=campaign.disturbed,
@@ -368,22 +371,10 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         lab_hours=campaign.lab_hours,
         used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
         units={name: variable.unit for name, variable in problem.variables.items()},
-        lines=tuple(_lines(problem)),
+        lines=tuple(labels.lines(problem, measured)),
         rediscovery=rediscovered(campaign),
         confidence=problem.optimiser.confidence,
     )
-
-
-def _lines(problem: Problem) -> Iterator[tuple[str, str]]:
-    """Say what is told of a candidate: the goal, then quantities and windows."""
-    goals = [aim.text for aim in problem.aims]
-    yield from ((f"{aim.verb} {aim.text}", aim.text) for aim in problem.aims)
-    windows = [(window.text, window.of) for window in problem.windows]
-    for name in problem.measured:
-        # a window on one quantity alone is that quantity's line
-        own = [line for line in windows if line[1] == name]
-        yield from own or ([(name, name)] if name not in goals else [])
-    yield from (line for line in windows if line[1] not in problem.measured)
 
 
 def _stop_reason(run: StoredRun) -> str:

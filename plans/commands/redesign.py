@@ -123,7 +123,7 @@ def _name(found: "Redesign", limit: "Limit") -> str:
 
 
 def _unit(found: "Redesign", limit: "Limit") -> str:
-    from reactune.analysis.report.rescored import edge_unit
+    from reactune.analysis.report.labels import edge_unit
 
     return edge_unit(found.problem, limit.window, found.units)
 

@@ -60,13 +60,14 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(told: "Answer") -> Iterator[str]:
     """Say everything at 80 columns."""
+    from reactune.analysis.report.labels import windows
     from reactune.analysis.report.numbers import headed
     from reactune.analysis.report.rescored import flipped, table
 
     found, problem = told.found, told.found.problem
     goal = problem.goal_words
     yield from headed(problem.title or goal, told.mark, _WIDTH)
-    yield from textwrap.wrap("; ".join([goal, *(w.text for w in problem.windows)]), _WIDTH)
+    yield from textwrap.wrap("; ".join([goal, *windows(problem, found.units)]), _WIDTH)
     yield "=" * _WIDTH
     yield f"{'RUN':<10}{'ASKED':<44}{'EXPERIMENTS':>13}{'FEASIBLE':>13}"
     for line in _runs(told):

@@ -262,6 +262,30 @@ def test_large_and_tiny_numbers_keep_to_two_digits_and_eighty_columns(place, cap
         assert re.search(rf"\(\d\.\d\d \+/- 0\.\d\d\){re.escape(power)}", line)
 
 
+def test_goal_and_edges_are_told_in_their_units(place, capsys) -> None:
+    Path("sty.toml").write_text(
+        'maximise = { of = "P / tau", name = "STY", unit = "g/L/h" }\nmeasured = ["P"]\n'
+        'constraints = ["tau >= 120 +/- 10"]\n[variables]\n'
+        'tau = { range = [60, 600], unit = "s" }\n'
+    )
+    Path("sty.csv").write_text("tau [s],P\n115,21\n120,20\n300,30\n")
+    assert main(["show", "sty.toml", "sty.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[1] == "tau >= 120 s"
+    for row in ("maximise STY [g/L/h]", "tau >= 120 s"):
+        assert shown.count(f"\n  {row} ") == 2
+    (page,) = place.glob("runs/reports/*.html")
+    text = page.read_text("utf-8")
+    assert "g/L/h expected of a repeat" in text
+    assert '<th scope="col">STY [g/L/h]</th>' in text
+    assert main(["check", "sty.toml"]) == 0
+    assert "tau at least 120 s; values down to 110 s are" in capsys.readouterr().out
+    assert main(["rescore", "last"]) == 0
+    judged = capsys.readouterr().out
+    assert "maximise STY; tau >= 120 s" in judged
+    assert "\n  STY [g/L/h] " in judged
+
+
 def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
     asked(capsys, "-n", "8")
     with Path("results.csv").open("a") as file:
