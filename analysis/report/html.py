@@ -16,10 +16,11 @@ from matplotlib.axes import Axes
 
 from ..campaign.leader import goal_keys
 from ..problem.in_words import in_words
+from ..sheets.sheet import title_of
 from ..written import printable
 from . import figures
 from .candidate import edges_of
-from .labels import in_unit, outcome_units
+from .labels import outcome_units
 from .numbers import ANYWHERE, aligned, dialled
 from .style import STYLE
 from .summary import summarise
@@ -142,11 +143,11 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     problem, table = run.problem, run.table
     columns = [("no.", [str(number) for number in table.index])]
     for name, variable in problem.variables.items():
-        columns.append((in_unit(name, variable.unit), dialled(table[f"asked_{name}"])))
+        columns.append((title_of(name, variable.unit), dialled(table[f"asked_{name}"])))
     edges, units = edges_of(problem), outcome_units(problem, run.analytics.units)
 
     def column(text: str, key: str) -> tuple[str, list[str]]:
-        return in_unit(text, units[text]), aligned(table[key], 3, edges.get(text, ANYWHERE))
+        return title_of(text, units[text]), aligned(table[key], 3, edges.get(text, ANYWHERE))
 
     columns += [column(name, name) for name in problem.measured]
     for key, aim in zip(goal_keys(problem), problem.aims, strict=True):

@@ -6,11 +6,7 @@ from ..problem.expression import Expression
 from ..problem.goals import Aim
 from ..problem.grammar import Name
 from ..problem.model import Problem
-
-
-def in_unit(name: str, unit: str) -> str:
-    """Give a name with its unit, if it has one."""
-    return f"{name} [{unit}]" if unit else name
+from ..sheets.sheet import title_of
 
 
 def goal_unit(aim: Aim, units: Mapping[str, str]) -> str:
@@ -57,12 +53,12 @@ def lines(problem: Problem, units: Mapping[str, str]) -> Iterator[tuple[str, str
     """
     goals = [aim.text for aim in problem.aims]
     for aim in problem.aims:
-        yield in_unit(f"{aim.verb} {aim.text}", goal_unit(aim, units)), aim.text
+        yield title_of(f"{aim.verb} {aim.text}", goal_unit(aim, units)), aim.text
     properties = (window.of for window in problem.windows)
     bounded = list(zip(windows(problem, units), properties, strict=True))
     for name in problem.measured:
         # a window on one quantity alone is that quantity's line
         own = [line for line in bounded if line[1] == name]
-        plain = (in_unit(name, _unit(name, units)), name)
+        plain = (title_of(name, _unit(name, units)), name)
         yield from own or ([plain] if name not in goals else [])
     yield from (line for line in bounded if line[1] not in problem.measured)

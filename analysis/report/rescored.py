@@ -12,9 +12,10 @@ from ..campaign.leader import Leader, outcome_names
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting
+from ..sheets.sheet import title_of
 from ..written import chance, percent
 from .candidate import ASSUMED
-from .labels import edge_unit, goal_unit, in_unit, outcome_units
+from .labels import edge_unit, goal_unit, outcome_units
 from .numbers import dialled, estimated, side_by_side, table_lines
 from .summary import FRONT, SURE
 
@@ -136,11 +137,11 @@ def _rows(found: Rescored) -> Iterator[tuple[str, ...]]:
         return
     for name, variable in found.problem.variables.items():
         cells = dialled(math.nan if c is None else found.pool[c[0]].conditions[name] for c in pair)
-        yield f"  {in_unit(name, variable.unit)}", *cells
+        yield f"  {title_of(name, variable.unit)}", *cells
     yield "Expected of a repeat, +/- scatter", *[""] * len(pair)
     units = outcome_units(found.problem, found.units)
     for name, key in outcome_names(found.problem).items():
-        yield row(f"  {in_unit(name, units[name])}", partial(_repeat, key))
+        yield row(f"  {title_of(name, units[name])}", partial(_repeat, key))
     if found.problem.windows:
         yield row("  inside every window", lambda _, leader: f"{chance(leader.probability)} likely")
         yield "Measured, once", *("-" if c is None else found.feasibility[c[0]] for c in pair)
@@ -152,14 +153,14 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
     leaders, names = [leader for _, leader in found.front], outcome_names(found.problem)
     for aim in found.problem.aims:
         expected = [leader.expected[names[aim.text]] for leader in leaders]
-        title = in_unit(aim.text, goal_unit(aim, found.units))
+        title = title_of(aim.text, goal_unit(aim, found.units))
         yield title, [estimated(e.value, e.sd) for e in expected]
     if found.problem.windows:
         yield "inside", [chance(leader.probability) for leader in leaders]
         yield "measured", [found.feasibility[i] for i, _ in found.front]
     for name, variable in found.problem.variables.items():
         told = dialled(found.pool[i].conditions[name] for i, _ in found.front)
-        yield in_unit(name, variable.unit), told
+        yield title_of(name, variable.unit), told
 
 
 def _wanted(found: Rescored) -> float:
@@ -192,7 +193,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
         yield from _remark("Price", told, width)
         return
     unit = _goal_unit(found)
-    goal = in_unit(found.problem.goal.text, unit)
+    goal = title_of(found.problem.goal.text, unit)
     own = " in the edge's unit," * any(_edge_unit(found, price) for price in found.prices)
     told = f"{goal} per 1 that an edge is loosened,{own} with its 90 % interval"
     yield from textwrap.wrap(f"Price: what is gained in {told}", width)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from ..problem.tables import Setting
+from ..sheets.sheet import title_of
 from ..written import chance, percent
 from . import labels
 from .candidate import ASSUMED, Candidate, candidate
@@ -179,12 +180,12 @@ class Summary:
         columns = [("no.", [str(c.number) for c in front])]
         for goal, unit in self.goal_units.items():
             told = [estimated(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
-            columns.append((labels.in_unit(goal, unit), told))
+            columns.append((title_of(goal, unit), told))
         if self.windows:
             columns.append(("inside", [chance(c.probability_feasible) for c in front]))
         for key, unit in self.units.items():
             told = dialled(c.condition(key) for c in front)
-            columns.append((labels.in_unit(key, unit), told))
+            columns.append((title_of(key, unit), told))
         return columns
 
     def rows(self, plus_minus: str = "+/-") -> list[tuple[str, ...]]:
@@ -218,7 +219,7 @@ class Summary:
             return rows
         heading("Set")
         for key, unit in self.units.items():
-            condition(labels.in_unit(key, unit), partial(Candidate.condition, name=key))
+            condition(title_of(key, unit), partial(Candidate.condition, name=key))
         follows = "residence_time" not in self.units
         if follows and not math.isnan(self.best.residence_time):  # a table knows none
             condition("(residence time [min])", lambda c: c.residence_time)
