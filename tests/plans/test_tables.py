@@ -286,6 +286,27 @@ def test_goal_and_edges_are_told_in_their_units(place, capsys) -> None:
     assert "\n  STY [g/L/h] " in judged
 
 
+def test_an_export_says_whose_a_goal_is_and_nothing_that_a_table_does_not_know(place, capsys):
+    head = 'measured = ["P", "Q"]\n[variables]\ntau = { range = [60, 600], unit = "s" }\n'
+    sty = '{ of = "P / tau", name = "STY", unit = "g/L/h" }'
+    for name, goal in (("one", f"maximise = {sty}\n"), ("two", 'minimise = "P * Q"\n')):
+        Path(f"{name}.toml").write_text(goal + head)
+        Path(f"{name}.csv").write_text("tau [s],P,Q\n120,30,1\n")
+        assert main(["show", f"{name}.toml", f"{name}.csv"]) == 0
+    with Catalogue(place / "runs") as catalogue:
+        uids = sorted(catalogue, key=lambda uid: str(catalogue[uid].start["table"]))
+    assert main(["export", *uids, "-o", "both.csv"]) == 0
+    one, two = csv.DictReader(Path("both.csv").read_text().splitlines())
+    assert one["goal: maximise STY [g/L/h]"] == "0.25"
+    assert two["goal: minimise P * Q"] == "30.0"
+    assert one["goal: minimise P * Q"] == two["goal: maximise STY [g/L/h]"] == ""
+    assert one["why"] == two["why"] == ""  # nobody knows by whom a row was chosen
+    assert not {"goal", "residence_time", "lab_time"} & one.keys()
+    assert main(["export", uids[0], "-o", "alone.csv"]) == 0
+    (alone,) = csv.DictReader(Path("alone.csv").read_text().splitlines())
+    assert alone["goal [g/L/h]"] == "0.25"
+
+
 def test_a_best_that_may_not_be_set_today_is_said_to_be(place, capsys) -> None:
     asked(capsys, "-n", "8")
     with Path("results.csv").open("a") as file:
