@@ -5,6 +5,7 @@ have this module: in `devices` it is a link to the one in `analysis`.
 """
 
 import codecs
+import math
 import re
 import reprlib
 import stat
@@ -210,6 +211,21 @@ def exact(number: float) -> str:
 def percent(share: float) -> str:
     """Write a share as somebody wrote it, in percent."""
     return f"{exact(round(100 * share, 9))}%"
+
+
+def chance(probability: float) -> str:
+    """Write a probability in percent, never as certain.
+
+    Examples
+    --------
+    >>> chance(0.864), chance(0.0), chance(0.997)
+    ('86%', '<1%', '>99%')
+    """
+    if math.isnan(probability):
+        return "-"
+    if probability < 0.01:
+        return "<1%"
+    return ">99%" if probability > 0.99 else f"{probability:.0%}"
 
 
 def check_text(text: str) -> str:

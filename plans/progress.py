@@ -12,7 +12,7 @@ from rich.text import Text
 
 from reactune.analysis.campaign.rediscovery import VERDICTS
 from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, is_campaign
-from reactune.analysis.written import printable
+from reactune.analysis.written import chance, printable
 
 _STYLE = {"feasible": "green", "semi-feasible": "yellow", "infeasible": "red", "failed": "bold red"}
 
@@ -66,10 +66,10 @@ class Progress:
         line.append(f"{feasibility:<13} ", _STYLE[feasibility])
         if not data["valid"]:
             return line.append(printable(data["reason"]))
-        line.append(f"{data['goal']:9.4f}   ")
+        line.append(f"{_short(data['goal']):>9}   ")
         if "front" in data:  # of two goals
             n = len(json.loads(data["front"]))
-            line.append(f"{data['goal_2']:9.4f}   ")
+            line.append(f"{_short(data['goal_2']):>9}   ")
             return line.append(f"{n} experiment{'s' * (n != 1)}" if n else "none yet", "green")
         if "F_1" not in data:  # without windows there is but one best
             return line.append(_best(data, "best"), "green")
@@ -81,13 +81,18 @@ def _best(data: Mapping[str, Any], role: str) -> str:
     """Say the goal expected of an experiment and its number, or that there is none."""
     if math.isnan(data[role]):
         return "none yet"
-    return f"{data[f'{role}_goal']:.4f} (no. {int(data[role])})"
+    return f"{_short(data[f'{role}_goal'])} (no. {int(data[role])})"
+
+
+def _short(goal: float) -> str:
+    """Write a goal with four decimals; by a power of ten where these say nothing, or are long."""
+    return f"{goal:.4f}" if goal == 0 or 5e-5 <= abs(goal) < 1e5 else f"{goal:.3e}"
 
 
 def _finding(data: Mapping[str, Any]) -> str:
     """Say what is thought of the earlier results."""
     likely = json.loads(data["probability"])[data["verdict"]]
-    return f"earlier results: {VERDICTS[data['verdict']]} ({likely:.0%} likely)"
+    return f"earlier results: {VERDICTS[data['verdict']]} ({chance(likely)} likely)"
 
 
 def _known(known: Mapping[str, Any]) -> str:

@@ -5,11 +5,12 @@ result, is set beside what the old results foretell; from that follows how the m
 """
 
 import json
+import math
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -116,6 +117,27 @@ class Earlier:
         return True
 
 
+class Change(NamedTuple):
+    """A measured quantity, noise apart, at the best of before.
+
+    Attributes
+    ----------
+    then, now : float
+        By the old results alone, and by old and new ones.
+    sd : float
+        How much the change is in doubt.
+    then_sd, now_sd : float
+        How much each is in doubt; NaN in runs stored before these were told. There ``sd`` allows
+        for no doubt about ``then``.
+    """
+
+    then: float
+    now: float
+    sd: float
+    then_sd: float = math.nan
+    now_sd: float = math.nan
+
+
 @dataclass(frozen=True)
 class Finding:
     """What is thought of an earlier campaign after so many experiments of this one.
@@ -130,9 +152,8 @@ class Finding:
         How the old results enter the models, in words.
     probability : dict of str to float
         Of each of the three verdicts.
-    change : dict of str to (float, float, float)
-        By measured quantity, at the best of before: what the old results foretell, what is
-        expected now, and how much the change is in doubt.
+    change : dict of str to Change
+        By measured quantity, at the best of before.
     compared : list of dict
         The evidence: of each experiment its number, and by quantity what was foretold, how far one
         experiment may be from that, and what was measured.
@@ -142,7 +163,7 @@ class Finding:
     verdict: str
     trust: str
     probability: dict[str, float] = field(default_factory=dict)
-    change: dict[str, tuple[float, float, float]] = field(default_factory=dict)
+    change: dict[str, Change] = field(default_factory=dict)
     compared: list[dict[str, Any]] = field(default_factory=list)
 
     def to_data(self) -> dict[str, float | str]:
@@ -159,7 +180,7 @@ class Finding:
             str(data["verdict"]),
             str(data["trust"]),
             json.loads(data["probability"]),
-            {name: tuple(told) for name, told in json.loads(data["change"]).items()},
+            {name: Change(*told) for name, told in json.loads(data["change"]).items()},
             json.loads(data["compared"]),
         )
 
@@ -241,13 +262,17 @@ class Rediscoverer(Agent):
         book.before, trust = _trusted(found, earlier.points())
         if not book.composite:
             trust = "for the first experiments only: the problem asks for a model of the merit"
-        change = zip(self.problem.measured, found.was, found.now, found.sd, strict=True)
+        sd = np.hypot(found.was_sd, found.now_sd)
+        change = zip(found.was, found.now, sd, found.was_sd, found.now_sd, strict=True)
         return Finding(
             number,
             found.kind,
             trust,
             {kind: float(p) for kind, p in found.probability.items()},
-            {name: (float(was), float(now), float(sd)) for name, was, now, sd in change},
+            {
+                name: Change(*map(float, told))
+                for name, told in zip(self.problem.measured, change, strict=True)
+            },
             list(self._evidence(valid, new)),
         )
 

@@ -74,7 +74,8 @@ def _lines(
     if problem.windows:
         yield "Keep, as far as possible (soft constraints):"
         for window in problem.windows:
-            yield "  " + _window_words(window.of, window.within, window.tolerance)
+            unit = problem.unit_of(window.of)
+            yield "  " + _window_words(window.of, window.within, window.tolerance, unit)
     if problem.limits:
         yield "Never try outside (hard limits):"
         for name, limit in problem.limits.items():
@@ -149,7 +150,10 @@ def _within_words(within: tuple[float | None, float | None]) -> str:
 
 
 def _window_words(
-    of: str, within: tuple[float | None, float | None], tolerance: tuple[float, float]
+    of: str,
+    within: tuple[float | None, float | None],
+    tolerance: tuple[float, float],
+    unit: str,
 ) -> str:
     lower, upper = within
     edges = []
@@ -157,7 +161,9 @@ def _window_words(
         edges.append(f"down to {lower - tolerance[0]:g}")
     if upper is not None:
         edges.append(f"up to {upper + tolerance[1]:g}")
-    return f"{of} {_within_words(within)}; values {' and '.join(edges)} are still acceptable"
+    unit = f" {unit}" if unit else ""
+    still = f"values {' and '.join(edges)}{unit} are still acceptable"
+    return f"{of} {_within_words(within)}{unit}; {still}"
 
 
 def _budget_words(problem: Problem) -> str:

@@ -368,16 +368,17 @@ class Problem(Stated):
         F : sequence of float, shape (m,)
             Constrained properties, in the order of the windows; others after them do not count.
         """
-        return "; ".join(
-            f"{window.of} = "
-            + (
+        told = (
+            (
+                window.of,
                 f"{_apart(value, window.lower)} is below {exact(window.lower)}"
                 if value < window.lower
-                else f"{_apart(value, window.upper)} is above {exact(window.upper)}"
+                else f"{_apart(value, window.upper)} is above {exact(window.upper)}",
             )
             for window, value in zip(self.windows, F[: len(self.windows)], strict=True)
             if value < window.lower or value > window.upper
         )
+        return "; ".join(f"{of} = {what} {self.unit_of(of)}".rstrip() for of, what in told)
 
 
 def built_in() -> list[str]:

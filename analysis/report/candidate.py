@@ -1,7 +1,7 @@
 """An experiment that a campaign hands over: what is expected of it, and what was measured."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from ..campaign.leader import Leader, outcome_names
 from ..optimisers.surrogate.judging import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from .numbers import estimated, share, uncertain
+from ..written import chance
+from .numbers import ANYWHERE, Within, estimated, uncertain
 from .table import Campaign
 
 ASSUMED = (
@@ -65,6 +66,8 @@ class Candidate:
     regret : float
         By how much the best of the experiments made is expected to be better in the goal (of the
         best by merit: in the merit); NaN where this was not judged.
+    within : dict of str to (float, float)
+        Between what windowed properties should be.
     close : tuple of str
         Windows that it is inside of by less than two standard deviations, in words.
     outside : str
@@ -89,6 +92,7 @@ class Candidate:
     feasibility: str
     violated: str
     regret: float
+    within: dict[str, Within]
     close: tuple[str, ...]
     outside: str
 
@@ -100,27 +104,31 @@ class Candidate:
         """Write what a repeat is expected to give, with its scatter."""
         if name not in self.expected:
             return "-"
-        return estimated(self.expected[name], self.repeat_sd[name], plus_minus)
+        within = self.within.get(name, ANYWHERE)
+        return estimated(self.expected[name], self.repeat_sd[name], plus_minus, within)
 
     def result(self, name: str, plus_minus: str = "+/-") -> str:
         """Write what was measured."""
-        return uncertain(self.measured[name], self.measured_sds[name], plus_minus)
+        within = self.within.get(name, ANYWHERE)
+        return uncertain(self.measured[name], self.measured_sds[name], plus_minus, within)
 
-    def sentence(self, goals: Sequence[str], windows: bool) -> str:
-        """Say in half a sentence what it is expected to give, and what it gave."""
+    def sentence(self, goals: Mapping[str, str], windows: bool) -> str:
+        """Say in half a sentence what it is expected to give, and what it gave, goals in units."""
         if len(goals) > 1 and self.expected:
-            said = ", ".join(f"{goal} = {self.repeat(goal)}" for goal in goals)
+            told = ((f"{goal} = {self.repeat(goal)}", unit) for goal, unit in goals.items())
+            said = ", ".join(f"{value} {unit}".rstrip() for value, unit in told)
             said += " expected of a repeat"
         else:
-            said = "; ".join(f"{goal} = {self._given(goal)}" for goal in goals)
+            said = "; ".join(f"{goal} = {self._given(goal, unit)}" for goal, unit in goals.items())
         if windows:
-            said += f", {share(self.probability_feasible)} likely inside every window"
+            said += f", {chance(self.probability_feasible)} likely inside every window"
         return f"experiment {self.number}: {said}".replace("+/-", "\u00b1")
 
-    def _given(self, goal: str) -> str:
+    def _given(self, goal: str, unit: str) -> str:
         """Say what is expected of a goal, and what was measured."""
-        said = f"{self.result(goal)} measured"
-        return f"{self.repeat(goal)} expected of a repeat, {said}" if self.expected else said
+        unit = f" {unit}" if unit else ""
+        said = f"{self.result(goal)}{unit} measured"
+        return f"{self.repeat(goal)}{unit} expected of a repeat, {said}" if self.expected else said
 
 
 def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
@@ -155,16 +163,26 @@ def candidate(campaign: Campaign, number: int | None) -> Candidate | None:
         feasibility=str(row["feasibility"]),
         violated=problem.violated([best[window.of] for window in problem.windows]),
         regret=leader.regret,
+        within=edges_of(problem),
         close=tuple(_close(problem, best, doubt or sds)),
         outside=problem.outside_limits(conditions) or "",
     )
+
+
+def edges_of(problem: Problem) -> dict[str, Within]:
+    """Give between what each windowed property should be, by all windows on it."""
+    edges: dict[str, Within] = {}
+    for window in problem.windows:
+        lower, upper = edges.get(window.of, ANYWHERE)
+        edges[window.of] = max(lower, window.lower), min(upper, window.upper)
+    return edges
 
 
 def _close(problem: Problem, values: dict[str, float], sds: dict[str, float]) -> list[str]:
     """Name the edges that a point may well be on the other side of."""
     return [
         f"{window.of} = {uncertain(values[window.of], sds[window.of])} is within "
-        f"{CLOSE:g} sd of its edge {edge:g}"
+        f"{CLOSE:g} sd of its edge {edge:g} {problem.unit_of(window.of)}".rstrip()
         for window in problem.windows
         for edge in (window.lower, window.upper)
         if abs(values[window.of] - edge) < CLOSE * sds[window.of]

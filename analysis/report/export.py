@@ -20,6 +20,7 @@ from ..sheets.sheet import SheetError, title_of
 from ..sheets.writing import write_whole
 from ..storage.lineage import Lineage, is_campaign
 from ..written import printable
+from .labels import outcome_units
 from .numbers import jsonable
 from .ord import ord_of
 from .scan import is_scan
@@ -29,6 +30,8 @@ _FIRST = ("run", "origin", "number", "recorded")
 _LAST = ("feasibility", "violated", "valid", "reason", "disturbances", "doubted", "flags", "why")
 _LEFT_OUT = {"f", "digest", "began", "merit_f0", "merit_delta", "time", "file_content"}
 """Of the moment when it was decided, or told otherwise; and the raw file, whose digest is there."""
+_OF_A_RIG = "residence_time", "lab_time"
+"""What a table of results knows nothing of."""
 
 _CELL = 32767  # characters that a cell of a workbook holds; openpyxl cuts the others off
 
@@ -70,8 +73,9 @@ def export_of(campaigns: Sequence[Lineage], by: str = "") -> Export:
         If a run is neither, or has measured nothing.
     """
     read = [(lineage, _campaign(lineage)) for lineage in campaigns]
+    several = len({campaign.goal for _, campaign in read if campaign}) > 1
     tables = [
-        _experiments(campaign, _units(lineage)) if campaign else _events(lineage)
+        _experiments(campaign, _units(lineage), several) if campaign else _events(lineage)
         for lineage, campaign in read
     ]
     titles = list(dict.fromkeys(title for table in tables for title in table))
@@ -182,9 +186,12 @@ def _fill(sheet: Any, name: str, rows: Sequence[Sequence[Any]]) -> None:
                 cell.data_type = "s"
 
 
-def _experiments(campaign: Campaign, units: Mapping[str, str]) -> pd.DataFrame:
-    """Give the experiments of a campaign with the titles that they are written under."""
-    table = campaign.table.reset_index()
+def _experiments(campaign: Campaign, units: Mapping[str, str], several: bool) -> pd.DataFrame:
+    """Give the experiments of a campaign with the titles that they are written under.
+
+    Where campaigns of `several` goals are written together, each has a column of its own.
+    """
+    table, units = campaign.table.reset_index(), {**units, **_outcome_units(campaign)}
     if "run" not in table:
         table["run"] = campaign.run.uid
     table["origin"] = campaign.mark
@@ -194,11 +201,13 @@ def _experiments(campaign: Campaign, units: Mapping[str, str]) -> pd.DataFrame:
     if not campaign.simulated:
         table.loc[known, "origin"] = "KNOWN BEFORE"
     table["valid"] = table["valid"] == 1
+    if "table" in campaign.run.start:  # which keeps no reasons
+        table["why"] = ""
     table["doubted"] = [campaign.doubted.get(int(number), "") for number in table["number"]]
     kept = [name for name in map(str, table) if _is_kept(name, table[name], campaign.problem)]
     order = [*_FIRST, *(name for name in kept if name not in (*_FIRST, *_LAST))]
     order += [name for name in _LAST if name in table]
-    names, titles = _names(campaign.problem), dict[str, str]()
+    names, titles = _names(campaign.problem, several), dict[str, str]()
     for name in order:  # two windows, or goal and window, on one expression are one column
         titles.setdefault(title_of(names.get(name, name), units.get(name, "")), name)
     return table[[*titles.values()]].set_axis([*titles], axis="columns")
@@ -227,6 +236,8 @@ def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
     """Say whether a column is written: numbers and texts of the experiment itself."""
     if name in _LEFT_OUT or name in ROLES or name.startswith(tuple(f"{role}_" for role in ROLES)):
         return False
+    if name in _OF_A_RIG and cells.isna().all():
+        return False
     own = [window.of for window in problem.windows]
     if len(problem.aims) > 1:
         goals = dict(zip(goal_keys(problem), problem.aims, strict=True))
@@ -238,15 +249,27 @@ def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
     return not any(np.ndim(cell) for cell in cells)  # a trace
 
 
-def _names(problem: Problem) -> dict[str, str]:
-    """Give the properties of windows as the problem writes them."""
+def _names(problem: Problem, several: bool) -> dict[str, str]:
+    """Give the properties of windows as the problem writes them, and whose a goal is."""
     names: dict[str, str] = {}
+    if several:
+        goal = f"goal: {problem.goal_words}"
+        names |= {"goal": goal, "goal_sd": f"sd of {goal}"}
     for k, window in enumerate(problem.windows, 1):
         names |= {f"F_{k}": window.of, f"F_{k}_sd": f"sd of {window.of}"}
     if len(problem.aims) > 1:
         for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
             names |= {key: aim.text, f"{key}_sd": f"sd of {aim.text}"}
     return names
+
+
+def _outcome_units(campaign: Campaign) -> dict[str, str]:
+    """Give the units of goals and of windowed properties, which no descriptor tells."""
+    problem, units = campaign.problem, outcome_units(campaign.problem, campaign.analytics.units)
+    windows = ((f"F_{k}", window.of) for k, window in enumerate(problem.windows, 1))
+    goals = zip(goal_keys(problem), (aim.text for aim in problem.aims), strict=True)
+    told = {key: units[text] for key, text in (*windows, *goals)}
+    return told | {f"{key}_sd": unit for key, unit in told.items()}
 
 
 def _units(lineage: Lineage) -> dict[str, str]:

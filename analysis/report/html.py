@@ -16,12 +16,15 @@ from matplotlib.axes import Axes
 
 from ..campaign.leader import goal_keys
 from ..problem.in_words import in_words
+from ..sheets.sheet import title_of
 from ..written import printable
 from . import figures
-from .numbers import aligned, dialled
+from .candidate import edges_of
+from .labels import outcome_units
+from .numbers import ANYWHERE, aligned, dialled
 from .style import STYLE
 from .summary import summarise
-from .table import Campaign, StoredRun
+from .table import NOT_EVALUATED, Campaign, StoredRun
 
 __all__ = ["write_html", "write_png"]
 
@@ -140,28 +143,32 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     problem, table = run.problem, run.table
     columns = [("no.", [str(number) for number in table.index])]
     for name, variable in problem.variables.items():
-        unit = f" [{variable.unit}]" if variable.unit else ""
-        columns.append((name + unit, dialled(table[f"asked_{name}"])))
-    columns += [(name, aligned(table[name], 3)) for name in problem.measured]
+        columns.append((title_of(name, variable.unit), dialled(table[f"asked_{name}"])))
+    edges, units = edges_of(problem), outcome_units(problem, run.analytics.units)
+
+    def column(text: str, key: str) -> tuple[str, list[str]]:
+        return title_of(text, units[text]), aligned(table[key], 3, edges.get(text, ANYWHERE))
+
+    columns += [column(name, name) for name in problem.measured]
     for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
         if aim.text not in problem.measured:
-            columns.append((aim.text, aligned(table[key], 3)))
+            columns.append(column(aim.text, key))
     for k, window in enumerate(problem.windows, start=1):
         if window.of not in problem.measured:  # that column is there already
-            columns.append((window.of, aligned(table[f"F_{k}"], 3)))
+            columns.append(column(window.of, f"F_{k}"))
     columns.append(("merit", aligned(table["f_soft"], 3)))
     return columns
 
 
 def _given(run: Campaign) -> bool:
     """Whether nobody knows why any point was chosen, as of the rows of a table."""
-    return bool((run.table["why"] == "given").all())
+    return bool(run.table["why"].isin(("given", "")).all())
 
 
 def _experiments(run: Campaign) -> list[dict[str, Any]]:
     """Give the rows of the table of all experiments."""
     table, names = run.table, {number: name for name, number in run.bests}
-    asked = not _given(run)
+    asked, unjudged = not _given(run), run.unjudged
     names |= dict.fromkeys(run.front, "front")
     cells = zip(*(column for _, column in _columns(run)), strict=True)
     words = zip(table.index, table["feasibility"], table["why"], table["reason"], strict=True)
@@ -170,7 +177,10 @@ def _experiments(run: Campaign) -> list[dict[str, Any]]:
             "cells": row,
             "feasibility": feasibility,
             "best": names.get(number),
-            "why": "; ".join([why] * asked + [f"failed: {reason}"] * bool(reason)),
+            "why": "; ".join(
+                [why] * (asked and why != "")
+                + [f"{NOT_EVALUATED if number in unjudged else 'failed'}: {reason}"] * bool(reason)
+            ),
         }
         for row, (number, feasibility, why, reason) in zip(cells, words, strict=True)
     ]

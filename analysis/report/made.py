@@ -25,6 +25,9 @@ class Check:
     passed : bool
     failure : str
         What is not as promised; empty if all is.
+    outside : str
+        Which windows it was measured outside of, in words; empty if none. What was promised may be
+        so near an edge that what comes of it is outside.
     told : dict of str to dict
         By goal, windowed property and measured quantity: ``expected``, ``repeat_sd``, ``measured``,
         ``passed``.
@@ -33,6 +36,7 @@ class Check:
     number: int
     passed: bool
     failure: str
+    outside: str
     told: dict[str, dict[str, Any]]
 
 
@@ -121,6 +125,8 @@ class Made:
             ]
             verdict = "as promised" if check.passed else "NOT as promised"
             yield "Check", f"{when}, {verdict}: {'; '.join(each) or check.failure}"
+            if check.outside:
+                yield "Outside", f"{when}: {check.outside}"
 
 
 def is_made(start: Mapping[str, Any]) -> bool:
@@ -163,6 +169,7 @@ def made_of(run: Run) -> Made:
                 int(data["number"]),
                 bool(data["passed"]),
                 str(data["failure"]),
+                str(data.get("outside", "")),  # earlier versions told none
                 json.loads(data["told"]),
             )
             for data in run.events("check")

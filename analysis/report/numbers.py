@@ -2,27 +2,67 @@
 
 import math
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Any
 
+_LONG, _TINY, _SMALL = 1e3, 1e-6, -4
+"""A number is written by a power of ten if its standard deviation has from this on more digits than
+two; or is below this, with a number that begins no earlier than at this power."""
 
-def uncertain(value: float, sd: float, plus_minus: str = "+/-") -> str:
+_WIDE = 9
+"""Digits before the point that a column has at most."""
+
+Within = tuple[float, float]
+"""Between what a number should be; it is written with as many digits as show if it is not."""
+
+ANYWHERE: Within = (-math.inf, math.inf)
+
+
+def uncertain(value: float, sd: float, plus_minus: str = "+/-", within: Within = ANYWHERE) -> str:
     """Write a value down to two digits of its standard deviation; without one, four digits.
+
+    Both by one power of ten where they would be long without.
 
     Examples
     --------
-    >>> uncertain(0.77812, 0.00412)
-    '0.7781 +/- 0.0041'
+    >>> uncertain(0.77812, 0.00412), uncertain(49014473700386, 7026498903463)
+    ('0.7781 +/- 0.0041', '(4.90 +/- 0.70)e+13')
+    >>> uncertain(1.0005, 0.02), uncertain(1.00004, math.nan, within=(0.0, 1.0))
+    ('1.000 +/- 0.020', '1.00004')
     """
     if not math.isfinite(value):
         return "-"
     if not 0 < sd < math.inf:
-        return f"{value:.4g}"
-    decimals = max(0, 1 - math.floor(math.log10(sd)))
-    return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
+        return f"{value:.{_enough(value, within, 4, 'g')}g}"
+    size = _power(max(abs(value), sd))
+    least = 1 - _power(sd)
+    if sd < _LONG and (sd >= _TINY or size > _SMALL):
+        decimals = _enough(value, within, max(0, least), "f")
+        return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
+    decimals = _enough(value, within, least + size, "f", size)
+    scaled, doubt = (Decimal(number).scaleb(-size) for number in (value, sd))
+    return f"({scaled:.{decimals}f} {plus_minus} {doubt:.{decimals}f})e{size:+03d}"
 
 
-def estimated(value: float, sd: float, plus_minus: str = "+/-") -> str:
+def _power(number: float) -> int:
+    """Give the power of ten of the first digit of a number above 0."""
+    return int(f"{number:e}".split("e")[1])
+
+
+def _enough(value: float, within: Within, least: int, form: str, size: int = 0) -> int:
+    """Give so many digits, or as many more as show that what is outside is there."""
+    lower, upper = within
+    if lower <= value <= upper:
+        return least
+    scaled = Decimal(value).scaleb(-size)
+    for digits in range(least, 17):
+        if not lower <= float(f"{Decimal(f'{scaled:.{digits}{form}}').scaleb(size)}") <= upper:
+            return digits
+    return 17
+
+
+def estimated(value: float, sd: float, plus_minus: str = "+/-", within: Within = ANYWHERE) -> str:
     """Write what models expect, like `uncertain`; a sd that nothing speaks for is left out.
 
     Models of one experiment, or of a few that they go through, know of no scatter: theirs is a
@@ -33,21 +73,28 @@ def estimated(value: float, sd: float, plus_minus: str = "+/-") -> str:
     >>> estimated(6.6, 1.4e-7), estimated(6.6, 0.1)
     ('6.6', '6.60 +/- 0.10')
     """
-    return uncertain(value, sd if sd > 1e-6 * abs(value) else math.nan, plus_minus)
+    return uncertain(value, sd if sd > 1e-6 * abs(value) else math.nan, plus_minus, within)
 
 
-def aligned(values: Iterable[float], digits: int) -> list[str]:
+def aligned(values: Iterable[float], digits: int, within: Within = ANYWHERE) -> list[str]:
     """Write values with the decimals that give the largest of them so many significant digits.
+
+    By powers of ten where that one would be long without.
 
     Examples
     --------
-    >>> aligned([51.1814, 9.32], 4)
-    ['51.18', '9.32']
+    >>> aligned([51.1814, 9.32], 4), aligned([5.1e13, 9.32], 3)
+    (['51.18', '9.32'], ['5.10e+13', '9.32e+00'])
     """
     values = list(values)
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    decimals = digits - 1 - math.floor(math.log10(largest)) if largest > 0 else 0
-    return [f"{v:.{max(decimals, 0)}f}" if math.isfinite(v) else "-" for v in values]
+    size = _power(largest) if largest > 0 else digits - 1
+    form, least = "f", max(digits - 1 - size, 0)
+    if not _SMALL <= size < _WIDE:
+        form, least = "e", digits - 1
+    return [
+        f"{v:.{_enough(v, within, least, form)}{form}}" if math.isfinite(v) else "-" for v in values
+    ]
 
 
 def dialled(settings: Iterable[float | str]) -> list[str]:
@@ -83,11 +130,11 @@ def as_set(value: float | str) -> str:
     return told if float(told) == value else short
 
 
-def share(probability: float) -> str:
-    """Write a probability in percent, never as certain."""
-    if math.isnan(probability):
-        return "-"
-    return f"{min(max(probability, 0.01), 0.99):.0%}"
+def headed(title: str, mark: str, width: int) -> Iterator[str]:
+    """Give a title whole, in as many lines as it takes, with a mark at the end of the first."""
+    first, *more = textwrap.wrap(title, width - len(mark) - 2) or [""]
+    yield f"{first:<{width - len(mark)}}{mark}"
+    yield from more
 
 
 def side_by_side(rows: Sequence[Sequence[str]], width: int) -> list[str]:

@@ -1,11 +1,13 @@
 """What a rediscovery found out about the earlier results: drift, trust, experiments saved."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ..campaign.rediscovery import VERDICTS, Finding
-from .numbers import share, uncertain
+from ..written import chance
+from .numbers import uncertain
 from .table import Campaign
 
 
@@ -45,7 +47,7 @@ class Rediscovered:
         """Say it, each as keyword and sentence."""
         finding = self.finding
         likely = finding.probability.get(finding.verdict)
-        how = f", {share(likely)} likely" if likely is not None else ""
+        how = f", {chance(likely)} likely" if likely is not None else ""
         told = f"{self.n} experiments of {', '.join(self.sources)}: {VERDICTS[finding.verdict]}"
         yield "Earlier", f"{told}{how}, by the first {finding.number} of this campaign"
         if finding.change and finding.verdict != "another":
@@ -62,9 +64,15 @@ class Rediscovered:
             )
 
     def _changes(self) -> Iterator[str]:
-        for name, (was, now, sd) in self.finding.change.items():
-            by = f" ({now / was - 1:+.0%})" if was > 0 and abs(now - was) > 2 * sd else ""
-            yield f"{name} {was:.3g} then, {uncertain(now, sd)} now{by}"
+        for name, found in self.finding.change.items():
+            then, now, sd, then_sd, now_sd = found
+            if math.isnan(then_sd):  # an earlier version told but the doubt of the change
+                sign = "+" if now > then else ""
+                yield f"{name} {then:.3g} then, {sign}{uncertain(now - then, sd)} since"
+                continue
+            changed = abs(now - then) > 2 * sd and then > 2 * then_sd  # of nothing is no share
+            by = f" ({now / then - 1:+.0%})" if changed else ""
+            yield f"{name} {uncertain(then, then_sd)} then, {uncertain(now, now_sd)} now{by}"
 
     def evidence(self) -> list[list[str]]:
         """Give what was foretold of each experiment and measured then, below a row of titles."""
@@ -79,10 +87,7 @@ class Rediscovered:
             "verdict": finding.verdict,
             "probability": finding.probability,
             "trust": finding.trust,
-            "change": {
-                name: {"then": was, "now": now, "sd": sd}
-                for name, (was, now, sd) in finding.change.items()
-            },
+            "change": {name: found._asdict() for name, found in finding.change.items()},
             "evidence": [
                 {
                     "number": one["number"],

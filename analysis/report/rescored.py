@@ -11,13 +11,12 @@ from ..campaign.known import Experiment
 from ..campaign.leader import Leader, outcome_names
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
-from ..problem.expression import Expression
-from ..problem.grammar import Name
-from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..written import percent
+from ..sheets.sheet import title_of
+from ..written import chance, percent
 from .candidate import ASSUMED
-from .numbers import dialled, estimated, share, side_by_side, table_lines
+from .labels import edge_unit, goal_unit, outcome_units
+from .numbers import dialled, estimated, side_by_side, table_lines
 from .summary import FRONT, SURE
 
 _PAID = 44  # characters of what is paid for an edge
@@ -138,12 +137,13 @@ def _rows(found: Rescored) -> Iterator[tuple[str, ...]]:
         return
     for name, variable in found.problem.variables.items():
         cells = dialled(math.nan if c is None else found.pool[c[0]].conditions[name] for c in pair)
-        yield f"  {name} [{variable.unit}]" if variable.unit else f"  {name}", *cells
+        yield f"  {title_of(name, variable.unit)}", *cells
     yield "Expected of a repeat, +/- scatter", *[""] * len(pair)
+    units = outcome_units(found.problem, found.units)
     for name, key in outcome_names(found.problem).items():
-        yield row(f"  {name}", partial(_repeat, key))
+        yield row(f"  {title_of(name, units[name])}", partial(_repeat, key))
     if found.problem.windows:
-        yield row("  inside every window", lambda _, leader: f"{share(leader.probability)} likely")
+        yield row("  inside every window", lambda _, leader: f"{chance(leader.probability)} likely")
         yield "Measured, once", *("-" if c is None else found.feasibility[c[0]] for c in pair)
 
 
@@ -152,14 +152,15 @@ def _front(found: Rescored) -> Iterator[tuple[str, list[str]]]:
     yield "", [found.pool[i].name for i, _ in found.front]
     leaders, names = [leader for _, leader in found.front], outcome_names(found.problem)
     for aim in found.problem.aims:
-        told = [leader.expected[names[aim.text]] for leader in leaders]
-        yield aim.text, [estimated(e.value, e.sd) for e in told]
+        expected = [leader.expected[names[aim.text]] for leader in leaders]
+        title = title_of(aim.text, goal_unit(aim, found.units))
+        yield title, [estimated(e.value, e.sd) for e in expected]
     if found.problem.windows:
-        yield "inside", [share(leader.probability) for leader in leaders]
+        yield "inside", [chance(leader.probability) for leader in leaders]
         yield "measured", [found.feasibility[i] for i, _ in found.front]
     for name, variable in found.problem.variables.items():
-        title = f"{name} [{variable.unit}]" if variable.unit else name
-        yield title, dialled(found.pool[i].conditions[name] for i, _ in found.front)
+        told = dialled(found.pool[i].conditions[name] for i, _ in found.front)
+        yield title_of(name, variable.unit), told
 
 
 def _wanted(found: Rescored) -> float:
@@ -192,7 +193,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
         yield from _remark("Price", told, width)
         return
     unit = _goal_unit(found)
-    goal = f"{found.problem.goal.text} [{unit}]" if unit else found.problem.goal.text
+    goal = title_of(found.problem.goal.text, unit)
     own = " in the edge's unit," * any(_edge_unit(found, price) for price in found.prices)
     told = f"{goal} per 1 that an edge is loosened,{own} with its 90 % interval"
     yield from textwrap.wrap(f"Price: what is gained in {told}", width)
@@ -214,23 +215,11 @@ def _edge(found: Rescored, price: Price) -> str:
 
 
 def _goal_unit(found: Rescored) -> str:
-    aim = found.problem.aims[0]
-    return aim.unit or _measured_unit(aim.expression, found.units)
+    return goal_unit(found.problem.aims[0], found.units)
 
 
 def _edge_unit(found: Rescored, price: Price) -> str:
     return edge_unit(found.problem, price.window, found.units)
-
-
-def edge_unit(problem: Problem, number: int, units: Mapping[str, str]) -> str:
-    """Give the unit of a window, counted from 0, with those of measured quantities; "" if none."""
-    window = problem.windows[number]
-    return problem.unit_of(window.of) or _measured_unit(window.expression, units)
-
-
-def _measured_unit(expression: Expression, units: Mapping[str, str]) -> str:
-    """Give the unit of what stands for one measured quantity, and nothing else."""
-    return units.get(expression.tree.name, "") if isinstance(expression.tree, Name) else ""
 
 
 def _paid(price: Price) -> str:
@@ -238,7 +227,7 @@ def _paid(price: Price) -> str:
     if price.binding == 0:
         return "nothing: the edge is not reached"
     told = f"{price.gain:.2g}, from {price.low:.2g} to {price.high:.2g}"
-    return told if price.binding > 0.95 else f"{told}; holds back in {share(price.binding)}"
+    return told if price.binding > 0.95 else f"{told}; holds back in {chance(price.binding)}"
 
 
 def _conditions(found: Rescored, conditions: Mapping[str, Setting]) -> Iterator[str]:

@@ -2,18 +2,19 @@
 
 import math
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
-from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..written import percent
+from ..sheets.sheet import title_of
+from ..written import chance, percent
+from . import labels
 from .candidate import ASSUMED, Candidate, candidate
-from .numbers import as_set, dialled, estimated, jsonable, share, side_by_side, table_lines
+from .numbers import as_set, dialled, estimated, headed, jsonable, side_by_side, table_lines
 from .rediscovered import Rediscovered, rediscovered
-from .table import NOT_EVALUATED, Campaign, StoredRun
+from .table import Campaign, StoredRun
 
 _TERMS = (
     "is inside every window; semi-feasible: outside by no more than its tolerance; infeasible: "
@@ -43,16 +44,20 @@ class Summary:
         In words, such as ``minimise X3``.
     goals : tuple of str
         Names of the one or two goals.
+    goal_units : dict of str to str
+        Their units; "" where none is known.
     simulated : bool
     mark : str
         ``SIMULATED``, ``REAL HARDWARE`` or ``FROM A TABLE``.
-    n, n_known, n_feasible, n_unjudged, budget : int
-        Experiments done, those of them known when the campaign began, those inside all windows,
-        those that the run ended on before they were evaluated, and how many were allowed.
+    n, n_known, n_feasible, budget : int
+        Experiments done, those of them known when the campaign began, those inside all windows, and
+        how many were allowed.
     windows : tuple of str
         The constraints in words.
     failed : dict of int to str
         Why experiments failed, by number.
+    unjudged : dict of int to str
+        Why experiments that were measured have not been evaluated, by number.
     disturbed : dict of int to str
         The faults that experiments got over, by number.
     doubted : dict of int to str
@@ -87,15 +92,16 @@ class Summary:
     title: str
     goal: str
     goals: tuple[str, ...]
+    goal_units: dict[str, str]
     simulated: bool
     mark: str
     n: int
     n_known: int
     n_feasible: int
-    n_unjudged: int
     budget: int
     windows: tuple[str, ...]
     failed: dict[int, str]
+    unjudged: dict[int, str]
     disturbed: dict[int, str]
     doubted: dict[int, str]
     stop_reason: str
@@ -116,6 +122,11 @@ class Summary:
         return len(self.failed)
 
     @property
+    def n_unjudged(self) -> int:
+        """How many experiments were measured and not evaluated."""
+        return len(self.unjudged)
+
+    @property
     def used_total(self) -> float:
         """Volume used of all streams [mL]."""
         return sum(self.used.values())
@@ -127,7 +138,9 @@ class Summary:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
-        derived: dict[str, Any] = {"n_failed": self.n_failed, "used_total": self.used_total}
+        derived: dict[str, Any] = {
+            name: getattr(self, name) for name in ("n_failed", "n_unjudged", "used_total")
+        }
         if self.rediscovery is not None:
             derived["rediscovery"] = self.rediscovery.to_json()
         plain: dict[str, Any] = jsonable(asdict(self) | derived)
@@ -165,14 +178,14 @@ class Summary:
         """
         front = self.front
         columns = [("no.", [str(c.number) for c in front])]
-        for goal in self.goals:
+        for goal, unit in self.goal_units.items():
             told = [estimated(c.expected[goal], c.expected_sd[goal], plus_minus) for c in front]
-            columns.append((goal, told))
+            columns.append((title_of(goal, unit), told))
         if self.windows:
-            columns.append(("inside", [share(c.probability_feasible) for c in front]))
+            columns.append(("inside", [chance(c.probability_feasible) for c in front]))
         for key, unit in self.units.items():
-            title = f"{key} [{unit}]" if unit else key
-            columns.append((title, dialled(c.condition(key) for c in front)))
+            told = dialled(c.condition(key) for c in front)
+            columns.append((title_of(key, unit), told))
         return columns
 
     def rows(self, plus_minus: str = "+/-") -> list[tuple[str, ...]]:
@@ -206,7 +219,7 @@ class Summary:
             return rows
         heading("Set")
         for key, unit in self.units.items():
-            condition(f"{key} [{unit}]" if unit else key, partial(Candidate.condition, name=key))
+            condition(title_of(key, unit), partial(Candidate.condition, name=key))
         follows = "residence_time" not in self.units
         if follows and not math.isnan(self.best.residence_time):  # a table knows none
             condition("(residence time [min])", lambda c: c.residence_time)
@@ -216,7 +229,7 @@ class Summary:
                 add(f"  {label}", partial(Candidate.repeat, name=name, plus_minus=plus_minus))
         if self.windows:
             heading("Judged, noise apart")
-            add("  inside every window", lambda c: f"{share(c.probability_feasible)} likely")
+            add("  inside every window", lambda c: f"{chance(c.probability_feasible)} likely")
             add("  merit (lower is better)", lambda c: f"{round(c.merit, 3) + 0.0:.3f}")
         heading(f"Measured, once, {plus_minus} its error")
         for label, name in self.lines:
@@ -231,7 +244,7 @@ class Summary:
             f"{name} {as_set(value)} {self.units[name]}".rstrip()
             for name, value in candidate.conditions.items()
         )
-        told = f"{candidate.sentence(self.goals, bool(self.windows))}, at {conditions}"
+        told = f"{candidate.sentence(self.goal_units, bool(self.windows))}, at {conditions}"
         return f"{told} (outside today's ranges or limits)" if candidate.outside else told
 
     def cautions(self) -> list[tuple[str, str]]:
@@ -273,25 +286,25 @@ class Summary:
     def remarks(self) -> list[tuple[str, str]]:
         """Return how the campaign went, each as keyword and sentence."""
         remarks = []
-        known = ("Failed", self.failed), ("Got over", self.disturbed), ("Doubted", self.doubted)
-        for label, reasons in known:
+        known = {"Failed": self.failed, "Unjudged": self.unjudged}
+        known |= {"Got over": self.disturbed, "Doubted": self.doubted}
+        for label, reasons in known.items():
             if reasons:
                 each = [f"{number} ({reason})" for number, reason in reasons.items()]
                 rest = f" and {len(each) - 3} more" if len(each) > 3 else ""
                 remarks.append((label, ", ".join(each[:3]) + rest))
+        goal, unit = next(iter(self.goal_units.items()))
         chosen = self.best_feasible or self.best
         if chosen is not None and chosen.feasible and chosen.regret > 0:
-            by = f"{float(f'{chosen.regret:.1g}'):g}"
+            by = f"{float(f'{chosen.regret:.1g}'):g} {unit}".rstrip()
             told = f"the truly best of these experiments is expected to be {by} better "
-            told += f"in {self.lines[0][1]} than experiment {chosen.number}"
+            told += f"in {goal} than experiment {chosen.number}"
             remarks.append(("In doubt", told))
         if any(c.scatter_assumed for c in self.front or (chosen,) if c is not None):
             remarks.append(("Scatter", ASSUMED))
         lucky, other = self.best_measured, self.best_feasible
         if lucky is not None and (other is None or lucky.number != other.number):
-            told = (
-                f"experiment {lucky.number}: {self.lines[0][1]} = {lucky.result(self.lines[0][1])}"
-            )
+            told = f"experiment {lucky.number}: {goal} = {lucky.result(goal)} {unit}".rstrip()
             inside = " inside every window" if self.windows else ""
             remarks.append(("Measured", f"best{inside}, lucky or not: {told}"))
         if self.rediscovery is not None:
@@ -317,13 +330,6 @@ class Summary:
         return [*remarks, ("Run", self.uid)]
 
 
-def headed(title: str, mark: str, width: int) -> Iterator[str]:
-    """Give a title whole, in as many lines as it takes, with a mark at the end of the first."""
-    first, *more = textwrap.wrap(title, width - len(mark) - 2) or [""]
-    yield f"{first:<{width - len(mark)}}{mark}"
-    yield from more
-
-
 def summarise(run: StoredRun | Campaign) -> Summary:
     """Sum up a stored campaign.
 
@@ -338,7 +344,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         If the run is not a campaign.
     """
     campaign = Campaign.of(run)
-    table, problem = campaign.table, campaign.problem
+    table, problem, measured = campaign.table, campaign.problem, campaign.analytics.units
     failed = table[table["feasibility"] == "failed"]
     used = [name for name in map(str, table) if name.startswith("used_")]
     return Summary(
@@ -346,15 +352,16 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         title=campaign.title,
         goal=campaign.goal,
         goals=tuple(aim.text for aim in problem.aims),
+        goal_units={aim.text: labels.goal_unit(aim, measured) for aim in problem.aims},
         simulated=campaign.simulated,
         mark=campaign.mark,
         n=len(table),
         n_known=campaign.known,
         n_feasible=int((table["feasibility"] == "feasible").sum()),
-        n_unjudged=int((table["feasibility"] == NOT_EVALUATED).sum()),
         budget=problem.budget,
-        windows=tuple(window.text for window in problem.windows),
+        windows=tuple(labels.windows(problem, measured)),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
+        unjudged=campaign.unjudged,
         disturbed=campaign.disturbed,
         doubted=campaign.doubted,
         stop_reason=_stop_reason(campaign.run),
@@ -365,22 +372,10 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         lab_hours=campaign.lab_hours,
         used={name.removeprefix("used_"): float(table[name].sum()) / 1000 for name in used},
         units={name: variable.unit for name, variable in problem.variables.items()},
-        lines=tuple(_lines(problem)),
+        lines=tuple(labels.lines(problem, measured)),
         rediscovery=rediscovered(campaign),
         confidence=problem.optimiser.confidence,
     )
-
-
-def _lines(problem: Problem) -> Iterator[tuple[str, str]]:
-    """Say what is told of a candidate: the goal, then quantities and windows."""
-    goals = [aim.text for aim in problem.aims]
-    yield from ((f"{aim.verb} {aim.text}", aim.text) for aim in problem.aims)
-    windows = [(window.text, window.of) for window in problem.windows]
-    for name in problem.measured:
-        # a window on one quantity alone is that quantity's line
-        own = [line for line in windows if line[1] == name]
-        yield from own or ([(name, name)] if name not in goals else [])
-    yield from (line for line in windows if line[1] not in problem.measured)
 
 
 def _stop_reason(run: StoredRun) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..analytics import Analytics, from_start
-from ..campaign.evaluation import Decision, number_keys, text_keys
+from ..campaign.evaluation import Decision, asked_of, number_keys, text_keys
 from ..campaign.known import evaluation_of, from_start_document
 from ..campaign.leader import Leader
 from ..campaign.standing import stand
@@ -115,6 +115,11 @@ class Campaign:
         )
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
+        for n in table.index.difference(judged):
+            found = analytics.measure(facts.loc[n].to_dict())
+            table.loc[n, [*found.values]] = [*found.values.values()]
+            why = found.reason or _unjudged(facts.loc[n].to_dict(), problem, run.start)
+            table.loc[n, "reason"] = why
         best = _latest([decision.best for decision in decisions], table)
         feasible = _latest([decision.best_feasible for decision in decisions], table)
         front = decisions[-1].front if decisions else ()
@@ -147,6 +152,12 @@ class Campaign:
             return {}
         told = self.table["disturbances"].fillna("")
         return {int(str(number)): str(text) for number, text in told[told != ""].items()}
+
+    @property
+    def unjudged(self) -> dict[int, str]:
+        """Why experiments were not evaluated, by number."""
+        table = self.table[self.table["feasibility"] == NOT_EVALUATED]
+        return {int(str(number)): str(why) for number, why in table["reason"].items()}
 
     @property
     def doubted(self) -> dict[int, str]:
@@ -228,6 +239,13 @@ def mark_of(start: Mapping[str, Any]) -> str:
     return "FROM A TABLE" if "table" in start else "REAL HARDWARE"
 
 
+def _unjudged(row: Mapping[Any, Any], problem: Problem, start: Mapping[str, Any]) -> str:
+    """Say why an experiment that has been measured was not evaluated."""
+    ended = "the run ended before it was evaluated"
+    rest = "outside today's limits" if "table" in start else ended
+    return problem.outside_limits(asked_of(row, problem)) or rest
+
+
 def _scale(decisions: list[Decision]) -> tuple[float, float]:
     """Give the f0 and delta that ranked the experiments last."""
     return (decisions[-1].scale if decisions else None) or PENALTY_ALONE
@@ -243,8 +261,10 @@ def _join(facts: pd.DataFrame, decided: pd.DataFrame, problem: Problem) -> pd.Da
     """One row per experiment with what both streams say; what a cut-off run lacks is blank."""
     # of a lineage both streams say which run it was, and a last decision may come in a later one
     decided = decided.drop(columns=["run", "began"], errors="ignore")
-    facts = facts.drop(columns=decided.columns, errors="ignore")
-    table = facts.join(decided, how="outer")  # the facts of an experiment may be lost
+    both = facts.columns.intersection(decided.columns)
+    alone = facts.loc[facts.index.difference(decided.index), both]  # nothing was decided of these
+    # the facts of an experiment may be lost, too
+    table = facts.drop(columns=both).join(pd.concat([decided, alone]), how="outer")
     numbers = [key for key in number_keys(problem) if key != "number"]
     asked = {f"asked_{name}": v for name, v in problem.variables.items()}
     numbers += ["residence_time", "lab_time", *(key for key, v in asked.items() if not v.choices)]

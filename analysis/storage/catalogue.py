@@ -116,6 +116,7 @@ class Catalogue:
         self._journals = JournalOnly(self.folder, report=self._once)
         self._spilled = JournalOnly(self._spill.folder, report=self._once)
         self._recorder: Recorder | None = None
+        self._reading: Store = self._journals  # whoever is interrupted in between can be closed
         if writing:
             opened = partial(at_the_end, WeakMethod(self._leave))
             self._recorder = Recorder(place, opener, self._spill, self._problem, opened)

@@ -85,7 +85,8 @@ def run(a: argparse.Namespace) -> int:
 def _say_event(stream: str, data: Mapping[str, Any], *, valve: bool) -> None:
     if stream == "check":
         when = "before" if data["number"] == 1 else "after"
-        say(f"Check {when}: {data['failure'] or 'as promised'}", to=sys.stderr)
+        outside = f", but {data['outside']}" if data["outside"] else ""
+        say(f"Check {when}: {data['failure'] or f'as promised{outside}'}", to=sys.stderr)
     elif stream == "collection":
         then = "" if valve else "; take the flask away"
         say(f"Collected: {data['collected'] / 1000:.3g} mL{then}", to=sys.stderr)

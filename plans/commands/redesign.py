@@ -71,7 +71,7 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(found: "Redesign") -> Iterator[str]:
     """Say everything at 80 columns."""
-    from reactune.analysis.report.summary import headed
+    from reactune.analysis.report.numbers import headed
 
     yield from headed(found.problem.title or found.problem.goal_words, found.mark, _WIDTH)
     yield from textwrap.wrap("; ".join(w.text for w in found.problem.windows), _WIDTH)
@@ -123,7 +123,7 @@ def _name(found: "Redesign", limit: "Limit") -> str:
 
 
 def _unit(found: "Redesign", limit: "Limit") -> str:
-    from reactune.analysis.report.rescored import edge_unit
+    from reactune.analysis.report.labels import edge_unit
 
     return edge_unit(found.problem, limit.window, found.units)
 

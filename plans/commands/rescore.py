@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 HELP = "judge stored runs by other windows, another goal or another HPLC method; nothing is run"
 EXAMPLES = (
+    "reactune rescore 5f0c2a7e",
     "reactune rescore 5f0c2a7e 91b3d0aa --problem walker-iii",
     "reactune rescore 5f0c2a7e --method sharper.toml",
 )
@@ -44,15 +45,9 @@ def run(a: argparse.Namespace) -> int:
     """Run the command."""
     from reactune.analysis.report.numbers import jsonable
 
-    from ..errors import UserError
     from ..questions.rescoring import answer
     from ..service import open_catalogue
 
-    if a.problem is None and a.method is None:
-        raise UserError(
-            "rescore: name what to judge by: --problem, --method, or both; reactune show tells "
-            "what a run came to"
-        )
     with open_catalogue(a.catalogue) as catalogue:
         found = answer(catalogue, a.uids, a.problem, a.method, a.seed)
     if a.json:
@@ -65,13 +60,14 @@ def run(a: argparse.Namespace) -> int:
 
 def _text(told: "Answer") -> Iterator[str]:
     """Say everything at 80 columns."""
+    from reactune.analysis.report.labels import windows
+    from reactune.analysis.report.numbers import headed
     from reactune.analysis.report.rescored import flipped, table
-    from reactune.analysis.report.summary import headed
 
     found, problem = told.found, told.found.problem
     goal = problem.goal_words
     yield from headed(problem.title or goal, told.mark, _WIDTH)
-    yield from textwrap.wrap("; ".join([goal, *(w.text for w in problem.windows)]), _WIDTH)
+    yield from textwrap.wrap("; ".join([goal, *windows(problem, found.units)]), _WIDTH)
     yield "=" * _WIDTH
     yield f"{'RUN':<10}{'ASKED':<44}{'EXPERIMENTS':>13}{'FEASIBLE':>13}"
     for line in _runs(told):

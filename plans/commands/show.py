@@ -82,5 +82,5 @@ def _table(a: argparse.Namespace) -> int:
     if a.stop:
         stop, reason = asking.agent.should_stop()
         told = f"Stop: {reason}." if stop else "Go on: another experiment is of use."
-        say(told, to=aside)
+        say(textwrap.fill(told, 80), to=aside)
     return EXIT_DONE

@@ -89,6 +89,8 @@ class Checks:
     ----------
     failure : str
         What of the latest is not as promised; empty if all is.
+    outside : str
+        Which windows the latest was measured outside of, as promised or not; empty if none.
     """
 
     name = "check"
@@ -99,7 +101,7 @@ class Checks:
         self._product = product
         self._facts = ExperimentRecord(product.problem, rig, product.analytics)
         self._data: dict[str, float | str] = {}
-        self.failure = ""
+        self.failure = self.outside = ""
 
     def record(self, number: int) -> MsgGenerator[None]:
         """Record an injection that has been made, and judge it."""
@@ -119,10 +121,12 @@ class Checks:
             if not one["passed"]
         ]
         self.failure = self.failure or "; ".join(wrong)
+        self.outside = product.problem.violated(found.F) if found.valid else ""
         self._data = {
             "number": float(number),
             "passed": float(not self.failure),
             "failure": self.failure,
+            "outside": self.outside,
             "told": json.dumps(told),
         }
         yield from event("check", self)
@@ -162,7 +166,8 @@ class Checks:
         """Describe the event's data: ``told`` is JSON."""
         common = {"source": __name__, "shape": []}
         numbers = {k: {**common, "dtype": "number", "units": "1"} for k in ("number", "passed")}
-        return numbers | {key: {**common, "dtype": "string"} for key in ("failure", "told")}
+        texts = "failure", "outside", "told"
+        return numbers | {key: {**common, "dtype": "string"} for key in texts}
 
 
 def _by_key(

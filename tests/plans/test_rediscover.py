@@ -67,8 +67,8 @@ def test_sentinels_come_first_and_the_drift_is_told(place, capsys):
         told = summarise(stored_campaign(catalogue, "last"))
     found = told.rediscovery
     assert (found.finding.verdict, found.n) == ("shifted", 10)
-    was, now, sd = found.finding.change["X0"]
-    assert now > was + 2 * sd  # less of the sultine is active
+    change = found.finding.change["X0"]
+    assert change.now > change.then + 2 * change.sd  # less of the sultine is active
     assert told.n == 5  # those of before are none of this campaign's
     assert main(["show", "last", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)["rediscovery"]
@@ -78,7 +78,7 @@ def test_sentinels_come_first_and_the_drift_is_told(place, capsys):
     assert main(["runs"]) == 0
     of_new = capsys.readouterr().out.split("rediscovers")[1]
     assert "expected of no. " in of_new
-    assert set(said["change"]["X3"]) == {"then", "now", "sd"}
+    assert set(said["change"]["X3"]) == {"then", "now", "sd", "then_sd", "now_sd"}
     then, now = said["found_then"], said["found_now"]
     assert said["saved"] == (then - now if then and now else None)
 

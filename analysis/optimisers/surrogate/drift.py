@@ -54,17 +54,19 @@ class Drift:
     left : float
         Mean squared difference that shift and scale leave, in units of what is expected; at
         least 1.
-    was, now, sd : (q,) array
-        Measured quantities at the point of reference: by the old results alone, with the drift
-        allowed for, and how much the change of them is in doubt.
+    was, was_sd : (q,) array
+        Measured quantities, noise apart, at the point of reference by the old results alone.
+    now, now_sd : (q,) array
+        The same by the old and the new results together, a drift allowed for.
     """
 
     kind: Kind
     probability: dict[Kind, float]
     left: float
     was: Floats
+    was_sd: Floats
     now: Floats
-    sd: Floats
+    now_sd: Floats
 
 
 def drift(new: Compared, z: Floats) -> Drift:
@@ -77,32 +79,34 @@ def drift(new: Compared, z: Floats) -> Drift:
         Where they are, in the cube.
     """
     n, logs = len(z) - 1, dict.fromkeys(PRIOR, 0.0)
-    change, doubt, rest, free = [], [], 0.0, 0.0
+    now, rest, free = [], 0.0, 0.0
     for k in range(new.values.shape[1]):
         one = _One(new, z, k)
         logs["holds"] += one.log_density(one.base)
         likely = [one.log_density(one.base + one.drifting(size)[:n, :n]) for size in SIZES]
         logs["shifted"] += _log_mean(likely)
         logs["another"] += one.anew()
-        mean, variance, left, spent = one.change(SIZES[int(np.argmax(likely))])
-        change.append(mean)
-        doubt.append(variance)
+        size = SIZES[int(np.argmax(likely))]
+        left, spent = one.left(size)
+        now.append(one.now(size))
         rest, free = rest + left, free + n - spent
     weight = {kind: logs[kind] + np.log(PRIOR[kind]) for kind in PRIOR}
     most = max(weight.values())
     total = sum(np.exp(w - most) for w in weight.values())
     probability = {kind: float(np.exp(w - most) / total) for kind, w in weight.items()}
-    drawn = np.random.default_rng(0).standard_normal((DRAWS, len(change)))
-    then = new.foretold[-1]
-    drifted = new.measured(then + np.array(change) + drawn * np.sqrt(doubt))
     return Drift(
         max(probability, key=lambda kind: probability[kind]),
         probability,
         max(rest / max(free, 1.0), 1.0),
-        new.measured(then[None])[0],
-        new.measured((then + np.array(change))[None])[0],
-        drifted.std(axis=0),
+        *_measured(new, new.foretold[n], SURE**2 * new.doubt[:, n, n]),
+        *_measured(new, *np.transpose(now)),
     )
+
+
+def _measured(new: Compared, mean: Floats, variance: Floats) -> tuple[Floats, Floats]:
+    """Give measured quantities and their standard deviations by those of the scales."""
+    drawn = np.random.default_rng(0).standard_normal((DRAWS, len(mean))) * np.sqrt(variance)
+    return new.measured(mean[None])[0], new.measured(mean + drawn).std(axis=0)
 
 
 class _One:
@@ -116,7 +120,9 @@ class _One:
         self._level = (new.foretold[:, k] - centre) / self._spread
         self._scatter = SURE**2 * np.diag(new.scatter[:n, k] ** 2)
         self._away = self._off + new.foretold[:n, k] - centre
-        self.base: Floats = SURE**2 * new.doubt[k][:n, :n] + self._scatter
+        self._foretold = float(new.foretold[n, k])
+        self._doubt = SURE**2 * new.doubt[k]
+        self.base: Floats = self._doubt[:n, :n] + self._scatter
 
     def drifting(self, size: float) -> Floats:
         """Covariance of a drift of a size (n + 1, n + 1)."""
@@ -135,15 +141,22 @@ class _One:
             self._away, self._scatter + self._spread**2 * (1 + TREND**2 * z @ z.T + _near(z))
         )
 
-    def change(self, size: float) -> tuple[float, float, float, float]:
-        """Give drift at the reference and its variance, the squares left and the freedom spent."""
-        n, whole = self._n, self.drifting(size)
-        factor = cho_factor(self.base + whole[:n, :n], lower=True)
-        gain = cho_solve(factor, whole[:n])  # (n, n + 1)
-        left = self._off - gain[:, :n].T @ self._off
-        squares = float(left @ np.linalg.solve(self.base, left))
-        mean, variance = gain[:, n] @ self._off, whole[n, n] - whole[n, :n] @ gain[:, n]
-        return float(mean), max(float(variance), 0.0), squares, float(np.trace(gain[:, :n]))
+    def left(self, size: float) -> tuple[float, float]:
+        """Give the squares that a drift of a size leaves, and the freedom that it spends."""
+        drifting = self.drifting(size)[: self._n, : self._n]
+        gain = np.linalg.solve(self.base + drifting, drifting)
+        left = self._off - gain.T @ self._off
+        return float(left @ np.linalg.solve(self.base, left)), float(np.trace(gain))
+
+    def now(self, size: float) -> tuple[float, float]:
+        """Give the value at the reference and its variance, by old and new results.
+
+        What was measured today corrects what the old models foretell there, too.
+        """
+        n, off = self._n, self._doubt + self.drifting(size)
+        gain = np.linalg.solve(off[:n, :n] + self._scatter, off[:n, n])
+        variance = off[n, n] - gain @ off[:n, n]
+        return float(self._foretold + gain @ self._off), max(float(variance), 0.0)
 
 
 def _near(z: Floats) -> Floats:

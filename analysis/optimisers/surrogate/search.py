@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
+from ...written import chance
 from ..geometry import hit
 from ..settable import Settable
 from ..table import SANE, SLACK, Known
@@ -187,7 +188,7 @@ class Search:
         if len(self.surrogate.windows) < self.surrogate.goals:
             return name
         inside = doubted(float(self._outcomes(z[None]).inside[0]))
-        text = f"{name}, {inside:.0%} likely inside all windows"
+        text = f"{name}, {chance(inside)} likely inside all windows"
         probed = self.surrogate.probed(z)
         return text + (f", probes window {probed + 1}" if probed is not None else "")
 

@@ -20,7 +20,7 @@ other, or within this share of the violation where that is above 1. (Penalties s
 they are all near 2, whatever the functions say.)"""
 
 SHARE = 0.05
-"""Improvement, in units of the scatter of repeats, that is not worth an experiment."""
+"""Improvement, in units of the noise that the models find, that is not worth an experiment."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,9 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     Unsatisfiable: three times as many experiments as a quadratic has coefficients, and yet not one
     of the drawn functions is inside all windows anywhere, all agree on the least violation, a point
     already measured has it, and not all points have the same. Converged: a further experiment is
-    expected to improve the goal by less than a twentieth of the scatter of repeats; of two goals,
-    the hypervolume by less than a twentieth of what shifting the whole front by that would.
+    expected to improve the goal by less than a twentieth of the noise that the models find; of two
+    goals, the hypervolume by less than a twentieth of what shifting the whole front by that would.
+    That noise has nothing assumed in it: what is expected of a repeat may scatter by more.
     """
     dim = surrogate.coordinates.dim
     if experiments < 3 * (dim + 1) * (dim + 2) // 2:
@@ -75,12 +76,13 @@ def give(surrogate: Surrogate, experiments: int) -> Verdict | None:
     if surrogate.goals > 1:
         noise = _shifted(surrogate, known, inside)
         told = (
-            f"add {gain:.2g} to the hypervolume, to which the scatter of repeats adds {noise:.2g}"
+            f"add {gain:.2g} to the hypervolume, to which the noise that the models find adds "
+            f"{noise:.2g}"
         )
     else:
         best = int(np.where(inside, known.f.mean(axis=1), np.inf).argmin())
         noise = float(surrogate.scatter(best)[0])
-        told = f"improve the goal by {gain:.2g}, its repeats scatter by {noise:.2g}"
+        told = f"improve the goal by {gain:.2g}; the noise that the models find is {noise:.2g}"
     if gain > max(SHARE * noise, 1e-6 * search.unit):
         return None
     return Verdict(

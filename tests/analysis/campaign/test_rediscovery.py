@@ -7,9 +7,12 @@ import pytest
 from scipy.stats import qmc
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
+from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Finding, Rediscoverer
 from reactune.analysis.campaign.suggestion import Suggestion
+from reactune.analysis.optimisers.surrogate.before import Compared
+from reactune.analysis.optimisers.surrogate.drift import drift
 from reactune.analysis.optimisers.surrogate.gp import GaussianProcess
+from reactune.analysis.report.rediscovered import Rediscovered
 from tests.benchmarks import drifted
 from tests.benchmarks.drifted import CASES, VERDICTS, Today
 from tests.benchmarks.lab import HPLC, Lab, stated
@@ -67,8 +70,8 @@ def test_the_verdict_after_the_sentinels(earlier, case):
         assert before.differs == (case == "drifted")
         assert len(before.points.x) == 40
     if case == "drifted":
-        was, now, sd = finding.change["X3"]
-        assert now > was + sd  # a hotter reactor with a faster second addition
+        change = finding.change["X3"]
+        assert change.now > change.then + change.sd  # hotter, with a faster second addition
     assert [one["number"] for one in finding.compared] == [1, 2, 3]
     sentinels = [e.why.startswith("sentinel") for e in agent.evaluations]
     assert sentinels[0]
@@ -109,6 +112,43 @@ def test_a_state_goes_on_with_the_same_asks(earlier):
     again = Rediscoverer.from_state(plain)
     assert again.finding == agent.finding
     assert again.ask() == agent.ask()
+
+
+def test_what_is_said_of_now_is_what_was_measured_now():
+    """Old models that know little of their best point: what is found there is no drift."""
+    z = np.array([[0.9, 0.9], [-0.5, 0.0], [0.0, -0.5], [0.9, 0.9]])
+    foretold, values = np.array([[0.3], [0.1], [0.2], [0.3]]), np.array([[0.5], [0.12], [0.22]])
+    doubt = np.full((4, 4), 1e-6) + 1e-6 * np.eye(4)
+    doubt[np.ix_([0, 3], [0, 3])] = 0.1**2
+    scatter, level = np.full((3, 1), 0.005), np.array([[0.3, 0.2]])
+    new = Compared(values, foretold, doubt[None], scatter, level, lambda y: y)
+    found = drift(new, z)
+    assert found.was == 0.3
+    assert found.was_sd == pytest.approx(0.12, rel=0.1)
+    assert abs(found.now - 0.5) < 0.01
+    assert found.now_sd < 0.01
+
+
+def test_a_change_is_claimed_only_beyond_the_doubt_of_both():
+    told = {
+        "X0": [2e-7, 0.0012, 0.0004, 2e-4, 3e-4],  # nothing then: no percentage of it
+        "X1": [0.304, 0.472, 0.15, 0.128, 0.078],
+        "X2": [0.5, 0.4, 0.01, 0.006, 0.008],
+        "X3": [0.304, 0.472, 0.078],  # as earlier versions stored it
+    }
+    plain = Finding(5, "shifted", "with a fitted shift").to_data() | {"change": json.dumps(told)}
+    finding = Finding.from_data(plain)
+    (drifted,) = [
+        text
+        for label, text in Rediscovered(finding, ("run 1",), 9, None, None, ()).remarks()
+        if label == "Drift"
+    ]
+    assert drifted.removeprefix("at the best of then: ").split("; ") == [
+        "X0 0.00000 +/- 0.00020 then, 0.00120 +/- 0.00030 now",
+        "X1 0.30 +/- 0.13 then, 0.472 +/- 0.078 now",
+        "X2 0.5000 +/- 0.0060 then, 0.4000 +/- 0.0080 now (-20%)",
+        "X3 0.304 then, +0.168 +/- 0.078 since",
+    ]
 
 
 def test_few_old_experiments_say_nothing(earlier):

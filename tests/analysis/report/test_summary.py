@@ -279,10 +279,32 @@ class TestNumbers:
             (0.5, math.nan, "0.5"),
             (0.123456, 0.0, "0.1235"),
             (math.nan, 0.1, "-"),
+            (49014473700386.0, 7026498903463.0, "(4.90 +/- 0.70)e+13"),
+            (4.05e-12, 2.4e-13, "(4.05 +/- 0.24)e-12"),
+            (12345.0, 1234.0, "(1.23 +/- 0.12)e+04"),
+            (3.0, 5e7, "(0.0 +/- 5.0)e+07"),
+            (2e-7, 2.4e-4, "0.00000 +/- 0.00024"),
+            (1e9, 0.5, "1000000000.00 +/- 0.50"),  # as many digits as are known
+            (5e-324, 5e-324, "(4.9 +/- 4.9)e-324"),
         ],
     )
     def test_uncertain(self, value: float, sd: float, text: str) -> None:
         assert uncertain(value, sd) == text
+
+    @pytest.mark.parametrize(
+        ("value", "sd", "text"),
+        [
+            (1.0005, math.nan, "1.0005"),
+            (1.0005, 0.02, "1.0005 +/- 0.0200"),
+            (0.9995, 0.02, "1.000 +/- 0.020"),  # inside, as the edge itself
+            (1.2, 0.02, "1.200 +/- 0.020"),
+            (math.nextafter(1, 2), math.nan, "1.0000000000000002"),
+        ],
+    )
+    def test_what_is_outside_is_not_written_as_its_edge(
+        self, value: float, sd: float, text: str
+    ) -> None:
+        assert uncertain(value, sd, within=(-math.inf, 1.0)) == text
 
     @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e2))
     @settings(derandomize=True)
@@ -294,6 +316,9 @@ class TestNumbers:
         assert aligned([51.1814, 9.32, math.nan], 4) == ["51.18", "9.32", "-"]
         assert aligned([0.0, math.nan], 3) == ["0", "-"]
         assert aligned([123456.0], 3) == ["123456"]
+        assert aligned([4.9e13, 1.0], 3) == ["4.90e+13", "1.00e+00"]
+        assert aligned([4e-12], 3) == ["4.00e-12"]
+        assert aligned([1.0005, 0.5], 3, (0.0, 1.0)) == ["1.0005", "0.50"]
 
 
 def test_summary_does_not_load_matplotlib() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from reactune.analysis.storage import catalogue as catalogues
 from reactune.analysis.storage.catalogue import (
     Catalogue,
     UnknownRun,
@@ -18,6 +19,7 @@ from reactune.analysis.storage.catalogue import (
 from reactune.analysis.storage.journals import journal, names
 from reactune.analysis.storage.journals.encoding import loads
 from reactune.analysis.storage.lock import StoreLock
+from reactune.analysis.storage.stores.journal_only import JournalOnly
 from tests.analysis.storage.samples import (
     assert_same,
     documents,
@@ -45,6 +47,24 @@ def shelf(tmp_path_factory) -> Iterator[tuple[Catalogue, dict[str, list]]]:
 
 
 # --- reading ---
+
+
+def test_one_that_was_interrupted_while_it_was_opened_is_closed_at_the_end(tmp_path, monkeypatch):
+    hooks = []
+    monkeypatch.setattr(catalogues, "at_the_end", hooks.append)
+
+    def interrupted(folder, *, writing):
+        if not writing:
+            raise KeyboardInterrupt
+        return JournalOnly(folder)
+
+    with pytest.raises(KeyboardInterrupt) as held:  # whose traceback holds the catalogue
+        Catalogue(tmp_path, writing=True, store=interrupted)
+    assert held.traceback
+    leaving = [leave() for leave in hooks]
+    assert leaving
+    for leave in leaving:
+        leave()
 
 
 def test_runs_are_listed_in_the_order_of_recording_whatever_the_clock_says(shelf):

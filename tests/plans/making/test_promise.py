@@ -10,6 +10,7 @@ from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.report.made import made_of
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
@@ -89,6 +90,41 @@ def test_what_is_assumed_leaves_room_for_how_exact_the_analysis_is(assumed, pass
     checks = Checks(product, rig)
     assert [message.command for message in checks.record(1)].count("save") == 2
     assert (not checks.failure) is passed, checks.failure
+
+
+def test_a_check_as_promised_but_outside_a_window_says_so():
+    problem = Problem.load("walker-ii")
+    values = {"X0": 0.1, "X1": 0.7821, "X2": 0.1158, "X3": 0.0087}
+    seen = Measurement(values, dict.fromkeys(values, 0.0005))
+    promised = {name: Estimate(value, 0.003, 0.006) for name, value in values.items()}
+    promised["X1 + X2"] = Estimate(0.9037, 0.0035, 0.0067)
+    where = {"temperature": 100.0, "flow_c60": 65.3, "flow_sultine": 81.9}
+    analytics = SimpleNamespace(measure=lambda data: seen)
+    checks = Checks(
+        Product("run", 1, problem, analytics, where, promised),
+        SimpleNamespace(read=dict, config=SimpleNamespace(chromatogram=None)),
+    )
+    list(checks.record(1))
+    event = {key: reading["value"] for key, reading in checks.read().items()}
+    assert event.keys() == checks.describe().keys()
+    assert event["passed"]
+    assert event["outside"] == "X1 + X2 = 0.898 is below 0.9"
+    start = {
+        "makes": "found",
+        "product": checks._product.to_dict(),
+        "rig": {"file": {"streams": {}}},
+        "title": "A flask",
+        "simulated": True,
+        "volume": 2000.0,
+    }
+    events = {"check": [event]}
+    stored = SimpleNamespace(
+        uid="made", start=start, stop=None, events=lambda stream: events.get(stream, [])
+    )
+    made = made_of(stored)
+    (check,) = made.to_json()["checks"]
+    assert check["outside"] == event["outside"]
+    assert "Outside   before: X1 + X2 = 0.898 is below 0.9" in made.to_text()
 
 
 def test_summary_page_and_json_say_that_it_is_assumed(tmp_path, monkeypatch, capsys):

@@ -163,7 +163,12 @@ def test_a_problem_of_another_rig_is_refused_by_the_run(old, capsys, tmp_path):
 def test_runs_of_different_problems_need_one_to_be_judged_by(old, capsys):
     said = refused(capsys, II, V, "--method", str(RIG), "--catalogue", old)
     assert "say with --problem by which to judge them" in said
-    assert "name what to judge by" in refused(capsys, II, "--catalogue", old)
+
+
+def test_runs_alone_are_judged_by_what_they_were_asked(old, capsys):
+    told = asked(capsys, V, "--catalogue", old)
+    assert told["windows"] == [window.text for window in Problem.load("walker-v").windows]
+    assert told == asked(capsys, V, "--catalogue", old, "--problem", "walker-v")
 
 
 def test_the_same_method_flips_nothing(old, capsys):
