@@ -32,9 +32,8 @@ class Supervisor:
 
     It makes the rig safe when a plan is aborted, halted or fails, or has measured without leaving
     it so, when one is paused for longer than the rig file allows, and when nobody has looked at the
-    rig for half a minute. After a fault
-    it goes on trying to reach the instruments that have not confirmed. Its thread is what the
-    guard's process listens to.
+    rig for half a minute. After a fault it goes on trying to reach the instruments that have not
+    confirmed. Its thread is what the guard's process listens to.
 
     Parameters
     ----------
