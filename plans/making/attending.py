@@ -10,6 +10,8 @@ from reactune.analysis.written import quoted
 from ..errors import UserError
 from ..saying import say
 
+_TRIES = 10  # a person has found Enter or stop by then
+
 
 class Attendant(Protocol):
     """Who is at the rig; asked in a thread of its own, and may take long. False: nobody answers."""
@@ -109,12 +111,15 @@ class AtTerminal:
         return self._asked(f"NOT as promised: {told}.\nType yes to make it all the same: ", "yes")
 
     def _asked(self, question: str, wanted: str = "") -> bool:
-        say(question, to=sys.stderr, end="")
-        line = sys.stdin.readline()
-        if not line:
-            say("nobody answers: the input has ended", to=sys.stderr)
-            return False
-        answer = line.strip().lower()
-        if not wanted and answer not in ("", "stop"):
-            return self._asked(f"{quoted(line.strip())}? Enter alone goes on, stop ends it: ")
-        return answer == wanted
+        for _ in range(_TRIES):
+            say(question, to=sys.stderr, end="")
+            line = sys.stdin.readline()
+            if not line:
+                say("nobody answers: the input has ended", to=sys.stderr)
+                return False
+            answer = line.strip().lower()
+            if wanted or answer in ("", "stop"):
+                return answer == wanted
+            question = f"{quoted(line.strip())}? Enter alone goes on, stop ends it: "
+        say("nobody answers: something else was typed each time", to=sys.stderr)
+        return False

@@ -159,3 +159,10 @@ def test_a_rig_that_waits_for_long_waits_in_its_safe_state(place, caplog, about)
         assert made_of(catalogue["last"]).washed == {"acetone": pytest.approx(0.1, rel=0.05)}
     assert somebody.found == (True, 25.0)
     assert "the rig goes to its safe state" in caplog.text
+
+
+def test_who_never_answers_what_was_asked_is_nobody(monkeypatch, capsys):
+    """As ``yes | reactune make`` would go on for ever."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n" * 20))
+    assert not AtTerminal().away()
+    assert capsys.readouterr().err.endswith("something else was typed each time\n")
