@@ -28,6 +28,8 @@ def uncertain(value: float, sd: float, plus_minus: str = "+/-", within: Within =
     --------
     >>> uncertain(0.77812, 0.00412), uncertain(49014473700386, 7026498903463)
     ('0.7781 +/- 0.0041', '(4.90 +/- 0.70)e+13')
+    >>> uncertain(-1e-5, 0.02)
+    '0.000 +/- 0.020'
     >>> uncertain(1.0005, 0.02), uncertain(1.00004, math.nan, within=(0.0, 1.0))
     ('1.000 +/- 0.020', '1.00004')
     """
@@ -39,10 +41,10 @@ def uncertain(value: float, sd: float, plus_minus: str = "+/-", within: Within =
     least = 1 - _power(sd)
     if sd < _LONG and (sd >= _TINY or size > _SMALL):
         decimals = _enough(value, within, max(0, least), "f")
-        return f"{value:.{decimals}f} {plus_minus} {sd:.{decimals}f}"
+        return f"{value:z.{decimals}f} {plus_minus} {sd:.{decimals}f}"
     decimals = _enough(value, within, least + size, "f", size)
     scaled, doubt = (Decimal(number).scaleb(-size) for number in (value, sd))
-    return f"({scaled:.{decimals}f} {plus_minus} {doubt:.{decimals}f})e{size:+03d}"
+    return f"({scaled:z.{decimals}f} {plus_minus} {doubt:.{decimals}f})e{size:+03d}"
 
 
 def _power(number: float) -> int:
@@ -93,7 +95,8 @@ def aligned(values: Iterable[float], digits: int, within: Within = ANYWHERE) -> 
     if not _SMALL <= size < _WIDE:
         form, least = "e", digits - 1
     return [
-        f"{v:.{_enough(v, within, least, form)}{form}}" if math.isfinite(v) else "-" for v in values
+        f"{v:z.{_enough(v, within, least, form)}{form}}" if math.isfinite(v) else "-"
+        for v in values
     ]
 
 
@@ -113,7 +116,7 @@ def dialled(settings: Iterable[float | str]) -> list[str]:
         return [as_set(v) if there else "-" for v, there in zip(settings, known, strict=True)]
     values = [float(value) for value in settings]
     for decimals in range(4):
-        texts = [f"{v:.{decimals}f}" if math.isfinite(v) else "-" for v in values]
+        texts = [f"{v:z.{decimals}f}" if math.isfinite(v) else "-" for v in values]
         if all(float(text) == v for text, v in zip(texts, values, strict=True) if text != "-"):
             return texts
     return aligned(values, 4)
