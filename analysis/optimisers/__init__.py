@@ -108,7 +108,7 @@ def engine_of(problem: Problem, space: Space, seed: int | None = None) -> Engine
         If the engine is not installed, or does not work with what is; the message says what to do.
     """
     stated, settable = problem.optimiser, settable_of(problem, space)
-    windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
+    windows = [(w.lower, w.upper, w.allowed) for w in problem.windows]
     common: dict[str, Any] = {
         "resolution": space.resolution,
         "p": stated.p,

@@ -8,7 +8,7 @@ from .choices import told
 from .messages import show
 from .model import Problem
 from .space import Space
-from .tables import Kind, Variable
+from .tables import Kind, Variable, Window
 
 _KINDS: dict[Kind, str] = {
     "fractions": "fractions of a whole",
@@ -75,7 +75,7 @@ def _lines(
         yield "Keep, as far as possible (soft constraints):"
         for window in problem.windows:
             unit = problem.unit_of(window.of)
-            yield "  " + _window_words(window.of, window.within, window.tolerance, unit)
+            yield "  " + _window_words(window, unit)
     if problem.limits:
         yield "Never try outside (hard limits):"
         for name, limit in problem.limits.items():
@@ -149,21 +149,18 @@ def _within_words(within: tuple[float | None, float | None]) -> str:
     return f"from {exact(lower)} to {exact(upper)}"
 
 
-def _window_words(
-    of: str,
-    within: tuple[float | None, float | None],
-    tolerance: tuple[float, float],
-    unit: str,
-) -> str:
-    lower, upper = within
+def _window_words(window: Window, unit: str) -> str:
+    (lower, upper), (below, above) = window.within, window.tolerance
     edges = []
     if lower is not None:
-        edges.append(f"down to {lower - tolerance[0]:g}")
+        edges.append(f"down to {lower - below:g}")
     if upper is not None:
-        edges.append(f"up to {upper + tolerance[1]:g}")
+        edges.append(f"up to {upper + above:g}")
     unit = f" {unit}" if unit else ""
     still = f"values {' and '.join(edges)}{unit} are still acceptable"
-    return f"{of} {_within_words(within)}{unit}; {still}"
+    if lower == upper:
+        still += f", those from {window.lower:g} to {window.upper:g}{unit} count as equal"
+    return f"{window.of} {_within_words(window.within)}{unit}; {still}"
 
 
 def _budget_words(problem: Problem) -> str:

@@ -221,7 +221,7 @@ class Stated(Part):
             if self.kind != "fractions" or not set(window.expression.names) <= set(ranges):
                 continue  # only a rig can tell
             lowest, highest = window.expression.bounds(ranges)
-            below, above = window.tolerance
+            below, above = window.allowed
             if lowest <= window.upper + above and window.lower - below <= highest:
                 continue
             span = messages.show_span(lowest, highest)
@@ -290,7 +290,7 @@ class Stated(Part):
     @property
     def soft(self) -> Windows:
         """The soft windows as arrays, and one that is open for a second goal."""
-        windows = Windows.of([(w.lower, w.upper, w.tolerance) for w in self.windows])
+        windows = Windows.of([(w.lower, w.upper, w.allowed) for w in self.windows])
         return windows.opened(len(self.aims) - 1)
 
     @property

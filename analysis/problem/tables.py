@@ -184,6 +184,11 @@ class Definition(Part):
     unit: Text = ""
 
 
+def _plain(edge: float) -> float:
+    """Give an edge without what its reckoning added in the last digits."""
+    return float(f"{edge:.15g}")
+
+
 class _Bounded(Part):
     """An expression and the interval it should be in."""
 
@@ -248,9 +253,36 @@ class Window(_Bounded):
         The preferred window; None on an open side.
     tolerance : (float, float)
         How far below and how far above the window a value is still acceptable.
+    lower, upper : float
+        The edges that results are judged by, or infinite. No result is ever equal to a number:
+        half the tolerance to both sides counts as equal.
+    allowed : (float, float)
+        How far outside these edges a value is still acceptable.
     """
 
     tolerance: tuple[float, float]
+
+    @property
+    def lower(self) -> float:
+        """See `Window`."""
+        return _plain(super().lower - self._room[0])
+
+    @property
+    def upper(self) -> float:
+        """See `Window`."""
+        return _plain(super().upper + self._room[1])
+
+    @property
+    def allowed(self) -> tuple[float, float]:
+        """See `Window`."""
+        (below, above), (under, over) = self.tolerance, self._room
+        return below - under, above - over
+
+    @property
+    def _room(self) -> tuple[float, float]:
+        """What an equality has to both sides."""
+        below, above = self.tolerance
+        return (below / 2, above / 2) if self.within[0] == self.within[1] else (0.0, 0.0)
 
     @model_validator(mode="before")
     @classmethod

@@ -2,7 +2,7 @@
 
 import math
 import re
-from typing import Any, TypeGuard
+from typing import Any
 
 from .expression import ExpressionError, parse
 
@@ -20,8 +20,8 @@ def read_window(text: str) -> dict[str, Any]:
     """Read a window: what is bounded, by what, and how far outside is still acceptable.
 
     The relations are ``<= < >= > = == ≤ ≥`` and ``in``; of what is measured nobody can tell ``<``
-    from ``<=``. No result is ever equal to a number: an equality is a window of half its tolerance
-    to both sides, and the other half is still acceptable. ``80%`` is 0.8.
+    from ``<=``. An equality is a window without room, as wide as its tolerance allows; `Window`
+    says what counts as equal. ``80%`` is 0.8.
 
     Returns
     -------
@@ -45,20 +45,7 @@ def read_window(text: str) -> dict[str, Any]:
     of, edges = found
     _check_percent(text, [edge for edge in edges if edge is not None], tolerance[0])
     within = [None if edge is None else _number(edge) for edge in edges]
-    allowed = _number(tolerance[0])
-    if isinstance(middle := within[0], float) and within == [middle] * 2 and _positive(allowed):
-        allowed /= 2
-        within = [_plain(middle - allowed), _plain(middle + allowed)]
-    return {"of": of, "within": within, "tolerance": allowed}
-
-
-def _positive(edge: Edge) -> TypeGuard[float]:
-    return isinstance(edge, float) and 0 < edge < math.inf
-
-
-def _plain(number: float) -> float:
-    """Give a number without what its reckoning added in the last digits."""
-    return float(f"{number:.14g}")
+    return {"of": of, "within": within, "tolerance": _number(tolerance[0])}
 
 
 def _read_body(body: str) -> tuple[str, tuple[str | None, str | None]] | None:

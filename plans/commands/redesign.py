@@ -138,8 +138,8 @@ def _moved(found: "Redesign") -> list[str]:
     """Say which edges are loosened."""
     said = []
     for limit in found.moved:
-        within = found.problem.windows[limit.window].within
-        stated = within[0 if limit.side == "lower" else 1]
+        window = found.problem.windows[limit.window]
+        stated = window.lower if limit.side == "lower" else window.upper
         said.append(
             f"{_name(found, limit)} {stated:g} to {limit.value:g}: the limit is between "
             f"{limit.low:.4g} and {limit.high:.4g} (90 %) with the windows kept before it"
@@ -150,8 +150,8 @@ def _moved(found: "Redesign") -> list[str]:
 def _unknown(found: "Redesign") -> Iterator[str]:
     """Say what the experiments cannot tell."""
     for edge in _shown(found):
-        tolerance = found.problem.windows[edge[0].window].tolerance
-        allowed = tolerance[0 if edge[0].side == "lower" else 1]
+        outside = found.problem.windows[edge[0].window].allowed
+        allowed = outside[0 if edge[0].side == "lower" else 1]
         for limit in edge:
             if limit.high - limit.low > _VAGUE * allowed:
                 yield (

@@ -100,8 +100,10 @@ def _loosened(stated: Problem, moved: Sequence[Limit]) -> Problem:
     """Give the problem with some edges elsewhere."""
     plain = stated.to_dict() | {"rig": None}
     for limit in moved:
-        within = plain["constraints"][limit.window]["within"]
-        within[0 if limit.side == "lower" else 1] = limit.value
+        told, window = plain["constraints"][limit.window], stated.windows[limit.window]
+        if told["within"][0] == told["within"][1]:  # what counts as equal is the window now
+            told |= {"within": [window.lower, window.upper], "tolerance": [*window.allowed]}
+        told["within"][0 if limit.side == "lower" else 1] = limit.value
     plain["title"] = f"{stated.title or stated.goal_words}, redesigned"
     return load_problem(plain)
 
@@ -118,7 +120,7 @@ def as_toml(problem: Problem, comment: str) -> str:
 
 def _window(window: Window) -> str | dict[str, Any]:
     """Write a window in one line, if its tolerance is the same on both sides."""
-    below, above = window.tolerance
+    below, above = window.allowed
     if below == above:
         return f"{window.text} +/- {exact(below)}"
     within = [window.lower, window.upper]

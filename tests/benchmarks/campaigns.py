@@ -235,7 +235,7 @@ def twin(run: str, engine: str, seed: int, budget: int = BUDGET) -> Row:
     problem = stated(f"walker-{run.lower()}", **options)
     agent = Agent(problem, HPLC, seed)
     if engine not in OURS:
-        windows = [(w.lower, w.upper, w.tolerance) for w in problem.windows]
+        windows = [(w.lower, w.upper, w.allowed) for w in problem.windows]
         agent.optimiser = ENGINES[engine]()(
             agent.space.lower, agent.space.upper, windows, seed=seed
         )
@@ -292,7 +292,7 @@ def judge(
     for point, x in zip(conditions, true_fractions(conditions), strict=True):
         found = problem.properties(dict(zip(SPECIES, x, strict=True)), conditions=point)
         outside = [
-            (max(w.lower - F, F - w.upper, 0.0), w.tolerance[0])
+            (max(w.lower - F, F - w.upper, 0.0), w.allowed[0])
             for w, F in zip(problem.windows, found.F, strict=True)
         ]
         if run == "IV":

@@ -62,7 +62,7 @@ class Task:
         """Give the goal, and whether the point is inside all windows."""
         problem = PROBLEMS[self.name]
         found = problem.properties(self.measure(conditions), conditions=conditions)
-        windows = Windows.of([(w.lower, w.upper, w.tolerance) for w in problem.windows])
+        windows = Windows.of([(w.lower, w.upper, w.allowed) for w in problem.windows])
         return -found.f, not windows.violation(found.F[None]).any()
 
 

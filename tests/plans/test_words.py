@@ -76,7 +76,7 @@ GOAL, WINDOW = 'minimise    = "X3"', '"X1 / X2 >= 4 +/- 0.3"'
         ),
         (of((WINDOW, '"X1 >= 80% +/- 5%"')), "X1 at least 0.8; values down to 0.75"),
         (of((WINDOW, '"0.9 <= X1 + X2 <= 1 +/- 0.3"')), "X1 + X2 from 0.9 to 1"),
-        (of((WINDOW, '"residence <= 10 +/- 1"')), "residence at most 10; values up to 11"),
+        (of((WINDOW, '"residence <= 10 +/- 1"')), "residence at most 10 min; values up to 11 min"),
         (of(("degC", "°C")), "temperature   100 to 150 °C"),
         (of((C60, C60.replace("uL", "µL"))), "flow_c60      10 to 207 µL/min"),
         (of((C60, C60.replace("[10, 207]", "[0.01, 0.207]").replace("uL", "mL"))),

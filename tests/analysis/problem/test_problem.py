@@ -73,13 +73,13 @@ def test_windows_and_goal():
 @pytest.mark.parametrize(
     ("text", "of", "within", "tolerance"),
     [
-        ("X1 / X2 = 4 +/- 0.3", "X1 / X2", (3.85, 4.15), 0.15),
-        ("X1 / X2 == 4 ± 0.3", "X1 / X2", (3.85, 4.15), 0.15),
+        ("X1 / X2 = 4 +/- 0.3", "X1 / X2", (4, 4), 0.3),
+        ("X1 / X2 == 4 ± 0.3", "X1 / X2", (4, 4), 0.3),
         ("X1/X2 ≥ 4 +/- 0.3", "X1/X2", (4, None), 0.3),
         ("X1 / X2 > 4 +/- 0.3", "X1 / X2", (4, None), 0.3),
         ("X1 < 4±0.3", "X1", (None, 4), 0.3),
         ("4 <= X1 +/- 0.3", "X1", (4, None), 0.3),
-        ("0.5 = X1 +/- 0.3", "X1", (0.35, 0.65), 0.15),
+        ("0.5 = X1 +/- 0.3", "X1", (0.5, 0.5), 0.3),
         ("X1 >= 80% +/- 5%", "X1", (0.8, None), 0.05),
         ("7 % ≤ X1 ≤ 80 % +/- 5 %", "X1", (0.07, 0.8), 0.05),
         ("0.9 <= X1 + X2 <= 1 +/- 0.3", "X1 + X2", (0.9, 1), 0.3),
@@ -303,3 +303,17 @@ def test_outside_limits_wants_all_and_forgives_rounding():
     for push in (1 - 1e-15, 1, 1 + 1e-15):
         assert p.outside_limits({**corner, "flow_c60": corner["flow_c60"] * push}) is None
     assert p.outside_limits({**corner, "flow_c60": corner["flow_c60"] * (1 - 1e-6)}) is not None
+
+
+@pytest.mark.parametrize(
+    "told", ["X1 = 50 % +/- 10 %", "X1 == 0.5 ± 0.1", "X1 in [0.5, 0.5] +/- 0.1"]
+)
+def test_half_the_tolerance_counts_as_equal(load, told):
+    """Everywhere: nothing is called feasible here and violated there."""
+    problem = load(("X1 / X2 >= 4 +/- 0.3", told))
+    window = problem.windows[1]
+    assert (window.lower, window.upper) == (0.45, 0.55)
+    assert window.allowed == pytest.approx((0.05, 0.05))
+    assert window.text == "X1 in [0.45, 0.55]"
+    assert (problem.soft.lower[1], problem.soft.upper[1]) == (0.45, 0.55)
+    assert Problem.load(problem.to_dict()) == problem
