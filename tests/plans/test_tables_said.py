@@ -1,0 +1,151 @@
+"""What is said of a table: in summary, page and export, in digits and units that can be read."""
+
+import csv
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.plans.cli import main
+
+PARABOLA = "a,prod,d\n" + "".join(f"{a},{0.9 - 0.01 * (a - 4) ** 2:.4f},0\n" for a in range(11))
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    return tmp_path
+
+
+def test_the_noise_of_a_verdict_is_called_otherwise_than_the_scatter_of_a_repeat(
+    place, capsys
+) -> None:
+    Path("one.toml").write_text(
+        'maximise = "prod"\nmeasured = ["prod", "d"]\nkind = "fractions"\n'
+        "[variables]\na = { range = [0, 10] }\n"
+    )
+    Path("one.csv").write_text(PARABOLA)
+    assert main(["show", "one.toml", "one.csv", "--stop"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    stop = shown[shown.index("Stop: converged") :]
+    assert "the noise that the models find is 0.000" in stop
+    assert "scatter" not in stop
+    assert "Expected of a repeat, +/- scatter" in shown
+
+
+def test_no_point_asked_for_is_called_certain(place, capsys) -> None:
+    Path("one.toml").write_text(
+        'maximise = "prod"\nmeasured = ["prod", "d"]\nkind = "fractions"\n'
+        'constraints = ["d <= 0.5 +/- 0.1"]\n[variables]\na = { range = [0, 10] }\n'
+    )
+    Path("one.csv").write_text(PARABOLA)
+    assert main(["ask", "one.toml", "one.csv", "--json"]) == 0
+    (asked,) = json.loads(capsys.readouterr().out)
+    assert ">99% likely inside all windows" in asked["why"]
+
+
+def test_a_row_without_a_place_is_named_with_what_was_measured(place, capsys) -> None:
+    Path("solvent.toml").write_text(
+        'maximise = "y"\nmeasured = ["y"]\n[variables]\nT = { range = [20, 100] }\n'
+        'solvent = { choices = ["THF", "MeCN", "DMF"] }\n'
+    )
+    Path("t.csv").write_text("solvent,T,y\nTHF,20,0.1\nMeCN,40,0.2\nTHFF,90,0.875\nDMF,60,0.3\n")
+    why = "solvent = 'THFF' is none of its choices: THF, MeCN or DMF"
+    assert main(["show", "solvent.toml", "t.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Unjudged  4 ({why})" in shown
+    assert max(map(len, shown.splitlines()[:-2])) <= 80
+    assert main(["show", "last", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["n_unjudged"], told["unjudged"]) == (1, {"4": why})
+    (page,) = place.glob("runs/reports/*.html")
+    (row,) = re.findall(r'<tr class="not-evaluated">(.*?)</tr>', page.read_text("utf-8"), re.S)
+    cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.S)
+    assert html.unescape(cells[-1]) == f"not evaluated: {why}"
+    assert "0.875" in cells
+    assert "why this point" not in page.read_text("utf-8")
+    assert main(["export", "last", "-o", "out.csv"]) == 0
+    rows = {row["number"]: row for row in csv.DictReader(Path("out.csv").read_text().splitlines())}
+    assert (rows["4"]["reason"], rows["4"]["y"]) == (why, "0.875")
+    assert (rows["4"]["goal"], rows["2"]["reason"]) == ("", "")
+
+
+def test_what_is_called_outside_is_not_written_as_its_edge(place, capsys) -> None:
+    Path("edge.toml").write_text(
+        'minimise = "y"\nmeasured = ["y", "z"]\nconstraints = ["z <= 1 +/- 0.1"]\n'
+        "[variables]\nt = { range = [0, 9] }\n"
+    )
+    Path("edge.csv").write_text("t,y,z\n2,0.5,1.00004\n")
+    assert main(["show", "edge.toml", "edge.csv"]) == 0
+    shown = capsys.readouterr().out.split("Measured, once")[1]
+    assert next(line.split() for line in shown.splitlines() if "z <= 1" in line)[-1] == "1.00004"
+    assert "semi-feasible" in shown
+    (page,) = place.glob("runs/reports/*.html")
+    (row,) = re.findall(r'<tr class="semi-feasible">(.*?)</tr>', page.read_text("utf-8"), re.S)
+    assert "<td>1.00004</td>" in row
+
+
+def test_large_and_tiny_numbers_keep_to_two_digits_and_eighty_columns(place, capsys) -> None:
+    Path("far.toml").write_text(
+        'maximise = "y"\nmeasured = ["y", "z"]\nconstraints = ["z <= 1e-11 +/- 1e-12"]\n'
+        "[variables]\nt = { range = [0, 9] }\n"
+    )
+    ys, zs = (50, 43, 57, 49, 61, 44), (4.1, 3.8, 4.4, 4.0, 3.7, 4.3)
+    rows = "".join(f"{t},{y}e12,{z}e-12\n" for t, (y, z) in enumerate(zip(ys, zs, strict=True)))
+    Path("far.csv").write_text(f"t,y,z\n{rows}")
+    assert main(["show", "far.toml", "far.csv", "--stop"]) == 0
+    shown = capsys.readouterr().out
+    lines = [line for line in shown.splitlines() if not line.startswith(("Page", "Picture"))]
+    assert max(map(len, lines)) <= 80
+    for label, power in (("maximise y", "e+13"), ("z <= 1e-11", "e-12")):
+        line = next(one for one in lines if one.strip().startswith(label) and "+/-" in one)
+        assert re.search(rf"\(\d\.\d\d \+/- 0\.\d\d\){re.escape(power)}", line)
+
+
+def test_goal_and_edges_are_told_in_their_units(place, capsys) -> None:
+    Path("sty.toml").write_text(
+        'maximise = { of = "P / tau", name = "STY", unit = "g/L/h" }\nmeasured = ["P"]\n'
+        'constraints = ["tau >= 120 +/- 10"]\n[variables]\n'
+        'tau = { range = [60, 600], unit = "s" }\n'
+    )
+    Path("sty.csv").write_text("tau [s],P\n115,21\n120,20\n300,30\n")
+    assert main(["show", "sty.toml", "sty.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[1] == "tau >= 120 s"
+    for row in ("maximise STY [g/L/h]", "tau >= 120 s"):
+        assert shown.count(f"\n  {row} ") == 2
+    (page,) = place.glob("runs/reports/*.html")
+    text = page.read_text("utf-8")
+    assert "g/L/h expected of a repeat" in text
+    assert '<th scope="col">STY [g/L/h]</th>' in text
+    assert main(["check", "sty.toml"]) == 0
+    assert "tau at least 120 s; values down to 110 s are" in capsys.readouterr().out
+    assert main(["rescore", "last"]) == 0
+    judged = capsys.readouterr().out
+    assert "maximise STY; tau >= 120 s" in judged
+    assert "\n  STY [g/L/h] " in judged
+
+
+def test_an_export_says_whose_a_goal_is_and_nothing_that_a_table_does_not_know(place, capsys):
+    head = 'measured = ["P", "Q"]\n[variables]\ntau = { range = [60, 600], unit = "s" }\n'
+    sty = '{ of = "P / tau", name = "STY", unit = "g/L/h" }'
+    for name, goal in (("one", f"maximise = {sty}\n"), ("two", 'minimise = "P * Q"\n')):
+        Path(f"{name}.toml").write_text(goal + head)
+        Path(f"{name}.csv").write_text("tau [s],P,Q\n120,30,1\n")
+        assert main(["show", f"{name}.toml", f"{name}.csv"]) == 0
+    with Catalogue(place / "runs") as catalogue:
+        uids = sorted(catalogue, key=lambda uid: str(catalogue[uid].start["table"]))
+    assert main(["export", *uids, "-o", "both.csv"]) == 0
+    one, two = csv.DictReader(Path("both.csv").read_text().splitlines())
+    assert one["goal: maximise STY [g/L/h]"] == "0.25"
+    assert two["goal: minimise P * Q"] == "30.0"
+    assert one["goal: minimise P * Q"] == two["goal: maximise STY [g/L/h]"] == ""
+    assert one["why"] == two["why"] == ""  # nobody knows by whom a row was chosen
+    assert not {"goal", "residence_time", "lab_time"} & one.keys()
+    assert main(["export", uids[0], "-o", "alone.csv"]) == 0
+    (alone,) = csv.DictReader(Path("alone.csv").read_text().splitlines())
+    assert alone["goal [g/L/h]"] == "0.25"
