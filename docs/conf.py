@@ -59,7 +59,7 @@ _ELSEWHERE = [
     "concurrent", "contextlib", "databroker", "datetime", "enum", "event_model", "functools",
     "IPython", "logging", "matplotlib",
     "numpy", "np", "NDArray", "ophyd", "optype", "os", "pandas", "pathlib", "pd", "pydantic",
-    "rich", "serial", "threading", "tiled", "types", "typing",
+    "rich", "serial", "socket", "threading", "tiled", "types", "typing",
 ]  # fmt: skip
 nitpick_ignore_regex = [
     ("py:obj", ".*"),  # `code` in a docstring is more often code than a link
