@@ -16,6 +16,7 @@ from ...problem.merit import Windows
 from ..geometry import nearest
 from ..table import Points
 from .before import Before, Compared
+from .cut_off import CutOff
 from .doubt import FAR, HIDDEN, contradicted
 from .expected import Expected
 from .front import unbeaten
@@ -101,7 +102,9 @@ class Surrogate(Judging):
             age, own = np.r_[age, np.zeros(len(old.x))], len(age)
             mark = np.arange(len(age)) >= own if before.differs else None
         self._places, self._y, self._error, self._age, self._mark = places, y, error, age, mark
-        self._smooth = Smooth(y, error, measured.kind if measured else "real", measured is not None)
+        kind = measured.kind if measured else "real"
+        self._smooth = Smooth(y, error, kind, measured is not None)
+        self._cut_off = CutOff(y, error, kind)
         if measured is None:
             curbed = (part.T for part in tamed(points, windows, *CURBED).columns)
             self._models = [
@@ -204,13 +207,17 @@ class Surrogate(Judging):
         """Give what a repeat of its k-th point is expected to give."""
         x = np.tile(self.coordinates.to_box(self.z[k : k + 1]), (JUDGES, 1))
 
-        def everything(values: Floats) -> Floats:
-            both = np.column_stack(self._outcome(values, x))
-            return (
-                both if self._measured is None else np.hstack([both, self._smooth.measured(values)])
-            )
+        def everything(y: Floats) -> Floats:
+            f, F = self._followed(y, x)
+            return np.column_stack([f, F, y] if self.composed else [f, F])
 
-        return Expected.drawn(self._drawn[:, k].T, self._models, k, everything, self.windows)
+        def results(values: Floats) -> Floats:
+            return everything(self._smooth.measured(values))
+
+        def true(values: Floats) -> Floats:
+            return everything(self._cut_off.undone(self._smooth.measured(values)))
+
+        return Expected.drawn(self._drawn[:, k].T, self._models, k, results, self.windows, true)
 
     def compared(self, z: Floats, y: Floats, error: Floats) -> "Compared":
         """Set further measured values (n, q) at z (n, d) beside what the models foretell.
@@ -326,7 +333,10 @@ class Surrogate(Judging):
 
     def _outcome(self, values: Floats, x: Floats) -> tuple[Floats, Floats]:
         """Goal and properties of modelled values (M, k) at points of the box (M, d)."""
-        y = self._smooth.measured(values)
+        return self._followed(self._smooth.measured(values), x)
+
+    def _followed(self, y: Floats, x: Floats) -> tuple[Floats, Floats]:
+        """Goal and properties of what is modelled, or measured (M, q), at points of the box."""
         if self._measured is None:
             return y[:, 0], y[:, 1:]
         return self._measured.outcome(y, x, len(self.windows))

@@ -67,6 +67,7 @@ class Expected:
         k: int,
         told: Callable[[Floats], Floats],
         windows: Windows,
+        true: Callable[[Floats], Floats] | None = None,
     ) -> Self:
         """Sum up what models say of their k-th point.
 
@@ -79,6 +80,8 @@ class Expected:
         told : callable
             Of values of the models (S, q) those of goal, properties and quantities (S, n).
         windows : Windows
+        true : callable, optional
+            As `told`, but the true values where results differ from these on average.
         """
         rng = np.random.default_rng(0)
         noise = np.array([model.noise[k] for model in models])
@@ -87,25 +90,27 @@ class Expected:
         # a single result is off by as much as its repeats will be, unless others make up for it
         share = np.minimum(drawn.std(axis=0) / np.maximum(noise, 1e-300), 1.0)
         drawn = drawn + share * hidden * rng.standard_normal(drawn.shape)
-        values = told(drawn)
+        values = (true or told)(drawn)
         return replace(
-            cls.of(values, told(drawn + scatter)),
+            cls.of(values, told(drawn), told(drawn + scatter)),
             assumed=bool((hidden > noise).any()),
             inside=_inside(values[:, 1 : 1 + len(windows)], windows),
         )
 
     @classmethod
-    def of(cls, draws: Floats, repeats: Floats) -> Self:
-        """Sum up values drawn (S, n), and the same with the scatter of one experiment."""
-        draws, repeats = (
+    def of(cls, true: Floats, draws: Floats, repeats: Floats) -> Self:
+        """Sum up values drawn (S, n): true ones, means of results, and single further results.
+
+        True values that are cut off are as much in doubt as the means that they come from.
+        """
+        parts = (
             np.nan_to_num(drawn, nan=1e300, posinf=1e300, neginf=-1e300)
-            for drawn in (draws, repeats)
+            for drawn in (true, draws, repeats)
         )
-        low, middle, high = np.quantile(draws, MIDDLE, axis=0)
-        below, _, above = np.quantile(repeats, MIDDLE, axis=0)
-        told, repeated = (high - low) / 2, (above - below) / 2
-        scatter = np.sqrt(np.maximum(repeated**2 - told**2, 0.0))
-        sd = UNSURE * told
+        (low, middle, high), *others = (np.quantile(part, MIDDLE, axis=0) for part in parts)
+        mean, repeated = ((above - below) / 2 for below, _, above in others)
+        scatter = np.sqrt(np.maximum(repeated**2 - mean**2, 0.0))
+        sd = UNSURE * np.maximum((high - low) / 2, mean)
         return cls(middle, sd, np.hypot(sd, scatter))
 
     @classmethod
