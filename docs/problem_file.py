@@ -119,6 +119,9 @@ TABLES: list[tuple[str, str, type[BaseModel], dict[str, Key]]] = [
         "tolerance": Key(
             'constraints = [{ of = "A", within = [0, 0.1], tolerance = [0.01, 0.02] }]',
             'constraints = [{ of = "A", within = [0, 0.1], tolerance = 0 }]'),
+        "percent": Key(
+            'constraints = [{ of = "A", within = [0, 0.1], tolerance = 0.02, percent = true }]',
+            'constraints = [{ of = "A", within = [0, 10], tolerance = 2, percent = "%" }]'),
     }),
     ("The goal as a table", "maximise.", Goal, {
         "of": Key('maximise = { of = "P" }', 'maximise = { of = "flow_a" }', 'maximise = "P"'),

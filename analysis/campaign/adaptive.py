@@ -19,6 +19,7 @@ import numpy as np
 from ..analytics.measurement import Measurement, no_fractions
 from ..cells import number as number_of
 from ..optimisers import Engine
+from ..problem.meaning import no_share
 from ..problem.model import Problem
 from ..problem.space import Space
 from ..problem.tables import Setting
@@ -330,6 +331,8 @@ def _outcome(point: Mapping[str, Any], problem: Problem) -> Measurement:
         return Measurement.failed(names, "no outcome")
     if problem.kind == "fractions" and (why := no_fractions(values)):
         raise ValueError(f"{why}; correct them, and divide percentages by 100")
+    if found := no_share(problem.windows, values):
+        raise ValueError(f"{found[1]}; divide percentages by 100, or write the window without %")
     return Measurement(values, sd)
 
 

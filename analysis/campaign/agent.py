@@ -77,7 +77,7 @@ class Agent(Judged):
         self.problem = Problem.load(self.problem)  # a file's name does as well
         if self.analytics is not None:
             check_measured(self.problem, self.analytics)
-            self.problem = self.problem.resolved(self.analytics.kind)
+        self.problem = self.problem.resolved(self.analytics.kind if self.analytics else "real")
         if clash := clashes(self.problem):
             raise ValueError(
                 f"measured: {', '.join(clash)} is a name that decisions use themselves; "

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..analytics import Analytics, Measurement, from_start
 from ..analytics.measurement import no_fractions
+from ..problem.meaning import no_share
 from ..problem.model import Problem
 from ..problem.tables import Setting, Variable
 from ..problem.units import UnitError, converted
@@ -170,7 +171,8 @@ def experiments(
     Raises
     ------
     ValueError
-        If the campaign lacks a quantity or variable that the problem names; by name.
+        If the campaign lacks a quantity or variable that the problem names, by name; or has
+        percentages where it is about fractions.
     """
     stated, own = stated_in(campaign.start)
     who = f"run {campaign.uid[:8]}"
@@ -201,6 +203,11 @@ def experiments(
             measured = reader.measure(fact)
         else:
             measured = Measurement.failed(reader.names, str(fact["reason"]))
+        if measured.valid and (wrong := no_share(problem.windows, measured.values)):
+            raise ValueError(
+                f"{who}, experiment {number}: {wrong[1]}; write the window without %, or if a "
+                "table has it in percent, show that again"
+            )
         found[number] = Experiment(campaign.uid, number, asked, conditions, measured)
     return list(found.values())
 

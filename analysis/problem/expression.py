@@ -181,6 +181,17 @@ class Expression:
             return self
         return type(self)(self.text, _replaced(self.tree, meanings))
 
+    @property
+    def divisors(self) -> tuple["Expression", ...]:
+        """What it divides by, and what it raises to a negative power."""
+        found = []
+        for node in walk(self.tree):
+            match node:
+                case Call("/", (_, divisor)) | Call("**", (divisor, Call("neg"))):
+                    text = divisor.name if isinstance(divisor, Name) else "its divisor"
+                    found.append(Expression(text, divisor))
+        return tuple(found)
+
     def _check_values(self, values: Mapping[str, object]) -> None:
         for name in self.names:
             if name not in values:

@@ -17,6 +17,7 @@ from ..written import exact
 from . import messages
 from .choices import beside, told
 from .follow import is_plain
+from .meaning import divides_by, divides_by_measured
 from .messages import ProblemError
 from .stated import Stated
 from .tables import Kind, RigFacts, Setting, Variable, Window
@@ -43,7 +44,8 @@ class Properties:
     f_sd, F_sd : float and ndarray, shape (m,)
         Their standard deviations; nan unless those of the fractions were given.
     failure : str or None
-        A sentence naming the properties that are not finite numbers, if any.
+        A sentence naming the properties that are not finite numbers, or divide by what is below 0
+        and cannot be, if any.
     """
 
     f: float
@@ -67,7 +69,7 @@ class Problem(Stated):
     kind : {"fractions", "positive", "real"}, optional
         What the measured quantities are: fractions of a whole, which add up to 1 together; positive
         quantities; or any numbers. Default: what the analytics says that measures them; without one
-        nothing is assumed of them ("real").
+        nothing is assumed of them ("real"), unless goal or windows divide by them ("positive").
     variables : mapping
         Name to ``(lower, upper)``, or to ``{"range": (lower, upper), "unit": ...}`` and the like:
         see `Variable`.
@@ -164,9 +166,13 @@ class Problem(Stated):
         Parameters
         ----------
         kind : {"fractions", "positive", "real"}
-            What they are if the problem does not say.
+            What they are if the problem does not say. What it divides by has one sign, at least.
         """
-        return self if self.kind else self.model_copy(update={"kind": kind})
+        if self.kind:
+            return self
+        if kind == "real" and divides_by_measured(self.outcomes, self.measured):
+            kind = "positive"
+        return self.model_copy(update={"kind": kind})
 
     def on_rig(self, rig: RigFacts) -> "Problem":
         """Return it with the rig that its setpoints follow on.
@@ -267,9 +273,10 @@ class Problem(Stated):
             parts = np.where(slopes == 0, 0.0, slopes * spread)
             deviations.append(float(np.sqrt(np.sum(parts**2))))
         wrong = [
-            f"{expression.text} is {value}"
+            divides_by(expression, values, self.measured, self.kind or "real")
+            if math.isfinite(value)
+            else f"{expression.text} is {value}"
             for expression, value in zip(expressions, results, strict=True)
-            if not math.isfinite(value)
         ]
         minimised = self.signs * results
         return Properties(
@@ -277,7 +284,7 @@ class Problem(Stated):
             F=minimised[1:],
             f_sd=deviations[0],
             F_sd=np.array(deviations[1:]),
-            failure="; ".join(wrong) or None,
+            failure="; ".join(filter(None, wrong)) or None,
         )
 
     def compose(

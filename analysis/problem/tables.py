@@ -253,6 +253,9 @@ class Window(_Bounded):
         The preferred window; None on an open side.
     tolerance : (float, float)
         How far below and how far above the window a value is still acceptable.
+    percent : bool, optional
+        Whether the numbers were written in percent, as text may have them: what is bounded is a
+        fraction of 1 then, as the numbers here are.
     lower, upper : float
         The edges that results are judged by, or infinite. No result is ever equal to a number:
         half the tolerance to both sides counts as equal.
@@ -261,6 +264,7 @@ class Window(_Bounded):
     """
 
     tolerance: tuple[float, float]
+    percent: bool | None = None
 
     @property
     def lower(self) -> float:

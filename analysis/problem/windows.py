@@ -26,7 +26,8 @@ def read_window(text: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``of``, ``within`` and ``tolerance``, as the table form of a window states them.
+        ``of``, ``within`` and ``tolerance``, as the table form of a window states them, and
+        ``percent`` where its numbers are in percent.
 
     Raises
     ------
@@ -45,7 +46,8 @@ def read_window(text: str) -> dict[str, Any]:
     of, edges = found
     _check_percent(text, [edge for edge in edges if edge is not None], tolerance[0])
     within = [None if edge is None else _number(edge) for edge in edges]
-    return {"of": of, "within": within, "tolerance": _number(tolerance[0])}
+    window = {"of": of, "within": within, "tolerance": _number(tolerance[0])}
+    return window | ({"percent": True} if tolerance[0].strip().endswith("%") else {})
 
 
 def _read_body(body: str) -> tuple[str, tuple[str | None, str | None]] | None:

@@ -6,25 +6,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..analytics.measurement import Measurement, no_fractions
 from ..cells import number as number_of
-from ..optimisers.surrogate.scales import far_below_zero
+from ..problem.meaning import WHOLE, bounded, no_share, shares
 from ..problem.model import Problem
 from ..problem.tables import Setting
 from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
 from .failing import FAILED, failure
 from .marks import Numeral, decimal_comma, percent_signs
+from .remarks import remarks
 from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
 from .writing import alone
 
-_SHARE = 1.5
-"""Above, what should be a fraction is a percentage that does not say so."""
-
 _LEAST = -0.1
-"""Below, no error of a fraction is to blame."""
+"""Below, no error of a fraction is to blame that nobody tells."""
+
+_SURE = 5
+"""Standard deviations by which a result may be off that tells its own."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +76,7 @@ class Results:
             self._stated |= dict.fromkeys((name, f"{name}_sd"), (units or {}).get(name, ""))
         self._units: dict[str, str] = {}  # of columns that have another than the problem
         self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
+        self._shares = shares(problem.windows, problem.measured)
         self._columns = self._find()
         self._refuse_uncomputed()
         numerals = list(self._numerals())
@@ -122,36 +122,13 @@ class Results:
     @property
     def remarks(self) -> list[str]:
         """Say what is taken as it stands, though something else may be meant."""
-        return [told for told in (self._percent_remark(), self._negative_remark()) if told]
+        return remarks(self._problem, self._made, self._in_percent - self._shares)
 
-    def _negative_remark(self) -> str:
-        """Say which result is negative where the problem says that none is."""
-        names = self._problem.measured
-        found = [(e.row, m) for e in self.entries if (m := e.measurement) and m.valid]
-        if self._problem.kind != "positive" or not found:
-            return ""
-        y = np.array([[m.values[name] for name in names] for _, m in found])
-        sd = np.array([[m.sd[name] for name in names] for _, m in found])
-        for i, j in np.argwhere(far_below_zero(y, sd)):
-            return (
-                f'{names[j]} is {exact(y[i, j])} in row {found[i][0]}, and kind = "positive" says '
-                "that nothing measured is below 0: that is not believed; correct it, or write "
-                'kind = "real".'
-            )
-        return ""
-
-    def _percent_remark(self) -> str:
-        """Say which quantities stay numbers of percent only because nobody says what they are."""
-        names = [name for name in self._problem.measured if name in self._in_percent]
-        made = [e.measurement for e in self.entries if e.measurement and e.measurement.valid]
-        if self._problem.kind is not None or not (names and made):
-            return ""
-        value = made[0].values[names[0]]
-        return (
-            f"{', '.join(names)} in percent: {exact(value)} is taken as {exact(value)}, since the "
-            f'problem does not say that it is a fraction; with kind = "fractions" it would be '
-            f"{exact(value / 100)}."
-        )
+    @property
+    def _made(self) -> list[tuple[int, dict[str, Setting], Measurement]]:
+        """Row, conditions and results of the experiments that have some."""
+        entries = ((e.row, e.conditions, e.measurement) for e in self.entries)
+        return [(row, set_, found) for row, set_, found in entries if found and found.valid]
 
     @property
     def uncomputed(self) -> bool:
@@ -291,23 +268,27 @@ class Results:
                 f"fill it in, or say in a column {FAILED} why there is none"
             )
         values = {n: self._converted(n, self._number(row, n, cell)) for n, cell in got.items()}
-        self._check_whole(row, values)
-        sd = {name: math.nan for name in names}
-        for name in names:
-            if (cell := told.get(f"{name}_sd")) is not None:
-                sd[name] = self._converted(f"{name}_sd", self._number(row, f"{name}_sd", cell))
-                if sd[name] < 0:
-                    raise SheetError(
-                        f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is no "
-                        "standard deviation; give a number from 0 up"
-                    )
-                if self._problem.kind == "fractions" and sd[name] > 1:
-                    raise SheetError(
-                        f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd[name])} is more than "
-                        f"a whole, of which {name} is a fraction; correct it, or if it is a "
-                        f"percentage write {exact(sd[name])} %"
-                    )
+        sd = dict.fromkeys(names, math.nan) | self._uncertainties(row, told)
+        self._check_whole(row, values, sd)
+        self._check_shares(row, values)
         return Measurement(values, sd)
+
+    def _uncertainties(self, row: int, told: Mapping[str, Cell]) -> dict[str, float]:
+        """Read the standard deviations that are told."""
+        found = {}
+        for name in self._problem.measured:
+            if (cell := told.get(f"{name}_sd")) is None:
+                continue
+            sd = found[name] = self._converted(f"{name}_sd", self._number(row, f"{name}_sd", cell))
+            where = f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd)}"
+            if sd < 0:
+                raise SheetError(f"{where} is no standard deviation; give a number from 0 up")
+            if self._problem.kind == "fractions" and sd > 1:
+                raise SheetError(
+                    f"{where} is more than a whole, of which {name} is a fraction; correct it, or "
+                    f"if it is a percentage write {exact(sd)} %"
+                )
+        return found
 
     def _refuse_uncomputed(self) -> None:
         """Refuse cells that are empty only because nobody has computed their formulas."""
@@ -319,7 +300,7 @@ class Results:
                 "not say what it comes to; open it in your spreadsheet, save it, and ask again"
             )
 
-    def _check_whole(self, row: int, values: Mapping[str, float]) -> None:
+    def _check_whole(self, row: int, values: Mapping[str, float], sd: Mapping[str, float]) -> None:
         """Refuse fractions that are percentages by their sum, and do not say so."""
         if self._problem.kind != "fractions":
             return
@@ -328,14 +309,41 @@ class Results:
             percent = f", or if they are percentages write {exact(value)} % for {exact(value)}, or "
             raise SheetError(
                 f"{self.sheet.path}, row {row}: {wrong}; correct them"
-                + (f"{percent}{most} [%] as title" if value > _SHARE else "")
+                + (f"{percent}{most} [%] as title" if value > WHOLE else "")
             )
         lowest = min(values, key=lambda name: values[name])
-        if values[lowest] < _LEAST:
+        if values[lowest] < min(_LEAST, -_SURE * sd[lowest]):
             raise SheetError(
                 f"{self.sheet.path}, row {row}: {lowest} is {exact(values[lowest])}, and no "
                 "fraction of a whole is below 0; correct it"
             )
+
+    def _check_shares(self, row: int, values: Mapping[str, float]) -> None:
+        """Refuse percentages that do not say so, beside windows in percent, or the reverse."""
+        where = f"{self.sheet.path}, row {row}"
+        if wrong := no_share(self._problem.windows, values):
+            name, why = wrong
+            raise SheetError(
+                f"{where}: {why}; write {exact(values[name])} %, or {name} [%] as title, or the "
+                "window without %"
+            )
+        for name, window in bounded(self._problem.windows, values).items():
+            edges = [abs(edge) for edge in window.within if edge is not None]
+            if (
+                self._columns[name] in self._signed
+                and max(edges) > WHOLE
+                and not self._is_fraction(name)
+            ):
+                raise SheetError(
+                    f"{where}: {name} has a percent sign, so it is {exact(values[name])}, and its "
+                    f"window is not in percent: {window.text}; write the window in % or the "
+                    "results without"
+                )
+
+    def _is_fraction(self, name: str) -> bool:
+        """Whether a measured quantity, or what its uncertainty is of, is a fraction of 1."""
+        share = name.removesuffix("_sd") in self._shares
+        return share or self._problem.kind == "fractions" or self._stated.get(name) == "1"
 
     def _setting(self, row: int, name: str, cell: Cell) -> Setting:
         """Read what a variable was set to: a number, or a choice however it is spelt."""
@@ -359,9 +367,7 @@ class Results:
         if share and not in_percent and variable and (variable.unit or name in self._units):
             number = math.nan  # 5 % of a temperature
         if abs(number) < LARGEST:
-            of_fraction = variable is None and (
-                self._problem.kind == "fractions" or self._stated.get(name) == "1"
-            )
+            of_fraction = variable is None and self._is_fraction(name)
             return part if (of_fraction if in_percent else share) else number
         if name in self._problem.variables:
             cure = "write the number that was set, without its unit"
@@ -381,7 +387,9 @@ def _begun(path: Path, problem: Problem) -> Sheet:
     units = {name: variable.unit for name, variable in problem.variables.items()}
     titles = [title_of(name, unit) for name, unit in units.items()]
     words = [word for v in problem.variables.values() for word in v.choices or ()]
-    return create(path, [*titles, *problem.measured, FAILED], words)
+    own = shares(problem.windows, problem.measured) if problem.kind != "fractions" else set()
+    titles += [title_of(name, "%" if name in own else "") for name in problem.measured]
+    return create(path, [*titles, FAILED], words)
 
 
 _SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00b0": "deg", " ": ""})

@@ -1,6 +1,7 @@
 """Percentages in a table whose problem does not say that they are fractions."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,65 @@ def test_percentages_that_stay_so_are_said_and_never_taken_for_fractions(place, 
         assert "in percent" not in capsys.readouterr().out
     assert main(["optimise", "p.toml", "--from", "last", "--json", *more]) == 0
     assert json.loads(capsys.readouterr().out)["n_known"] == 3
+
+
+SELECTIVE = """\
+maximise = "conv"
+measured = ["conv", "sel"]
+constraints = ["sel >= 90 % +/- 3 %"]
+[variables]
+flow = { range = [0.1, 2], unit = "mL/min" }
+"""
+SELECTED = "flow,conv,sel,sel_sd\n0.1,97,62,1\n0.5,80,85,1\n1,55,92,1\n2,30,96,1\n"
+
+
+@pytest.mark.parametrize("kind", ["", 'kind = "positive"\n', 'kind = "real"\n'])
+def test_what_a_window_in_percent_is_about_is_a_fraction(place, capsys, kind):
+    Path("p.toml").write_text(kind + SELECTIVE)
+    Path("t.csv").write_text(SELECTED)
+    for command in (["ask", "p.toml", "t.csv"], ["show", "p.toml", "t.csv"]):
+        assert main(command) == 2
+        assert (
+            "row 2: sel is 62, and its window is in percent: sel >= 0.9 is about a fraction of 1; "
+            "write 62 %, or sel [%] as title, or the window without %"
+        ) in " ".join(capsys.readouterr().err.split())
+    for told in (
+        SELECTED.replace("sel,", "sel [%],"),
+        re.sub(r"(\d+),1\n", r"\1 %,1 %\n", SELECTED),
+    ):
+        Path("t.csv").write_text(told)
+        assert main(["show", "p.toml", "t.csv", "--json"]) == 0
+        shown = json.loads(capsys.readouterr().out)
+        assert shown["n_feasible"] == 2
+        assert shown["best_feasible"]["measured"]["sel"] == 0.92
+        assert shown["best_feasible"]["measured"]["conv"] == 55
+
+
+def test_results_in_percent_beside_a_window_that_is_not_are_refused(place, capsys):
+    Path("p.toml").write_text(SELECTIVE.replace(" %", ""))
+    Path("t.csv").write_text(re.sub(r"(\d+),1\n", r"\1 %,1 %\n", SELECTED))
+    assert main(["show", "p.toml", "t.csv"]) == 2
+    assert (
+        "row 2: sel has a percent sign, so it is 0.62, and its window is not in percent: "
+        "sel >= 90; write the window in % or the results without"
+    ) in " ".join(capsys.readouterr().err.split())
+    Path("t.csv").write_text(SELECTED)  # both are numbers of percent
+    assert main(["show", "p.toml", "t.csv", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["n_feasible"] == 2
+    # runs that are stored so are not judged by windows in percent
+    Path("q.toml").write_text(SELECTIVE)
+    assert main(["rescore", "last", "--problem", "q.toml"]) == 2
+    assert "experiment 2: sel is 62, and its window is in percent" in " ".join(
+        capsys.readouterr().err.split()
+    )
+
+
+def test_a_product_of_percentages_is_no_share(place, capsys):
+    made = SELECTIVE.replace("sel >= 90 %", "conv * sel >= 50 %")
+    Path("p.toml").write_text(made)
+    Path("t.csv").write_text(SELECTED)
+    assert main(["show", "p.toml", "t.csv"]) == 0
+    assert (
+        "conv * sel is 6014 in row 2, and its window is in percent: conv * sel >= 0.5 is about a "
+        "fraction of 1"
+    ) in " ".join(capsys.readouterr().out.split())

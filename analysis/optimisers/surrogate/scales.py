@@ -29,6 +29,9 @@ BELOW = 0.1
 """Positive quantities are never below 0 by more than this, in units of the largest value, and by
 five of their errors: others are not positive, whatever was said of them."""
 
+ROUNDING = 1e-12
+"""What is smaller, in units of the largest of all values, is what reckoning leaves of 0."""
+
 
 class Scale(NamedTuple):
     """A monotonic change of one variable, and between which values it exists."""
@@ -260,8 +263,8 @@ class Smooth:
         self._columns = np.arange(self._count)
         self._most: Floats | None = None
         largest = np.abs(y).max(axis=0)
-        if kind == "positive" and far_below_zero(y, error).any():
-            self._kind = "real"
+        # of positive quantities those that are not, or nothing but noise about 0
+        self._real = far_below_zero(y, error).any(axis=0) & (kind == "positive")
         if self._kind != "real":
             told = error.min(axis=0)
             untold = told <= 2 * EXACT * largest
@@ -300,6 +303,7 @@ class Smooth:
             return y, error
         values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
         errors = error / np.hypot(y, 2 * self._floor)
+        values[:, self._real], errors[:, self._real] = y[:, self._real], error[:, self._real]
         if self._kind == "fractions":
             whole = [self._whole]
             errors = np.hypot(errors[:, self._columns], errors[:, whole])
@@ -326,6 +330,7 @@ class Smooth:
         """Return the measured quantities (q, ...) for their smooth values, in place of these."""
         if self._kind == "real":
             return u
+        real = u[self._real].copy()
         np.clip(u, -300.0, 300.0, out=u)
         for column in self._columns:  # for the others, which are the whole, 1 = exp(0)
             np.exp(u[column], out=u[column])
@@ -335,6 +340,7 @@ class Smooth:
             np.maximum(u, 1e-3 * floor, out=u)
             if self._most is not None:
                 np.minimum(u, self._most.reshape(floor.shape), out=u)
+            u[self._real] = real
             return u
         u[self._whole] = 1.0
         below = floor**2 / u
@@ -352,7 +358,8 @@ class Smooth:
 
 def far_below_zero(y: Floats, error: Floats) -> NDArray[np.bool_]:
     """Which measured values (N, q) are below 0 by more than the errors of positive ones."""
-    least = BELOW * np.abs(y).max(axis=0, initial=0.0)
+    size = np.abs(y)
+    least = np.maximum(BELOW * size.max(axis=0, initial=0.0), ROUNDING * size.max(initial=0.0))
     return np.asarray(y < -np.fmax(least, 5 * error))
 
 

@@ -72,6 +72,17 @@ def test_positive_quantities_that_are_negative_are_real():
         )
 
 
+def test_noise_about_zero_leaves_the_others_positive() -> None:
+    """Of what is not there; and what rounding leaves of 0 is 0."""
+    rng = np.random.default_rng(1)
+    y = np.column_stack([np.geomspace(1, 1e3, 20), 1e-3 * rng.standard_normal(20), np.zeros(20)])
+    y[3, 2] = -1e-17
+    smooth = Smooth(y, np.full(y.shape, 1e-9), "positive", False)
+    np.testing.assert_allclose(np.diff(smooth.values[10:, 0], 2), 0.0, atol=1e-3)  # logarithms
+    np.testing.assert_array_equal(smooth.values[:, 1], y[:, 1])
+    np.testing.assert_allclose(smooth.measured(smooth.values), y, rtol=1e-9, atol=1e-11)
+
+
 def test_a_fraction_is_expected_to_be_no_more_than_the_whole():
     """Where those measured are not all there are, too."""
     y = np.array([[0.2, 0.01], [0.9, 0.02], [0.6, 0.03]])
