@@ -14,6 +14,7 @@ from reactune.analysis.analytics.hplc import Hplc
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.analytics.resulttable import Quantity, ResultTable
 from reactune.analysis.problem.choices import told
+from reactune.analysis.problem.meaning import bounded
 from reactune.analysis.problem.model import Problem, ProblemError
 from reactune.analysis.problem.space import Space
 from reactune.analysis.problem.tables import RigFacts, Setting, StreamFacts, Variable
@@ -96,6 +97,12 @@ def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str
         f"measured: {name!r} is {what} {', '.join(measured)}"
         for name in problem.measured
         if name not in measured
+    ]
+    wrong += [
+        f"constraints: {window.text} is in percent, about a fraction of 1, and the rig measures "
+        f"{name} in {unit}; write the window's numbers in {unit}, without %"
+        for name, window in bounded(problem.windows, measured).items()
+        if window.percent and (unit := analytics.units[name]) not in ("", "1")
     ]
     wrong += _settable(problem, rig)
     if rig.chromatogram is not None:

@@ -17,6 +17,7 @@ from reactune.devices import load, open_rig
 from reactune.devices.opening import emulated
 from reactune.plans import service
 from reactune.plans.cli import main
+from reactune.plans.compatibility import incompatibilities
 from tests.plans.software import KEYS, NAMES, ROWS, lab, tables, written
 
 
@@ -318,3 +319,20 @@ def test_from_another_process_in_real_time(tmp_path):
         clock.wait(opened.trigger(), 20)
         assert opened.read()["file"]["value"] == "simulated-0001.csv"
         assert opened.read()["file_delay"]["value"] < 10
+
+
+def test_a_window_in_percent_is_not_about_an_amount(tmp_path):
+    rig = load(written(tmp_path, tables(emulated={})))
+    assert rig.analytics is not None
+    amounts = {
+        name: quantity.model_copy(update={"unit": "mM"})
+        for name, quantity in rig.analytics.quantities.items()
+    }
+    analytics = rig.analytics.model_copy(update={"quantities": amounts})
+    stated = Problem.load("walker-ii").to_dict()
+    asked = Problem.load(stated | {"kind": None, "constraints": ["X1 >= 90 % +/- 5 %"]})
+    (wrong,) = incompatibilities(asked, rig.model_copy(update={"analytics": analytics}))
+    assert wrong == (
+        "constraints: X1 >= 0.9 is in percent, about a fraction of 1, and the rig measures X1 in "
+        "mM; write the window's numbers in mM, without %"
+    )
