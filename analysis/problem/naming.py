@@ -104,7 +104,7 @@ class Names:
         try:
             expression, self._units[name] = with_units(parse(of), self._known(of), stated)
         except UnitError as error:
-            raise UnitError(f"{name}.unit: {error}") from None
+            raise UnitError(f"{name}{'.unit' * bool(stated)}: {error}") from None
         self.meanings[name] = expression.substituted(self.meanings)
 
     def expression(self, of: str, stated: str = "") -> Expression:
