@@ -33,7 +33,7 @@ from scipy.spatial import cKDTree
 from ..one_thread import on_one_thread
 from ..problem.merit import FAILED, Windows, reference, soft_merit
 from .arguments import generator, numbers, one, share, whole
-from .book import Book, check_measured
+from .book import SPREAD, Book, check_measured
 from .ranking import PATIENCE, Window
 from .recommend import Recommendation, recommend
 from .surrogate.scales import Measured
@@ -45,7 +45,7 @@ WHY = {
     1: "class 1: minimum of SQSnobFit's quadratic model",
     2: "class 2: minimum of a local model of SQSnobFit around a local best point",
     3: "class 3: minimum of a local model of SQSnobFit around another point",
-    4: "class 4: SQSnobFit explores a large box",
+    4: "class 4: SQSnobFit explores a wide region where little was measured",
     5: "class 5: SQSnobFit fills a gap between the points",
 }
 FILLED = "class 5: fills a gap between the points, for SQSnobFit gave none"
@@ -327,7 +327,7 @@ class SQSnobFit:
 
         Where none of many is free, the best points are asked again.
         """
-        whys: list[str] = []
+        whys, filled = list[str](), FILLED if len(self.book.table) else SPREAD
         best = list(known[np.argsort(known[:, -2], kind="stable"), :-2]) or list(taken)
         while len(chosen) < n:
             others = np.array([*taken, *chosen])
@@ -342,7 +342,7 @@ class SQSnobFit:
             free = distance.max() >= 1.0
             again = best or list(others)
             chosen.append(y[distance.argmax()] if free else again[len(whys) % len(again)])
-            whys.append(FILLED if free else REPEATED)
+            whys.append(filled if free else REPEATED)
         return whys
 
 

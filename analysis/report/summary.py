@@ -295,7 +295,7 @@ class Summary:
                 remarks.append((label, ", ".join(each[:3]) + rest))
         goal, unit = next(iter(self.goal_units.items()))
         chosen = self.best_feasible or self.best
-        if chosen is not None and chosen.feasible and chosen.regret > 0:
+        if chosen is not None and chosen.feasible and _matters(chosen.regret, chosen, goal):
             by = f"{float(f'{chosen.regret:.1g}'):g} {unit}".rstrip()
             told = f"the truly best of these experiments is expected to be {by} better "
             told += f"in {goal} than experiment {chosen.number}"
@@ -376,6 +376,14 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         rediscovery=rediscovered(campaign),
         confidence=problem.optimiser.confidence,
     )
+
+
+def _matters(gain: float, candidate: Candidate, goal: str) -> bool:
+    """Whether so much more of the goal would be seen: by a repeat, and in what is written of it."""
+    if not gain > 0 or goal not in candidate.expected:
+        return gain > 0
+    value, scatter = candidate.expected[goal], candidate.repeat_sd[goal]
+    return gain >= scatter / 10 and estimated(value + gain, scatter) != estimated(value, scatter)
 
 
 def _stop_reason(run: StoredRun) -> str:

@@ -118,6 +118,10 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
     Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 8"))
     assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
     assert "Stop: budget: 8 of 8 experiments done." in capsys.readouterr().out
+    Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 7"))
+    assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
+    said = "Stop: the budget of 7 experiments is spent (8 done)."
+    assert said in capsys.readouterr().out
 
 
 FAILED_FIRST = """\

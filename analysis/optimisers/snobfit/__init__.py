@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...one_thread import on_one_thread
 from ..arguments import generator, numbers, one, share, whole
-from ..book import Book, check_measured, rows_of
+from ..book import SPREAD, Book, check_measured, rows_of
 from ..geometry import hit
 from ..ranking import Window
 from ..recommend import Recommendation, hold, recommend
@@ -46,7 +46,7 @@ WHY = {
     MODEL: "class 1: minimum of the quadratic model around the best point",
     LOCAL: "class 2: minimum of the linear model around a local best point",
     OTHER: "class 3: minimum of the linear model around another point",
-    EXPLORE: "class 4: explores a large box",
+    EXPLORE: "class 4: explores a wide region where little was measured",
     FILL: "class 5: fills a gap between the points",
     GIVEN: "given: not asked for by the optimiser",
     REPLICATE: "replicate: no further place was found in the box at this resolution",
@@ -228,6 +228,8 @@ class Snobfit:
 
     def _note(self, x: Floats, kinds: list[int], whys: list[str]) -> None:
         """Keep what is asked for, and why."""
+        if not len(self.book.table):  # there are no points yet for a gap to be between
+            whys = [SPREAD if kind == FILL else why for kind, why in zip(kinds, whys, strict=True)]
         self._pending += range(len(self._kinds), len(self._kinds) + len(x))
         self._asked = np.vstack([self._asked, x])
         self._kinds += kinds
