@@ -118,6 +118,7 @@ class Stated(Part):
                 verb,
                 self._called(goal, meant("goal" if goal.unit else verb, goal.of, goal.unit)),
                 self._unit(goal),
+                goal.of,
             )
             for verb, goal in self._stated_goals()
         )

@@ -54,6 +54,8 @@ class Summary:
         how many were allowed.
     windows : tuple of str
         The constraints in words.
+    where : tuple of str
+        What named goals stand for, such as ``STY = P / tau``.
     failed : dict of int to str
         Why experiments failed, by number.
     unjudged : dict of int to str
@@ -100,6 +102,7 @@ class Summary:
     n_feasible: int
     budget: int
     windows: tuple[str, ...]
+    where: tuple[str, ...]
     failed: dict[int, str]
     unjudged: dict[int, str]
     disturbed: dict[int, str]
@@ -133,8 +136,10 @@ class Summary:
 
     @property
     def asked(self) -> str:
-        """Goal and windows, as far as the title does not say them."""
-        return "; ".join(part for part in (self.goal, *self.windows) if part != self.title)
+        """Goal and windows, as far as the title does not say them, and what names stand for."""
+        told = "; ".join(part for part in (self.goal, *self.windows) if part != self.title)
+        where = f"where {', '.join(self.where)}" if self.where else ""
+        return "; ".join(part for part in (told, where) if part)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
@@ -360,6 +365,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         n_feasible=int((table["feasibility"] == "feasible").sum()),
         budget=problem.budget,
         windows=tuple(labels.windows(problem, measured)),
+        where=tuple(aim.where for aim in problem.aims if aim.where),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
         unjudged=campaign.unjudged,
         disturbed=campaign.disturbed,

@@ -115,7 +115,7 @@ def test_goal_and_edges_are_told_in_their_units(place, capsys) -> None:
     Path("sty.csv").write_text("tau [s],P\n115,21\n120,20\n300,30\n")
     assert main(["show", "sty.toml", "sty.csv"]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[1] == "tau >= 120 s"
+    assert shown.splitlines()[1] == "tau >= 120 s; where STY = P / tau"
     for row in ("maximise STY [g/L/h]", "tau >= 120 s"):
         assert shown.count(f"\n  {row} ") == 2
     (page,) = place.glob("runs/reports/*.html")

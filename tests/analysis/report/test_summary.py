@@ -57,6 +57,15 @@ class TestWhatItSays:
         remarks = replace(summary, best_feasible=certain).remarks()
         assert [label for label, _ in remarks].count("In doubt") == (regret > 1e-6)
 
+    def test_a_goal_with_a_name_says_what_it_is(self) -> None:
+        stated = {"of": "60 * X3 / (X1 + X2)", "name": "waste", "unit": "g/h"}
+        summary = summarise(fake_run(6, minimise=stated))
+        told = "where waste = 60 * X3 / (X1 + X2)"
+        assert summary.asked.endswith(f"; {told}")
+        assert told in " ".join(summary.to_text().split())
+        assert summary.to_json()["where"] == ["waste = 60 * X3 / (X1 + X2)"]
+        assert "where" not in summarise(CASES["full"]).asked
+
     def test_both_bests_are_those_of_the_last_decision(self) -> None:
         run = CASES["full"]
         last = run.table("decision").iloc[-1]
