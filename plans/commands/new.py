@@ -24,7 +24,7 @@ EXAMPLES = (
     'reactune new --method my-hplc.toml --peak "acid 3.0 min" --peak "amide 5.2 min"',
 )
 _OF_PROBLEM = (
-    ("variable", "'tau 0.5 to 10 min'; may be given more than once"),
+    ("variable", "'tau 0.5 to 10 min', 'lamp: 5, 10, 20 W'; may be given more than once"),
     ("measured", "'product, sm'"),
     ("goal", "'maximise product'"),
     ("window", "'product >= 0.9 +/- 0.05'; may be given more than once"),
