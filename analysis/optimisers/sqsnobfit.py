@@ -45,10 +45,12 @@ WHY = {
     1: "class 1: minimum of SQSnobFit's quadratic model",
     2: "class 2: minimum of a local model of SQSnobFit around a local best point",
     3: "class 3: minimum of a local model of SQSnobFit around another point",
-    4: "class 4: SQSnobFit explores a wide region where little was measured",
+    4: "class 4: SQSnobFit explores a large box",
     5: "class 5: SQSnobFit fills a gap between the points",
 }
 FILLED = "class 5: fills a gap between the points, for SQSnobFit gave none"
+_PLAIN = {WHY[4]: "class 4: SQSnobFit explores a wide region where little was measured"}
+"""What is told in place of what the states of stored runs hold."""
 REPEATED = "replicate: no place was found in the box at this resolution"
 
 SEARCHES = 200_000
@@ -173,7 +175,12 @@ class SQSnobFit:
         position = one(x, self.lower.size)
         gap = np.abs(self._asked - position) < self.book.resolution
         asked = np.flatnonzero(gap.all(axis=1))
-        return self._whys[asked[-1]] if asked.size else "given: not asked for by the optimiser"
+        if not asked.size:
+            return "given: not asked for by the optimiser"
+        told: str = self._whys[asked[-1]]
+        if told == FILLED and not len(self.book.table):  # no points yet for a gap to be between
+            return SPREAD
+        return _PLAIN.get(told, told)
 
     def state(self) -> dict[str, Any]:
         """Give everything that the next ask depends on, for `json.dumps`."""
@@ -327,7 +334,7 @@ class SQSnobFit:
 
         Where none of many is free, the best points are asked again.
         """
-        whys, filled = list[str](), FILLED if len(self.book.table) else SPREAD
+        whys: list[str] = []
         best = list(known[np.argsort(known[:, -2], kind="stable"), :-2]) or list(taken)
         while len(chosen) < n:
             others = np.array([*taken, *chosen])
@@ -342,7 +349,7 @@ class SQSnobFit:
             free = distance.max() >= 1.0
             again = best or list(others)
             chosen.append(y[distance.argmax()] if free else again[len(whys) % len(again)])
-            whys.append(filled if free else REPEATED)
+            whys.append(FILLED if free else REPEATED)
         return whys
 
 

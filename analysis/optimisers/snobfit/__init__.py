@@ -228,8 +228,6 @@ class Snobfit:
 
     def _note(self, x: Floats, kinds: list[int], whys: list[str]) -> None:
         """Keep what is asked for, and why."""
-        if not len(self.book.table):  # there are no points yet for a gap to be between
-            whys = [SPREAD if kind == FILL else why for kind, why in zip(kinds, whys, strict=True)]
         self._pending += range(len(self._kinds), len(self._kinds) + len(x))
         self._asked = np.vstack([self._asked, x])
         self._kinds += kinds
@@ -301,7 +299,10 @@ class Snobfit:
         asked = np.flatnonzero((gap < self.book.resolution).all(axis=1))
         if not asked.size:
             return WHY[GIVEN]
-        return self._notes[asked[-1]] or WHY[self._kinds[asked[-1]]]
+        kind = self._kinds[asked[-1]]
+        if kind == FILL and not len(self.book.table):  # no points yet for a gap to be between
+            return SPREAD
+        return self._notes[asked[-1]] or WHY[kind]
 
     # -- state ----------------------------------------------------------------
 
