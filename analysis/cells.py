@@ -22,6 +22,9 @@ _DELIMITERS = ("\t", ";", ",", "|", None)
 _OLD = b"\xd0\xcf\x11\xe0"
 """What an old workbook begins with, and any that has a password."""
 
+_STATED = re.compile(r'[\r\n]*("?)sep=(?P<mark>[,;\t|])\1[ ]*(\r\n|\r|\n|$)', re.IGNORECASE)
+"""A first line that says what parts the cells."""
+
 _NUMBER = re.compile(r"[+-]?(\d+[.,]?\d*|[.,]\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}[.,]\d{3}")
 _MINUS = str.maketrans({"\u2212": "-", "\u2013": "-"})  # as word processors write it
@@ -157,12 +160,14 @@ def decoded(raw: bytes) -> str:
 def titled(raw: bytes) -> tuple[str, list[list[str]]]:
     """Read a CSV file whose first line that is not empty names the columns.
 
+    Above it may stand ``sep=;``, which says to Excel what parts the cells, and is no row there.
+
     Returns
     -------
     delimiter : str
-        Comma, semicolon or tab.
+        Comma, semicolon or tab, or what a line says that it is.
     lines : list of list of str
-        All of them, cells stripped.
+        All of them but that one, cells stripped.
 
     Raises
     ------
@@ -174,9 +179,10 @@ def titled(raw: bytes) -> tuple[str, list[list[str]]]:
         raise UnreadableError(wrong)
     text = raw.decode("utf-8-sig")
     first = re.split(r"[\r\n]", text.lstrip("\r\n"), maxsplit=1)[0]
-    if re.fullmatch(r"sep=.", first.strip()):
-        raise UnreadableError(f"begins with {first.strip()}, which only Excel reads; delete it")
-    delimiter = _delimiter(text, first)
+    if stated := _STATED.match(text):
+        text, delimiter = text[stated.end() :], stated["mark"]
+    else:
+        delimiter = _delimiter(text, first)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     lines: list[list[str]] = []
     try:

@@ -1,6 +1,7 @@
 """Campaigns without a rig: a table of results is opened, asked, shown and kept in the catalogue."""
 
 import re
+import shlex
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,26 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
         if not there:
             Agent(problem)  # what only the optimiser can refuse, before a table is begun
         return Asking(problem, Results.open(path, problem), seed)
+
+
+def in_order(command: str, problem: str, table: Path) -> None:
+    """Refuse a table where the problem belongs.
+
+    Raises
+    ------
+    UserError
+    """
+    if not is_table(problem):
+        return
+    if table.suffix.lower() == ".toml":
+        right = shlex.join(["reactune", command, str(table), problem])
+        raise UserError(f"the problem comes first, and then its table: {right}")
+    raise UserError(f"{problem} is a table, and a problem file belongs in its place")
+
+
+def is_table(name: str) -> bool:
+    """Whether something is a table by its name."""
+    return Path(name).suffix.lower() in (".csv", ".tsv", ".xlsx", ".xlsm")
 
 
 def place_to_keep(catalogue: str | Path | None) -> Place:

@@ -70,6 +70,8 @@ def finished(
         best = "the best" if len(problem.aims) == 1 else "on the front"
         which = f" since experiment {last}, the last to be {best}" if last else ""
         return f"no improvement in {since} experiment{'s' * (since > 1)}{which}"
-    if done >= problem.budget:
+    if done > problem.budget:  # of a table, whose rows are anybody's
+        return f"the budget of {problem.budget} experiments is spent ({done} done)"
+    if done == problem.budget:
         return f"budget: {done} of {problem.budget} experiments done"
     return None

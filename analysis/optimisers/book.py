@@ -32,6 +32,9 @@ T = TypeVar("T")
 ROUNDS = 4
 """How often at most a model is fitted to what the one before did not contradict."""
 
+SPREAD = "class 5: spread over all that is allowed"
+"""Why a point is asked for while nothing has been measured."""
+
 
 class Book:
     """Results in a box with soft windows, and what the models make of them.

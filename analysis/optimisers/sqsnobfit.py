@@ -33,7 +33,7 @@ from scipy.spatial import cKDTree
 from ..one_thread import on_one_thread
 from ..problem.merit import FAILED, Windows, reference, soft_merit
 from .arguments import generator, numbers, one, share, whole
-from .book import Book, check_measured
+from .book import SPREAD, Book, check_measured
 from .ranking import PATIENCE, Window
 from .recommend import Recommendation, recommend
 from .surrogate.scales import Measured
@@ -49,6 +49,8 @@ WHY = {
     5: "class 5: SQSnobFit fills a gap between the points",
 }
 FILLED = "class 5: fills a gap between the points, for SQSnobFit gave none"
+_PLAIN = {WHY[4]: "class 4: SQSnobFit explores a wide region where little was measured"}
+"""What is told in place of what the states of stored runs hold."""
 REPEATED = "replicate: no place was found in the box at this resolution"
 
 SEARCHES = 200_000
@@ -173,7 +175,12 @@ class SQSnobFit:
         position = one(x, self.lower.size)
         gap = np.abs(self._asked - position) < self.book.resolution
         asked = np.flatnonzero(gap.all(axis=1))
-        return self._whys[asked[-1]] if asked.size else "given: not asked for by the optimiser"
+        if not asked.size:
+            return "given: not asked for by the optimiser"
+        told: str = self._whys[asked[-1]]
+        if told == FILLED and not len(self.book.table):  # no points yet for a gap to be between
+            return SPREAD
+        return _PLAIN.get(told, told)
 
     def state(self) -> dict[str, Any]:
         """Give everything that the next ask depends on, for `json.dumps`."""

@@ -57,16 +57,24 @@ class Aim:
         Its text is its name, if it has one.
     unit : str
         Its own, or that of what it is; "" if none is known.
+    of : str
+        The expression as it was written.
     """
 
     verb: str
     expression: Expression
     unit: str
+    of: str
 
     @property
     def text(self) -> str:
         """What it is called."""
         return self.expression.text
+
+    @property
+    def where(self) -> str:
+        """Say what its name stands for, ``STY = P / tau``; "" if it has none."""
+        return "" if self.text == self.of else f"{self.text} = {self.of}"
 
     @property
     def sign(self) -> int:

@@ -57,10 +57,12 @@ def _lines(
         yield f"One value a batch: {', '.join(problem.shared)}."
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
-    if problem.define:
+    where = [(aim.where, aim.unit) for aim in problem.aims if aim.where]
+    where += [(f"{name} = {part.of}", part.unit) for name, part in problem.define.items()]
+    if where:
         yield "Where:"
-        for name, part in problem.define.items():
-            yield f"  {name} = {part.of}" + (f", in {part.unit}" if part.unit else "")
+        for told, unit in where:
+            yield f"  {told}" + (f", in {unit}" if unit else "")
     measured = ", ".join(problem.measured) + (f" ({_KINDS[problem.kind]})" if problem.kind else "")
     goals = " and ".join(
         f"{aim.verb} {aim.text}" + (f" [{aim.unit}]" if aim.unit else "") for aim in problem.aims

@@ -203,8 +203,10 @@ class Problem(Stated):
         variable = self.variables.get(name)
         if variable is not None and variable.choices is not None:
             if value not in variable.choices:
+                near = messages.did_you_mean(str(value), variable.choices).strip()
                 raise ValueError(
-                    f"{name} = {value!r} is none of its choices: {told(variable.choices)}"
+                    f"{name} = {value!r} {f'({near}) ' if near else ''}is none of its choices: "
+                    f"{told(variable.choices)}"
                 )
             return float(variable.choices.index(str(value)))
         if isinstance(value, str) or not hasattr(value, "__float__"):

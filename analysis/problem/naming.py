@@ -104,7 +104,7 @@ class Names:
         try:
             expression, self._units[name] = with_units(parse(of), self._known(of), stated)
         except UnitError as error:
-            raise UnitError(f"{name}.unit: {error}") from None
+            raise UnitError(f"{name}{'.unit' * bool(stated)}: {error}") from None
         self.meanings[name] = expression.substituted(self.meanings)
 
     def expression(self, of: str, stated: str = "") -> Expression:
@@ -247,6 +247,10 @@ def _goal_problems(stated: object, names: "_Known") -> Iterator[str]:
             yield f"goal: {text!r} uses nothing that is measured. Known: {known}"
 
 
+IF_IT = ". If it "
+"""What follows upon an unknown name: what can be done about it in a file."""
+
+
 class _Known:
     """The names that are known at one place.
 
@@ -291,7 +295,9 @@ class _Known:
                 continue
             hint = did_you_mean(name, self.known)
             known = ", ".join([*self.known, *(["flow_<stream>"] if self.rigs is _RIGS else [])])
-            how = f'. If it follows from these, say how: [define] {name} = {{ of = "..." }}'
+            measurable = set(self.measured) <= set(self.known)
+            how = f"{IF_IT}{'is measured, add it to measured; if it ' * measurable}"
+            how += f'follows from these, say how: [define] {name} = {{ of = "..." }}'
             yield (
                 f"{place}: {name!r}{within} is not known here;{hint} Known: {known}"
                 f"{'' if hint else how}"

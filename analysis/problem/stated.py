@@ -1,5 +1,6 @@
 """What the user states, and what the names in it mean; see `model`."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ class Stated(Part):
             try:
                 return self._names.expression(of, to)
             except UnitError as error:
-                wrong.append(f"{place}: {error}")
+                wrong.append(f"{place}{'.unit' * bool(to)}: {error}")
                 return parse(of)
 
         try:
@@ -107,12 +108,18 @@ class Stated(Part):
                 given = self._follow(named(data))
                 self._names = Names(named(data), units, given)
         except UnitError as error:
-            table = "define" if str(error).partition(".")[0] in self.define else "limits"
+            name = re.split("[.:]", str(error))[0]
+            table = "define" if name in self.define else "limits"
             return [f"{table}.{error}"]
         except ProblemError as error:
             return error.problems
         self._aims = tuple(
-            Aim(verb, self._called(goal, meant("goal.unit", goal.of, goal.unit)), self._unit(goal))
+            Aim(
+                verb,
+                self._called(goal, meant("goal" if goal.unit else verb, goal.of, goal.unit)),
+                self._unit(goal),
+                goal.of,
+            )
             for verb, goal in self._stated_goals()
         )
         self.__dict__["constraints"] = tuple(
@@ -120,7 +127,7 @@ class Stated(Part):
             for i, window in enumerate(self.constraints, start=1)
         )
         self.__dict__["limits"] = {
-            name: limit.meaning(meant(f"limits.{name}.unit", limit.of, limit.unit))
+            name: limit.meaning(meant(f"limits.{name}", limit.of, limit.unit))
             for name, limit in self.limits.items()
         }
         return wrong

@@ -7,8 +7,8 @@ unit is looked up by `pint`, which is imported then.
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -35,11 +35,14 @@ class Unit:
         What is added once converted to base units: 273.15 for degC, otherwise 0.
     dimension : tuple of (str, float)
         Exponents of what is not 0, in the order of the names.
+    text : str
+        As it was written; "" of what was computed.
     """
 
     size: float = 1.0
     offset: float = 0.0
     dimension: tuple[tuple[str, float], ...] = ()
+    text: str = field(default="", compare=False)
 
     def __mul__(self, other: "Unit") -> "Unit":
         powers = dict(self.dimension)
@@ -66,6 +69,7 @@ def _dimension(powers: Mapping[str, float]) -> tuple[tuple[str, float], ...]:
 
 _VOLUME = (("[length]", 3.0),)
 _FLOW = (("[length]", 3.0), ("[time]", -1.0))
+_CONTENT = (("[length]", -3.0), ("[mass]", 1.0))
 _OWN = {
     "": Unit(),
     "degC": Unit(1.0, 273.15, (("[temperature]", 1.0),)),
@@ -86,6 +90,7 @@ _NAMES = {
     _OWN["uL"].dimension: "a volume",
     _OWN["uL/min"].dimension: "a flow",
     _OWN["mM"].dimension: "a concentration",
+    _CONTENT: "a mass per volume",
     (): "a plain number",
 }
 _WORDS = {"uL/min": ("µL/min", "μL/min", "ul/min"), "uL": ("µL", "μL", "ul"), "mL": ("ml",)}
@@ -112,6 +117,11 @@ def unit(text: str) -> Unit | None:
     Unit or None
         None for what is a label and no unit, such as "equiv" or "a.u.".
     """
+    found = _looked_up(text)
+    return found if found is None else replace(found, text=text)
+
+
+def _looked_up(text: str) -> Unit | None:
     text = text.translate(_DEGREES)
     if text in _KNOWN:
         return _KNOWN[text]
@@ -120,7 +130,7 @@ def unit(text: str) -> Unit | None:
     if (found := _from_pint(text)) is not None:
         return found
     plain = unicodedata.normalize("NFKC", text)  # a degree Celsius in one sign, and the like
-    return unit(plain) if plain != text else None
+    return _looked_up(plain) if plain != text else None
 
 
 @lru_cache(maxsize=1)
@@ -217,11 +227,13 @@ class _Typed:
     """A part of an expression, with units made to agree, and its own unit (None: unknown).
 
     `literal`: whether a number in it may stand for a unit, as 60 may for the seconds of a minute.
+    `priced`: whether a number is a factor of all of it, and may be the price of one of its unit.
     """
 
     node: Node
     unit: Unit | None
     literal: bool = False
+    priced: bool = False
 
 
 def with_units(
@@ -313,39 +325,62 @@ def _scaled(node: Node, factor: float) -> Node:
 
 def _plain(x: _Typed) -> _Typed:
     """Forget the unit of a temperature in degC, which arithmetic has no use for."""
-    return _Typed(x.node, None, x.literal) if x.unit is not None and x.unit.offset else x
+    return replace(x, unit=None) if x.unit is not None and x.unit.offset else x
 
 
 def _agreeing(function: str) -> Any:
-    """Of operands that have to be in one unit."""
+    """Of operands that have to be in one unit.
+
+    A plain number as a factor may be a price, or whatever else makes unlike things alike: then
+    nothing is known of that term where it disagrees with the others.
+    """
 
     def apply(*parts: _Typed) -> _Typed:
         operands = [_plain(part) for part in parts]
-        literal = any(part.literal for part in operands)
+
+        def made_of(nodes: Iterable[Node], own: Unit | None) -> _Typed:
+            literal = any(part.literal for part in operands)
+            priced = all(part.priced for part in operands)
+            return _Typed(Call(function, tuple(nodes)), own, literal, priced)
+
         known = [
-            part.unit
+            part
             for part in operands
             if part.unit is not None and not (part.literal and part.unit.dimension == ())
         ]
-        if not known:
+        if len({part.unit.dimension for part in known if part.unit is not None}) > 1:
+            known = [part for part in known if not part.priced]
+            if not known:
+                return made_of((part.node for part in operands), None)
+        units = [part.unit for part in known if part.unit is not None]
+        if not units:
             own = None if any(part.unit is None for part in operands) else Unit()
-            return _Typed(Call(function, tuple(part.node for part in operands)), own, literal)
-        first = known[0]
-        own = None if not first.dimension and any(p.unit is None for p in operands) else first
-        nodes = []
-        for part in operands:
-            node = part.node
-            if part.unit in known and part.unit is not None:
-                if part.unit.dimension != first.dimension:
-                    raise UnitError(
-                        f"{measures(first)} and {measures(part.unit)} cannot be added or compared"
-                    )
-                if not part.unit.same_size(first):
-                    node = _scaled(node, part.unit.size / first.size)
-            nodes.append(node)
-        return _Typed(Call(function, tuple(nodes)), own, literal)
+            return made_of((part.node for part in operands), own)
+        first = units[0]
+        for other in units:
+            if other.dimension != first.dimension:
+                raise UnitError(_unlike(first, other))
+        nodes = [
+            _scaled(part.node, part.unit.size / first.size)
+            if part.unit is not None and part.unit in units and not part.unit.same_size(first)
+            else part.node
+            for part in operands
+        ]
+        unknown = not first.dimension and any(part.unit is None for part in operands)
+        return made_of(nodes, None if unknown else first)
 
     return apply
+
+
+def _unlike(one: Unit, other: Unit) -> str:
+    """Say that two quantities cannot be added, and what would make them alike."""
+    first, second = (
+        measures(found) + (f" [{found.text}]" if found.text else "") for found in (one, other)
+    )
+    return (
+        f"{first} and {second} cannot be added or compared; if what counts is what they cost, "
+        "multiply each by its price, a number or a name under [fixed]"
+    )
 
 
 def _product(function: str) -> Any:
@@ -354,7 +389,8 @@ def _product(function: str) -> Any:
         own = None
         if a.unit is not None and b.unit is not None:
             own = a.unit * b.unit if function == "*" else a.unit / b.unit
-        return _Typed(Call(function, (a.node, b.node)), own, a.literal or b.literal)
+        marks = a.literal or b.literal, a.priced or b.priced
+        return _Typed(Call(function, (a.node, b.node)), own, *marks)
 
     return apply
 
@@ -365,27 +401,27 @@ def _power(base: _Typed, exponent: _Typed) -> _Typed:
     power = Expression("", exponent.node)
     if base.unit is not None and not power.names:
         own = base.unit ** power({})
-    return _Typed(Call("**", (base.node, exponent.node)), own, base.literal)
+    return replace(base, node=Call("**", (base.node, exponent.node)), unit=own)
 
 
 def _number_of(function: str) -> Any:
     """Of functions whose value is a plain number."""
-    return lambda x: _Typed(Call(function, (x.node,)), None, x.literal)
+    return lambda x: replace(x, node=Call(function, (x.node,)), unit=None)
 
 
 def _alike(function: str) -> Any:
     """Of functions whose value is in the unit of their operand."""
-    return lambda x: _Typed(Call(function, (x.node,)), _plain(x).unit, x.literal)
+    return lambda x: replace(_plain(x), node=Call(function, (x.node,)))
 
 
 _TYPES = Algebra(
-    lambda number: _Typed(Number(number), Unit(), literal=number != 1),
+    lambda number: _Typed(Number(number), Unit(), number != 1, number != 1),
     {
         **{name: _agreeing(name) for name in ("+", "-", "min", "max")},
         **{name: _product(name) for name in ("*", "/")},
         "**": _power,
-        "sqrt": lambda x: _Typed(
-            Call("sqrt", (x.node,)), _power(x, _Typed(Number(0.5), Unit())).unit, x.literal
+        "sqrt": lambda x: replace(
+            _power(x, _Typed(Number(0.5), Unit())), node=Call("sqrt", (x.node,))
         ),
         **{name: _number_of(name) for name in ("log", "log10", "exp")},
         **{name: _alike(name) for name in ("neg", "abs")},

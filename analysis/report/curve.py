@@ -8,9 +8,12 @@ from matplotlib.axes import Axes
 from matplotlib.container import Container
 
 from ..campaign.leader import goal_keys
-from .drawing import axes_of, legend, styled, title
+from .drawing import axes_of, legend, styled, title, wrapped
 from .style import FEASIBLE, MARKS
 from .table import Campaign
+
+TITLE = 40
+"""Characters of a title that leave room for the word SIMULATED."""
 
 AROUND = 0.35
 """How much more than the front the axes show, of its extent; what lies farther out is counted."""
@@ -38,7 +41,7 @@ def trade_off(run: Campaign, ax: Axes | None = None) -> Axes:
     first, second = goal_keys(run.problem)
     names = [f"{aim.text} [{aim.unit}]" if aim.unit else aim.text for aim in run.problem.aims]
     x, y = (f"{n} ({aim.verb}d)" for n, aim in zip(names, run.problem.aims, strict=True))
-    ax.set(xlabel=x, ylabel=y)
+    ax.set(xlabel=wrapped(x, 60), ylabel=wrapped(y, 36))
     handles: list[Artist | Container] = []
     for word, style in MARKS.items():
         rows = run.table[run.table["feasibility"] == word]
@@ -52,7 +55,8 @@ def trade_off(run: Campaign, ax: Axes | None = None) -> Axes:
     else:
         ax.text(0.5, 0.94, "no front yet", transform=ax.transAxes, ha="center", color=FEASIBLE)
     legend(ax, handles, 2)
-    title(ax, run, f"{names[0]} against {names[1]}")
+    told = f"{names[0]} against {names[1]}"
+    title(ax, run, told if len(told) <= TITLE else "Goal against goal")
     return ax
 
 

@@ -1,6 +1,7 @@
 """What all figures share: the house's style, the mark of what was simulated, axes and legends."""
 
 import functools
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
+from ..written import printable
 from .style import MARK, STYLE
 from .table import Campaign, StoredRun
 
@@ -43,12 +45,20 @@ def number_axis(ax: Axes, run: Campaign) -> None:
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
+def wrapped(text: str, width: int, lines: int = 3) -> str:
+    """Break what users wrote into short lines, and shorten it where these do not suffice."""
+    return textwrap.fill(
+        printable(text), width, max_lines=lines, placeholder=" ...", break_on_hyphens=False
+    )
+
+
 def legend(ax: Axes, handles: Sequence[Artist | Container], columns: int) -> None:
     """Put the legend below the axis, where there are no data."""
     below = ax.transAxes + ScaledTranslation(0, -0.52, ax.figure.dpi_scale_trans)
     if handles:
+        labels = [wrapped(str(handle.get_label()), 26, 4) for handle in handles]
         ax.legend(
-            handles=list(handles), loc="upper left", ncols=columns,
+            handles=list(handles), labels=labels, loc="upper left", ncols=columns,
             bbox_to_anchor=(0, 0), bbox_transform=below,
         )  # fmt: skip
 

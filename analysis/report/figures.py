@@ -23,10 +23,16 @@ from matplotlib.ticker import MaxNLocator
 from ..analytics.measurement import Trace
 from ..written import printable
 from .curve import trade_off
-from .drawing import axes_of, legend, number_axis, styled, title
+from .drawing import axes_of, legend, number_axis, styled, title, wrapped
 from .style import BEST, FEASIBLE, MARK, MARKS, SPECIES
 from .summary import summarise
 from .table import NOT_EVALUATED, Campaign
+
+MAY_GET_WORSE = (
+    "As was expected after each experiment, by all until then. It may get worse: a point that "
+    "turns out to have been lucky gives way to another."
+)
+"""What has to be said of `best_so_far`."""
 
 __all__ = ["best_so_far", "merit", "overview", "products", "traces", "trade_off"]
 
@@ -77,12 +83,13 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
             f"{number}", (number, 1.13 / top), (-7 if i == 0 else 7, 0), place, "offset points",
             ha="right" if i == 0 else "left", va="center", color=colour, weight="bold",
         )  # fmt: skip
-    ax.set(ylabel=run.analytics.label)
-    if stacked:
-        ax.set(ylim=(0, 1.18), yticks=np.linspace(0, 1, 6))
-        ax.spines["left"].set_bounds(0, 1)
-    else:
-        ax.set_ylim(top=ax.get_ylim()[1] + 0.3 * np.ptp(ax.get_ylim()))
+    ax.set_ylabel(run.analytics.label)
+    low, high = (0.0, 1.0) if stacked else ax.get_ylim()
+    room = 0.18 if stacked else 0.3
+    # the axis ends below the marks, which have no value
+    ax.set(ylim=(low, high + room * (high - low)))
+    ax.set_yticks([y for y in ax.get_yticks() if low <= y <= high])
+    ax.spines["left"].set_bounds(low, high)
     number_axis(ax, run)
     legend(ax, handles, 10)
     title(ax, run, "Products of each experiment")
@@ -122,10 +129,10 @@ def best_so_far(run: Campaign, ax: Axes | None = None) -> Axes:
     title(ax, run, "Best so far")
     if not run.problem.windows:
         _record(ax, *_held(table, "best", "goal"), BEST, "-")
-        ax.set_ylabel(f"{goal}, best")
+        ax.set_ylabel(_called(goal, "best", 40))
         return ax
     _record(ax, *_held(table, "best_feasible", "goal"), FEASIBLE, "-", half=0)
-    ax.set_ylabel(f"{goal}, best feasible", color=FEASIBLE, y=0.25)
+    ax.set_ylabel(_called(goal, "best feasible", 24), color=FEASIBLE, y=0.25)
     right = ax.twinx()
     right.spines["right"].set_visible(True)
     _record(right, *_held(table, "best", "merit", "f_soft"), BEST, "--", half=1)
@@ -305,6 +312,12 @@ def _marked(run: Campaign) -> list[tuple[int, str, str, str]]:
         (number, name, *((BEST, "D") if i or name == "best" else (FEASIBLE, "v")))
         for i, (name, number) in enumerate(run.bests)
     ]
+
+
+def _called(goal: str, word: str, width: int) -> str:
+    """Say what of the goal an axis shows, in lines that the axis has room for."""
+    told = f"{goal}, {word}"
+    return told if len(told) <= width else f"{wrapped(goal, width, 2)},\n{word}"
 
 
 def _held(

@@ -110,16 +110,17 @@ def _any_letters() -> Iterator[None]:
         yield
 
 
-def _figures(run: Campaign) -> list[tuple[Markup, str]]:
-    """Draw the figures: markup and class of each."""
+def _figures(run: Campaign) -> list[tuple[Markup, str, str]]:
+    """Draw the figures: markup, class and caption of each."""
     course = figures.best_so_far, "Best feasible goal and best merit against experiments", "figure"
+    captions = {figures.best_so_far: figures.MAY_GET_WORSE}
     if len(run.problem.aims) > 1:
         course = figures.trade_off, "The two goals against each other, and the front", "figure"
     drawn = [(figures.products, "What was measured in every experiment", "figure whole"), course]
     if figures.has_traces(run):
         drawn.append((figures.traces, "Traces of the bests", "figure"))
     return [
-        (_svg(draw(run), name, f"fig{i}"), class_)
+        (_svg(draw(run), name, f"fig{i}"), class_, captions.get(draw, ""))
         for i, (draw, name, class_) in enumerate(drawn, start=1)
     ]
 
@@ -156,7 +157,7 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     for k, window in enumerate(problem.windows, start=1):
         if window.of not in problem.measured:  # that column is there already
             columns.append(column(window.of, f"F_{k}"))
-    columns.append(("merit", aligned(table["f_soft"], 3)))
+    columns.append(("merit, as measured", aligned(table["f_soft"], 3)))
     return columns
 
 

@@ -54,6 +54,8 @@ class Summary:
         how many were allowed.
     windows : tuple of str
         The constraints in words.
+    where : tuple of str
+        What named goals stand for, such as ``STY = P / tau``.
     failed : dict of int to str
         Why experiments failed, by number.
     unjudged : dict of int to str
@@ -100,6 +102,7 @@ class Summary:
     n_feasible: int
     budget: int
     windows: tuple[str, ...]
+    where: tuple[str, ...]
     failed: dict[int, str]
     unjudged: dict[int, str]
     disturbed: dict[int, str]
@@ -133,8 +136,10 @@ class Summary:
 
     @property
     def asked(self) -> str:
-        """Goal and windows, as far as the title does not say them."""
-        return "; ".join(part for part in (self.goal, *self.windows) if part != self.title)
+        """Goal and windows, as far as the title does not say them, and what names stand for."""
+        told = "; ".join(part for part in (self.goal, *self.windows) if part != self.title)
+        where = f"where {', '.join(self.where)}" if self.where else ""
+        return "; ".join(part for part in (told, where) if part)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain data for `json.dumps`; what is not finite becomes None."""
@@ -295,7 +300,7 @@ class Summary:
                 remarks.append((label, ", ".join(each[:3]) + rest))
         goal, unit = next(iter(self.goal_units.items()))
         chosen = self.best_feasible or self.best
-        if chosen is not None and chosen.feasible and chosen.regret > 0:
+        if chosen is not None and chosen.feasible and _matters(chosen.regret, chosen, goal):
             by = f"{float(f'{chosen.regret:.1g}'):g} {unit}".rstrip()
             told = f"the truly best of these experiments is expected to be {by} better "
             told += f"in {goal} than experiment {chosen.number}"
@@ -360,6 +365,7 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         n_feasible=int((table["feasibility"] == "feasible").sum()),
         budget=problem.budget,
         windows=tuple(labels.windows(problem, measured)),
+        where=tuple(aim.where for aim in problem.aims if aim.where),
         failed=dict(zip(failed.index.tolist(), failed["reason"].tolist(), strict=True)),
         unjudged=campaign.unjudged,
         disturbed=campaign.disturbed,
@@ -376,6 +382,14 @@ def summarise(run: StoredRun | Campaign) -> Summary:
         rediscovery=rediscovered(campaign),
         confidence=problem.optimiser.confidence,
     )
+
+
+def _matters(gain: float, candidate: Candidate, goal: str) -> bool:
+    """Whether so much more of the goal would be seen: by a repeat, and in what is written of it."""
+    if not gain > 0 or goal not in candidate.expected:
+        return gain > 0
+    value, scatter = candidate.expected[goal], candidate.repeat_sd[goal]
+    return gain >= scatter / 10 and estimated(value + gain, scatter) != estimated(value, scatter)
 
 
 def _stop_reason(run: StoredRun) -> str:

@@ -167,7 +167,8 @@ class Results:
         if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
             raise SheetError(
                 f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
-                f"are {', '.join(title for title in self.sheet.titles if title)}"
+                f"are {', '.join(title for title in self.sheet.titles if title)}; add "
+                f"{'them' if len(missing) > 1 else 'it'}, with what each row had"
             )
         return columns
 

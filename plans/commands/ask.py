@@ -44,9 +44,10 @@ def run(a: argparse.Namespace) -> int:
 
     from ..errors import told
     from ..problems import load_problem
-    from ..tables import keep, open_table, place_to_keep
+    from ..tables import in_order, keep, open_table, place_to_keep
     from ..terminal.points import layout
 
+    in_order("ask", a.problem, a.table)
     problem = load_problem(a.problem)
     place_to_keep(a.catalogue)  # refused before a table is begun
     with told(SheetError), alone(a.table):  # who asks at the same time is told of other rows
@@ -66,9 +67,11 @@ def run(a: argparse.Namespace) -> int:
     states = [
         None if e.measurement is None else (told_of.get(e.row) or e.measurement).valid
         for e in results.entries
+        if e.row not in asking.lost
     ]
     done, failed, pending = (states.count(state) for state in (True, False, None))
-    lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding."]
+    uncounted = f", {len(asking.lost)} not counted" if asking.lost else ""
+    lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding{uncounted}."]
     if len(asks) < n:
         lines.append(f"{len(asks)} in place of {n}: no other was found that is not in the table.")
     lines += [

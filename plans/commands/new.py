@@ -24,7 +24,7 @@ EXAMPLES = (
     'reactune new --method my-hplc.toml --peak "acid 3.0 min" --peak "amide 5.2 min"',
 )
 _OF_PROBLEM = (
-    ("variable", "'tau 0.5 to 10 min'; may be given more than once"),
+    ("variable", "'tau 0.5 to 10 min', 'lamp: 5, 10, 20 W'; may be given more than once"),
     ("measured", "'product, sm'"),
     ("goal", "'maximise product'"),
     ("window", "'product >= 0.9 +/- 0.05'; may be given more than once"),
@@ -113,7 +113,8 @@ def _problem(a: argparse.Namespace) -> int:
     table: Path = a.table or path.with_name("results.csv")
     if os.path.abspath(path) == os.path.abspath(table):
         raise UserError(f"new: {path} cannot be both problem and table; give each a file")
-    _refuse_existing(path, table)
+    _refuse_existing(path)
+    _refuse_existing(table, cure="name another with --table")
     draft = ProblemDraft(path.stem)
     _answer(draft, draft.QUESTIONS, a)
     problem = draft.problem()
@@ -181,11 +182,11 @@ def _toml(path: Path) -> Path:
     return path if path.suffix else path.with_suffix(".toml")
 
 
-def _refuse_existing(*paths: Path) -> None:
+def _refuse_existing(*paths: Path, cure: str = "name another file") -> None:
     from ..errors import UserError
 
     for there in filter(os.path.lexists, paths):
-        raise UserError(f"{there} is there already, and is not overwritten; name another file")
+        raise UserError(f"{there} is there already, and is not overwritten; {cure}")
 
 
 def _write(path: Path, text: str) -> None:
@@ -245,10 +246,12 @@ def _ask(draft: "Draft", question: "Question") -> None:
             say("There has to be an answer.", to=sys.stderr)
             continue
         try:
-            draft.answer(question.key, text)
+            draft.answer(question.key, text, correcting=True)
         except ValueError as error:
             say(_filled(str(error)), to=sys.stderr)
             continue
+        if draft.remark:
+            say(_filled(draft.remark), to=sys.stderr)
         answered = True
         if not question.many or not line.strip():
             return

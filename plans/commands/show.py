@@ -2,12 +2,13 @@
 
 import argparse
 import json
+import shlex
 import sys
 import textwrap
 from pathlib import Path
 
 from ..saying import say
-from ..terminal.options import EXIT_DONE, add_catalogue, seed
+from ..terminal.options import EXIT_DONE, add_catalogue, seed, shipped_problems
 
 HELP = "show a stored run, or a table of results: summary and page"
 EXAMPLES = (
@@ -50,6 +51,7 @@ def run(a: argparse.Namespace) -> int:
     from ..service import open_catalogue
     from ..terminal.result import say_result
 
+    _refuse_half(a.what)
     if a.stop:
         raise UserError("show: --stop is about a table; name PROBLEM and TABLE")
     with open_catalogue(a.catalogue) as catalogue, told(ValueError, LookupError):
@@ -67,12 +69,26 @@ def run(a: argparse.Namespace) -> int:
     return EXIT_DONE
 
 
+def _refuse_half(what: str) -> None:
+    """Refuse a problem whose table is not named, and a table without its problem."""
+    from ..errors import UserError
+    from ..tables import is_table
+
+    if what.endswith(".toml") or what in shipped_problems():
+        right = shlex.join(["reactune", "show", what, "results.csv"])
+        raise UserError(f"{what} is a problem; name its table as well: {right}")
+    if is_table(what):
+        right = shlex.join(["reactune", "show", "problem.toml", what])
+        raise UserError(f"{what} is a table; name its problem before it: {right}")
+
+
 def _table(a: argparse.Namespace) -> int:
     """Show a table."""
     from ..problems import load_problem
-    from ..tables import kept, open_table
+    from ..tables import in_order, kept, open_table
     from ..terminal.result import say_result
 
+    in_order("show", a.what, a.table)
     asking = open_table(load_problem(a.what), a.table, a.seed, begin=False)
     campaign, folder = kept(asking, a.table, a.seed, a.catalogue)
     say_result(campaign, folder, as_json=a.json)

@@ -39,9 +39,18 @@ class Question:
 
 
 class Draft(ABC):
-    """A file, or several that agree, answer by answer: a method ``_<key>`` for each question."""
+    """A file, or several that agree, answer by answer: a method ``_<key>`` for each question.
 
-    def answer(self, key: str, text: str) -> None:
+    Attributes
+    ----------
+    remark : str
+        What there is to say of the last answer; "" if nothing.
+    """
+
+    correcting: bool = False
+    remark: str = ""
+
+    def answer(self, key: str, text: str, *, correcting: bool = False) -> None:
         """Take an answer in.
 
         Parameters
@@ -50,12 +59,15 @@ class Draft(ABC):
             Of its question.
         text : str
             As somebody wrote it.
+        correcting : bool
+            Whether it may replace an answer of before, as of somebody who is asked.
 
         Raises
         ------
         ValueError
             If it makes no sense; one sentence, and nothing is changed.
         """
+        self.correcting, self.remark = correcting, ""
         self._take(getattr(self, f"_{key}")(check_text(text.strip())))
 
     @abstractmethod

@@ -2,12 +2,14 @@
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from reactune.analysis.problem.model import Problem, ProblemError
+from reactune.analysis.problem.naming import IF_IT
 from reactune.analysis.problem.units import doubt
+from reactune.analysis.problem.units import unit as unit_of
 from reactune.analysis.written import quoted
 
 from .draft import NUMBER, Draft, Question, number, toml_key, toml_text
@@ -18,6 +20,8 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 _CHOICES = re.compile(r"(?P<name>[^\s:=,]+)\s*[:=]\s*(?P<choices>[^,]+(?:,[^,]+)+)")
+_LISTED = re.compile(r"(?P<name>[^\s:=,]+)\s+(?P<items>[^,]+(?:,[^,]+)+)")
+_AMOUNT = re.compile(rf"(?P<number>{NUMBER})\s*(?P<unit>.*)")
 _GOAL = re.compile(r"(?P<verb>maximi[sz]e|minimi[sz]e)\s+(?P<of>.+)", re.IGNORECASE)
 _COUNTS = re.compile(r"(?P<budget>\d{1,6})(?:(?:\s|\s*[,;])\D*(?:(?P<batch>\d{1,5})(?:\s\D*)?)?)?")
 _NO_UNIT = re.compile(r"(?<![\w^*/.-])\d+(?:[.,]\d+)?(?![\w/^*])")
@@ -36,7 +40,8 @@ class ProblemDraft(Draft):
     QUESTIONS: tuple[Question, ...] = (
         Question(
             "variable",
-            "What can be set? Name, range and unit, one a line; an empty line ends.",
+            "What can be set? Name, range and unit, one a line, the same name again to correct it; "
+            "an empty line ends.",
             "temperature 20 to 80 degC",
             many=True,
         ),
@@ -65,12 +70,15 @@ class ProblemDraft(Draft):
 
     def _variable(self, text: str) -> dict[str, Any]:
         name, variable = _variable(text)
-        if name in self.stated["variables"]:
+        again = name in self.stated["variables"]
+        if again and not self.correcting:
             raise ValueError(f"{name} is there already; call this one otherwise")
         variables = {**self.stated["variables"], name: variable}
         # what is wrong with a variable is said now, not with the goal
         other = "x" * (1 + max(map(len, variables)))  # a name that is none of theirs
         _check({"minimise": other, "measured": [other], "variables": variables})
+        if again:
+            self.remark = f"{name} was there already, and is now as you say here."
         return {"variables": variables}
 
     def _measured(self, text: str) -> dict[str, Any]:
@@ -191,11 +199,31 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
             variable["step"] = number(found["step"])
         return found["name"], variable
     if found := _CHOICES.fullmatch(text):
-        return found["name"], {"choices": [c.strip() for c in found["choices"].split(",")]}
+        items = [item.strip() for item in found["choices"].split(",")]
+        return found["name"], _values(items) or {"choices": items}
+    if (found := _LISTED.fullmatch(text)) and _values(found["items"].split(",")):
+        right = f"{found['name']}: {found['items'].strip()}"
+        raise ValueError(f"{quoted(text)} lacks a colon after the name; write {right}")
     raise ValueError(
         f"{quoted(text)} gives no range; write it as in temperature 20 to 80 degC, or "
         "solvent: THF, MeCN"
     )
+
+
+def _values(items: Sequence[str]) -> dict[str, Any]:
+    """Read numbers in one unit, behind each or the last of them; nothing if they are words."""
+    found = [_AMOUNT.fullmatch(item.strip()) for item in items]
+    numbers = [number(one["number"]) for one in found if one]
+    units = {one["unit"] for one in found[:-1] if one} | {""}
+    last = found[-1]
+    if last is None or len(numbers) < len(items) or not units <= {"", last["unit"]}:
+        return {}
+    told = last["unit"]
+    if " " in told and unit_of(told) is None:  # 0.1 M HCl is what something is called
+        return {}
+    if doubtful := doubt(told):
+        raise ValueError(doubtful)
+    return {"values": sorted(numbers)} | ({"unit": told} if told else {})
 
 
 def _check(stated: Mapping[str, Any]) -> None:
@@ -203,7 +231,18 @@ def _check(stated: Mapping[str, Any]) -> None:
     try:
         Problem.load(_bare(stated))
     except ProblemError as error:
-        raise ValueError("; ".join(error.problems)) from None
+        raise ValueError("; ".join(map(_here, error.problems))) from None
+
+
+def _here(problem: str) -> str:
+    """Say what is wrong with what can be done about it in an answer."""
+    said, follows, _ = problem.partition(IF_IT)
+    if not follows:
+        return problem
+    return (
+        f"{said}. If it is measured, name it as such; if it follows from these, name another now, "
+        "and say in the file, under [define], how"
+    )
 
 
 def _bare(stated: Mapping[str, Any]) -> dict[str, Any]:

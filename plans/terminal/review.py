@@ -3,6 +3,7 @@
 import getpass
 import shlex
 import sys
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
@@ -13,6 +14,9 @@ from reactune.analysis.written import quoted
 from ..reviewing import Reviewer
 from ..saying import say
 from .points import layout
+
+_ASKS_FOR_HELP = ("help", "?", "h")
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def at_terminal(agent: Agent) -> Reviewer:
@@ -26,6 +30,12 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a container may know no name
         return SOMEBODY
+
+
+def _filled(text: str) -> str:
+    """Break lines that a terminal would break within words."""
+    lines = (textwrap.fill(line, 80, **_WHOLE_WORDS) for line in text.splitlines())
+    return "\n".join(lines)
 
 
 def _words(line: str) -> list[str]:
@@ -66,9 +76,12 @@ class TerminalReview:
                     stated = [self._stated(point, batch) for point in points.values()]
                     self._agent.chosen(stated)  # whether they can be measured together
                     return stated
+                if line in _ASKS_FOR_HELP:
+                    self._say(self._help())
+                    continue
                 added += self._edit(points, _words(line), added)
             except ValueError as error:
-                self._say(f"{error}")
+                self._say(_filled(str(error)))
             else:
                 self._say(self._table(points))
         return []
@@ -82,6 +95,7 @@ class TerminalReview:
             f"add {name}=...": "add a point, with all of its variables",
             "drop 8 9": "leave points out",
             "stop": "measure nothing more: the campaign ends",
+            "help": "say this again",
         }
         width = max(map(len, lines))
         return "\n".join(f"{typed:<{width}}  {does}" for typed, does in lines.items())

@@ -140,6 +140,26 @@ def test_a_slip_at_the_terminal_is_named_and_changes_nothing(capsys, line, sente
     assert sentence in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("word", ["help", "?"])
+def test_who_asks_for_help_at_the_terminal_is_told_the_commands(capsys, word):
+    batch, chosen = typed(word, "")
+    assert chosen == [bare(point) for point in batch]
+    shown = capsys.readouterr().err
+    assert shown.count("leave points out") == 2
+    assert "nothing to do here" not in shown
+
+
+def test_no_word_is_broken_at_the_end_of_a_line(capsys):
+    names = [f"temperature_of_zone_{k}" for k in range(9)]
+    variables = {name: {"range": (1, 9)} for name in names}
+    typed("1 flow=4", "", n=1, variables=variables, limits={})
+    shown = capsys.readouterr().err
+    shown = shown[shown.index("'flow=4' sets") :]
+    shown = shown[: shown.index("\nreview>")] if "\nreview>" in shown else shown
+    assert max(map(len, shown.splitlines())) <= 80
+    assert set(names) <= set(shown.replace(",", " ").split())
+
+
 def by_anna(batches: list, made=lambda points: points):
     """Who looks at the batches of a campaign, and remembers them."""
 

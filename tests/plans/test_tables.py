@@ -110,6 +110,38 @@ def test_asking_twice_keeps_what_is_outstanding_and_answers_alike(place, capsys)
     assert other[:4] != first
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ["show", "snar.toml"],
+            "snar.toml is a problem; name its table as well: reactune show snar.toml results.csv",
+        ),
+        (
+            ["show", "results.csv"],
+            "results.csv is a table; name its problem before it: reactune show problem.toml "
+            "results.csv",
+        ),
+        (
+            ["ask", "results.csv", "snar.toml"],
+            "the problem comes first, and then its table: reactune ask snar.toml results.csv",
+        ),
+        (
+            ["show", "results.csv", "snar.toml"],
+            "the problem comes first, and then its table: reactune show snar.toml results.csv",
+        ),
+        (
+            ["ask", "results.csv", "other.csv"],
+            "results.csv is a table, and a problem file belongs in its place",
+        ),
+    ],
+)
+def test_a_table_or_problem_that_is_forgotten_or_out_of_place_is_named(place, capsys, words, told):
+    asked(capsys, "-n", "1")
+    assert main(words) == 2
+    assert capsys.readouterr().err == f"{told}\n"
+
+
 def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
     asked(capsys, "-n", "8")
     fill(place / "results.csv")
@@ -118,6 +150,10 @@ def test_stop_says_whether_going_on_is_of_use(place, capsys) -> None:
     Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 8"))
     assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
     assert "Stop: budget: 8 of 8 experiments done." in capsys.readouterr().out
+    Path("snar.toml").write_text(PROBLEM.replace("= 30", "= 7"))
+    assert main(["show", "snar.toml", "results.csv", "--stop"]) == 0
+    said = "Stop: the budget of 7 experiments is spent (8 done)."
+    assert said in capsys.readouterr().out
 
 
 FAILED_FIRST = """\

@@ -54,10 +54,10 @@ def test_a_row_without_a_place_is_named_with_what_was_measured(place, capsys) ->
         'solvent = { choices = ["THF", "MeCN", "DMF"] }\n'
     )
     Path("t.csv").write_text("solvent,T,y\nTHF,20,0.1\nMeCN,40,0.2\nTHFF,90,0.875\nDMF,60,0.3\n")
-    why = "solvent = 'THFF' is none of its choices: THF, MeCN or DMF"
+    why = "solvent = 'THFF' (did you mean 'THF'?) is none of its choices: THF, MeCN or DMF"
     assert main(["show", "solvent.toml", "t.csv"]) == 0
     shown = capsys.readouterr().out
-    assert f"Unjudged  4 ({why})" in shown
+    assert f"Unjudged 4 ({why})" in " ".join(shown.split())
     assert max(map(len, shown.splitlines()[:-2])) <= 80
     assert main(["show", "last", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -115,7 +115,7 @@ def test_goal_and_edges_are_told_in_their_units(place, capsys) -> None:
     Path("sty.csv").write_text("tau [s],P\n115,21\n120,20\n300,30\n")
     assert main(["show", "sty.toml", "sty.csv"]) == 0
     shown = capsys.readouterr().out
-    assert shown.splitlines()[1] == "tau >= 120 s"
+    assert shown.splitlines()[1] == "tau >= 120 s; where STY = P / tau"
     for row in ("maximise STY [g/L/h]", "tau >= 120 s"):
         assert shown.count(f"\n  {row} ") == 2
     (page,) = place.glob("runs/reports/*.html")

@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 import tomli_w
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from reactune.analysis.problem.model import Problem
+from reactune.analysis.report import figures
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
@@ -214,3 +216,33 @@ def test_a_table_is_asked_and_summed_up(tmp_path, monkeypatch):
     text = nothing.to_text()
     assert "None      is likely inside every window" in text
     assert "Violated" in text
+
+
+def test_long_names_of_goals_are_not_cut_off_in_the_curve(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    names = [f"what it costs to make one gram of adduct number {k}, solvents too" for k in (1, 2)]
+    Path("two.toml").write_text(TWO)
+    table = Path("results.csv")
+    told("ask", "two.toml", "results.csv", "-n", "6")
+    fill(table)
+    goals = [
+        {"of": of, "name": name} for of, name in zip(("cost", "cost - gain"), names, strict=True)
+    ]
+    plain = Problem.load("two.toml").to_dict() | {"minimise": goals}
+    stated = load_problem({key: value for key, value in plain.items() if key != "maximise"})
+    run = kept(open_table(stated, table, 0, begin=False), table, 0, None)[0]
+    ax = figures.trade_off(run)
+    FigureCanvasAgg(ax.figure).draw()
+    assert ax.get_title("left") == "Goal against goal"
+    for label, name in zip((ax.xaxis.label, ax.yaxis.label), names, strict=True):
+        box, page = label.get_window_extent(), ax.figure.bbox
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+        assert page.y0 <= box.y0
+        assert box.y1 <= page.y1
+        assert " ".join(label.get_text().split()) == f"{name} (minimised)"
+    ax = figures.products(run)
+    FigureCanvasAgg(ax.figure).draw()
+    box = ax.get_legend().get_window_extent()
+    assert box.x1 <= ax.figure.bbox.x1

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ...one_thread import on_one_thread
 from ..arguments import generator, numbers, one, share, whole
-from ..book import Book, check_measured, rows_of
+from ..book import SPREAD, Book, check_measured, rows_of
 from ..geometry import hit
 from ..ranking import Window
 from ..recommend import Recommendation, hold, recommend
@@ -46,7 +46,7 @@ WHY = {
     MODEL: "class 1: minimum of the quadratic model around the best point",
     LOCAL: "class 2: minimum of the linear model around a local best point",
     OTHER: "class 3: minimum of the linear model around another point",
-    EXPLORE: "class 4: explores a large box",
+    EXPLORE: "class 4: explores a wide region where little was measured",
     FILL: "class 5: fills a gap between the points",
     GIVEN: "given: not asked for by the optimiser",
     REPLICATE: "replicate: no further place was found in the box at this resolution",
@@ -299,7 +299,10 @@ class Snobfit:
         asked = np.flatnonzero((gap < self.book.resolution).all(axis=1))
         if not asked.size:
             return WHY[GIVEN]
-        return self._notes[asked[-1]] or WHY[self._kinds[asked[-1]]]
+        kind = self._kinds[asked[-1]]
+        if kind == FILL and not len(self.book.table):  # no points yet for a gap to be between
+            return SPREAD
+        return self._notes[asked[-1]] or WHY[kind]
 
     # -- state ----------------------------------------------------------------
 

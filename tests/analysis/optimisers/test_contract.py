@@ -108,6 +108,23 @@ MODELS = ("merit", "composite")
         *(pytest.param(snobfit(model), id=f"snobfit-{model}") for model in MODELS),
         Stepped,
         pytest.param(SQSnobFit, id="sqsnobfit", marks=needs_sqsnobfit),
+    ],
+)
+def test_what_is_asked_for_while_nothing_is_known_fills_no_gap(make: Make) -> None:
+    o = make(LOWER, UPPER, seed=16)
+    first = o.ask(6)
+    assert {o.why(x) for x in first} == {"class 5: spread over all that is allowed"}
+    assert "spread" not in json.dumps(o.state())  # or the digests of stored runs were others
+    o.tell(first, goal(first))
+    assert not any("spread over" in o.why(x) for x in o.ask(8))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *(pytest.param(snobfit(model), id=f"snobfit-{model}") for model in MODELS),
+        Stepped,
+        pytest.param(SQSnobFit, id="sqsnobfit", marks=needs_sqsnobfit),
         Sobol,
         NelderMead,
         DifferentialEvolution,

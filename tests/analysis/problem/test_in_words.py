@@ -64,6 +64,9 @@ def test_what_has_a_name_is_said_with_its_unit(load):
     text = in_words(load(('minimise = "X3"', 'maximise = "STY"'), ("[fixed]", define + "[fixed]")))
     assert "Where:\n  STY = 60 * X1 / V, in mM/min\n  all = X1 + X2\n" in text
     assert "Maximise STY [mM/min], measuring X0, X1, X2, X3." in text
+    goal = 'maximise = { of = "60 * X1 / V", name = "STY", unit = "mM/min" }'
+    text = in_words(load(('minimise = "X3"', goal)))
+    assert "Where:\n  STY = 60 * X1 / V, in mM/min\nMaximise STY [mM/min], measuring" in text
 
 
 @pytest.mark.parametrize("name", ["walker-i", "walker-ii", "walker-iv"])

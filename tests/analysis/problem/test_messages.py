@@ -96,8 +96,9 @@ def test_negative_tolerance_in_the_table_form(load):
          "goal: 'T' uses nothing that is measured. Known: X0, X1, X2, X3"),
         ('minimise = "X3"', 'minimise = "X4"',
          "goal: 'X4' is not known here; "
-         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it follows "
-         "from these, say how: [define] X4 = { of = \"...\" }"),
+         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it is "
+         "measured, add it to measured; if it follows from these, say how: [define] "
+         "X4 = { of = \"...\" }"),
         ('minimise = "X3"', 'minimise = ["X3", "X1 / X2", "X0"]',
          "3 goals are stated, and no more than two can be traded off: keep two, and put the others "
          "under constraints"),
@@ -115,8 +116,9 @@ def test_negative_tolerance_in_the_table_form(load):
          "minimise[2]: should be text or a table, not ['X1']"),
         ('minimise = "X3"', 'minimise = ["X3", "X4"]',
          "goal: 'X4' is not known here; "
-         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it follows "
-         "from these, say how: [define] X4 = { of = \"...\" }"),
+         "Known: X0, X1, X2, X3, T, F_C60, F_sult, V, flow_ratio, residence_time. If it is "
+         "measured, add it to measured; if it follows from these, say how: [define] "
+         "X4 = { of = \"...\" }"),
         ('minimise = "X3"', 'minimise = ["X3", "X1"]\nstop = { goal = 0.1 }',
          "stop.goal: is the value of one goal, and two are stated; leave it out, or put one of "
          "them under constraints"),

@@ -79,6 +79,10 @@ def test_what_measures_something_else_is_refused(of, to, text):
         ("T", "K", 393.15), ("T + 273.15", "K", 393.15), ("x / tau", "1/s", 3 / 5),
         ("c * a", "umol/h", 0.3), ("60 * x / tau", "mM/min", 36), ("abs(a - b)", "mL/min", 0.01),
         ("(volume / a)^2", "h^2", 1.5**2), ("sqrt(a * b)", "uL/min", 200**0.5),
+        ("40 * c + 100 * tau", "", 20 + 500), ("40 * c + 100 * tau", "EUR", 520),
+        ("(40 * c + 100 * tau) / x", "EUR", 520 / 3), ("40 * c + tau", "", 25),
+        ("max(2 * c, a, b)", "", 20), ("a + 40 * c + b", "", 10 + 20 + 20),
+        ("40 * a + 2 * b", "", 400 + 40),
     ],
 )  # fmt: skip
 def test_expressions_come_out_in_the_unit_stated(text, to, value):
@@ -94,8 +98,11 @@ def test_expressions_come_out_in_the_unit_stated(text, to, value):
         ("volume / a", "uL", "'volume / a' is a time, but 'uL' is a volume"),
         ("volume / a", "grams of love", "is a time, but 'grams of love' is no unit that is known"),
         ("60 * volume / a", "s", "leave that number out"),
-        ("a + tau", "", "a flow and a time cannot be added or compared"),
-        ("min(a, volume)", "", "a flow and a volume cannot be added or compared"),
+        ("a + tau", "", r"a flow \[uL/min\] and a time \[min\] cannot be added or compared; if"),
+        ("min(a, volume)", "", r"\[uL/min\] and a volume \[uL\] cannot be added or compared"),
+        ("a * b + tau", "", r"and a time \[min\] cannot be added or compared"),
+        ("40 * a + b + tau", "", r"a flow and a time \[min\] cannot be added"),
+        ("b + tau + 40 * a", "", r"a flow \[mL/min\] and a time \[min\] cannot be added"),
     ],
 )
 def test_expressions_of_another_kind_are_refused(text, to, reason):
@@ -159,6 +166,32 @@ def test_of_what_has_no_unit_a_unit_is_a_label_whether_of_a_goal_or_a_definition
     found = problem.properties({"X1": 0.6, "X3": 0.1}, conditions=conditions)
     assert (found.f, *found.F) == pytest.approx((value, value))  # as the numbers are
     assert problem.aims[0].unit == unit
+
+
+def test_prices_as_plain_numbers_may_be_added_and_others_are_told_where_they_are_written():
+    stated = {
+        "minimise": "(40 * enzyme + 100 * time) / conversion", "measured": ["conversion"],
+        "variables": {
+            "enzyme": {"range": (1, 5), "unit": "g/L"}, "time": {"range": (1, 24), "unit": "h"},
+        },
+    }  # fmt: skip
+    conditions = {"enzyme": 2.0, "time": 3.0}
+    assert Problem(**stated).properties({"conversion": 0.5}, conditions=conditions).f == 760
+    told = (
+        "a mass per volume [g/L] and a time [h] cannot be added or compared; if what counts is "
+        "what they cost, multiply each by its price, a number or a name under [fixed]"
+    )
+    of = "(enzyme + time) / conversion"
+    assert sentences(Problem, **stated | {"minimise": of}) == [f"minimise: {told}"]
+    unit = {"of": of, "unit": "EUR"}
+    assert sentences(Problem, **stated | {"minimise": unit}) == [f"goal.unit: {told}"]
+    define = {"cost": {"of": "enzyme + time"}}
+    assert sentences(Problem, **stated | {"define": define}) == [f"define.cost: {told}"]
+    limits = {"cost": {"of": "enzyme + time", "within": (1, 2)}}
+    assert sentences(Problem, **stated | {"limits": limits}) == [f"limits.cost: {told}"]
+    named = stated | {"fixed": {"price": 40, "hour": 100}}
+    named["minimise"] = "(price * enzyme + hour * time) / conversion"
+    assert Problem(**named).properties({"conversion": 0.5}, conditions=conditions).f == 760
 
 
 def test_a_label_is_no_unit():

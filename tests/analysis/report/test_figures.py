@@ -79,6 +79,34 @@ def test_bars_are_the_fractions_and_marks_the_standing() -> None:
     assert line(ax, "best").get_xdata() == [summary.best.number]
 
 
+def test_the_marks_of_standing_are_above_the_axis_of_values() -> None:
+    ax = painted(figures.products(fake_run(9, kind="real")))
+    end = ax.spines["left"].get_bounds()[1]
+    assert max(ax.get_yticks()) <= end < ax.get_ylim()[1]
+    marks = line(ax, "feasible")
+    _, height = marks.get_transform().transform((1, marks.get_ydata()[0]))
+    assert height > ax.transData.transform((1, end))[1] + 5
+
+
+@pytest.mark.parametrize("windows", [["X1 + X2 in [0.9, 1.0] +/- 0.3"], []])
+@pytest.mark.parametrize("draw", [figures.best_so_far, figures.products, figures.traces])
+def test_long_names_of_goals_are_not_cut_off(draw, windows: list[str]) -> None:
+    name = "what it costs to make one gram of the two adducts together, solvents included"
+    run = fake_run(6, minimise={"of": "X3", "name": name}, constraints=windows)
+    ax = painted(draw(run))
+    page = ax.figure.bbox
+    legend = ax.get_legend()
+    for text in (ax.yaxis.label, ax.xaxis.label, *(legend.texts if legend else ())):
+        box = text.get_window_extent()
+        assert page.x0 <= box.x0
+        assert box.x1 <= page.x1
+        assert page.y0 <= box.y0
+        assert box.y1 <= page.y1
+    if draw is figures.best_so_far:
+        assert " ".join(ax.get_ylabel().split()).startswith("what it costs to make one gram")
+        assert ax.get_ylabel().endswith("best feasible" if windows else "best")
+
+
 def test_records_end_at_the_two_bests() -> None:
     run = CASES["full"]
     summary = summarise(run)

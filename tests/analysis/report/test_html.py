@@ -114,6 +114,18 @@ def test_every_table_scrolls_by_itself_on_a_narrow_screen(full: Page) -> None:
     assert all(tags[i - 1] == ("div", "wide") for i in places)
 
 
+def test_what_is_measured_and_what_is_expected_is_said_of_table_and_figure(full: Page) -> None:
+    assert "merit, as measured" in full.words
+    assert "It may get worse: a point that turns out to have been lucky" in full.words
+
+
+def test_a_goal_with_a_name_says_what_it_is(tmp_path: Path) -> None:
+    goal = {"of": "60 * X3 / (X1 + X2)", "name": "waste", "unit": "g/h"}
+    found = page(fake_run(6, minimise=goal), tmp_path)
+    assert found.words.count("waste = 60 * X3 / (X1 + X2)") == 2  # below the title, and the problem
+    assert "waste = 60 * X3 / (X1 + X2), in g/h" in found.words
+
+
 def test_plus_minus_is_one_letter(tmp_path: Path) -> None:
     run = fake_run(30)
     decision = run.tables["decision"]

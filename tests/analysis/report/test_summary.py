@@ -47,6 +47,25 @@ class TestWhatItSays:
             "flow_sultine": asked.asked_flow_sultine,
         }
 
+    @pytest.mark.parametrize(("regret", "told"), [(0.0004, 1), (0.0002, 0), (4e-9, 0)])
+    def test_a_doubt_that_the_scatter_hides_is_none(self, regret: float, told: int) -> None:
+        summary = summarise(CASES["full"])  # where a repeat scatters by 0.003
+        best = replace(summary.best_feasible, regret=regret)
+        remarks = replace(summary, best_feasible=best).remarks()
+        assert [label for label, _ in remarks].count("In doubt") == told
+        certain = replace(best, repeat_sd=dict.fromkeys(best.repeat_sd, 0.0))
+        remarks = replace(summary, best_feasible=certain).remarks()
+        assert [label for label, _ in remarks].count("In doubt") == (regret > 1e-6)
+
+    def test_a_goal_with_a_name_says_what_it_is(self) -> None:
+        stated = {"of": "60 * X3 / (X1 + X2)", "name": "waste", "unit": "g/h"}
+        summary = summarise(fake_run(6, minimise=stated))
+        told = "where waste = 60 * X3 / (X1 + X2)"
+        assert summary.asked.endswith(f"; {told}")
+        assert told in " ".join(summary.to_text().split())
+        assert summary.to_json()["where"] == ["waste = 60 * X3 / (X1 + X2)"]
+        assert "where" not in summarise(CASES["full"]).asked
+
     def test_both_bests_are_those_of_the_last_decision(self) -> None:
         run = CASES["full"]
         last = run.table("decision").iloc[-1]

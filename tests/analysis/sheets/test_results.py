@@ -226,6 +226,8 @@ def test_a_workbook_keeps_what_is_in_it(tmp_path) -> None:
     ("text", "sentence"),
     [
         ("tau,equiv,product,sm,bis\n", "has no column temperature; its titles are tau, equiv,"),
+        ("tau,equiv,product,sm,bis\n", "product, sm, bis; add it, with what each row had"),
+        ("tau,product,sm\n", "product, sm; add them, with what each row had"),
         (DONE.replace("0.55", "?"), "row 3: product is '?', which is no number; leave it empty"),
         (DONE.replace("0.55", ""), "row 3: product is empty and others are not; fill it in"),
         (DONE.replace("\n2,", "\n,"), "row 3: tau is empty; fill in what was set"),

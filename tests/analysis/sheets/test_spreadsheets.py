@@ -249,9 +249,24 @@ def test_files_that_are_no_workbooks_are_told_without_words_of_programs(tmp_path
     assert refused(path) == f"{path} is no Excel workbook that can be read; {cure}"
     path.write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(512))
     assert "is an old workbook, or has a password; save it as .xlsx without one" in refused(path)
-    text = tmp_path / "t.csv"
-    text.write_text("sep=;\ntau;loading;product;sm\n")
-    assert "begins with sep=;, which only Excel reads; delete it" in refused(text)
+
+
+@pytest.mark.parametrize(("mark", "end"), [(";", "\r\n"), (",", "\n"), ("|", "\n"), ("\t", "\r\n")])
+@pytest.mark.parametrize("line", ["sep={}", "SEP={}", '"sep={}"'])
+def test_a_line_that_says_what_parts_the_cells_is_no_row(tmp_path, mark, end, line) -> None:
+    path = tmp_path / "t.csv"
+    rows = ["tau,loading,sm,product,note (a;b)", "1,5,0.4,0.6,", "3,5,0.1,oops,"]
+    head = (line.format(mark) + end).encode()
+    whole = head + "".join(row.replace(",", mark) + end for row in rows).encode()
+    if mark == ";":
+        whole = whole.replace(b"(a;b)", b"(a, b)")
+    path.write_bytes(whole)
+    assert "row 3: product is 'oops'" in refused(path)  # as Excel counts, which hides that line
+    path.write_bytes(whole := whole.replace(b"oops", b"0.9"))
+    (asked,) = Asking(FRACTIONS, Results.open(path, FRACTIONS)).ask(1)
+    assert path.read_bytes().startswith(whole)
+    assert asked.number == 4
+    assert len(Results.open(path, FRACTIONS).entries) == 3
 
 
 @pytest.mark.parametrize("name", ["t.pdf", "t.xlsm", "t.xslx"])

@@ -87,14 +87,15 @@ def test_questions_are_asked_until_the_answers_make_sense(monkeypatch, capsys):
         "There has to be an answer.",
         "'flow' gives no range; write it as in temperature 20 to 80 degC",
         "variables.flow.range: lower 10 is above upper 1; did you mean [1, 10]?",
-        "flow is there already; call this one otherwise",
+        "flow was there already, and is now as you say here",
         "'best yield' says not whether to maximise or minimise",
         "did you mean 'yield'?",
         "'yield >= 3' has no tolerance",
         "'many' is no number of experiments",
     ):
         assert sentence in asked
-    assert Problem.load("mine.toml").variables["flow"].range == (0.1, 2)
+    flow = Problem.load("mine.toml").variables["flow"]
+    assert (flow.range, flow.unit) == ((1, 3), "")
     assert asked.count("for example:") == 5
     assert main(["check", "mine.toml"]) == 0
 
@@ -114,7 +115,10 @@ def test_only_what_is_not_given_is_asked(monkeypatch, capsys):
 def test_nothing_is_overwritten(capsys):
     Path("results.csv").write_text("mine\n")
     assert main(["new", "snar", *arguments()]) == 2
-    assert "results.csv is there already, and is not overwritten" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert told == (
+        "results.csv is there already, and is not overwritten; name another with --table\n"
+    )
     assert not Path("snar.toml").exists()
     assert main(["new", "snar", "--table", "t.xlsx", *arguments()]) == 0
     before = Path("snar.toml").read_bytes()
@@ -132,6 +136,17 @@ def test_nothing_is_overwritten(capsys):
     ("changed", "sentence"),
     [
         ({"variable": ["tau"]}, "'tau' gives no range"),
+        (
+            {"variable": ["light 20, 40, 60 %"]},
+            "'light 20, 40, 60 %' lacks a colon after the name; write light: 20, 40, 60 %",
+        ),
+        ({"variable": ["x 1 to 2", "x 1 to 3"]}, "x is there already; call this one otherwise"),
+        ({"variable": ["x: 20, 40 C"]}, "'C' may be degC or coulomb; write the one it is"),
+        (
+            {"goal": ["maximise STY"]},
+            "temperature. If it is measured, name it as such; if it follows from these, name "
+            "another now, and say in the file, under [define], how",
+        ),
         ({"variable": ["x 1 to 2 apples"], "goal": ["maximise product"]}, None),
         ({"measured": [""]}, "name at least one quantity"),
         ({"goal": ["product"]}, "says not whether to maximise or minimise"),
@@ -154,6 +169,27 @@ def test_options_are_checked_like_answers(capsys, changed, sentence):
     assert main(["new", "snar.toml", *arguments(**changed)]) == (2 if sentence else 0)
     assert (sentence or "") in capsys.readouterr().err
     assert Path("snar.toml").exists() == (sentence is None)
+
+
+@pytest.mark.parametrize(
+    ("listed", "stated"),
+    [
+        ("20, 40, 60, 80, 100 %", {"values": (20, 40, 60, 80, 100), "unit": "%"}),
+        ("80 degC, 40 degC", {"values": (40, 80), "unit": "degC"}),
+        ("1, 2, 4", {"values": (1, 2, 4)}),
+        ("0.5, 1 equiv", {"values": (0.5, 1), "unit": "equiv"}),
+        ("0.1 M HCl, 0.2 M HCl", {"choices": ("0.1 M HCl", "0.2 M HCl")}),
+        ("20 %, dry", {"choices": ("20 %", "dry")}),
+        ("1 M, 2 mM", {"choices": ("1 M", "2 mM")}),
+        ("THF, MeCN", {"choices": ("THF", "MeCN")}),
+    ],
+)
+def test_a_list_of_numbers_in_one_unit_is_of_values_and_one_of_words_is_of_choices(listed, stated):
+    words = arguments(variable=[f"light: {listed}"], goal=["maximise product"])
+    assert main(["new", "snar.toml", *words]) == 0
+    light = Problem.load("snar.toml").variables["light"]
+    found = {"values": light.values, "choices": light.choices, "unit": light.unit}
+    assert {key: value for key, value in found.items() if value} == stated
 
 
 def test_a_name_that_is_none_is_told_once(capsys):
