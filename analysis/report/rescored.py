@@ -13,7 +13,7 @@ from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting
 from ..sheets.sheet import title_of
-from ..written import chance, percent
+from ..written import chance, exact, percent
 from .candidate import ASSUMED
 from .labels import edge_unit, goal_unit, outcome_units
 from .numbers import dialled, estimated, side_by_side, table_lines
@@ -210,7 +210,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
 
 def _edge(found: Rescored, price: Price) -> str:
     relation = ">=" if price.side == "lower" else "<="
-    edge = f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+    edge = f"{found.problem.windows[price.window].of} {relation} {exact(price.edge)}"
     return f"{edge} {_edge_unit(found, price)}".rstrip()
 
 
