@@ -60,10 +60,15 @@ def beyond(gap: ArrayLike, edge: float, size: float) -> NDArray[np.float64]:
     return np.where(gap > _ROUNDING * max(abs(edge), size), gap, 0.0)
 
 
-def is_inside(value: float, lower: float, upper: float, size: float = 0.0) -> bool:
-    """Whether a value is between two edges, or on one; open ones are infinite."""
-    gaps = ((edge, sign * (value - edge)) for edge, sign in ((lower, -1), (upper, 1)))
-    return not any(math.isfinite(edge) and beyond(gap, edge, size) for edge, gap in gaps)
+def side(value: float, within: tuple[float, float], size: float = 0.0) -> int:
+    """Give -1 for a value below both edges, 1 for one above, 0 between and on them; see `beyond`.
+
+    Open edges are infinite.
+    """
+    for edge, sign in zip(within, (-1, 1), strict=True):
+        if math.isfinite(edge) and beyond(sign * (value - edge), edge, size):
+            return sign
+    return 0
 
 
 def enough_digits(
@@ -89,10 +94,10 @@ def enough_digits(
     size : float
         See `beyond`.
     """
-    inside, scaled = is_inside(value, *within, size), Decimal(value).scaleb(-power)
+    own, scaled = side(value, within, size), Decimal(value).scaleb(-power)
     for count in range(least, _MOST):
         written = float(Decimal(f"{scaled:.{count}{form}}").scaleb(power))
-        if is_inside(written, *within, size) == inside:
+        if side(written, within, size) == own:
             return count
     return _MOST
 

@@ -188,3 +188,27 @@ def test_what_somebody_says_of_a_failure_is_what_is_told(place, capsys) -> None:
     Path("t.csv").write_text(rows)
     assert main(["show", "solvent.toml", "t.csv"]) == 0
     assert "4 (clogged)" in capsys.readouterr().out
+
+
+LARGE = """\
+maximise = "y"
+measured = ["y", "g"]
+constraints = ["g = 1234567 +/- 1"]
+[variables]
+T = { range = [20, 120], unit = "degC" }
+q = [0, 1]
+"""
+
+
+def test_a_narrow_window_far_from_0_is_told_with_digits_that_show_it(place, capsys) -> None:
+    Path("large.toml").write_text(LARGE)
+    rows = "30,0.1,1,1234567.2\n80,0.7,2,1234567.6\n50,0.5,3,1234568.9\n60,0.2,2.5,1234566.4\n"
+    Path("large.csv").write_text(f"T,q,y,g\n{rows}90,0.2,2.1,1234567.1\n20,0.9,2.1,1234567.3\n")
+    assert main(["show", "large.toml", "large.csv"]) == 0
+    assert main(["rescore", "last"]) == 0
+    shown, rescored = capsys.readouterr().out.split("Page: ")
+    for said in (shown, rescored):
+        (expected,) = re.findall(r"  g(?: in \[1234566.5, 1234567.5\])? +(\S+) +(\S+)\n", said)[:1]
+        assert expected == ("1234567", "1234566")
+    assert "g >= 1234566.5 " in rescored
+    assert "g <= 1234567.5 " in rescored

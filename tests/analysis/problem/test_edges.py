@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reactune.analysis.optimisers.surrogate.shaping import with_room
-from reactune.analysis.problem.edges import apart, is_inside, widening
+from reactune.analysis.problem.edges import apart, side, widening
 from reactune.analysis.problem.in_words import in_words
 from reactune.analysis.problem.merit import Windows
 from reactune.analysis.problem.model import Problem
@@ -46,8 +46,8 @@ def test_a_narrow_window_is_judged_as_wide_as_an_equality(stated, lower, upper, 
 def test_models_and_results_see_the_same_edges():
     """Windows of a problem are not widened once more; those that come without one are, alike."""
     soft = judged("g in [3.99, 4.01] +/- 0.3", "y = 2 +/- 0.1", "y in [0, 1] +/- 0.3").soft
-    for side in ("lower", "upper"):
-        assert getattr(with_room(soft), side).tolist() == getattr(soft, side).tolist()
+    assert with_room(soft).lower.tolist() == soft.lower.tolist()
+    assert with_room(soft).upper.tolist() == soft.upper.tolist()
     bare = with_room(Windows.of([(3.99, 4.01, 0.3), (2, 2, 0.1), (0, 1, 0.3)]))
     assert bare.lower == pytest.approx(soft.lower)
     assert bare.upper == pytest.approx(soft.upper)
@@ -86,7 +86,7 @@ def test_what_rounding_puts_beyond_an_edge_is_on_it(value, outside):
     assert (problem.violated([value]) != "") == outside
     assert (problem.soft.violation([value])[0] > 0) == outside
     assert (problem.soft.feasibility([value]) != "feasible") == outside
-    assert is_inside(value, 0.9, math.inf) != outside
+    assert side(value, (0.9, math.inf)) == -outside
 
 
 def test_of_an_edge_at_0_the_tolerance_says_what_rounding_is():
@@ -103,6 +103,7 @@ def test_of_an_edge_at_0_the_tolerance_says_what_rounding_is():
         (0.82834, (0.8283, math.inf), "0.8283"),  # 0.828 would be outside
         (0.8654, (0.9, 1.0), "0.865"),
         (0.7 + 0.2, (0.9, 1.0), "0.9"),
+        (1235001.0, (1235002.0, 1235003.0), "1.235e+06"),  # 1.24e+06 would be above both
         (-0.0, (-math.inf, 0.5), "0"),
     ],
 )
