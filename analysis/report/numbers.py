@@ -178,11 +178,11 @@ def table_lines(columns: Sequence[tuple[str, Sequence[str]]], width: int) -> lis
 
 
 def jsonable(value: Any) -> Any:
-    """Plain lists and dicts, string keys, None for what is not finite."""
+    """Plain lists and dicts, string keys, None for what is not finite, 0 for -0."""
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None
     return value

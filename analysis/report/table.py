@@ -53,7 +53,8 @@ class Campaign:
 
     Merits, and what is inside which window, are computed anew by the ``f0`` and ``Delta`` of the
     last decision: the stored ones are each by the scale of their own moment, and cannot be compared
-    with one another; windows were judged by other edges in earlier versions. Which
+    with one another; windows were judged by other edges in earlier versions, by which nothing may
+    have been inside, so that goals did not count. Which
     experiments are best was decided while it ran, by all that was known; the last decision stands,
     unless its experiment is lost whole, by damaged lines: then the last one before.
 
@@ -110,11 +111,9 @@ class Campaign:
             for n in judged
         ]
         seen = [decision.evaluation for decision in decisions]
-        standing = stand(
-            seen,
-            problem.soft,
-            _scale(decisions) if "merit_f0" in decided else None,
-        )
+        standing = stand(seen, problem.soft, _scale(decisions) if "merit_f0" in decided else None)
+        if _nothing_was_inside(decisions) and "feasible" in standing.feasibility:
+            standing = stand(seen, problem.soft)
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
         # earlier versions judged by other edges: where a result is and why are told by the same
@@ -259,6 +258,12 @@ def _unjudged(
 def _scale(decisions: list[Decision]) -> tuple[float, float]:
     """Give the f0 and delta that ranked the experiments last."""
     return (decisions[-1].scale if decisions else None) or PENALTY_ALONE
+
+
+def _nothing_was_inside(decisions: list[Decision]) -> bool:
+    """Whether goals did not count while a campaign ran, since nothing was inside its windows."""
+    outside = all(decision.feasibility != "feasible" for decision in decisions)
+    return outside and _scale(decisions) == PENALTY_ALONE
 
 
 def _latest(leaders: list[Leader | None], table: pd.DataFrame) -> Leader | None:

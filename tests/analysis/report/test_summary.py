@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.report.numbers import aligned, as_set, dialled, side_by_side, uncertain
+from reactune.analysis.report.numbers import (
+    aligned,
+    as_set,
+    dialled,
+    jsonable,
+    side_by_side,
+    uncertain,
+)
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
 from reactune.analysis.written import exact
@@ -137,12 +144,17 @@ class TestWhatItSays:
         run = fake_run(20, constraints=["X1 + X2 = 0.9 +/- 0.3"])
         decision = run.tables["decision"]
         old = [f"X1 + X2 = {value:.3g} is not 0.9" for value in decision["F_1"]]
-        run.tables["decision"] = decision.assign(violated=old, feasibility="semi-feasible")
+        decision = decision.assign(violated=old, feasibility="semi-feasible")
+        run.tables["decision"] = decision.assign(merit_f0=math.nan, merit_delta=math.nan)
         table = Campaign.of(run).table
         assert (table["feasibility"] == "feasible").any()
         inside = table["violated"] == ""
         assert inside.tolist() == (table["feasibility"] == "feasible").tolist()
         assert table["violated"][~inside].str.contains("is below 0.75|is above 1.05").all()
+        # nor were goals counted while nothing was inside
+        merits = table["f_soft"][inside]
+        assert (merits.idxmin(), merits.min()) == (table["X3"][inside].idxmin(), 0.0)
+        assert merits.max() > 0
 
     def test_why_an_experiment_failed_is_told_as_it_was_said(self) -> None:
         run = crashed(fake_run(30, failed=(29,)), 28)
@@ -357,6 +369,7 @@ class TestNumbers:
 
     def test_nothing_is_written_as_minus_0(self) -> None:
         assert (as_set(-0.0), exact(-0.0), dialled([-0.0])) == ("0", "0", ["0"])
+        assert json.dumps(jsonable([-0.0, -1.5, math.inf])) == "[0.0, -1.5, null]"
 
 
 def test_summary_does_not_load_matplotlib() -> None:
