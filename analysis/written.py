@@ -204,7 +204,7 @@ def quoted(value: object) -> str:
 
 def exact(number: float) -> str:
     """Write a number as somebody wrote it: with all of its digits, and no more."""
-    short = f"{number:g}"
+    short = f"{number:zg}"
     return short if float(short) == number else repr(float(number)).removesuffix(".0")
 
 

@@ -159,8 +159,10 @@ digits and `_`. It may be any of the variables, what is fixed, measured, defined
 
 **Windows** are `X1 >= 0.9 +/- 0.3`, `<= < > = ==`, `0.9 <= X1 <= 1 ± 0.1` or `X1 in [0.9, 1] +/-
 0.1`, percent where that is clearer (`80% +/- 5%`). Of what is measured nobody can tell `<` from
-`<=`; of `X1 = 0.5 +/- 0.1` 0.45 to 0.55 counts as equal, and 0.4 to 0.6 is still acceptable. What
-is set can have a window, too: a wish, where a limit is a bound.
+`<=`; of `X1 = 0.5 +/- 0.1` 0.45 to 0.55 counts as equal, and 0.4 to 0.6 is still acceptable. A
+window narrower than a twentieth of its two tolerances together is judged as wide as an equality: of
+`X1 in [0.499, 0.501] +/- 0.1` 0.45 to 0.55 counts as inside; `check` says so. What is set can have
+a window, too: a wish, where a limit is a bound.
 
 **Units** are those that [pint](https://pint.readthedocs.io) knows. What is stated in another than
 the rig's is converted; what measures something else is refused. Limits, definitions and goals come

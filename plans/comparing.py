@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from reactune.analysis.analytics import Analytics
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.table import StoredRun
-from reactune.analysis.written import harmless
+from reactune.analysis.written import exact, harmless
 from reactune.devices.rigfile import STORED, RigFile
 from reactune.devices.tables import Table
 
@@ -64,8 +64,9 @@ def differing(before: RigFile, now: RigFile) -> Iterator[str]:
         for key in keys:
             was, is_ = (getattr(table, key, None) for table in pair)
             if was != is_:
-                numbers = isinstance(is_, float) and isinstance(was, float)
-                other = f" = {is_:g} was {was:g}" if numbers else " was another"
+                other = " was another"
+                if isinstance(is_, float) and isinstance(was, float):
+                    other = f" = {exact(is_)} was {exact(was)}"
                 yield f"{place}.{key}{other}"
 
 

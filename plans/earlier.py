@@ -32,11 +32,14 @@ class Earlier:
         Where they are from, for the start document.
     runs : list of Run
         Those of rigs, which today's has to be like.
+    remarks : list of str
+        What tables say that may be meant otherwise.
     """
 
     experiments: list[Old] = field(default_factory=list)
     sources: list[dict[str, Any]] = field(default_factory=list)
     runs: list[Run] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
     def add(self, source: dict[str, Any], found: Sequence[Old]) -> None:
         """Take in what a source holds; what came here another way already counts once."""
@@ -135,3 +138,4 @@ def _add_table(
         raise UserError(f"{path} has no row with a result")
     digest = hashlib.sha256(results.sheet.raw).hexdigest()
     found.add({"table": str(path.absolute()), "sha256": digest}, old)
+    found.remarks += [f"{path.name}: {remark}" for remark in results.remarks]

@@ -24,6 +24,9 @@ class Listener:
     def prepared(self, agent: Agent) -> None:
         """Hear of the agent, with what it knows from before, when the rig is about to be opened."""
 
+    def remark(self, sentence: str) -> None:
+        """Hear what may be meant otherwise in the results that it knows from before."""
+
     def document(self, name: str, doc: Mapping[str, Any]) -> None:
         """Hear a document of the run, once it is in the journal."""
 

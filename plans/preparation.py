@@ -49,6 +49,8 @@ class Prepared:
         What the rig has to be, since the run that it goes on from was; None if nothing was.
     before : str
         That run, in words.
+    remarks : sequence of str
+        What is to be said of the old results before it begins.
     """
 
     agent: Agent
@@ -56,6 +58,7 @@ class Prepared:
     md: Mapping[str, Any] = field(default_factory=dict)
     simulated: bool | None = None
     before: str = "the earlier run"
+    remarks: Sequence[str] = ()
 
     def check_mark(self, simulated: bool) -> None:
         """Refuse a rig that would make a campaign simulated in part, as told once it is open.
@@ -220,7 +223,7 @@ def informed_campaign(
         raise UserError(f"nothing is left to be done: {reason}")
     left_out = len(found.experiments) - len(old)
     md = {"known": {**known.to_start(agent, found.sources), "left_out": left_out}}
-    prepared = replace(prepared, md=md)
+    prepared = replace(prepared, md=md, remarks=found.remarks)
     return _going_on(prepared, found.runs[0]) if found.runs else prepared
 
 
@@ -341,7 +344,8 @@ def rediscovered_campaign(
     }
     with told(ValueError):
         how = agent.problem, agent.analytics, agent.seed, first
-        prepared = replace(prepared, agent=Rediscoverer(*how, earlier=before), md=md)
+        agent = Rediscoverer(*how, earlier=before)
+        prepared = replace(prepared, agent=agent, md=md, remarks=found.remarks)
     return _going_on(prepared, found.runs[0]) if found.runs else prepared
 
 

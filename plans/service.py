@@ -236,6 +236,8 @@ def _carry_out(
         injections = sum(1 for e in agent.evaluations if e.recorded)
         config = config.emulating(seed=agent.seed, first_injection=injections)
     tell(listener.prepared, agent)
+    for remark in prepared.remarks:
+        tell(listener.remark, remark)
     carried = carry_out(
         lambda rig: prepared.plan(rig, reviewer=reviewer(agent) if reviewer else None),
         config,

@@ -7,6 +7,7 @@ any script.
 import atexit
 import contextlib
 import os
+import textwrap
 from collections.abc import Mapping, Sequence
 from multiprocessing.util import Finalize
 from typing import Any
@@ -36,7 +37,13 @@ from .guard import guarded
 from .making import plan as making
 from .making.attending import AtTerminal, check_attended
 from .making.service import stored_product, volume_of
-from .preparation import informed_campaign, new_campaign, rediscovered_campaign, resumed_campaign
+from .preparation import (
+    Prepared,
+    informed_campaign,
+    new_campaign,
+    rediscovered_campaign,
+    resumed_campaign,
+)
 from .progress import Progress
 from .reagents import reconciled, truth_of_session
 from .saying import say
@@ -199,7 +206,7 @@ class Workspace:
             prepared = informed_campaign(self.cat, known, problem, rig, seed=seed, budget=budget)
         else:
             prepared = new_campaign(problem, rig, seed=seed, budget=budget, first=first or ())
-        return (yield from prepared.plan(self.rig, md))
+        return (yield from self._carry_out(prepared, md))
 
     def resume(
         self,
@@ -219,7 +226,7 @@ class Workspace:
             Metadata for the start document.
         """
         prepared = resumed_campaign(self.cat, uid, self.rig.config, problem=problem)
-        return (yield from prepared.plan(self.rig, md))
+        return (yield from self._carry_out(prepared, md))
 
     def rediscover(
         self,
@@ -247,6 +254,12 @@ class Workspace:
         prepared = rediscovered_campaign(
             self.cat, uid, self.rig.config, problem=problem, seed=seed, budget=budget
         )
+        return (yield from self._carry_out(prepared, md))
+
+    def _carry_out(self, prepared: Prepared, md: Mapping[str, Any] | None) -> MsgGenerator[str]:
+        """Say what there is to say before it begins, and give its plan."""
+        for remark in prepared.remarks:
+            say(textwrap.fill(remark, 80))
         return (yield from prepared.plan(self.rig, md))
 
     def make(self, uid: str, volume: str, md: Mapping[str, Any] | None = None) -> MsgGenerator[str]:

@@ -157,8 +157,8 @@ class Evaluation:
 
 
 def as_set(conditions: Mapping[str, Any]) -> dict[str, Setting]:
-    """Give conditions as plain words and numbers."""
-    return {n: value if isinstance(value, str) else float(value) for n, value in conditions.items()}
+    """Give conditions as plain words and numbers; -0 is 0."""
+    return {n: v if isinstance(v, str) else float(v) + 0.0 for n, v in conditions.items()}
 
 
 def asked_of(fact: Mapping[str, Any], problem: Problem) -> dict[str, Setting]:
@@ -240,7 +240,7 @@ class Decision:
             "number": float(last.number),
             "valid": float(last.valid),
             "reason": last.reason,
-            "goal": problem.sign * last.f,
+            "goal": problem.sign * last.f + 0.0,  # 0, not -0
             "goal_sd": last.f_sd,
             "f": last.f,
             "p": self.p,
@@ -257,7 +257,7 @@ class Decision:
         }
         for name, value in last.measurement.values.items():
             data |= {name: value, f"{name}_sd": last.measurement.sd[name]}
-        told = zip(property_keys(problem), problem.signs[1:] * last.F, last.F_sd, strict=True)
+        told = zip(property_keys(problem), problem.signs[1:] * last.F + 0.0, last.F_sd, strict=True)
         for key, value, sd in told:
             data |= {key: float(value), f"{key}_sd": float(sd)}
         if FRONT in text_keys(problem):

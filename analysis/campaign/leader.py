@@ -102,7 +102,7 @@ class Leader:
         keys = outcome_keys(problem)
         expected = {k: Estimate(*map(float, e)) for k, e in zip(keys, told, strict=True)}
         for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
-            expected[key] = expected[key]._replace(value=aim.sign * expected[key].value)
+            expected[key] = expected[key]._replace(value=aim.sign * expected[key].value + 0.0)
         assumed = found.expected.assumed
         return cls(number, found.probability_feasible, found.merit, expected, found.regret, assumed)
 

@@ -1,10 +1,13 @@
 """Why and when a campaign stops, as sentences for the stop document."""
 
+import math
 from collections.abc import Callable, Sequence
 
 from ..optimisers.book import Book
 from ..optimisers.recommend import Verdict
+from ..problem.edges import apart
 from ..problem.model import Problem
+from ..written import exact
 from .evaluation import Evaluation
 from .leader import Leader
 
@@ -59,9 +62,10 @@ def finished(
     if stop.goal is not None and feasible is not None:
         reached = feasible.expected["goal"].value
         if problem.sign * (reached - stop.goal) <= 0:
+            good = (-math.inf, stop.goal) if problem.sign > 0 else (stop.goal, math.inf)
             return (
-                f"goal reached: {problem.goal.text} = {reached:.4g} is expected of experiment "
-                f"{feasible.number} (asked for {stop.goal:g})"
+                f"goal reached: {problem.goal.text} = {apart(reached, good, 4)} is expected of "
+                f"experiment {feasible.number} (asked for {exact(stop.goal)})"
             )
     if stop.verdict and (found := verdict()) is not None:
         return found.sentence([window.text for window in problem.windows])

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from ..written import exact, percent
 from .choices import told
+from .edges import reckoned
 from .messages import show
 from .model import Problem
 from .space import Space
@@ -155,13 +156,14 @@ def _window_words(window: Window, unit: str) -> str:
     (lower, upper), (below, above) = window.within, window.tolerance
     edges = []
     if lower is not None:
-        edges.append(f"down to {lower - below:g}")
+        edges.append(f"down to {exact(reckoned(lower - below))}")
     if upper is not None:
-        edges.append(f"up to {upper + above:g}")
+        edges.append(f"up to {exact(reckoned(upper + above))}")
     unit = f" {unit}" if unit else ""
     still = f"values {' and '.join(edges)}{unit} are still acceptable"
-    if lower == upper:
-        still += f", those from {window.lower:g} to {window.upper:g}{unit} count as equal"
+    if window.widened:
+        as_ = "equal" if lower == upper else "inside"
+        still += f", those from {exact(window.lower)} to {exact(window.upper)}{unit} count as {as_}"
     return f"{window.of} {_within_words(window.within)}{unit}; {still}"
 
 

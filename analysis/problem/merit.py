@@ -22,6 +22,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .edges import beyond
+
 FloatArray = NDArray[np.float64]
 
 _LARGEST = np.finfo(np.float64).max
@@ -94,7 +96,7 @@ class Windows:
         return Windows(*(np.append(side, [open_] * count) for side, open_ in edges))
 
     def violation(self, F: ArrayLike | None) -> FloatArray:
-        """Distance outside each window in units of its tolerance; 0 inside.
+        """Distance outside each window in units of its tolerance; 0 inside, and on its edges.
 
         Parameters
         ----------
@@ -113,11 +115,11 @@ class Windows:
         edges = zip(self.lower, self.upper, self.below, self.above, strict=True)
         with np.errstate(over="ignore", invalid="ignore"):
             for i, (lower, upper, below, above) in enumerate(edges):
-                value, beyond = values[..., i], worst[..., i]
+                value, most = values[..., i], worst[..., i]
                 if lower > -np.inf:
-                    np.maximum(beyond, (lower - value) / below, out=beyond)
+                    np.maximum(most, beyond(lower - value, lower, below) / below, out=most)
                 if upper < np.inf:
-                    np.maximum(beyond, (value - upper) / above, out=beyond)
+                    np.maximum(most, beyond(value - upper, upper, above) / above, out=most)
         worst[~np.isfinite(values)] = np.nan
         return worst
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ..written import exact
 from . import messages
 from .choices import beside, told
+from .edges import apart, beyond
 from .follow import is_plain
 from .meaning import divides_by, divides_by_measured
 from .messages import ProblemError
@@ -280,7 +281,7 @@ class Problem(Stated):
             else f"{expression.text} is {value}"
             for expression, value in zip(expressions, results, strict=True)
         ]
-        minimised = self.signs * results
+        minimised = self.signs * results + 0.0  # of a maximised 0 there is no -0
         return Properties(
             f=float(minimised[0]),
             F=minimised[1:],
@@ -339,15 +340,13 @@ class Problem(Stated):
                 return f"{name} is missing from the conditions"
             if not _inside(conditions[name], *variable.range):
                 lower, upper = variable.range
-                edge = lower if conditions[name] < lower else upper
-                value = f"{_apart(conditions[name], edge, 6)} {variable.unit}".rstrip()
+                value = f"{apart(conditions[name], (lower, upper), 6)} {variable.unit}".rstrip()
                 return f"{name} = {value} is outside its range [{exact(lower)}, {exact(upper)}]"
         values = {**self.fixed, **conditions}
         for name, limit in self.limits.items():
             number = limit.expression(values)
             if not _inside(number, limit.lower, limit.upper):
-                edge = limit.lower if number < limit.lower else limit.upper
-                value = f"{_apart(number, edge, 6)} {limit.unit}".rstrip()
+                value = f"{apart(number, (limit.lower, limit.upper), 6)} {limit.unit}".rstrip()
                 return (
                     f"{name}: {limit.of} = {value} is outside the limits "
                     f"[{exact(limit.lower)}, {exact(limit.upper)}]"
@@ -377,28 +376,20 @@ class Problem(Stated):
         F : sequence of float, shape (m,)
             Constrained properties, in the order of the windows; others after them do not count.
         """
-        told = (
-            (
-                window.of,
-                f"{_apart(value, window.lower)} is below {exact(window.lower)}"
-                if value < window.lower
-                else f"{_apart(value, window.upper)} is above {exact(window.upper)}",
-            )
-            for window, value in zip(self.windows, F[: len(self.windows)], strict=True)
-            if value < window.lower or value > window.upper
-        )
-        return "; ".join(f"{of} = {what} {self.unit_of(of)}".rstrip() for of, what in told)
+        told = []
+        for window, value in zip(self.windows, F[: len(self.windows)], strict=True):
+            edges = window.lower, window.upper
+            sides = zip(edges, ("below", "above"), (-1, 1), window.allowed, strict=True)
+            for edge, word, sign, allowed in sides:
+                if math.isfinite(edge) and beyond(sign * (value - edge), edge, allowed):
+                    what = f"{apart(value, edges, size=allowed)} is {word} {exact(edge)}"
+                    told.append(f"{window.of} = {what} {self.unit_of(window.of)}".rstrip())
+        return "; ".join(told)
 
 
 def built_in() -> list[str]:
     """Names of the problems that come with the package."""
     return sorted(path.stem for path in _BUILT_IN.glob("*.toml"))
-
-
-def _apart(number: float, edge: float, least: int = 3) -> str:
-    """Write a number with the least digits, or as many more as tell it from the edge."""
-    texts = (f"{number:.{digits}g}" for digits in range(least, 17))
-    return next((text for text in texts if float(text) != edge), repr(number))
 
 
 def _inside(number: Any, lower: float, upper: float) -> Any:

@@ -17,6 +17,7 @@ from pydantic import (
 from ..written import check_text, exact
 from . import messages
 from .choices import check_choices, described
+from .edges import reckoned, widening
 from .expression import Expression, parse
 from .grid import Grid
 from .windows import read_window
@@ -184,11 +185,6 @@ class Definition(Part):
     unit: Text = ""
 
 
-def _plain(edge: float) -> float:
-    """Give an edge without what its reckoning added in the last digits."""
-    return float(f"{edge:.15g}")
-
-
 class _Bounded(Part):
     """An expression and the interval it should be in."""
 
@@ -257,10 +253,15 @@ class Window(_Bounded):
         Whether the numbers were written in percent, as text may have them: what is bounded is a
         fraction of 1 then, as the numbers here are.
     lower, upper : float
-        The edges that results are judged by, or infinite. No result is ever equal to a number:
-        half the tolerance to both sides counts as equal.
+        The edges that results are judged by, or infinite. No result is ever equal to a number: of
+        an equality half the tolerance to both sides counts as equal. A window narrower than a
+        twentieth of its two tolerances together is judged as wide as an equality is: of
+        ``[3.99, 4.01] +/- 0.3`` what is from 3.85 to 4.15 counts as inside. Others are judged as
+        they are stated.
     allowed : (float, float)
         How far outside these edges a value is still acceptable.
+    widened : bool
+        Whether these edges are further apart than those stated.
     """
 
     tolerance: tuple[float, float]
@@ -269,24 +270,32 @@ class Window(_Bounded):
     @property
     def lower(self) -> float:
         """See `Window`."""
-        return _plain(super().lower - self._room[0])
+        lower, under = super().lower, self._room[0]
+        return reckoned(lower - under) if under else lower
 
     @property
     def upper(self) -> float:
         """See `Window`."""
-        return _plain(super().upper + self._room[1])
+        upper, over = super().upper, self._room[1]
+        return reckoned(upper + over) if over else upper
 
     @property
     def allowed(self) -> tuple[float, float]:
         """See `Window`."""
         (below, above), (under, over) = self.tolerance, self._room
-        return below - under, above - over
+        return (reckoned(below - under), reckoned(above - over)) if self.widened else (below, above)
+
+    @property
+    def widened(self) -> bool:
+        """See `Window`."""
+        return any(self._room)
 
     @property
     def _room(self) -> tuple[float, float]:
-        """What an equality has to both sides."""
+        """What it is widened by, below and above."""
         below, above = self.tolerance
-        return (below / 2, above / 2) if self.within[0] == self.within[1] else (0.0, 0.0)
+        share = float(widening(super().upper - super().lower, below, above))
+        return share * below, share * above
 
     @model_validator(mode="before")
     @classmethod

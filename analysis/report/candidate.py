@@ -10,7 +10,7 @@ from ..campaign.leader import Leader, outcome_names
 from ..optimisers.surrogate.judging import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..written import chance
+from ..written import chance, exact
 from .numbers import ANYWHERE, Within, estimated, uncertain
 from .table import Campaign
 
@@ -182,7 +182,7 @@ def _close(problem: Problem, values: dict[str, float], sds: dict[str, float]) ->
     """Name the edges that a point may well be on the other side of."""
     return [
         f"{window.of} = {uncertain(values[window.of], sds[window.of])} is within "
-        f"{CLOSE:g} sd of its edge {edge:g} {problem.unit_of(window.of)}".rstrip()
+        f"{CLOSE:g} sd of its edge {exact(edge)} {problem.unit_of(window.of)}".rstrip()
         for window in problem.windows
         for edge in (window.lower, window.upper)
         if abs(values[window.of] - edge) < CLOSE * sds[window.of]

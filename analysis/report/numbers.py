@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Any
 
+from ..problem.edges import enough_digits
+
 _LONG, _TINY, _SMALL = 1e3, 1e-6, -4
 """A number is written by a power of ten if its standard deviation has from this on more digits than
 two; or is below this, with a number that begins no earlier than at this power."""
@@ -14,7 +16,7 @@ _WIDE = 9
 """Digits before the point that a column has at most."""
 
 Within = tuple[float, float]
-"""Between what a number should be; it is written with as many digits as show if it is not."""
+"""Between what a number should be; it is written with as many digits as show whether it is."""
 
 ANYWHERE: Within = (-math.inf, math.inf)
 
@@ -32,36 +34,27 @@ def uncertain(value: float, sd: float, plus_minus: str = "+/-", within: Within =
     '0.000 +/- 0.020'
     >>> uncertain(1.0005, 0.02), uncertain(1.00004, math.nan, within=(0.0, 1.0))
     ('1.000 +/- 0.020', '1.00004')
+    >>> uncertain(999999, 1500)
+    '(1.0000 +/- 0.0015)e+06'
     """
     if not math.isfinite(value):
         return "-"
     if not 0 < sd < math.inf:
-        return f"{value:.{_enough(value, within, 4, 'g')}g}"
-    size = _power(max(abs(value), sd))
+        return f"{value:z.{enough_digits(value, within, 4)}g}"
     least = 1 - _power(sd)
+    largest = max(abs(value), sd)
+    size = _power(largest, max(_power(largest) + least, 0))  # 999999 +/- 1500 is 1.0000e+06
     if sd < _LONG and (sd >= _TINY or size > _SMALL):
-        decimals = _enough(value, within, max(0, least), "f")
+        decimals = enough_digits(value, within, max(0, least), "f", size=sd)
         return f"{value:z.{decimals}f} {plus_minus} {sd:.{decimals}f}"
-    decimals = _enough(value, within, least + size, "f", size)
+    decimals = enough_digits(value, within, least + size, "f", size, sd)
     scaled, doubt = (Decimal(number).scaleb(-size) for number in (value, sd))
     return f"({scaled:z.{decimals}f} {plus_minus} {doubt:.{decimals}f})e{size:+03d}"
 
 
-def _power(number: float) -> int:
-    """Give the power of ten of the first digit of a number above 0."""
-    return int(f"{number:e}".split("e")[1])
-
-
-def _enough(value: float, within: Within, least: int, form: str, size: int = 0) -> int:
-    """Give so many digits, or as many more as show that what is outside is there."""
-    lower, upper = within
-    if lower <= value <= upper:
-        return least
-    scaled = Decimal(value).scaleb(-size)
-    for digits in range(least, 17):
-        if not lower <= float(f"{Decimal(f'{scaled:.{digits}{form}}').scaleb(size)}") <= upper:
-            return digits
-    return 17
+def _power(number: float, decimals: int = 6) -> int:
+    """Give the power of ten of the first digit of a number above 0, rounded to so many after it."""
+    return int(f"{number:.{decimals}e}".split("e")[1])
 
 
 def estimated(value: float, sd: float, plus_minus: str = "+/-", within: Within = ANYWHERE) -> str:
@@ -90,13 +83,14 @@ def aligned(values: Iterable[float], digits: int, within: Within = ANYWHERE) -> 
     """
     values = list(values)
     largest = max((abs(value) for value in values if math.isfinite(value)), default=0.0)
-    size = _power(largest) if largest > 0 else digits - 1
+    size = _power(largest, digits - 1) if largest > 0 else digits - 1
     form, least = "f", max(digits - 1 - size, 0)
     if not _SMALL <= size < _WIDE:
         form, least = "e", digits - 1
+    own = (enough_digits(v, within, least, form, size=largest) for v in values)
     return [
-        f"{v:z.{_enough(v, within, least, form)}{form}}" if math.isfinite(v) else "-"
-        for v in values
+        f"{v:z.{count}{form}}" if math.isfinite(v) else "-"
+        for v, count in zip(values, own, strict=True)
     ]
 
 
@@ -126,7 +120,7 @@ def as_set(value: float | str) -> str:
     """Write a value that was set: as it was dialled, or with four digits; a choice as it is."""
     if isinstance(value, str):
         return value
-    short = f"{value:.4g}"
+    short = f"{value:z.4g}"
     if float(short) == value or not math.isfinite(value):
         return short
     (told,) = dialled([value])
@@ -184,11 +178,11 @@ def table_lines(columns: Sequence[tuple[str, Sequence[str]]], width: int) -> lis
 
 
 def jsonable(value: Any) -> Any:
-    """Plain lists and dicts, string keys, None for what is not finite."""
+    """Plain lists and dicts, string keys, None for what is not finite, 0 for -0."""
     if isinstance(value, dict):
         return {str(key): jsonable(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [jsonable(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return value + 0.0 if math.isfinite(value) else None
     return value

@@ -13,10 +13,10 @@ from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting
 from ..sheets.sheet import title_of
-from ..written import chance, percent
-from .candidate import ASSUMED
+from ..written import chance, exact, percent
+from .candidate import ASSUMED, edges_of
 from .labels import edge_unit, goal_unit, outcome_units
-from .numbers import dialled, estimated, side_by_side, table_lines
+from .numbers import ANYWHERE, Within, dialled, estimated, side_by_side, table_lines
 from .summary import FRONT, SURE
 
 _PAID = 44  # characters of what is paid for an edge
@@ -139,9 +139,10 @@ def _rows(found: Rescored) -> Iterator[tuple[str, ...]]:
         cells = dialled(math.nan if c is None else found.pool[c[0]].conditions[name] for c in pair)
         yield f"  {title_of(name, variable.unit)}", *cells
     yield "Expected of a repeat, +/- scatter", *[""] * len(pair)
-    units = outcome_units(found.problem, found.units)
+    units, edges = outcome_units(found.problem, found.units), edges_of(found.problem)
     for name, key in outcome_names(found.problem).items():
-        yield row(f"  {title_of(name, units[name])}", partial(_repeat, key))
+        repeat = partial(_repeat, key, edges.get(name, ANYWHERE))
+        yield row(f"  {title_of(name, units[name])}", repeat)
     if found.problem.windows:
         yield row("  inside every window", lambda _, leader: f"{chance(leader.probability)} likely")
         yield "Measured, once", *("-" if c is None else found.feasibility[c[0]] for c in pair)
@@ -172,9 +173,10 @@ def _unsure(found: Rescored, leader: Leader) -> bool:
     return bool(found.problem.windows) and leader.probability < _wanted(found)
 
 
-def _repeat(key: str, _: Experiment, leader: Leader) -> str:
+def _repeat(key: str, within: Within, _: Experiment, leader: Leader) -> str:
     """Write what a repeat is expected to give."""
-    return estimated(leader.expected[key].value, leader.expected[key].repeat_sd)
+    expected = leader.expected[key]
+    return estimated(expected.value, expected.repeat_sd, within=within)
 
 
 def _prices(found: Rescored, width: int) -> Iterator[str]:
@@ -210,7 +212,7 @@ def _prices(found: Rescored, width: int) -> Iterator[str]:
 
 def _edge(found: Rescored, price: Price) -> str:
     relation = ">=" if price.side == "lower" else "<="
-    edge = f"{found.problem.windows[price.window].of} {relation} {price.edge:g}"
+    edge = f"{found.problem.windows[price.window].of} {relation} {exact(price.edge)}"
     return f"{edge} {_edge_unit(found, price)}".rstrip()
 
 

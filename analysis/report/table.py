@@ -51,8 +51,10 @@ NOT_EVALUATED = "not evaluated"
 class Campaign:
     """A stored run read once: what every figure and the report draw from.
 
-    Merits are computed anew by the ``f0`` and ``Delta`` of the last decision: the stored ones are
-    each by the scale of their own moment, and cannot be compared with one another. Which
+    Merits, and what is inside which window, are computed anew by the ``f0`` and ``Delta`` of the
+    last decision: the stored ones are each by the scale of their own moment, and cannot be compared
+    with one another; windows were judged by other edges in earlier versions, by which nothing may
+    have been inside, so that goals did not count. Which
     experiments are best was decided while it ran, by all that was known; the last decision stands,
     unless its experiment is lost whole, by damaged lines: then the last one before.
 
@@ -108,18 +110,21 @@ class Campaign:
             )
             for n in judged
         ]
-        standing = stand(
-            [decision.evaluation for decision in decisions],
-            problem.soft,
-            _scale(decisions) if "merit_f0" in decided else None,
-        )
+        seen = [decision.evaluation for decision in decisions]
+        standing = stand(seen, problem.soft, _scale(decisions) if "merit_f0" in decided else None)
+        if _nothing_was_inside(decisions) and "feasible" in standing.feasibility:
+            standing = stand(seen, problem.soft)
         for name in ("f_soft", "p", "f_star", "feasibility"):
             table.loc[judged, name] = getattr(standing, name)
+        # earlier versions judged by other edges: where a result is and why are told by the same
+        table.loc[judged, "violated"] = [problem.violated(e.F) if e.valid else "" for e in seen]
         for n in table.index.difference(judged):
-            found = analytics.measure(facts.loc[n].to_dict())
+            fact = facts.loc[n].to_dict()
+            found = analytics.measure(fact)
             table.loc[n, [*found.values]] = [*found.values.values()]
-            why = found.reason or _unjudged(facts.loc[n].to_dict(), problem, run.start)
-            table.loc[n, "reason"] = why
+            table.loc[n, "reason"] = _unjudged(fact, found.reason, problem, run.start)
+        numbers = table.select_dtypes("float").columns
+        table[numbers] += 0.0  # nobody measures -0, which earlier versions stored
         best = _latest([decision.best for decision in decisions], table)
         feasible = _latest([decision.best_feasible for decision in decisions], table)
         front = decisions[-1].front if decisions else ()
@@ -239,16 +244,26 @@ def mark_of(start: Mapping[str, Any]) -> str:
     return "FROM A TABLE" if "table" in start else "REAL HARDWARE"
 
 
-def _unjudged(row: Mapping[Any, Any], problem: Problem, start: Mapping[str, Any]) -> str:
-    """Say why an experiment that has been measured was not evaluated."""
+def _unjudged(
+    fact: Mapping[Any, Any], unmeasured: str, problem: Problem, start: Mapping[str, Any]
+) -> str:
+    """Say why an experiment was not evaluated: as was said of it when it failed, first of all."""
+    if (said := fact.get("reason")) and isinstance(said, str):
+        return said
     ended = "the run ended before it was evaluated"
     rest = "outside today's limits" if "table" in start else ended
-    return problem.outside_limits(asked_of(row, problem)) or rest
+    return unmeasured or problem.outside_limits(asked_of(fact, problem)) or rest
 
 
 def _scale(decisions: list[Decision]) -> tuple[float, float]:
     """Give the f0 and delta that ranked the experiments last."""
     return (decisions[-1].scale if decisions else None) or PENALTY_ALONE
+
+
+def _nothing_was_inside(decisions: list[Decision]) -> bool:
+    """Whether goals did not count while a campaign ran, since nothing was inside its windows."""
+    outside = all(decision.feasibility != "feasible" for decision in decisions)
+    return outside and _scale(decisions) == PENALTY_ALONE
 
 
 def _latest(leaders: list[Leader | None], table: pd.DataFrame) -> Leader | None:

@@ -136,12 +136,14 @@ def _value(limit: "Limit") -> str:
 
 def _moved(found: "Redesign") -> list[str]:
     """Say which edges are loosened."""
+    from reactune.analysis.written import exact
+
     said = []
     for limit in found.moved:
         window = found.problem.windows[limit.window]
         stated = window.lower if limit.side == "lower" else window.upper
         said.append(
-            f"{_name(found, limit)} {stated:g} to {limit.value:g}: the limit is between "
+            f"{_name(found, limit)} {exact(stated)} to {exact(limit.value)}: the limit is between "
             f"{limit.low:.4g} and {limit.high:.4g} (90 %) with the windows kept before it"
         )
     return said

@@ -101,7 +101,7 @@ def _loosened(stated: Problem, moved: Sequence[Limit]) -> Problem:
     plain = stated.to_dict() | {"rig": None}
     for limit in moved:
         told, window = plain["constraints"][limit.window], stated.windows[limit.window]
-        if told["within"][0] == told["within"][1]:  # what counts as equal is the window now
+        if window.widened:  # what it was judged by is the window now
             told |= {"within": [window.lower, window.upper], "tolerance": [*window.allowed]}
         told["within"][0 if limit.side == "lower" else 1] = limit.value
     plain["title"] = f"{stated.title or stated.goal_words}, redesigned"

@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -33,6 +34,10 @@ class Terminal(Listener):
         """Say why nothing is heard for some seconds."""
         if sys.stderr.isatty():
             say("Opening the catalogue ...", to=sys.stderr)
+
+    def remark(self, sentence: str) -> None:
+        """Say it before anything is measured."""
+        say(textwrap.fill(sentence, 80), to=sys.stderr)
 
     def document(self, name: str, doc: Mapping[str, Any]) -> None:
         """Say a line an experiment."""

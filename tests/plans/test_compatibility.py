@@ -8,6 +8,7 @@ from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import load
 from reactune.plans.campaign import CampaignError, optimise
 from reactune.plans.cli import main
+from reactune.plans.comparing import differing
 from reactune.plans.compatibility import incompatibilities
 
 PLAIN = """\
@@ -67,6 +68,15 @@ def test_a_seed_that_is_none_is_refused(capsys, seed):
     with pytest.raises(SystemExit, match="2"):
         main(["demo", f"--seed={seed}"])
     assert f"a seed is a whole number from 0, not {seed}" in capsys.readouterr().err
+
+
+def test_volumes_that_differ_are_not_written_alike():
+    rig = load("walker")
+    was, now = (
+        rig.model_copy(update={"reactor": rig.reactor.model_copy(update={"heated_volume": volume})})
+        for volume in (1234567.0, 1234568.0)
+    )
+    assert [*differing(was, now)] == ["reactor.heated_volume = 1234568 was 1234567"]
 
 
 def held_at(temperature):

@@ -19,7 +19,7 @@ from reactune.plans.cli import main
 from reactune.plans.earlier import earlier
 from reactune.plans.errors import UserError
 from reactune.plans.preparation import informed_campaign, rediscovered_campaign
-from reactune.plans.service import resume, run, stored_campaign
+from reactune.plans.service import Listener, resume, run, stored_campaign
 from reactune.plans.startup import Workspace
 from reactune.plans.tables import kept, open_table
 
@@ -152,6 +152,37 @@ def test_a_campaign_begins_with_the_rows_of_a_table(place):
         assert stored.start["known"]["experiments"][1]["why"] == "known: row 3 of old.csv"
         Path("old.csv").unlink()  # what is known is in the run
         assert replay(catalogue, "last").differences == ()
+
+
+DOUBTFUL = """\
+temperature,flow_c60,flow_sultine,X0,X1,X2,X3
+120,60,60,0.05,0.75,0.19,0.01
+130,60,60,0.05,0.75,0.19,-3
+140,60,60,0.05,0.75,0.19,0.02
+"""
+
+
+def test_what_may_be_meant_otherwise_in_a_table_is_said_before_it_begins(place, capsys):
+    Path("doubtful.csv").write_text(DOUBTFUL)
+    problem = Problem.load("walker-ii").to_dict() | {"kind": "positive"}
+    (remark,) = informed_campaign(None, "doubtful.csv", problem, "walker", seed=1).remarks
+    assert remark.startswith("doubtful.csv: X3 is -3 in row 3, and ")
+    with Catalogue(place) as catalogue:
+        again = rediscovered_campaign(catalogue, "doubtful.csv", problem=problem, seed=1)
+    assert [*again.remarks] == [remark]
+    heard = Heard()
+    run(problem, catalogue=place, seed=1, budget=1, known="doubtful.csv", listener=heard)
+    assert heard.remarks == [remark]
+
+
+class Heard(Listener):
+    """A listener that keeps the remarks."""
+
+    def __init__(self):
+        self.remarks = []
+
+    def remark(self, sentence):
+        self.remarks.append(sentence)
 
 
 def test_what_was_known_outside_of_the_limits_is_no_place_to_start_from(place):

@@ -149,3 +149,66 @@ def test_an_export_says_whose_a_goal_is_and_nothing_that_a_table_does_not_know(p
     assert main(["export", uids[0], "-o", "alone.csv"]) == 0
     (alone,) = csv.DictReader(Path("alone.csv").read_text().splitlines())
     assert alone["goal [g/L/h]"] == "0.25"
+
+
+EDGE = """\
+maximise = "-X3"
+measured = ["X1", "X2", "X3"]
+kind = "fractions"
+constraints = ["X1 + X2 >= 0.9 +/- 0.3", "-X3 <= 0.5 +/- 0.1"]
+[variables]
+T = { range = [-20, 120], unit = "degC" }
+"""
+
+
+def test_what_rounding_puts_beyond_an_edge_is_inside_and_short(place, capsys) -> None:
+    Path("edge.toml").write_text(EDGE)
+    rows = ["T,X1,X1_sd,X2,X2_sd,X3", "-0,0.7,0.01,0.2,0.01,0", "50,0.6,0.01,0.2,0.01,0.2"]
+    Path("edge.csv").write_text("\n".join([*rows, "70,0.5,0.01,0.2,0.01,0.3", ""]))
+    assert main(["show", "edge.toml", "edge.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert "0.900 +/- 0.014" in shown
+    assert "1 inside every window" in shown
+    assert max(map(len, shown[: shown.index("Run ")].splitlines())) <= 80
+    assert not re.search(r"(?<![\w.])-0(\.0*)?(?![\d.e])", shown)
+    assert main(["export", "last", "-o", "all.csv"]) == 0
+    with Path("all.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert first["feasibility"] == "feasible"
+    assert first["violated"] == ""
+    assert "-0.0" not in first.values()
+
+
+def test_what_somebody_says_of_a_failure_is_what_is_told(place, capsys) -> None:
+    Path("solvent.toml").write_text(
+        'maximise = "y"\nmeasured = ["y"]\n[variables]\nT = { range = [20, 100] }\n'
+        'solvent = { choices = ["THF", "MeCN", "DMF"] }\n'
+    )
+    rows = "solvent,T,y,failed\nTHF,20,0.1,\nMeCN,40,0.2,\nTHFF,90,,clogged\nDMF,60,0.3,\n"
+    Path("t.csv").write_text(rows)
+    assert main(["show", "solvent.toml", "t.csv"]) == 0
+    assert "4 (clogged)" in capsys.readouterr().out
+
+
+LARGE = """\
+maximise = "y"
+measured = ["y", "g"]
+constraints = ["g = 1234567 +/- 1"]
+[variables]
+T = { range = [20, 120], unit = "degC" }
+q = [0, 1]
+"""
+
+
+def test_a_narrow_window_far_from_0_is_told_with_digits_that_show_it(place, capsys) -> None:
+    Path("large.toml").write_text(LARGE)
+    rows = "30,0.1,1,1234567.2\n80,0.7,2,1234567.6\n50,0.5,3,1234568.9\n60,0.2,2.5,1234566.4\n"
+    Path("large.csv").write_text(f"T,q,y,g\n{rows}90,0.2,2.1,1234567.1\n20,0.9,2.1,1234567.3\n")
+    assert main(["show", "large.toml", "large.csv"]) == 0
+    assert main(["rescore", "last"]) == 0
+    shown, rescored = capsys.readouterr().out.split("Page: ")
+    for said in (shown, rescored):
+        (expected,) = re.findall(r"  g(?: in \[1234566.5, 1234567.5\])? +(\S+) +(\S+)\n", said)[:1]
+        assert expected == ("1234567", "1234566")
+    assert "g >= 1234566.5 " in rescored
+    assert "g <= 1234567.5 " in rescored

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from ...problem.edges import widening
 from ...problem.merit import Windows
 from ..table import Points
 
@@ -18,12 +19,11 @@ CURBED = 0.5, 10.0
 
 
 def with_room(windows: Windows) -> Windows:
-    """Widen windows that leave no room (equalities) by half their tolerances.
+    """Widen windows that leave no room, equalities above all: no drawn function is inside of them.
 
-    No drawn function would ever be inside them.
+    Those of a problem have been widened already, by the same rule: to these nothing happens.
     """
-    width = windows.upper - windows.lower
-    share = np.where(width < 0.05 * (windows.below + windows.above), 0.5, 0.0)
+    share = widening(windows.upper - windows.lower, windows.below, windows.above)
     return Windows(
         windows.lower - share * windows.below,
         windows.upper + share * windows.above,

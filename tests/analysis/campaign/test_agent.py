@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.leader import Leader
+from reactune.analysis.campaign.leader import Estimate, Leader
+from reactune.analysis.campaign.stopping import finished
 from reactune.analysis.optimisers import composition
 from reactune.analysis.problem.model import Problem
 from tests.benchmarks.lab import HPLC, Lab, stated
@@ -185,6 +186,19 @@ def test_a_goal_ends_a_campaign_once_an_experiment_that_is_likely_feasible_reach
     assert agent.should_stop() == (
         True,
         f"goal reached: X3 = {expected:.4g} is expected of experiment {number} (asked for 0.02)",
+    )
+
+
+def test_a_goal_that_is_reached_is_not_written_as_if_it_were_not() -> None:
+    problem = Problem(
+        maximise="y",
+        measured=["y"],
+        variables={"T": (0, 1)},
+        stop={"goal": 1234319.1, "verdict": False},
+    )
+    leader = Leader(3, expected={"goal": Estimate(1234320.2, 1.0, 1.0)})
+    assert finished(problem, [], leader, lambda: None, 0) == (
+        "goal reached: y = 1.23432e+06 is expected of experiment 3 (asked for 1234319.1)"
     )
 
 

@@ -10,9 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.report.numbers import aligned, side_by_side, uncertain
+from reactune.analysis.report.numbers import (
+    aligned,
+    as_set,
+    dialled,
+    jsonable,
+    side_by_side,
+    uncertain,
+)
 from reactune.analysis.report.summary import summarise
 from reactune.analysis.report.table import Campaign
+from reactune.analysis.written import exact
 from tests.analysis.report.fake_run import LUCK, FakeRun, cases, crashed, fake_run
 
 CASES = cases()
@@ -149,6 +157,35 @@ class TestWhatItSays:
         table = Campaign.of(replace(run, tables=tables)).table
         assert table.index.tolist() == list(range(1, 11))
         assert table.asked_temperature[5] == run.tables["primary"].asked_temperature[4]
+
+    def test_where_a_result_is_and_why_are_told_by_the_same_edges(self) -> None:
+        """Earlier versions judged an equality by the number itself, and stored what they said."""
+        run = fake_run(20, constraints=["X1 + X2 = 0.9 +/- 0.3"])
+        decision = run.tables["decision"]
+        old = [f"X1 + X2 = {value:.3g} is not 0.9" for value in decision["F_1"]]
+        decision = decision.assign(violated=old, feasibility="semi-feasible")
+        run.tables["decision"] = decision.assign(merit_f0=math.nan, merit_delta=math.nan)
+        table = Campaign.of(run).table
+        assert (table["feasibility"] == "feasible").any()
+        inside = table["violated"] == ""
+        assert inside.tolist() == (table["feasibility"] == "feasible").tolist()
+        assert table["violated"][~inside].str.contains("is below 0.75|is above 1.05").all()
+        # nor were goals counted while nothing was inside
+        merits = table["f_soft"][inside]
+        assert (merits.idxmin(), merits.min()) == (table["X3"][inside].idxmin(), 0.0)
+        assert merits.max() > 0
+
+    def test_why_an_experiment_failed_is_told_as_it_was_said(self) -> None:
+        run = crashed(fake_run(30, failed=(29,)), 28)
+        assert summarise(run).unjudged[29] == "pump sultine stalled"
+        assert summarise(run).unjudged[30] == "the run ended before it was evaluated"
+
+    def test_a_minus_0_that_was_stored_is_0(self) -> None:
+        run = fake_run(5)
+        decision = run.tables["decision"]
+        run.tables["decision"] = decision.assign(goal=-0.0, X3=-0.0)
+        table = Campaign.of(run).table
+        assert not np.signbit(table[["goal", "X3"]].to_numpy()).any()
 
     def test_other_plans_are_refused(self) -> None:
         run = FakeRun("0123456789", {"plan_name": "sweep", "simulated": True}, None)
@@ -305,6 +342,8 @@ class TestNumbers:
             (2e-7, 2.4e-4, "0.00000 +/- 0.00024"),
             (1e9, 0.5, "1000000000.00 +/- 0.50"),  # as many digits as are known
             (5e-324, 5e-324, "(4.9 +/- 4.9)e-324"),
+            (999999.0, 1500.0, "(1.0000 +/- 0.0015)e+06"),  # the power is that of what is written
+            (-0.0, math.nan, "0"),
         ],
     )
     def test_uncertain(self, value: float, sd: float, text: str) -> None:
@@ -317,13 +356,20 @@ class TestNumbers:
             (1.0005, 0.02, "1.0005 +/- 0.0200"),
             (0.9995, 0.02, "1.000 +/- 0.020"),  # inside, as the edge itself
             (1.2, 0.02, "1.200 +/- 0.020"),
-            (math.nextafter(1, 2), math.nan, "1.0000000000000002"),
+            (1 + 1e-11, math.nan, "1.00000000001"),
+            (math.nextafter(1, 2), math.nan, "1"),  # on the edge, but for rounding
+            (math.nextafter(1, 2), 0.02, "1.000 +/- 0.020"),
         ],
     )
     def test_what_is_outside_is_not_written_as_its_edge(
         self, value: float, sd: float, text: str
     ) -> None:
         assert uncertain(value, sd, within=(-math.inf, 1.0)) == text
+
+    def test_what_is_inside_is_not_written_as_if_it_were_outside(self) -> None:
+        assert uncertain(0.82834, 0.01, within=(0.8283, math.inf)) == "0.8283 +/- 0.0100"
+        assert uncertain(-3e-17, 0.01, within=(0.0, math.inf)) == "0.000 +/- 0.010"
+        assert aligned([0.82834], 3, (0.8283, math.inf)) == ["0.8283"]
 
     @given(st.floats(-1e3, 1e3), st.floats(1e-6, 1e2))
     @settings(derandomize=True)
@@ -338,6 +384,11 @@ class TestNumbers:
         assert aligned([4.9e13, 1.0], 3) == ["4.90e+13", "1.00e+00"]
         assert aligned([4e-12], 3) == ["4.00e-12"]
         assert aligned([1.0005, 0.5], 3, (0.0, 1.0)) == ["1.0005", "0.50"]
+        assert aligned([99.996], 4) == ["100.0"]
+
+    def test_nothing_is_written_as_minus_0(self) -> None:
+        assert (as_set(-0.0), exact(-0.0), dialled([-0.0])) == ("0", "0", ["0"])
+        assert json.dumps(jsonable([-0.0, -1.5, math.inf])) == "[0.0, -1.5, null]"
 
 
 def test_summary_does_not_load_matplotlib() -> None:
