@@ -1,10 +1,18 @@
 """What a heater's display or a pump's digits cannot say is refused, not set to something else."""
 
+import re
+from functools import partial
 from importlib.resources import files
 
 import pytest
 
+from reactune.analysis import Problem
+from reactune.analysis.storage.catalogue import Catalogue
+from reactune.devices import load
+from reactune.plans import compatibility, resolution
 from reactune.plans.cli import main
+from reactune.plans.making.service import product_of
+from reactune.plans.service import UserError, rediscover, resume, run
 
 PROBLEM = """
 minimise = "X3"
@@ -83,3 +91,46 @@ def test_a_controller_that_shows_less_than_is_usual_is_told_once_it_is_open(
     assert main(["optimise", str(problem), *where, "--budget", "1"]) == code
     told = "variables.temperature.values: 100.5 degC cannot be set on this rig; the nearest that"
     assert (told in capsys.readouterr().err) == bool(code)
+
+
+@pytest.fixture(scope="module")
+def stored_before(tmp_path_factory):
+    """A campaign of a time when nobody minded what a display can say."""
+    folder = tmp_path_factory.mktemp("before")
+    asked = Problem.load("walker-ii").to_dict()
+    windows = ["X1 + X2 in [0.9, 1.0] +/- 0.3", "X1 / X2 >= 0.01 +/- 0.01"]
+    heat = asked["variables"]["temperature"] | {"resolution": 0.25}
+    asked |= {"constraints": windows, "variables": asked["variables"] | {"temperature": heat}}
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (compatibility, resolution):
+            patched.setattr(module, "unsettable", lambda *_: iter(()))
+        with Catalogue(folder, writing=True, store="journal") as catalogue:
+            outcome = run(asked, catalogue=catalogue, seed=3, budget=12)
+            assert outcome.summary.best_feasible is not None
+    return folder
+
+
+UNSETTABLE = "variables.temperature.resolution: 100.25, 149.75 degC cannot be set on this rig"
+
+
+def test_what_a_stored_campaign_asked_is_judged_as_it_was_then(stored_before, placed):
+    with Catalogue(placed(stored_before)) as catalogue:
+        (uid,) = catalogue
+        found = product_of(catalogue, uid, load("walker")).conditions
+    assert found["temperature"] % 0.25 == 0
+    assert main(["rediscover", "last", "--budget", "1"]) == 0
+    assert main(["optimise", "--resume", uid, "--budget", "13"]) == 0
+
+
+def test_what_it_is_asked_now_is_judged_as_new_problems_are(stored_before, placed):
+    folder = placed(stored_before)
+    with Catalogue(folder) as catalogue:
+        (uid,) = catalogue
+        asked = catalogue[uid].start["problem"]
+    for again in (
+        partial(resume, uid, budget=13, problem=asked),
+        partial(rediscover, uid, budget=1, problem=asked),
+        partial(run, asked, known=uid, budget=1),
+    ):
+        with pytest.raises(UserError, match=re.escape(UNSETTABLE)):
+            again(catalogue=folder)
