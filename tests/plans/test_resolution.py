@@ -1,6 +1,7 @@
 """What a heater's display or a pump's digits cannot say is refused, not set to something else."""
 
 import re
+import tomllib
 from functools import partial
 from importlib.resources import files
 
@@ -12,6 +13,7 @@ from reactune.devices import load
 from reactune.plans import compatibility, resolution
 from reactune.plans.cli import main
 from reactune.plans.making.service import product_of
+from reactune.plans.resolution import unsettable
 from reactune.plans.service import UserError, rediscover, resume, run
 
 PROBLEM = """
@@ -54,6 +56,12 @@ flow_sultine = { range = [10, 207] }
             "variables.flow_c60.values: 50.00004 uL/min cannot be set on this rig; the nearest "
             "that can: 50",
         ),
+        (
+            'flow_c60 = { range = [1, 1.0003], step = 1e-6, unit = "mL/h" }\n'
+            "temperature = { range = [100, 150] }",
+            "variables.flow_c60.step: 1, 1.000001, 1.000299, 1.0003 mL/h are one setpoint to this "
+            "rig: put them farther apart",
+        ),
     ],
 )
 def test_what_no_instrument_can_be_set_to_is_refused(tmp_path, capsys, stated, told):
@@ -77,6 +85,39 @@ def test_what_can_be_set_is_not(tmp_path, stated):
     problem = tmp_path / "problem.toml"
     problem.write_text(PROBLEM + f"temperature = {stated}", "utf-8")
     assert main(["check", str(problem), "--rig", "walker"]) == 0
+
+
+FLOW = PROBLEM.replace("flow_c60 = { range = [10, 207] }", "temperature = { range = [100, 150] }")
+
+
+@pytest.mark.parametrize("protocol", ["harvard11", "ne1000"])
+@pytest.mark.parametrize(
+    "stated",
+    [
+        '{ values = [1, 2, 5], unit = "mL/h" }',  # 16.6667 uL/min, as the pump takes it
+        '{ range = [1, 5], step = 0.1, unit = "mL/h" }',
+        '{ values = [1000, 2000.5], unit = "uL/h" }',
+        '{ range = [0.05, 0.1], resolution = 0.01, unit = "mL/min" }',
+    ],
+)
+def test_flows_in_other_units_are_what_the_pump_takes_for_the_same(stated, protocol):
+    rig = load("walker")
+    pump = rig.streams["c60"].model_copy(update={"protocol": protocol})
+    rig = rig.model_copy(update={"streams": rig.streams | {"c60": pump}})
+    problem = Problem.load(tomllib.loads(f"{FLOW}flow_c60 = {stated}"))
+    assert list(unsettable(problem, rig)) == []
+
+
+def test_a_flow_that_no_pump_takes_has_a_cure_that_one_can_type():
+    rig = load("walker")
+    slow = rig.streams["c60"].model_copy(update={"limits": (0.001, 1.0)})
+    rig = rig.model_copy(update={"streams": rig.streams | {"c60": slow}})
+    stated = '{ values = [0.0010, 0.01], unit = "mL/h" }'
+    wrong = list(unsettable(Problem.load(tomllib.loads(f"{FLOW}flow_c60 = {stated}")), rig))
+    assert wrong == [
+        "variables.flow_c60.values: 0.001 mL/h cannot be set on this rig; the nearest that can: "
+        "0.001002"
+    ]
 
 
 @pytest.mark.parametrize(("decimals", "code"), [(0, 2), (1, 0)])
