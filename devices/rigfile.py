@@ -149,6 +149,9 @@ class RigFile(Table):
         After how many residence times it counts as steady.
     pause_limit : float
         A longer pause leaves the rig in its safe state [s].
+    emulated_since : str
+        In files that ``reactune emulate`` writes: when it began to serve, with full syringes. At
+        instruments that are not emulated the file is refused.
     transports : table
         Ports by name.
     streams : table
@@ -183,6 +186,7 @@ class RigFile(Table):
     title: Text
     stabilisation_residence_times: Positive = 2.0
     pause_limit: Positive = 600.0
+    emulated_since: Text | None = None
     transports: dict[Name, Port]
     streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec
