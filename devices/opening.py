@@ -5,6 +5,7 @@ The only module that knows both. Hardware needs no emulation: that is imported w
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
+from datetime import datetime
 from typing import Literal
 
 from .clock import LabClock, RealClock
@@ -13,7 +14,8 @@ from .rig.flow_rig import FlowRig
 from .rig.greeting import Greeting
 from .rig.hardware import Bench
 from .rig.lines import Lines
-from .rigfile import EmulationSpec, RigFile
+from .rigfile import EmulationSpec, RigError, RigFile
+from .written import quoted
 
 
 def open_rig(
@@ -40,7 +42,8 @@ def open_rig(
     Raises
     ------
     RigError
-        If these are given for real hardware, or cannot be used, or the rig cannot be emulated.
+        If these are given for real hardware, or cannot be used, or the rig cannot be emulated, or
+        the rig file is of emulated instruments and these are not.
     TransportError, InstrumentError
         If an instrument does not answer; every port is closed again.
     """
@@ -60,6 +63,11 @@ def open_rig(
         stack.callback(lines.close)
         bench = Bench(config, clock=clock, lines=lines, emulation=emulation)
         bench.connect()
+        if config.emulated_since is not None and not bench.simulated:
+            raise RigError(
+                f"emulated_since = {quoted(config.emulated_since)}, but these instruments are not "
+                "emulated: name the rig file of this rig, or delete that line"
+            )
         rig = FlowRig(bench)
         stack.pop_all()
     return rig
@@ -88,7 +96,7 @@ def emulated(
     Yields
     ------
     RigFile
-        The rig as hardware, with their urls, and the folder of emulated software.
+        The rig as hardware, with their urls, the folder of emulated software, and since when.
 
     Raises
     ------
@@ -107,7 +115,8 @@ def emulated(
     spec = {"emulation": rigfile.emulation or EmulationSpec()}
     config = rigfile.model_copy(update=spec).emulating(**changes)
     emulation, clock, urls = emulate(config.model_copy(update=at({})))
-    served = at(urls) | {"emulation": None}
+    since = datetime.now().astimezone().isoformat(" ", "microseconds")
+    served = at(urls) | {"emulation": None, "emulated_since": since}
     if rigfile.analytics is not None:
         folder = {"folder": str(emulation.folder)}
         served["analytics"] = rigfile.analytics.model_copy(update=folder)

@@ -1,7 +1,7 @@
 """Our TOML files: found by name or path, and what is wrong in them told in a sentence each."""
 
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
@@ -70,11 +70,14 @@ def validated(
     kind: str,
     error: type[SpecError],
     whose: Callable[[str], str],
-    folder: Path = Path(),
+    context: Mapping[str, Any] | None = None,
 ) -> _Model:
-    """Check what a file in a folder says; `whose` puts its name before the sentence on a key."""
+    """Check what a file says; `whose` puts its name before the sentence on a key.
+
+    The context, such as the folder that it is in, is what validators of the model know of it.
+    """
     try:
-        return model.model_validate(data, context={"folder": folder})
+        return model.model_validate(data, context=context)
     except ValidationError as wrong:
         errors = wrong.errors()
         # a list is no shorter for what is wrong in it

@@ -4,6 +4,7 @@ One TOML file and one pydantic model. Lengths of time are seconds unless a chemi
 minutes (chromatogram), volumes uL, flows uL/min, temperatures degC.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -30,7 +31,10 @@ from .tables import Name, Positive, Table, Text
 from .written import exact
 
 STORED = {"stored": True}
-"""Context in which a rig is read that results were measured on, whatever would be refused today."""
+"""Context in which a rig is read whatever of it is implausible.
+
+Results were measured on it, or it is to be made safe, which needs none of these numbers.
+"""
 
 
 class RigError(SpecError):
@@ -145,6 +149,9 @@ class RigFile(Table):
         After how many residence times it counts as steady.
     pause_limit : float
         A longer pause leaves the rig in its safe state [s].
+    emulated_since : str
+        In files that ``reactune emulate`` writes: when it began to serve, with full syringes. At
+        instruments that are not emulated the file is refused.
     transports : table
         Ports by name.
     streams : table
@@ -179,6 +186,7 @@ class RigFile(Table):
     title: Text
     stabilisation_residence_times: Positive = 2.0
     pause_limit: Positive = 600.0
+    emulated_since: Text | None = None
     transports: dict[Name, Port]
     streams: Annotated[dict[Name, StreamSpec], Field(min_length=1)]
     heater: HeaterSpec
@@ -323,7 +331,7 @@ class RigFile(Table):
 
     @model_validator(mode="after")
     def _plausible(self, info: ValidationInfo) -> Self:
-        if info.context != STORED and (wrong := self.implausible):
+        if not (info.context or {}).get("stored") and (wrong := self.implausible):
             raise ValueError("\n".join(wrong))
         return self
 
@@ -343,23 +351,30 @@ class RigFile(Table):
                 )
 
 
-def load(rig: str | Path) -> RigFile:
+def load(rig: str | Path, context: Mapping[str, Any] | None = None) -> RigFile:
     """Read a rig file.
 
     Parameters
     ----------
     rig : str or Path
         Name of a built-in rig (`walker`), or path of a TOML file.
+    context : mapping, optional
+        `STORED` to read it although no rig is as it says.
 
     Raises
     ------
     RigError
         If there is no such file, or what it says cannot be used.
     """
-    return parse(text_of(rig, "rig", RigError), str(rig), Path(rig).parent)
+    return parse(text_of(rig, "rig", RigError), str(rig), Path(rig).parent, context)
 
 
-def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile:
+def parse(
+    text: str,
+    origin: str = "rig file",
+    folder: Path = Path(),
+    context: Mapping[str, Any] | None = None,
+) -> RigFile:
     """Read the text of a rig file that lies in a folder; see `load`."""
     data = table(text, origin, RigError)
     if isinstance(stated := data.get("chromatogram"), dict):
@@ -369,4 +384,5 @@ def parse(text: str, origin: str = "rig file", folder: Path = Path()) -> RigFile
             raise RigError(f"{origin}: {error}") from error
     if isinstance(stated := data.get("analytics"), dict) and isinstance(stated.get("folder"), str):
         data["analytics"] = stated | {"folder": str((folder / stated["folder"]).absolute())}
-    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}", folder)
+    where = {**(context or {}), "folder": folder}
+    return validated(RigFile, data, "rig", RigError, lambda text: f"{origin}: {text}", where)

@@ -61,6 +61,7 @@ TABLES = [
         "title": ('"Coil 2, hood 4"', "7"),
         "stabilisation_residence_times": ("3", "0"),
         "pause_limit": ("600", "0"),
+        "emulated_since": ('"2026-11-30 20:15:00.000000+00:00"', "7"),
         "transports": ("", "7"),
         "streams": ("", "{}"),
         "heater": ("", "7"),

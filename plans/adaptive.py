@@ -112,7 +112,7 @@ def optimization_problem(
     """
     from bluesky_adaptive.protocols import OptimizationProblem
 
-    analytics = check_agent(agent, rig)
+    analytics = check_agent(agent, rig, stored=bool(agent.evaluations))
     outcomes = Outcomes(lambda data: {key: data[key] for key in measured_described(analytics)})
     record = _MeasuredRecord(agent.problem, rig, analytics)
     told_always = {

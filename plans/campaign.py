@@ -96,7 +96,7 @@ def optimise(
             raise ValueError("\n".join(wrong))
         problem = fitted(problem, rig.config)
         agent = Agent(problem, analytics_of(rig.config), seed=seed, first=first)
-    analytics = check_agent(agent, rig)
+    analytics = check_agent(agent, rig, stored=True)
     metadata = {
         "plan_name": "optimise",
         "hints": {"dimensions": [(["number"], "primary")]},
@@ -125,8 +125,15 @@ def optimise(
     return reason
 
 
-def check_agent(agent: Agent, rig: FlowRig) -> Analytics:
+def check_agent(agent: Agent, rig: FlowRig, *, stored: bool) -> Analytics:
     """Refuse an agent that this rig cannot serve; return what reads its events.
+
+    Parameters
+    ----------
+    agent : Agent
+    rig : FlowRig
+    stored : bool
+        Whether its problem is a stored run's, or was looked at before; see `incompatibilities`.
 
     Raises
     ------
@@ -134,7 +141,8 @@ def check_agent(agent: Agent, rig: FlowRig) -> Analytics:
     """
     if agent.analytics is None:
         raise ValueError("the agent cannot read events: give it an analytics of this rig")
-    if wrong := incompatibilities(agent.problem, rig.config, len(agent.evaluations)):
+    done = len(agent.evaluations)
+    if wrong := incompatibilities(agent.problem, rig.config, done, stored=stored):
         raise ValueError("\n".join(wrong))
     if fitted(agent.problem, rig.config) != agent.problem:
         raise ValueError(

@@ -18,7 +18,13 @@ def stored_rig(run: StoredRun) -> RigFile:
 
 
 def changed(
-    problem: Problem, analytics: Analytics | None, done: int, before: RigFile, rig: RigFile
+    problem: Problem,
+    analytics: Analytics | None,
+    done: int,
+    before: RigFile,
+    rig: RigFile,
+    *,
+    stored: bool = True,
 ) -> str:
     """Say why a rig cannot go on with a campaign; ports and what is in the syringes may differ.
 
@@ -32,8 +38,10 @@ def changed(
         How many experiments were made.
     before, rig : RigFile
         Its rig, and the one to go on with.
+    stored : bool
+        Whether the problem is the one that is stored; otherwise it is new.
     """
-    if wrong := incompatibilities(problem, rig, done):
+    if wrong := incompatibilities(problem, rig, done, stored=stored):
         return "\n".join(wrong)
     if facts := not_comparable(before, rig):
         return facts

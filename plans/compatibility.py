@@ -67,7 +67,9 @@ class Forecast:
     volumes: dict[str, float]
 
 
-def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str]:
+def incompatibilities(
+    problem: Problem, rig: RigFile, done: int = 0, *, stored: bool = False
+) -> list[str]:
     """Say what keeps a problem from this rig.
 
     Parameters
@@ -76,6 +78,8 @@ def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str
     rig : RigFile
     done : int
         How many experiments of the budget need no reagent any more.
+    stored : bool
+        Whether it is that of a stored run: whatever of it cannot be set was rounded then, and is.
 
     Returns
     -------
@@ -104,7 +108,10 @@ def incompatibilities(problem: Problem, rig: RigFile, done: int = 0) -> list[str
         for name, window in bounded(problem.windows, measured).items()
         if window.percent and (unit := analytics.units[name]) not in ("", "1")
     ]
-    wrong += _settable(problem, rig)
+    if beyond := _settable(problem, rig):
+        wrong += beyond
+    elif not stored:
+        wrong += unsettable(problem, rig)
     if rig.chromatogram is not None:
         wrong += unrecorded(rig.chromatogram, rig.chromatogram.duration)
     volume = problem.fixed.get("volume", rig.reactor.heated_volume)
@@ -196,7 +203,7 @@ def _settable(problem: Problem, rig: RigFile) -> list[str]:
             wrong.append(
                 f"variables: the rig also needs {name}; give it a range, or a value under [fixed]"
             )
-    return wrong or list(unsettable(problem, rig))
+    return wrong
 
 
 def _choices(problem: Problem, rig: RigFile) -> Iterator[str]:

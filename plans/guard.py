@@ -20,7 +20,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
-from reactune.devices.rigfile import RigFile
+from reactune.devices.rigfile import STORED, RigFile
 
 from .errors import RigTroubleError
 
@@ -168,7 +168,8 @@ def watch(orders: int, answers: int) -> None:
             raise ValueError("no orders")
         line += byte
     given = json.loads(line)
-    rig, pid, log = RigFile.model_validate(given["rig"]), int(given["pid"]), Path(given["log"])
+    rig = RigFile.model_validate(given["rig"], context=STORED)  # whatever its numbers are
+    pid, log = int(given["pid"]), Path(given["log"])
     os.write(answers, _READY)
     if (why := _until_something_is_wrong(orders, pid, float(given["silence"]))) is None:
         return

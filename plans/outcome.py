@@ -59,8 +59,8 @@ class Outcome:
     finished : bool
         Whether the campaign has reached what it was to reach: there is nothing to resume.
     fruitful : bool
-        Whether there is a valid result, and the last experiments have not all failed. Otherwise
-        the rig needs a look, even if the budget is used up.
+        Whether there is a valid result of its own, not known before, and the last experiments have
+        not all failed. Otherwise the rig needs a look, even if the budget is used up.
     stored : bool
         Whether the run is stored in `folder` to its end. If not, where its documents are has been
         said (`Catalogue.problems`): in the second place, or nowhere if that was full, too.

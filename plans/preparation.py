@@ -51,6 +51,8 @@ class Prepared:
         That run, in words.
     remarks : sequence of str
         What is to be said of the old results before it begins.
+    stored : bool
+        Whether what is asked is that of a stored run; otherwise it is new.
     """
 
     agent: Agent
@@ -59,6 +61,7 @@ class Prepared:
     simulated: bool | None = None
     before: str = "the earlier run"
     remarks: Sequence[str] = ()
+    stored: bool = False
 
     def check_mark(self, simulated: bool) -> None:
         """Refuse a rig that would make a campaign simulated in part, as told once it is open.
@@ -90,7 +93,8 @@ class Prepared:
             As `check_mark` and `check_opened` do.
         """
         self.check_mark(rig.simulated)
-        check_opened(self.agent.problem, rig)
+        if not self.stored:
+            check_opened(self.agent.problem, rig)
         md = {**self.md, **own(md)}
         return optimise(self.agent.problem, rig, agent=self.agent, reviewer=reviewer, md=md)
 
@@ -149,6 +153,7 @@ def new_campaign(
     seed: int | None = None,
     budget: int | None = None,
     first: Sequence[Mapping[str, Setting]] = (),
+    stored: bool = False,
     **md: str,
 ) -> Prepared:
     """Prepare a campaign from nothing.
@@ -163,6 +168,8 @@ def new_campaign(
         Experiments at most, in place of the problem's.
     first : sequence of mapping, optional
         Conditions to measure first.
+    stored : bool
+        Whether the problem is that of a stored run.
     **md
         For the start document.
 
@@ -176,10 +183,10 @@ def new_campaign(
         problem = load_problem({**problem.to_dict(), "rig": None})
     seed = secrets.randbelow(2**31) if seed is None else seed
     with told(ValueError):
-        if wrong := incompatibilities(problem, rig):
+        if wrong := incompatibilities(problem, rig, stored=stored):
             raise UserError("\n".join(wrong))
-        problem = fitted(problem, rig)
-        return Prepared(Agent(problem, analytics_of(rig), seed=seed, first=first), rig, md)
+        agent = Agent(fitted(problem, rig), analytics_of(rig), seed=seed, first=first)
+        return Prepared(agent, rig, md, stored=stored)
 
 
 def informed_campaign(
@@ -277,10 +284,11 @@ def resumed_campaign(
                 f"run {run.uid[:8]} was on hardware: give the rig file with --rig, with what is in "
                 "the syringes now (streams.*.filled)"
             )
-        done = len(agent.evaluations)
-        if wrong := changed(agent.problem, agent.analytics, done, stored_rig(run), config):
+        done, stored = len(agent.evaluations), problem is None
+        before_it = agent.problem, agent.analytics, done, stored_rig(run)
+        if wrong := changed(*before_it, config, stored=stored):
             raise UserError(wrong)
-        return _going_on(Prepared(agent, config, md), run)
+        return _going_on(Prepared(agent, config, md, stored=stored), run)
 
 
 def rediscovered_campaign(
@@ -318,10 +326,11 @@ def rediscovered_campaign(
     with told(ValueError, LookupError):
         campaigns = campaigns_of(catalogue, uids) if catalogue is not None else ()
         whose = "the problem" if problem is not None else _called(old[0])
-        problem = asked_in(campaigns) if problem is None else problem
+        asked = asked_in(campaigns) if problem is None else problem
     stored = [stored_rig(c.runs[-1]) for c in campaigns if "file" in (c.start.get("rig") or {})]
     config = load_rig(rig) if rig else next(iter(stored), None) or load_rig("walker")
-    prepared = new_campaign(problem, config, seed=seed, budget=budget)
+    as_before = problem is None
+    prepared = new_campaign(asked, config, seed=seed, budget=budget, stored=as_before)
     if len(prepared.agent.problem.aims) > 1:
         raise UserError(
             f"{whose} has two goals, and no one best to come back to; begin a campaign that knows "

@@ -96,21 +96,28 @@ class ReagentBook:
             for name, stream in rig.streams.items()
             if not stream.wash  # a rig stays the same when a solvent is added to wash with
         )
-        key = hashlib.sha256(json.dumps(pumps).encode()).hexdigest()[:12]
+        # emulated ones are filled each time they are served, if need be at the ports of others
+        known = pumps if rig.emulated_since is None else [rig.emulated_since, *pumps]
+        key = hashlib.sha256(json.dumps(known).encode()).hexdigest()[:12]
         folder = platformdirs.user_state_path("reactune", appauthor=False)
         return cls(folder / "reagents" / f"{key}.json")
 
     def moved(self, rig: RigFile) -> "ReagentBook | None":
         """Find the newest ledger of a rig of this name with these streams at other ports.
 
-        A port may be spelt otherwise, or have another number today.
+        A port may be spelt otherwise, or have another number today. Emulated instruments have never
+        been anywhere else, and nothing has ever been used up by them.
         """
+        if rig.emulated_since is not None:
+            return None
         own = {name for name, stream in rig.streams.items() if not stream.wash}
         found: list[tuple[float, Path]] = []
         for path in self.path.parent.glob("*.json"):
             with suppress(OSError, ValueError, LookupError, TypeError):
                 stored = json.loads(path.read_text("utf-8"))
-                if stored["rig"] == rig.title and own <= set(stored["streams"]) <= set(rig.streams):
+                if "emulated_since" in stored or stored["rig"] != rig.title:
+                    continue
+                if own <= set(stored["streams"]) <= set(rig.streams):
                     found.append((path.stat().st_mtime, path))
         return ReagentBook(self.path, max(found)[1]) if found else None
 
@@ -173,7 +180,12 @@ class ReagentBook:
         now = datetime.now().astimezone().isoformat(" ", "minutes")
         ports = _ports(rig.config)
         known = {"rig": rig.config.title, "ports": ports, "time": now, "streams": left}
-        further = {"choices": coils, "refilling": refilling}
+        since = rig.config.emulated_since
+        further: dict[str, Any] = {
+            "choices": coils,
+            "refilling": refilling,
+            "emulated_since": since,
+        }
         self._write(json.dumps(known | {key: of for key, of in further.items() if of}, indent=1))
         if self.moved_from is not None:
             self.moved_from.unlink(missing_ok=True)

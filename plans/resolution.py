@@ -11,11 +11,14 @@ from reactune.analysis.problem.tables import Variable
 from reactune.analysis.problem.units import converted
 from reactune.analysis.written import exact
 from reactune.devices.protocols import HEATERS, PUMPS
+from reactune.devices.protocols.roles import READ_BACK
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rig.setpoints import limits
 from reactune.devices.rigfile import RigFile
 
 from .errors import UserError
+
+_ROUNDING = 1e-9  # relative, of computing
 
 _Sent = Callable[[float, tuple[float, float]], float]
 """What an instrument makes of a number, inside of limits."""
@@ -24,9 +27,10 @@ _Sent = Callable[[float, tuple[float, float]], float]
 def unsettable(problem: Problem, rig: RigFile) -> Iterator[str]:
     """Say which numbers of a problem would be set to something else.
 
-    Every number that it lists has to be one that can be set; in a unit of another zero, such as K,
-    where none may be, they have to be different ones. A range needs room for two; what is asked
-    within it, and what is fixed, is rounded.
+    Every number that it lists has to be one that can be set; in another unit, such as mL/h, one
+    that the instrument takes for the same. In a unit of another zero, such as K, where none may be,
+    they have to be different ones. A range needs room for two; what is asked within it, and what is
+    fixed, is rounded.
     """
     for name, (low, high, unit) in limits(rig).items():
         untold = name == "temperature" and rig.heater.decimals is None
@@ -64,15 +68,25 @@ def _of_variable(
 ) -> Iterator[str]:
     key = next((k for k in ("values", "step", "resolution") if getattr(variable, k)), "range")
     place, of, grid = f"variables.{name}.{key}", variable.unit or unit, variable.grid
-    if grid is not None and converted(0.0, of, unit) == 0.0:
-        yield from _others(place, _listed(variable), of, sent, low, high, unit)
-        return
     values = variable.range if grid is None else _listed(variable)
     here = [converted(value, of, unit) for value in values]
     if grid is None:
         low, high = here
     there = [sent(value, (low, high)) for value in here]
-    if len({*there}) < len(there) or not all(low <= value <= high for value in there):
+    if grid is not None and converted(0.0, of, unit) == 0.0:
+        same = _ROUNDING if of == unit else READ_BACK
+        settable = {
+            value: exact(float(f"{converted(now, unit, of):.12g}"))
+            for value, wanted, now in zip(values, here, there, strict=True)
+            if not math.isclose(wanted, now, rel_tol=same)
+        }
+        if settable:
+            yield (
+                f"{place}: {', '.join(map(exact, settable))} {of} cannot be set on this rig; the "
+                f"nearest that can: {', '.join(settable.values())}"
+            )
+            return
+    if len({*there}) < len({*values}) or not all(low <= value <= high for value in there):
         yield (
             f"{place}: {', '.join(map(exact, values))} {of} are one setpoint to this rig: put them "
             "farther apart"
@@ -89,21 +103,3 @@ def _listed(variable: Variable) -> list[float]:
     count = len(variable.grid)
     ends = sorted({0, 1, count - 2, count - 1})
     return [float(value) for value in variable.grid.value(np.array(ends))]
-
-
-def _others(
-    place: str,
-    values: list[float],
-    of: str,
-    sent: _Sent,
-    low: float,
-    high: float,
-    unit: str = "",
-) -> Iterator[str]:
-    """Say which of these values, in the unit `of`, would be set to another number."""
-    there = [converted(sent(converted(v, of, unit), (low, high)), unit, of) for v in values]
-    if wrong := {v: t for v, t in zip(values, there, strict=True) if not math.isclose(v, t)}:
-        yield (
-            f"{place}: {', '.join(map(exact, wrong))} {of} cannot be set on this rig; the nearest "
-            f"that can: {', '.join(map(exact, wrong.values()))}"
-        )

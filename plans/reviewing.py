@@ -4,7 +4,6 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 from bluesky.utils import MsgGenerator
@@ -38,10 +37,10 @@ class ReviewRecord:
 
     name = "review"
     parent = None
-    hints: Mapping[str, Any] = MappingProxyType({"fields": []})  # texts: nothing to draw
 
     def __init__(self) -> None:
         self._data: dict[str, float | str] = {}
+        self.hints: dict[str, Any] = {"fields": []}  # texts: nothing to draw
 
     def note(
         self, by: str, batch: Sequence[Mapping[str, Any]], chosen: Sequence[Mapping[str, Any]]

@@ -249,13 +249,14 @@ def _carry_out(
     )
     uid = carried.uid
     campaign = stored_campaign(catalogue, uid) if uid else None
+    own = agent.evaluations[campaign.known if campaign else 0 :]  # old results say nothing of a rig
     return Outcome(
         uid=uid,
         reason=carried.reason,
         interrupted=carried.interrupted,
         fault=carried.fault,
         finished=agent.finished() is not None,
-        fruitful=any(e.valid for e in agent.evaluations) and stuck(agent.evaluations) is None,
+        fruitful=any(e.valid for e in own) and stuck(own) is None,
         stored=campaign is not None and campaign.run.stop is not None and catalogue.stored(uid),
         safe_state=carried.safe_state,
         campaign=campaign,

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from .framing import ends_with
-from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
+from .roles import ANY, READ_BACK, Direction, Identity, Limits, PumpError, PumpStatus, nearest
 from .transport import GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ _log = logging.getLogger(__name__)
 XON = b"\x11"  # ends every reply after `poll on`
 _POLL, _NO_POLL = ends_with(XON), ends_with(XON, or_silence=True)
 _DECIMALS = 4  # of a flow or volume on the line: the manual wants fixed point, never an exponent
-_READ_BACK = 1e-3  # relative difference at which a set flow counts as not taken over
 _STATES = {
     ":": "idle", ">": "infusing", "<": "withdrawing", "T*": "target",
     "*": "stalled", ">*": "stalled", "<*": "stalled",  # the latter two at a limit switch
@@ -298,7 +297,7 @@ class Harvard11:
         command = f"{direction[0]}rate"
         self.command(f"{command} {flow:.{_DECIMALS}f} u/m")
         taken = self._value(command)
-        if abs(taken - flow) > _READ_BACK * flow:
+        if abs(taken - flow) > READ_BACK * flow:
             raise InstrumentError(
                 f"{self.name} was set to {flow:g} uL/min but reports {taken:g} uL/min"
             )

@@ -17,7 +17,7 @@ from math import pi
 from weakref import WeakMethod
 
 from .framing import Framing
-from .roles import ANY, Direction, Identity, Limits, PumpError, PumpStatus, nearest
+from .roles import ANY, READ_BACK, Direction, Identity, Limits, PumpError, PumpStatus, nearest
 from .transport import BusyError, GarbledError, InstrumentError, NoReplyError, Transport
 
 _log = logging.getLogger(__name__)
@@ -25,7 +25,6 @@ _log = logging.getLogger(__name__)
 STX, ETX = 2, 3
 _WATCHDOG = 30  # s without a packet after which the pump stops by itself
 _PUSHER = (0.004205 / 60, 5.1005)  # slowest and fastest travel [cm/min], NE-1000
-_READ_BACK = 1e-3  # relative difference at which a set flow counts as not taken over
 _DIGITS, _DECIMALS = 4, 3  # of a number on the line, at most
 _STATES = {
     "I": "infusing", "W": "withdrawing", "S": "idle", "P": "idle", "T": "idle", "U": "idle",
@@ -229,7 +228,7 @@ class NewEra:
         prefix = "U" if flow < 1e4 else "M"
         self._ask(f"RAT{_number(flow / _LITRES[prefix])}{prefix}M")
         taken = self._flow()
-        if abs(taken - flow) > _READ_BACK * flow:
+        if abs(taken - flow) > READ_BACK * flow:
             raise InstrumentError(
                 f"{self.name} was set to {flow:g} uL/min but reports {taken:g} uL/min"
             )

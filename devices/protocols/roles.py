@@ -17,6 +17,9 @@ Limits = tuple[float, float]
 
 ANY: Limits = (-inf, inf)
 
+READ_BACK = 1e-3
+"""Relative difference at which a set flow counts as not taken over: pumps show few digits."""
+
 
 class PumpError(InstrumentError):
     """A pump has stalled, run into its end stop or stopped by itself; a human must look."""

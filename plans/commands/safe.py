@@ -5,7 +5,7 @@ import logging
 import sys
 import textwrap
 
-from ..errors import UserError
+from ..errors import UserError, told
 from ..saying import say
 from ..terminal.options import EXIT_DONE, EXIT_FAILURE, add_rig
 
@@ -23,10 +23,10 @@ def run(a: argparse.Namespace) -> int:
     if not a.rig:
         raise UserError("safe: say which rig: --rig FILE")
     from reactune.devices.rig.safety import make_hardware_safe
+    from reactune.devices.rigfile import STORED, RigError, load
 
-    from ..preparation import load_rig
-
-    rig = load_rig(a.rig)
+    with told(RigError):
+        rig = load(a.rig, STORED)  # a number that no rig has keeps none from being made safe
     if rig.emulation is not None:
         raise UserError("safe: this rig is emulated; it is there only while a campaign runs on it")
     log = logging.getLogger("reactune.devices.rig.safety")
@@ -37,6 +37,8 @@ def run(a: argparse.Namespace) -> int:
         log.disabled = False
     for line in report.lines:
         say(textwrap.fill(line, 80, subsequent_indent="  ", break_on_hyphens=False))
+    for line in rig.implausible:
+        say(f"warning: {line}", to=sys.stderr)
     if not report.confirmed:
         say(
             "If a campaign is running on this rig, Ctrl-C there (or kill -TERM) makes it safe.",

@@ -3,7 +3,7 @@
 import io
 import select
 import sys
-from typing import Protocol
+from typing import Any, ClassVar, Protocol
 
 from reactune.analysis.written import quoted
 
@@ -65,6 +65,8 @@ class AtTerminal:
         input that has ended then says nothing.
     """
 
+    _ahead: ClassVar[tuple[Any, str]] = None, ""  # whose, and the line that was looked at
+
     def __init__(self, *, shared: bool = False) -> None:
         self._shared = shared
 
@@ -81,9 +83,26 @@ class AtTerminal:
             if self._shared or not select.select([sys.stdin], [], [], 0)[0]:
                 return True  # nobody has typed anything yet
             pipe = sys.stdin.buffer
-            return not isinstance(pipe, io.BufferedReader) or bool(pipe.peek(1))
+            if not isinstance(pipe, io.BufferedReader) or pipe.peek(1):
+                return True
+            return not sys.stdin.isatty() and bool(self._look_ahead())
         except (OSError, ValueError):  # no input of the system's: it will show
             return True
+
+    @classmethod
+    def _look_ahead(cls) -> str:
+        """Read what the program has still kept of a pipe that has ended; it is the next answer.
+
+        Who has read a line before, by `input`, was given that one alone: the lines after it have
+        left the pipe, too. Nothing shows them but reading, which waits for nobody at its end.
+        """
+        cls._ahead = sys.stdin, cls._next_line()
+        return cls._ahead[1]
+
+    @classmethod
+    def _next_line(cls) -> str:
+        (whose, line), cls._ahead = cls._ahead, (None, "")
+        return (line if whose is sys.stdin else "") or sys.stdin.readline()
 
     def flask(self, volume: float, minutes: float) -> bool:
         """See `Attendant`."""
@@ -113,7 +132,7 @@ class AtTerminal:
     def _asked(self, question: str, wanted: str = "") -> bool:
         for _ in range(_TRIES):
             say(question, to=sys.stderr, end="")
-            line = sys.stdin.readline()
+            line = self._next_line()
             if not line:
                 say("nobody answers: the input has ended", to=sys.stderr)
                 return False

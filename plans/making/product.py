@@ -5,7 +5,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from time import time
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -95,11 +94,11 @@ class Checks:
 
     name = "check"
     parent = None
-    hints: Mapping[str, Any] = MappingProxyType({"fields": []})
 
     def __init__(self, product: Product, rig: FlowRig) -> None:
         self._product = product
         self._facts = ExperimentRecord(product.problem, rig, product.analytics)
+        self.hints: dict[str, Any] = {"fields": []}
         self._data: dict[str, float | str] = {}
         self.failure = self.outside = ""
 
@@ -193,10 +192,10 @@ class Collection:
 
     name = "collection"
     parent = None
-    hints: Mapping[str, Any] = MappingProxyType({"fields": ["collected"]})
 
     def __init__(self, rig: FlowRig) -> None:
         self._rig, self.began, self.by_hand = rig, False, False
+        self.hints: dict[str, Any] = {"fields": ["collected"]}
         self._before = self._now = 0.0
         self._since = 0.0
 

@@ -125,7 +125,7 @@ def product_of(catalogue: Catalogue, uid: str, rig: RigFile) -> Product:
             before = stored_rig(campaign.run)
             wrong = changed(problem, campaign.analytics, problem.budget, before, rig)
         else:
-            wrong = "\n".join(incompatibilities(problem, rig, problem.budget))
+            wrong = "\n".join(incompatibilities(problem, rig, problem.budget, stored=True))
         if wrong:
             raise UserError(wrong)
     return Product(

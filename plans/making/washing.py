@@ -1,8 +1,6 @@
 """The last step of making: solvent through the rig, where its file names one to wash with."""
 
-from collections.abc import Mapping
 from time import time
-from types import MappingProxyType
 from typing import Any
 
 from bluesky.utils import MsgGenerator
@@ -61,10 +59,10 @@ class Wash:
 
     name = "wash"
     parent = None
-    hints: Mapping[str, Any] = MappingProxyType({"fields": []})
 
     def __init__(self, rig: FlowRig) -> None:
         self._rig, self._before = rig, rig.washing.washed
+        self.hints: dict[str, Any] = {"fields": []}
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Give the event's data."""

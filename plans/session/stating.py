@@ -2,6 +2,7 @@
 
 from collections import ChainMap
 from collections.abc import Callable, Collection, Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -24,13 +25,24 @@ TEXTS = ("title", "plan_name")
 _ALWAYS = _ORIGIN | {"problem", "rig", "lab_time", "analytics"}
 
 
-class _Versions(dict[str, str]):
-    """Of what runs a plan of ours; what is no such thing was stated by somebody else."""
+@cache
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")}
 
 
 def versions() -> dict[str, str]:
     """Give the versions of what runs a plan, for its start document: by them it is one of ours."""
-    return _Versions({name: version(name) for name in ("reactune", "bluesky", "numpy", "scipy")})
+    return dict(_versions())
+
+
+def _ours(stated: Any) -> bool:
+    """Say whether these are the very versions that we give; equal ones are somebody else's.
+
+    No class of ours tells it, since documents go to programs that do not have reactune; and texts
+    stay the same objects where a RunEngine copies its metadata.
+    """
+    own = _versions()
+    return isinstance(stated, dict) and all(stated.get(name) is own[name] for name in own)
 
 
 def own(
@@ -90,7 +102,7 @@ def stating(
     def normalise(md: ChainMap[str, Any]) -> dict[str, Any]:
         in_call, by_plan, kept = md.maps[0], md.maps[1], md.maps[-1]
         injected, planned = _taken_apart(by_plan)
-        ours = isinstance(planned.get("versions"), _Versions)
+        ours = _ours(planned.get("versions"))
         stated = STATED if ours else _ALWAYS | {"simulated"}
         own(in_call, stated, "the call of RE")
         for told in injected if ours else (*injected, planned):

@@ -40,10 +40,8 @@ def test_the_hours_of_failed_experiments_pass(hurried, tmp_path, capsys):
     assert "Took      0.5 lab hours;" in out
 
 
-@pytest.mark.parametrize(("failing", "well"), [({3, 4}, True), ({2, 3, 4}, False)])
-def test_a_used_up_budget_is_judged_by_what_it_gave_until_the_rig_needs_a_look(
-    tmp_path, monkeypatch, failing, well
-):
+def blinded(monkeypatch, failing):
+    """Have the detector see nothing of some experiments."""
     evaluate = Agent.evaluate
 
     def blind(agent, data):
@@ -51,7 +49,24 @@ def test_a_used_up_budget_is_judged_by_what_it_gave_until_the_rig_needs_a_look(
         return evaluate(agent, {**data, **dark})
 
     monkeypatch.setattr(Agent, "evaluate", blind)
+
+
+@pytest.mark.parametrize(("failing", "well"), [({3, 4}, True), ({2, 3, 4}, False)])
+def test_a_used_up_budget_is_judged_by_what_it_gave_until_the_rig_needs_a_look(
+    tmp_path, monkeypatch, failing, well
+):
+    blinded(monkeypatch, failing)
     outcome = run("walker-ii", catalogue=tmp_path, seed=1, budget=4)
+    assert outcome.finished
+    assert set(outcome.summary.failed) == failing
+    assert outcome.well == well
+
+
+@pytest.mark.parametrize(("failing", "well"), [({3}, True), ({3, 4}, False)])
+def test_what_was_known_before_makes_no_campaign_a_good_one(tmp_path, monkeypatch, failing, well):
+    assert run("walker-ii", catalogue=tmp_path, seed=1, budget=2).well
+    blinded(monkeypatch, failing)
+    outcome = run("walker-ii", catalogue=tmp_path, seed=2, budget=2, known="last")
     assert outcome.finished
     assert set(outcome.summary.failed) == failing
     assert outcome.well == well

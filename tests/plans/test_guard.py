@@ -195,5 +195,13 @@ def test_a_rig_that_was_left_unconfirmed_is_seen_to(tmp_path):
         assert "has left the rig without all of it confirmed" in log.read_text("utf-8")
 
 
+def test_numbers_that_safety_does_not_need_are_nothing_to_it(tmp_path):
+    with hardware(tmp_path) as (_, file):
+        rig = load(file)
+        hot = {"heater": rig.heater.model_copy(update={"tolerance": 8.0, "settle": 1e6})}
+        with guarded(rig.model_copy(update=hot), tmp_path) as guard:
+            assert guard.beat(moving=False)
+
+
 def safe_flow(world):
     return not any(world.flow())

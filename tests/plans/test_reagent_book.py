@@ -7,6 +7,9 @@ import pytest
 from bluesky import RunEngine
 
 from reactune.devices import load, open_rig
+from reactune.devices.opening import emulated
+from reactune.devices.rig.hardware import Bench
+from reactune.devices.rigfile import RigError
 from reactune.plans import cli, reagents, supervisor
 from reactune.plans.errors import UserError
 from reactune.plans.reagents import Precautions, ReagentBook, reconciled
@@ -99,6 +102,31 @@ def test_a_rig_whose_ports_are_called_otherwise_is_asked_about_too(rig, tmp_path
     assert book.path.exists()
     assert not old.exists()  # by its old name it is asked about again
     assert ReagentBook.of(rig).moved(rig).moved_from == book.path
+
+
+def test_an_emulated_rig_is_filled_each_time_it_is_served(rig):
+    with emulated(load("walker")) as first, open_rig(reconciled(first, None)[0]) as opened:
+        book = ReagentBook.of(first)
+        opened.pumps["c60"]._content = 3120.0
+        book.note(opened, last=True)
+    with emulated(load("walker")) as again:
+        at_its_ports = again.model_copy(update={"transports": first.transports})
+        for served in (again, at_its_ports):
+            assert reconciled(served, None) == (served, ReagentBook.of(served))
+    with pytest.raises(UserError, match="3120 uL were left"):
+        reconciled(first, None)  # these have been used
+    assert reconciled(rig, None)[0] == rig  # nobody has rehearsed with its reagents
+    leave(rig, 4000.0, 21000.0)
+    assert reconciled(again, None)[0] == again
+    with pytest.raises(UserError, match="by the rig of this title at other ports"):
+        reconciled(at(rig, "/dev/ttyUSB7"), None)
+
+
+def test_the_file_of_an_emulated_rig_is_none_of_hardware(monkeypatch):
+    with emulated(load("walker")) as served:
+        monkeypatch.setattr(Bench, "simulated", False)
+        with pytest.raises(RigError, match="these instruments are not emulated: name the rig file"):
+            open_rig(served)
 
 
 def test_what_nobody_was_asked_about_stays_with_the_sister_that_it_may_be_of(rig):

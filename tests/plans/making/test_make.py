@@ -150,6 +150,17 @@ def test_whether_anybody_can_be_asked_shows_beforehand(monkeypatch, end, there):
         assert AtTerminal().there() is there  # looking has taken nothing
 
 
+@pytest.mark.parametrize("answers", [0, 1, 2])
+def test_answers_behind_a_line_that_was_read_before_are_there(monkeypatch, answers):
+    with pipe(b"last\n" + b"\n" * answers) as given:
+        monkeypatch.setattr("sys.stdin", given)
+        assert input() == "last"  # and all that follows has left the pipe
+        for _ in range(2):  # looking has taken nothing
+            assert AtTerminal().there() is bool(answers)
+        asked = [AtTerminal().flask(1.0, 10.0) for _ in range(3)]
+        assert asked == [True] * answers + [False] * (3 - answers)
+
+
 def test_nobody_is_asked_at_an_input_that_has_yet_to_say_something(monkeypatch):
     reader, writer = os.pipe()
     with os.fdopen(reader) as given, os.fdopen(writer, "w"):

@@ -89,6 +89,31 @@ def test_safe_brings_a_rig_to_its_safe_state(emulated, capsys):
         assert line in lines
 
 
+@pytest.mark.parametrize(
+    ("was", "stated", "setpoint"),
+    [
+        ("tolerance = 0.5", "tolerance = 8.0", "25"),
+        ("safe = 25.0", "safe = 60.0", "60"),  # hot, but better than 150
+        ("diameter = 14.57", "diameter = 7.0", "25"),
+        ("settle = 60.0", "settle = 1e6", "25"),
+    ],
+)
+def test_numbers_that_safety_does_not_need_keep_no_rig_from_it(
+    emulated, capsys, was, stated, setpoint
+):
+    text = emulated.read_text()
+    assert was in text
+    emulated.write_text(text.replace(was, stated))
+    assert main(["check", "walker-i", "--rig", str(emulated)]) == 2  # nothing else is done with it
+    told = capsys.readouterr().err
+    assert main(["safe", "--rig", str(emulated)]) == 0
+    out, err = capsys.readouterr()
+    assert f"heater setpoint {setpoint} degC" in out
+    assert "pump c60 stopped" in out
+    for line in err.splitlines():
+        assert line.removeprefix("warning: ") in told
+
+
 def test_one_dead_instrument_keeps_no_other_from_being_made_safe(emulated, capsys, tmp_path):
     text = emulated.read_text()
     port = text.split("[transports.pumps]")[1].split('url = "')[1].split('"')[0]
