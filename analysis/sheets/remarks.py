@@ -16,6 +16,9 @@ Made = Sequence[tuple[int, Mapping[str, Setting], Measurement]]
 _ABOUT = 0.25
 """Of noise about 0 one half is below it, and no less and no more than this beside it."""
 
+_WIDE = 5.0
+"""Noise is no larger, in units of its median size."""
+
 _FAR = 10.0
 """Ten times the whole is no share, whatever is divided by what."""
 
@@ -73,7 +76,8 @@ def _negative(problem: Problem, made: Made) -> Iterator[str]:
     names = problem.measured
     y = np.array([[found.values[name] for name in names] for _, _, found in made])
     sd = np.array([[found.sd[name] for name in names] for _, _, found in made])
-    noise = abs((y < 0).mean(axis=0) - 0.5) <= _ABOUT  # about 0, of what is not there
+    # noise about 0, of what is not there, goes as far to both sides
+    noise = (abs((y < 0).mean(axis=0) - 0.5) <= _ABOUT) & (y > -_WIDE * np.median(abs(y), axis=0))
     for i, j in np.argwhere(far_below_zero(y, sd) & ~noise)[:1]:
         yield (
             f'{names[j]} is {exact(y[i, j])} in row {made[i][0]}, and kind = "positive" says '

@@ -212,3 +212,18 @@ def test_a_narrow_window_far_from_0_is_told_with_digits_that_show_it(place, caps
         assert expected == ("1234567", "1234566")
     assert "g >= 1234566.5 " in rescored
     assert "g <= 1234567.5 " in rescored
+
+
+def test_noise_about_zero_is_no_fault_of_a_table(place, capsys) -> None:
+    noise = [0.4, -0.9, 1.1, -0.2, -1.2, 0.7, 0.1, -0.6]
+    Path("one.toml").write_text(
+        'maximise = "prod"\nmeasured = ["prod", "imp"]\nkind = "positive"\n'
+        "[variables]\na = { range = [0, 10] }\n"
+    )
+    for last, said in ((0.3, False), (-40.0, True)):
+        rows = [f"{a},{9 - (a - 4) ** 2 / 9},{0.001 * e}" for a, e in enumerate([*noise, last])]
+        Path("one.csv").write_text("\n".join(["a,prod,imp", *rows, ""]))
+        assert main(["show", "one.toml", "one.csv"]) == 0
+        assert ("imp is -0.04 in row 10" in " ".join(capsys.readouterr().out.split())) is said
+        assert main(["ask", "one.toml", "one.csv", "-n", "1"]) == 0
+        assert ("not believed" in " ".join(capsys.readouterr().out.split())) is said
