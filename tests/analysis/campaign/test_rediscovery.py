@@ -198,7 +198,7 @@ def test_what_is_said_of_now_is_what_was_measured_now():
     doubt = np.full((4, 4), 1e-6) + 1e-6 * np.eye(4)
     doubt[np.ix_([0, 3], [0, 3])] = 0.1**2
     scatter, level = np.full((3, 1), 0.005), np.array([[0.3, 0.2]])
-    new = Compared(values, foretold, doubt[None], scatter, level, lambda y: y)
+    new = Compared(values, foretold, doubt[None], scatter, level, lambda y: y, np.array([200]))
     found = drift(new, z)
     assert found.was == 0.3
     assert found.was_sd == pytest.approx(0.12, rel=0.1)
@@ -236,6 +236,24 @@ def test_few_old_experiments_say_nothing(earlier):
     agent = Rediscoverer(PROBLEM, HPLC, 5, earlier=few)
     assert agent.finding.verdict == "unknown"
     assert agent.ask().conditions == Agent(PROBLEM, HPLC, 5).ask().conditions
+
+
+def test_what_few_old_experiments_foretell_is_not_taken_for_certain():
+    """Twelve say little of how they scatter: repeats beyond that are no drift for sure."""
+    sure = {"same": [], "drifted": []}
+    for seed in range(20):
+        old = known(12, seed)
+        for case, verdicts in sure.items():
+            kinetics, hotter = CASES[case]
+            agent = Agent(PROBLEM, HPLC)
+            asked = agent.register_suggestions(old.sentinels(6))
+            agent.ingest(Today([seed, 2], kinetics=kinetics, hotter=hotter).measure(asked))
+            found = drift(*old.compared([*agent.evaluations, old.agent.handed_over()]))
+            if found.probability[found.kind] >= 0.95:
+                verdicts.append(found.kind)
+    assert sum(kind != "holds" for kind in sure["same"]) <= 1
+    assert len(sure["drifted"]) >= 10
+    assert set(sure["drifted"]) == {"shifted"}
 
 
 def test_a_model_learns_how_far_earlier_values_are_off():
@@ -294,6 +312,17 @@ def test_the_benchmark_prints_a_row_for_each_case(capsys, monkeypatch, tmp_path)
     monkeypatch.setattr(drifted, "both", len)  # what is there is not run again
     drifted.main(["--seeds", "1", "--runs", "II", "--cases", "same", *where])
     assert capsys.readouterr().out.splitlines()[2:] == [row]
+
+
+def test_the_benchmark_counts_verdicts_by_old_experiments(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(drifted.Truth, "optimum", 0.00871)
+    monkeypatch.setattr(drifted, "MOST", 3)
+    monkeypatch.setattr(drifted, "ProcessPoolExecutor", _Here)
+    what = ["--seeds", "1", "--runs", "II", "--cases", "same", "--old", "6,8"]
+    drifted.main([*what, "--out", str(tmp_path / "rows.jsonl")])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [["| same", "6"], ["| same", "8"]]
+    assert all(row.count("of 1") == 3 for row in rows)
 
 
 class _Here:
