@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from ..analytics.measurement import Measurement
 from ..one_thread import on_one_thread
@@ -27,6 +29,8 @@ from .agent import Agent
 from .evaluation import Evaluation
 from .known import Old, numbered
 from .suggestion import Suggestion
+
+Floats = NDArray[np.float64]
 
 SENTINELS = 3
 """Experiments of the earlier campaign that are repeated before anything else."""
@@ -220,13 +224,19 @@ class Rediscoverer(Agent):
         return found
 
     def draw(self, n: int) -> list[Suggestion]:
-        """Draw the next n points; where nothing is believed, first those of a cold start."""
+        """Draw the next n points; where nothing is believed, first those of a cold start.
+
+        Fewer where a batch shares settings and less than a batch of that start is left: the
+        optimiser's own points have another value of these.
+        """
         sentinels = len(self._first)
         if not sentinels and self.finding.verdict == "another":
             if self._anew is None:
                 self._anew = self._from_nothing()
             self._first.extend(self._anew.popleft() for _ in range(min(n, len(self._anew))))
         given = len(self._first)
+        if self.space.shared and self._anew is not None and given:
+            n = min(n, given)
         why = "sentinel: an experiment of the earlier campaign again" if sentinels else _ANEW
         drawn = super().draw(n)
         return [replace(s, why=why) for s in drawn[:given]] + drawn[given:]
@@ -234,17 +244,15 @@ class Rediscoverer(Agent):
     def _from_nothing(self) -> deque[dict[str, Setting]]:
         """Give the first batch that an agent that knows nothing would ask for.
 
-        Without the points nearest to what has been measured, one for each valid result.
+        Without the points whose place a result has taken.
         """
         engine = engine_of(self.problem, self.space, self.seed)
-        left = engine.ask(self.problem.first_batch)
+        points = engine.ask(self.problem.first_batch)
+        places = (self.space.place(e.conditions) for e in self.evaluations if e.valid)
+        told = np.array([x for x in places if x is not None]).reshape(-1, self.space.dim)
         span = self.space.upper - self.space.lower
-        for found in self.evaluations:
-            here = self.space.place(found.conditions) if found.valid else None
-            if here is not None and len(left):
-                away = (((left - here) / span) ** 2).sum(axis=1)
-                left = np.delete(left, away.argmin(), axis=0)
-        return deque(self.space.to_conditions(left))
+        known = taken(*((x - self.space.lower) / span for x in (points, told)))
+        return deque(self.space.to_conditions(points[~known]))
 
     @on_one_thread
     def _look(self) -> Finding:
@@ -311,6 +319,20 @@ class Rediscoverer(Agent):
         self._anew = None if state["anew"] is None else deque(state["anew"])
         self.finding = self._look()
         return self
+
+
+def taken(points: Floats, told: Floats) -> NDArray[np.bool_]:
+    """Say which points (n, d) are the nearest to a result (N, d), and near it.
+
+    Nearer than points usually are to each other: a result far from all stands for none of them, and
+    results that are all in one place stand for one.
+    """
+    known = np.zeros(len(points), dtype=bool)
+    if len(points) > 1 and len(told):
+        usual = np.median(np.sort(cdist(points, points), axis=1)[:, 1])
+        away = cdist(told, points)
+        known[away.argmin(axis=1)[away.min(axis=1) < usual]] = True
+    return known
 
 
 def _trusted(found: Drift, points: Points) -> tuple[Before | None, str]:

@@ -1,7 +1,7 @@
 """How much does rediscovery save, and does it see what has changed?
 
     python -m tests.benchmarks.drifted [--seeds 20] [--first 0] [--runs II,III,V]
-        [--cases drifted,same,another] [--jobs 1]
+        [--cases drifted,same,another] [--old 8,12,20,35] [--jobs 1]
         [--out drifted.jsonl]
 
 What the file holds already is not run again, so that it can be stopped and resumed.
@@ -16,6 +16,9 @@ optimum, which is found without noise; 60 at most. A rediscovery goes on until i
 it is done or, once it has visited such a one, for 15 in all; *handed over well*: what it then hands
 over is that good, a window missed by one standard deviation of an experiment allowed. The verdict
 is looked at after the sentinels and at the end.
+
+With ``--old`` only the verdicts are looked at, after old campaigns of so many experiments: how many
+are right, and of those held to be 95 % likely or more at the end how many are wrong.
 """
 
 import argparse
@@ -34,6 +37,7 @@ from numpy.typing import NDArray
 from scipy.optimize import differential_evolution
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.campaign.known import Old
 from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Rediscoverer
 from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
@@ -55,6 +59,7 @@ CASES = {"drifted": (DRIFTED, 2.0), "same": (USUAL, 0.0), "another": (ANOTHER, 0
 VERDICTS = {"drifted": "shifted", "same": "holds", "another": "another"}
 OLD, MOST, LONG = 60, 60, 15
 WITHIN = 0.05
+SURELY = 0.95
 
 
 @dataclass
@@ -140,6 +145,8 @@ class Ended(NamedTuple):
         of an experiment allowed.
     first, last : str
         Verdict after the sentinels and at the end.
+    likely : float
+        How likely the one at the end was held to be.
     """
 
     visited: float
@@ -147,53 +154,72 @@ class Ended(NamedTuple):
     good: bool
     first: str = ""
     last: str = ""
+    likely: float = 0.0
 
 
 def campaign(agent: Agent, truth: Truth, lab: Lab) -> Ended:
     """Run a rediscovery to its own end, any other campaign until it has visited a good point."""
-    visited, done, verdicts = math.inf, 0, [""]
+    visited, done, verdicts, likely = math.inf, 0, [""], 0.0
     for done, _ in enumerate(lab.experiments(agent), 1):
         if math.isinf(visited) and truth.good([agent.evaluations[-1].conditions])[0]:
             visited = done
         if isinstance(agent, Rediscoverer):
             verdicts.append(agent.finding.verdict)
+            likely = agent.finding.probability.get(agent.finding.verdict, 0.0)
             if agent.should_stop()[0] or done >= max(visited, LONG):
                 break
         elif visited == done:
             break
     best = agent.handed_over()
     good = best is not None and truth.nearly(best.conditions)
-    return Ended(visited, done, good, verdicts[min(SENTINELS, len(verdicts) - 1)], verdicts[-1])
+    first = verdicts[min(SENTINELS, len(verdicts) - 1)]
+    return Ended(visited, done, good, first, verdicts[-1], likely)
 
 
-def old_campaign(run: str, seed: int) -> Earlier:
-    """Give the old campaign, as the model of today's problem knows it."""
-    problem = Truth(run, "same").problem
-    old = Agent(problem, HPLC, seed)
+def old_campaign(run: str, seed: int, count: int | None = None) -> list[Old]:
+    """Give the experiments of the old campaign: to its own end, or so many."""
+    old = Agent(Truth(run, "same").problem, HPLC, seed)
     for _ in Lab([seed, 2017]).experiments(old):
-        if len(old.evaluations) >= OLD or old.should_stop()[0]:
+        if len(old.evaluations) >= (count or OLD) or (not count and old.should_stop()[0]):
             break
-    found = old.evaluations
-    return Earlier(
-        problem, [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in found]
-    )
+    return [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in old.evaluations]
+
+
+def rediscovered(truth: Truth, seed: int, earlier: Earlier) -> Ended:
+    """Rediscover what an old campaign found."""
+    again = Rediscoverer(truth.problem, HPLC, seed, earlier.sentinels(), earlier=earlier)
+    return campaign(again, truth, today(truth.case, seed))
+
+
+def today(case: str, seed: int) -> Today:
+    """Give the twin as it is in a case."""
+    kinetics, hotter = CASES[case]
+    return Today([seed, 2018], kinetics=kinetics, hotter=hotter)
+
+
+def judged(
+    place: tuple[str, int], cases: Sequence[str], counts: Sequence[int]
+) -> list[dict[str, Any]]:
+    """Rediscover from the first experiments of an old campaign, as many as told, in each case."""
+    (run, seed), rows = place, []
+    old = old_campaign(run, seed, max(counts))
+    for count in counts:
+        earlier = Earlier(Truth(run, "same").problem, old[:count])
+        for case in cases:
+            again = rediscovered(Truth(run, case), seed, earlier)
+            rows.append({"case": case, "run": run, "seed": seed, "old": count, "again": again})
+    return rows
 
 
 def both(place: tuple[str, int], cases: Sequence[str]) -> list[dict[str, Any]]:
     """Rediscover, and begin from nothing, in each case."""
     (run, seed), rows = place, []
-    earlier = old_campaign(run, seed)
-    first = earlier.sentinels()
+    earlier = Earlier(Truth(run, "same").problem, old_campaign(run, seed))
     for case in cases:
         truth = Truth(run, case)
-        kinetics, hotter = CASES[case]
-        again = Rediscoverer(truth.problem, HPLC, seed, first, earlier=earlier)
-        cold = Agent(truth.problem, HPLC, seed)
-        pair = [
-            campaign(agent, truth, Today([seed, 2018], kinetics=kinetics, hotter=hotter))
-            for agent in (again, cold)
-        ]
-        rows.append({"case": case, "run": run, "seed": seed, "again": pair[0], "cold": pair[1]})
+        again = rediscovered(truth, seed, earlier)
+        cold = campaign(Agent(truth.problem, HPLC, seed), truth, today(case, seed))
+        rows.append({"case": case, "run": run, "seed": seed, "again": again, "cold": cold})
     return rows
 
 
@@ -201,7 +227,7 @@ def read(path: Path) -> list[dict[str, Any]]:
     """Read what was measured so far."""
     lines = path.read_text().splitlines() if path.exists() else []
     rows = map(json.loads, lines)
-    return [row | {k: Ended(*row[k]) for k in ("again", "cold")} for row in rows]
+    return [row | {k: Ended(*row[k]) for k in ("again", "cold") if k in row} for row in rows]
 
 
 HEAD = (
@@ -233,6 +259,18 @@ def told(case: str, run: str, pairs: Sequence[tuple[Ended, Ended]]) -> str:
     return f"| {' | '.join([case, run, *ranges, *(f'{k} of {n}' for k in counts)])} |"
 
 
+HEAD_OLD = "| today | old experiments | right after 3 | at the end | held 95 % likely | wrong |"
+
+
+def told_old(case: str, count: int, again: Sequence[Ended]) -> str:
+    """Write a row of the table of verdicts."""
+    n, right = len(again), VERDICTS[case]
+    sure = [e for e in again if e.likely >= SURELY]
+    counts = [sum(e.first == right for e in again), sum(e.last == right for e in again), len(sure)]
+    cells = [case, f"{count}", *(f"{k} of {n}" for k in counts)]
+    return f"| {' | '.join(cells)} | {sum(e.last != right for e in sure)} |"
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.drifted")
@@ -240,22 +278,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--runs", default="II,III,V")
     parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--old", default="", help="old experiments: verdicts alone")
     parser.add_argument("--jobs", type=int, default=1, help="processes")
     parser.add_argument("--out", type=Path, default=Path("drifted.jsonl"), help="results")
     a = parser.parse_args(argv)
     runs, cases = a.runs.split(","), a.cases.split(",")
-    done = {(row["run"], row["seed"]) for row in read(a.out)}
+    counts = [int(count) for count in a.old.split(",") if count]
+    work = partial(judged, cases=cases, counts=counts) if counts else partial(both, cases=cases)
+    done = {(row["run"], row["seed"], row.get("old")) for row in read(a.out)}
     places = [(run, a.first + k) for k in range(a.seeds) for run in runs]
     with ProcessPoolExecutor(a.jobs) as pool, a.out.open("a") as file:
-        wanted = [place for place in places if place not in done]
-        for rows in pool.map(partial(both, cases=cases), wanted):
+        wanted = [p for p in places if not done.issuperset((*p, c) for c in counts or [None])]
+        for rows in pool.map(work, wanted):
             file.writelines(json.dumps(row) + "\n" for row in rows)
             file.flush()
     rows = read(a.out)
-    print(HEAD, "|---" * 10 + "|", sep="\n")
+    print(*(HEAD_OLD, "|---" * 6 + "|") if counts else (HEAD, "|---" * 10 + "|"), sep="\n")
     for case in cases:
-        for run in runs:
-            mine = [r for r in rows if (r["case"], r["run"]) == (case, run)]
+        for count in counts:
+            mine = [r for r in rows if (r["case"], r.get("old")) == (case, count)]
+            print(told_old(case, count, [r["again"] for r in mine]))
+        for run in runs if not counts else ():
+            mine = [r for r in rows if (r["case"], r["run"], r.get("old")) == (case, run, None)]
             print(told(case, run, [(r["again"], r["cold"]) for r in mine]))
 
 

@@ -48,6 +48,8 @@ class Compared:
         Mean and standard deviation of what is foretold all over the box.
     measured : callable
         Smooth values (..., k) back to measured quantities (..., q).
+    free : (k,) array
+        How many of the values that the models know tell how single ones scatter.
     """
 
     values: Floats
@@ -56,3 +58,4 @@ class Compared:
     scatter: Floats
     level: Floats
     measured: Callable[[Floats], Floats]
+    free: Floats

@@ -234,6 +234,7 @@ class Surrogate(Judging):
             np.stack([model.repeat_sd(column) for model, column in pairs], axis=-1),
             self._level,
             self._smooth.measured,
+            np.array([model.free for model in self._models]),
         )
 
     @cached_property

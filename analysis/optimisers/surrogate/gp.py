@@ -157,15 +157,20 @@ class GaussianProcess:
         return np.asarray(self._unit * np.sqrt(self._scatter))
 
     @property
-    def hidden(self) -> float:
-        """Standard deviation that repeats may have besides, since the values do not tell of it.
+    def free(self) -> int:
+        """Values that tell how repeats scatter.
 
         Repeats do, and values beyond those that a trend goes through whatever they are.
         """
-        count, distinct = len(self._y), len(np.unique(self._z, axis=0))
-        free = count - min(distinct, 1 + len(self._weight) + self._z.shape[1])
+        trend: int = 1 + len(self._weight) + self._z.shape[1]
+        return len(self._y) - min(len(np.unique(self._z, axis=0)), trend)
+
+    @property
+    def hidden(self) -> float:
+        """Standard deviation that repeats may have besides, since the values do not tell of it."""
+        count = len(self._y)
         # of few values the spread is as often found too small as too large with 1.5 in place of 1
-        least = TYPICAL**2 * count / max(count - 1.5, 0.5) * max(1 - free / TOLD, 0.0)
+        least = TYPICAL**2 * count / max(count - 1.5, 0.5) * max(1 - self.free / TOLD, 0.0)
         usual = self._spread if count > 1 else self._unit
         return float(usual * np.sqrt(max(least - self._scatter.max(), 0.0)))
 

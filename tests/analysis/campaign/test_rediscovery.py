@@ -7,7 +7,14 @@ import pytest
 from scipy.stats import qmc
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.rediscovery import SENTINELS, Earlier, Finding, Rediscoverer
+from reactune.analysis.campaign.known import Old
+from reactune.analysis.campaign.rediscovery import (
+    SENTINELS,
+    Earlier,
+    Finding,
+    Rediscoverer,
+    taken,
+)
 from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.optimisers.surrogate.before import Compared
 from reactune.analysis.optimisers.surrogate.drift import drift
@@ -23,14 +30,21 @@ PROBLEM = Agent(stated("walker-ii", budget=20), HPLC).problem
 @pytest.fixture(scope="module")
 def earlier() -> Earlier:
     """Forty experiments all over the box."""
+    return known(40, 1)
+
+
+def known(count: int, seed: int) -> Earlier:
+    """So many experiments all over the box."""
     space = Agent(PROBLEM, HPLC).space
-    u = qmc.LatinHypercube(space.dim, rng=1).random(40)
+    u = qmc.LatinHypercube(space.dim, rng=seed).random(count)
     asked = space.to_conditions(space.lower + u * (space.upper - space.lower))
     agent = Agent(PROBLEM, HPLC)
-    agent.ingest(Lab(1).measure(agent.register_suggestions(asked)))
-    found = agent.evaluations
-    old = [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in found]
-    return Earlier(PROBLEM, old)
+    agent.ingest(Lab(seed).measure(agent.register_suggestions(asked)))
+    return Earlier(PROBLEM, olds(agent))
+
+
+def olds(agent: Agent) -> list[Old]:
+    return [(Suggestion(e.number, e.conditions, e.why), e.measurement) for e in agent.evaluations]
 
 
 def begun(earlier: Earlier, case: str, n: int = SENTINELS) -> Rediscoverer:
@@ -98,12 +112,75 @@ def test_another_reaction_is_begun_as_from_nothing(earlier):
     first = [cold.ask() for _ in range(PROBLEM.first_batch)]
     sentinels = [e for e in agent.evaluations if e.why.startswith("sentinel")]
     assert len(sentinels) < SENTINELS
-    for known in sentinels:  # each stands for the point nearest to it
-        first.remove(min(first, key=lambda s: np.linalg.norm(place(s) - place(known))))
-    given = agent.evaluations[len(sentinels) :]
-    assert [e.conditions for e in given] == [s.conditions for s in first]
+    near = [
+        min(first, key=lambda s: np.linalg.norm(place(s) - place(sentinel)))
+        for sentinel in sentinels
+    ]
+    left = [s.conditions for s in first if s not in near]  # what is nearest to one is known
+    given = [e for e in agent.evaluations if not e.why.startswith("sentinel")]
+    assert [e.conditions for e in given] == left[: len(given)]
     assert all("not believed" in e.why for e in given)
-    assert "not believed" not in agent.ask().why
+
+
+SMALL = {
+    "minimise": "y",
+    "measured": ["y", "g"],
+    "constraints": ["g >= 0.5 +/- 0.1"],
+    "variables": {"x": (0, 1), "z": (0, 1)},
+    "batch": 1,
+    "budget": 40,
+}
+
+
+def small(**changes) -> Earlier:
+    """Twelve exact results of a simple function."""
+    agent = Agent(SMALL | changes)
+    grid = [{"x": x, "z": z} for x in np.linspace(0, 1, 4) for z in np.linspace(0, 1, 3)]
+    for asked in agent.register_suggestions(grid):
+        x, z = asked["x"], asked["z"]
+        agent.ingest([{"_id": asked["_id"], "y": (x - 0.3) ** 2 + 0.2 * z + 0.1, "g": 1 + x}])
+    return Earlier(agent.problem, olds(agent))
+
+
+def far_off(k: int) -> dict[str, float]:
+    return {"y": float(3 + k % 2), "g": float(2 - 3 * (k % 2))}
+
+
+def test_results_in_one_place_stand_for_one_point_of_a_cold_start():
+    earlier = small()
+    agent = Rediscoverer(earlier.agent.problem, seed=11, earlier=earlier)
+    for k in range(5):
+        (point,) = agent.register_suggestions([{"x": 0.3 + 0.004 * k, "z": 0.002 * k}])
+        agent.ingest([point | far_off(k)])
+    assert agent.finding.verdict == "another"
+    points = Agent(agent.problem, seed=11).suggest(agent.problem.first_batch)
+    points.sort(key=lambda p: np.hypot(p["x"] - 0.308, p["z"] - 0.004))
+    asked = []
+    for k in range(len(points) - 1):
+        asked.append(agent.ask())
+        agent.ingest([{"_id": asked[-1].number, **far_off(k)}])
+    assert all("not believed" in s.why for s in asked)
+    assert {s.conditions["x"] for s in asked} == {p["x"] for p in points[1:]}
+
+
+def test_a_result_stands_for_the_point_it_is_near():
+    points = np.array([[0.0, 0.0], [0.2, 0.0], [0.0, 0.2], [0.9, 0.9]])
+    told = np.array([[0.05, 0.0], [0.06, 0.0], [0.6, 0.6]])
+    assert taken(points, told).tolist() == [True, False, False, False]
+    assert not taken(points, told[:0]).any()
+    assert not taken(points[:1], told).any()  # what is near one point alone?
+
+
+def test_a_batch_of_a_cold_start_has_its_shared_settings_in_common():
+    earlier = small(shared=["x"], batch=3)
+    agent = Rediscoverer(earlier.agent.problem, None, 7, earlier.sentinels(), earlier=earlier)
+    agent.ingest([{"_id": agent.ask().number, **far_off(0)}])
+    assert agent.finding.verdict == "another"
+    first = agent.ask()
+    batch = [first, *agent._queue]
+    assert "not believed" in first.why
+    assert len(batch) == 2  # the third is known
+    assert len({s.conditions["x"] for s in batch}) == 1
 
 
 def test_a_state_goes_on_with_the_same_asks(earlier):
@@ -121,7 +198,7 @@ def test_what_is_said_of_now_is_what_was_measured_now():
     doubt = np.full((4, 4), 1e-6) + 1e-6 * np.eye(4)
     doubt[np.ix_([0, 3], [0, 3])] = 0.1**2
     scatter, level = np.full((3, 1), 0.005), np.array([[0.3, 0.2]])
-    new = Compared(values, foretold, doubt[None], scatter, level, lambda y: y)
+    new = Compared(values, foretold, doubt[None], scatter, level, lambda y: y, np.array([200]))
     found = drift(new, z)
     assert found.was == 0.3
     assert found.was_sd == pytest.approx(0.12, rel=0.1)
@@ -159,6 +236,24 @@ def test_few_old_experiments_say_nothing(earlier):
     agent = Rediscoverer(PROBLEM, HPLC, 5, earlier=few)
     assert agent.finding.verdict == "unknown"
     assert agent.ask().conditions == Agent(PROBLEM, HPLC, 5).ask().conditions
+
+
+def test_what_few_old_experiments_foretell_is_not_taken_for_certain():
+    """Twelve say little of how they scatter: repeats beyond that are no drift for sure."""
+    sure = {"same": [], "drifted": []}
+    for seed in range(20):
+        old = known(12, seed)
+        for case, verdicts in sure.items():
+            kinetics, hotter = CASES[case]
+            agent = Agent(PROBLEM, HPLC)
+            asked = agent.register_suggestions(old.sentinels(6))
+            agent.ingest(Today([seed, 2], kinetics=kinetics, hotter=hotter).measure(asked))
+            found = drift(*old.compared([*agent.evaluations, old.agent.handed_over()]))
+            if found.probability[found.kind] >= 0.95:
+                verdicts.append(found.kind)
+    assert sum(kind != "holds" for kind in sure["same"]) <= 1
+    assert len(sure["drifted"]) >= 10
+    assert set(sure["drifted"]) == {"shifted"}
 
 
 def test_a_model_learns_how_far_earlier_values_are_off():
@@ -217,6 +312,17 @@ def test_the_benchmark_prints_a_row_for_each_case(capsys, monkeypatch, tmp_path)
     monkeypatch.setattr(drifted, "both", len)  # what is there is not run again
     drifted.main(["--seeds", "1", "--runs", "II", "--cases", "same", *where])
     assert capsys.readouterr().out.splitlines()[2:] == [row]
+
+
+def test_the_benchmark_counts_verdicts_by_old_experiments(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(drifted.Truth, "optimum", 0.00871)
+    monkeypatch.setattr(drifted, "MOST", 3)
+    monkeypatch.setattr(drifted, "ProcessPoolExecutor", _Here)
+    what = ["--seeds", "1", "--runs", "II", "--cases", "same", "--old", "6,8"]
+    drifted.main([*what, "--out", str(tmp_path / "rows.jsonl")])
+    rows = capsys.readouterr().out.splitlines()[2:]
+    assert [row.split(" | ")[:2] for row in rows] == [["| same", "6"], ["| same", "8"]]
+    assert all(row.count("of 1") == 3 for row in rows)
 
 
 class _Here:
