@@ -48,6 +48,8 @@ VERDICTS = {
 FINDING_TEXTS = "verdict", "trust", "probability", "change", "compared"
 """Keys of an event of the stream ``rediscovery`` that are texts; the last three are JSON."""
 
+_SENTINEL = "sentinel: an experiment of the earlier campaign again"
+
 _ANEW = "as a campaign from nothing would begin: the earlier results are not believed"
 
 
@@ -237,22 +239,32 @@ class Rediscoverer(Agent):
         given = len(self._first)
         if self.space.shared and self._anew is not None and given:
             n = min(n, given)
-        why = "sentinel: an experiment of the earlier campaign again" if sentinels else _ANEW
+        why = _SENTINEL if sentinels else _ANEW
         drawn = super().draw(n)
         return [replace(s, why=why) for s in drawn[:given]] + drawn[given:]
 
     def _from_nothing(self) -> deque[dict[str, Setting]]:
         """Give the first batch that an agent that knows nothing would ask for.
 
-        Without the points whose place a result has taken.
+        Without the points that are nearest to the sentinels, one for each of these, and those whose
+        place a later result has taken.
         """
         engine = engine_of(self.problem, self.space, self.seed)
-        points = engine.ask(self.problem.first_batch)
-        places = (self.space.place(e.conditions) for e in self.evaluations if e.valid)
-        told = np.array([x for x in places if x is not None]).reshape(-1, self.space.dim)
+        left = engine.ask(self.problem.first_batch)
         span = self.space.upper - self.space.lower
-        known = taken(*((x - self.space.lower) / span for x in (points, told)))
-        return deque(self.space.to_conditions(points[~known]))
+        later = []
+        for found in self.evaluations:
+            here = self.space.place(found.conditions) if found.valid else None
+            if here is None:
+                continue
+            if found.why != _SENTINEL:
+                later.append(here)
+            elif len(left):
+                away = (((left - here) / span) ** 2).sum(axis=1)
+                left = np.delete(left, away.argmin(), axis=0)
+        told = np.array(later).reshape(-1, self.space.dim)
+        known = taken(*((x - self.space.lower) / span for x in (left, told)))
+        return deque(self.space.to_conditions(left[~known]))
 
     @on_one_thread
     def _look(self) -> Finding:

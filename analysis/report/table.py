@@ -125,6 +125,7 @@ class Campaign:
             table.loc[n, "reason"] = _unjudged(fact, found.reason, problem, run.start)
         numbers = table.select_dtypes("float").columns
         table[numbers] += 0.0  # nobody measures -0, which earlier versions stored
+        table = table.copy()  # in one piece
         best = _latest([decision.best for decision in decisions], table)
         feasible = _latest([decision.best_feasible for decision in decisions], table)
         front = decisions[-1].front if decisions else ()
