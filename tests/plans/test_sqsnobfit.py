@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from reactune.analysis.campaign.agent import Agent
+from reactune.analysis.optimisers.book import SPREAD
 from reactune.analysis.optimisers.sqsnobfit import FILLED
 from reactune.analysis.problem.model import Problem
 from reactune.plans.cli import main
@@ -31,8 +32,8 @@ def test_a_campaign_with_sqsnobfit(lab):
     assert lab.only("stop")["reason"] == "budget: 28 of 28 experiments done"
     assert lab.only("start")["problem"]["optimiser"]["engine"] == "sqsnobfit"
     whys = [event["why"] for event in lab.events("decision")]
-    assert whys[:14] == [FILLED] * 14  # fewer points than it can begin with
-    assert FILLED not in whys[14:]
+    assert whys[:14] == [SPREAD] * 7 + [FILLED] * 7  # fewer points than it can begin with
+    assert not {SPREAD, FILLED} & set(whys[14:])
     again = Agent(problem(28), agent.analytics, seed=4)
     for fact, evaluation in zip(lab.events("primary"), agent.evaluations, strict=True):
         suggestion = again.ask()
