@@ -355,8 +355,9 @@ def _record(
     end = "" if held.iloc[-1] else ", then none"
     right = number > 0.55 * ax.get_xlim()[1]
     low, high = values.min(), values.max()
+    digits = max(3, len(f"{abs(value):.0f}"))  # 2008 is not 2.01e+03
     ax.annotate(  # below all of the line, which may go on in any direction
-        f"{value:.3g} (experiment {holders[number]:.0f}){end}".replace("-", "\u2212"),
+        f"{value:.{digits}g} (experiment {holders[number]:.0f}){end}".replace("-", "\u2212"),
         (number, low), (0, -13), color=colour,
         textcoords="offset points", ha="right" if right else "left",
     )  # fmt: skip

@@ -144,6 +144,15 @@ def test_what_a_record_came_to_is_written_below_all_of_its_line() -> None:
     assert ax.texts[0].get_text().startswith(f"{decision.best_feasible_goal.iloc[-1]:.3g} ")
 
 
+def test_a_record_of_thousands_is_written_with_all_its_digits() -> None:
+    run = fake_run(12)
+    run.tables["decision"]["best_feasible_goal"] *= 2008.3 / 0.0337
+    value = run.tables["decision"].best_feasible_goal.iloc[-1]
+    told = figures.best_so_far(run).texts[0].get_text()
+    assert value > 1000
+    assert told.startswith(f"{value:.0f} ")
+
+
 def test_record_of_a_maximised_goal_rises() -> None:
     run = CASES["no windows"]
     ax = figures.best_so_far(run)
