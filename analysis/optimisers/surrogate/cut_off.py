@@ -32,8 +32,8 @@ class CutOff:
 
     def __init__(self, y: Floats, error: Floats, kind: Kind) -> None:
         least = y.min(axis=0, initial=np.inf)
-        self._columns = np.flatnonzero((least == 0) & (kind != "real"))
         self._unit = error.min(axis=0, initial=np.inf)
+        self._columns = np.flatnonzero((least == 0) & (self._unit > 0) & (kind != "real"))
 
     def undone(self, means: Floats) -> Floats:
         """Give the true values (..., q) of quantities whose results have these means."""

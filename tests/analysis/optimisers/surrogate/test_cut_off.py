@@ -34,6 +34,11 @@ def test_what_is_not_cut_off_stays(least: float, kind: str) -> None:
     np.testing.assert_array_equal(found, y)
 
 
+def test_without_an_error_nothing_is_cut_off() -> None:
+    y = np.array([[0.0, 0.5], [0.003, 0.4]])
+    np.testing.assert_array_equal(CutOff(y, np.zeros(y.shape), "positive").undone(y), y)
+
+
 def test_what_noise_hides_is_expected_to_be_less_than_the_mean_of_its_results() -> None:
     """Of 24 campaigns whose impurity is a tenth of what one result is off by."""
     error, truth = 0.002, 0.0002
