@@ -7,13 +7,20 @@ it is about these. What a full or vanished folder does not take goes to a place 
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from serial.urlhandler import protocol_socket
 
 from reactune.analysis.report import html
 
 DRAWING = {name: getattr(html, name) for name in ("_figures", "write_png")}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the real servers: what takes half a minute must not be left over at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/servers/"))
 
 
 def pytest_collection_finish() -> None:
@@ -32,6 +39,14 @@ def journals_alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("REACTUNE_STORE", "journal")
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         patch.delenv("REACTUNE_SPILL", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def sockets_close_at_once() -> Iterator[None]:
+    """Spare the 0.3 s for which pyserial lets any server rest; emulators need no rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(protocol_socket, "time", SimpleNamespace(sleep=lambda seconds: None))
         yield
 
 
