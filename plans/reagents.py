@@ -164,7 +164,7 @@ class ReagentBook:
             If it cannot be written.
         """
         left = {
-            name: {"syringe": round(pump.content, 1), "flask": round(pump.flask, 1)}
+            name: {"syringe": round(pump.ledger.content, 1), "flask": round(pump.ledger.flask, 1)}
             for name, pump in rig.pumps.items()
         }
         coils = {

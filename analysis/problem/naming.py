@@ -12,8 +12,9 @@ from difflib import get_close_matches
 from typing import Any
 
 from .expression import Expression, ExpressionError, is_name, parse
+from .in_units import with_units
 from .messages import did_you_mean
-from .units import Unit, UnitError, unit, with_units
+from .units import Unit, UnitError, unit
 from .windows import read_window
 
 _RIGS = re.compile(r"(flow|stock)_\w+|total_flow|residence_time|temperature|volume")

@@ -29,9 +29,9 @@ Setting = float | str
 """What a variable is set to: a number, or one of its choices."""
 
 Kind = Literal["fractions", "positive", "real"]
+"""What measured quantities are: fractions of a whole, which add up to 1; positive; any numbers."""
 
 _FINEST = 2**53  # values of a range that a double can tell apart
-"""What measured quantities are: fractions of a whole, which add up to 1; positive; any numbers."""
 
 
 class Part(BaseModel):

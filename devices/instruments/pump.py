@@ -11,6 +11,7 @@ from ..protocols.transport import InstrumentError, TransportError
 from ..specs import StreamSpec
 from ..written import exact
 from .interlock import FAILURES, Interlock
+from .ledger import Ledger
 from .signals import Kind, Reading, check_limits
 
 _log = logging.getLogger(__name__)
@@ -19,16 +20,12 @@ _LOOK = {True: 60.0, False: 1.0}  # lab s between looks at a refill; each is byt
 _PATIENCE = 2.0  # wall s to wait for the line of a pump that was made safe
 
 
-class LedgerError(RuntimeError):
-    """Syringe and flask do not hold what is asked for."""
-
-
 class InterruptedRefillError(RuntimeError):
     """The pump was stopped, or started, before its syringe was full; no fault of the pump."""
 
 
 class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
-    """A stream: pump, syringe, and the ledger of what is left in syringe and flask.
+    """A stream: pump, syringe, and the `ledger` of what is left in syringe and flask.
 
     Reading it costs no byte; `poll` fetches.
 
@@ -72,10 +69,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self._starting, self._refilling = Task(clock, self._lock), Task(clock, self._lock)
         self._running = False
         self._moved = False  # since its counters were last read at rest
-        self._content, self._flask = spec.content, spec.flask_volume
-        self._counted = (0.0, 0.0)  # infused, withdrawn since the counters were cleared
+        self.ledger = Ledger(name, spec)
         self._connected_before = False
-        self._infused_before = 0.0
         for signal, value in (
             (self.diameter, spec.diameter),
             (self.syringe_volume, spec.syringe_volume),
@@ -120,32 +115,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
                 f"change streams.{self.name}.refill_rate"
             )
 
-    # -- ledger -----------------------------------------------------------------------------
-
-    @property
-    def content(self) -> float:
-        """Volume in the syringe [uL], as of the last poll."""
-        return self._content - self._counted[0] + self._counted[1]
-
-    @property
-    def flask(self) -> float:
-        """Volume in the flask that it is refilled from [uL], as of the last poll."""
-        return max(0.0, self._flask - self._counted[1])
-
-    @property
-    def deliverable(self) -> float:
-        """Volume the syringe can still deliver [uL]."""
-        return self.spec.delivered(self.content)
-
-    @property
-    def supply(self) -> float:
-        """Volume that syringe and flask together can still deliver [uL]."""
-        return self.spec.delivered(self.content, self.flask)
-
-    @property
-    def total_infused(self) -> float:
-        """Volume infused since the rig was opened [uL], as of the last poll."""
-        return self._infused_before + self._counted[0]
+    # -- what it does, and what is left -------------------------------------------------------
 
     @property
     def refilling(self) -> bool:
@@ -157,56 +127,22 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         """Whether it runs, as far as is known; `flow` is what it ran at when last polled."""
         return self._running
 
-    def check_volume(self, need: float) -> None:
-        """Refuse what syringe and flask cannot deliver.
-
-        Parameters
-        ----------
-        need : float
-            Volume [uL] to deliver without a refill in between.
-
-        Raises
-        ------
-        LedgerError
-            Names stream, need and what is left.
-        """
-        one_stroke = self.spec.stroke
-        if need > one_stroke:
-            raise LedgerError(
-                f"stream {self.name} needs {need:.0f} uL for one experiment, but a full syringe "
-                f"delivers {one_stroke:.0f} uL: use a larger syringe or a smaller flow"
-            )
-        if need > self.supply:
-            stays = self.deliverable + self.flask - self.supply
-            of_it = (
-                f", of which {stays:.0f} uL stay in the syringe (dead_volume)" if stays >= 1 else ""
-            )
-            raise LedgerError(
-                f"stream {self.name} needs {need:.0f} uL, but the syringe has "
-                f"{self.deliverable:.0f} uL and the flask {self.flask:.0f} uL left{of_it}: refill "
-                "them and open the rig again"
-            )
-
     def _account(self) -> None:
         """Book what the stopped pump has moved, and clear its counters."""
         self._count()
         self.driver.clear_volumes()
-        self._content, self._flask = self.content, self.flask
-        self._infused_before = self.total_infused
-        self._counted = (0.0, 0.0)
+        self.ledger.book()
         self._publish()
 
     def _count(self) -> None:
         """Take over what the stopped pump has moved; that is only booked with `_account`."""
-        # A pump that lost power counts from zero again: then believe the last poll.
-        infused, withdrawn = self.driver.volumes()
-        self._counted = max(infused, self._counted[0]), max(withdrawn, self._counted[1])
+        self.ledger.count(*self.driver.volumes())
         self._moved = False
         self._publish()
 
     def _publish(self) -> None:
-        self.infused.fill(self.total_infused)
-        self.remaining.fill(self.content)
+        self.infused.fill(self.ledger.infused)
+        self.remaining.fill(self.ledger.content)
 
     # -- motion -----------------------------------------------------------------------------
 
@@ -233,7 +169,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     def _start(self, flow: float) -> Steps:
         self._refilling.give_up(self._interrupted())
         self._rest()
-        self.prepare(flow, self.deliverable)
+        self.prepare(flow, self.ledger.deliverable)
         self.run()
         yield from ()  # one step does it all
 
@@ -261,10 +197,10 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         self.interlock.check()
         with self._lock, self.driver.transport.together():
             self.interlock.check()
-            self.check_volume(budget)
+            self.ledger.check(budget)
             self.driver.set_flow(self.achievable(flow))
             self.flow_setpoint.fill(self.achievable(flow))
-            self.driver.set_target(min(budget, self.deliverable))
+            self.driver.set_target(min(budget, self.ledger.deliverable))
 
     def stand_still(self) -> None:
         """Have the resting pump take no part in what flows; sends nothing."""
@@ -365,8 +301,7 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
 
     def _refill(self) -> Steps:
         self._rest()
-        room = min(self.spec.syringe_volume - self.content, self.flask)
-        volume = self.driver.achievable_volume(room)
+        volume = self.driver.achievable_volume(self.ledger.room)
         if volume <= 0:
             return
         self.driver.set_flow(self.driver.achievable(self.spec.refill_rate), "withdraw")
@@ -403,9 +338,9 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         with self._lock:
             status = self.driver.status()
             if status.state == "infusing":
-                self._counted = (status.volume, self._counted[1])
+                self.ledger.infusing(status.volume)
             elif status.state == "withdrawing":
-                self._counted = (self._counted[0], status.volume)
+                self.ledger.withdrawing(status.volume)
             elif self._moved and status.state != "stalled":
                 self._count()
             self.flow.fill(status.flow)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from ..clock import LabStatus
-from ..instruments.pump import LedgerError, SyringePump
+from ..instruments.ledger import LedgerError
+from ..instruments.pump import SyringePump
 from ..instruments.valve import SelectorValve
 from ..rigfile import RigFile
 from .setpoints import Setpoints
@@ -93,4 +94,4 @@ class Choice:
         return self.spec.stream or self.spec.streams[option]
 
     def _infused(self, option: str) -> float:
-        return self._pumps[self._stream(option)].total_infused
+        return self._pumps[self._stream(option)].ledger.infused

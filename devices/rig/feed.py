@@ -78,7 +78,7 @@ class Feed:
             return
         volumes = needed(setpoints, self._config)
         for name, volume in volumes.items():
-            self.pumps[name].check_volume(volume)
+            self.pumps[name].ledger.check(volume)
         for choice in self.choices.values():
             choice.check(setpoints, volumes)
 
@@ -117,7 +117,7 @@ class Feed:
                 yield self._collection.set("waste")
             turns = [one.turn(setpoints.chosen[name]) for name, one in self.choices.items()]
             yield from [turn for turn in turns if turn is not None]
-            low = [p for key, p in self.pumps.items() if p.deliverable < volumes[key]]
+            low = [p for key, p in self.pumps.items() if p.ledger.deliverable < volumes[key]]
             yield from [pump.refill() for pump in low]
             for choice in self.choices.values():
                 choice.check(setpoints, volumes)
@@ -127,8 +127,8 @@ class Feed:
                 if not flow:
                     pump.stand_still()
                     continue
-                pump.check_volume(volumes[key])
-                pump.prepare(flow, min(_BUDGET * volumes[key], pump.deliverable))
+                pump.ledger.check(volumes[key])
+                pump.prepare(flow, min(_BUDGET * volumes[key], pump.ledger.deliverable))
             for key, flow in setpoints.pumped.items():
                 if flow:
                     self.pumps[key].run()

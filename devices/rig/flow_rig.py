@@ -16,7 +16,7 @@ from typing import Any, Self
 from ..clock import LabStatus
 from ..instruments.heater import NotSettledError
 from ..instruments.interlock import RigFaultError
-from ..instruments.pump import LedgerError
+from ..instruments.ledger import LedgerError
 from ..instruments.signals import LimitError
 from ..rigfile import RigError, load
 from ..tables import storable

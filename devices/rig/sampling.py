@@ -97,7 +97,7 @@ class Sampler:
         yield self._track(self._valve.set("inject"))
         self._latch, self._current = _Latch(self._clock.now(), time(), values), True
         for key, pump in self._feed.pumps.items():
-            self._used_before[key] = pump.total_infused
+            self._used_before[key] = pump.ledger.infused
 
     def trigger(self) -> LabStatus:
         """Record the trace; see `FlowRig.trigger`."""
@@ -157,8 +157,8 @@ class Sampler:
             values[f"flow_{key}"] = sum(float(pump.flow.get()) for pump in pumps)
             values[f"flow_{key}_setpoint"] = sum(float(p.flow_setpoint.get()) for p in pumps)
         for key, pump in self._feed.pumps.items():
-            values[f"used_{key}"] = pump.total_infused - self._used_before[key]
-            values[f"remaining_{key}"] = pump.content
+            values[f"used_{key}"] = pump.ledger.infused - self._used_before[key]
+            values[f"remaining_{key}"] = pump.ledger.content
         total = sum(float(pump.flow.get()) for pump in self._feed.pumps.values())
         for key, choice in self._feed.choices.items():
             values[key] = option = self._feed.setpoints.chosen[key] if self._feed.setpoints else ""

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from ..clock import LabStatus, Steps, Task
-from ..instruments.pump import LedgerError
+from ..instruments.ledger import LedgerError
 from ..protocols import PUMPS
 from ..protocols.roles import PumpError
 from .feed import Feed, InterruptedFlowError
@@ -57,13 +57,13 @@ class Washing:
     @property
     def washed(self) -> dict[str, float]:
         """What has gone through since the rig was opened, by stream, as of the last look [uL]."""
-        return {name: self._bench.pumps[name].total_infused for name in self._config.washes}
+        return {name: self._bench.pumps[name].ledger.infused for name in self._config.washes}
 
     def check(self) -> None:
         """Refuse what syringes and flasks do not hold (`LedgerError`)."""
         for name, volume in self._config.washes.items():
             pump = self._bench.pumps[name]
-            if volume > (left := pump.supply):
+            if volume > (left := pump.ledger.supply):
                 raise LedgerError(
                     f"stream {name}: washing needs {volume:.0f} uL, and {left:.0f} uL are left: "
                     f"refill it and open the rig again, or lower streams.{name}.wash_volume"
@@ -116,9 +116,9 @@ class Washing:
         pump, spec, left = self._bench.pumps[name], self._config.streams[name], volume
         flow = PUMPS[spec.protocol].achievable(spec.limits[1], spec.limits)
         while left > _LEAST:
-            if pump.deliverable < min(left, spec.stroke):
+            if pump.ledger.deliverable < min(left, spec.stroke):
                 yield self._track(pump.refill())
-            if (portion := min(left, pump.deliverable)) <= _LEAST:
+            if (portion := min(left, pump.ledger.deliverable)) <= _LEAST:
                 raise LedgerError(f"stream {name} has run out with {left:.0f} uL still to wash")
             pump.prepare(flow, portion)
             deadline = self._clock.now() + 66 * portion / flow + 30

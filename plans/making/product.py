@@ -200,7 +200,7 @@ class Collection:
         self._since = 0.0
 
     def _pumped(self) -> float:
-        return sum(pump.total_infused for pump in self._rig.pumps.values())
+        return sum(pump.ledger.infused for pump in self._rig.pumps.values())
 
     def begin(self) -> None:
         """Begin to count."""

@@ -150,7 +150,7 @@ def _taken(rig: FlowRig, setpoints: Setpoints) -> Iterator[tuple[str, float, flo
     volumes = rig.needed(setpoints)
     for stream, volume in volumes.items():
         pump = rig.pumps[stream]
-        yield stream, volume, pump.supply, "syringe and flask hold"
+        yield stream, volume, pump.ledger.supply, "syringe and flask hold"
     for choice in rig.feed.choices.values():
         option, volume = choice.taken(setpoints, volumes)
         if option in choice.left:

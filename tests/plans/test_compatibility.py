@@ -118,7 +118,7 @@ def test_reagents_that_run_out_end_the_campaign_with_their_sentence(lab):
     evaluate = agent.evaluate
 
     def spill(data):
-        lab.rig.pumps["c60"]._flask = 0.0
+        lab.rig.pumps["c60"].ledger._flask = 0.0
         return evaluate(data)
 
     agent.evaluate = spill

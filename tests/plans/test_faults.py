@@ -95,8 +95,8 @@ def test_a_pause_while_an_event_is_told_does_not_measure_it_again(lab):
 def test_empty_flasks_end_the_campaign_after_the_sample_on_the_column(lab):
     def spill():
         pump = lab.rig.pumps["c60"]
-        pump._flask = 0.0
-        pump._content -= pump.deliverable - 50.0
+        pump.ledger._flask = 0.0
+        pump.ledger._content -= pump.ledger.deliverable - 50.0
 
     at(lab, "inject", 2, 0.0, spill)  # before the flow of the third has been started
     with pytest.raises(CampaignError, match=r"stream c60 needs .* refill them"):
@@ -113,7 +113,7 @@ def refilled_while_the_first_is_recorded(lab):
     pump.spec = pump.spec.model_copy(update={"refill_rate": 200.0})
 
     def empty():
-        pump._content = lab.world._plungers[0].content = 150.0 + pump._counted[0]
+        pump.ledger._content = lab.world._plungers[0].content = 150.0 + pump.ledger._counted[0]
 
     at(lab, "trigger", 1, 1.0, empty)
     return pump
@@ -143,8 +143,8 @@ def test_a_campaign_that_ends_while_a_syringe_is_refilled_knows_what_is_in_it(la
     agent.should_stop = lambda: (pump.refilling, "enough")
     lab.campaign(agent)
     assert len(lab.events("primary")) == 1
-    assert pump.content == pytest.approx(lab.world.pump(0)[2], abs=0.1)
-    assert 1000 < pump.content < 9000
+    assert pump.ledger.content == pytest.approx(lab.world.pump(0)[2], abs=0.1)
+    assert 1000 < pump.ledger.content < 9000
 
 
 def test_a_steady_state_that_is_lost_again_and_again_is_given_up(lab):

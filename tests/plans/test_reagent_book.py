@@ -107,7 +107,7 @@ def test_a_rig_whose_ports_are_called_otherwise_is_asked_about_too(rig, tmp_path
 def test_an_emulated_rig_is_filled_each_time_it_is_served(rig):
     with emulated(load("walker")) as first, open_rig(reconciled(first, None)[0]) as opened:
         book = ReagentBook.of(first)
-        opened.pumps["c60"]._content = 3120.0
+        opened.pumps["c60"].ledger._content = 3120.0
         book.note(opened, last=True)
     with emulated(load("walker")) as again:
         at_its_ports = again.model_copy(update={"transports": first.transports})
@@ -187,7 +187,7 @@ def test_what_flows_is_noted(rig):
         with Supervisor(RunEngine({}, context_managers=[]), opened, None, book):
             opened.flow({"temperature": 100.0, "flow_c60": 200.0, "flow_sultine": 200.0})
             until(lambda: book.path.exists() and syringe(book, "c60") < 9999.0)
-        left = opened.pumps["c60"].content
+        left = opened.pumps["c60"].ledger.content
     assert syringe(book, "c60") == pytest.approx(left, abs=0.1)
     assert book.read().volumes["sultine"]["flask"] == rig.streams["sultine"].flask_volume
     assert reconciled(rig, "stored")[0].streams["c60"].filled == syringe(book, "c60")
@@ -229,7 +229,7 @@ def test_what_cannot_be_written_for_a_while_is_written_then(tmp_path, monkeypatc
     book = ReagentBook(tmp_path / "reagents" / "book.json")
 
     def use_some():
-        pump._content -= 500.0
+        pump.ledger._content -= 500.0
 
     with open_rig(load("walker")) as rig:
         pump = rig.pumps["c60"]
@@ -245,7 +245,7 @@ def test_what_cannot_be_written_for_a_while_is_written_then(tmp_path, monkeypatc
                 if not ends:
                     book.path.parent.unlink()
                     until(lambda: "is written down again" in caplog.text)
-                    assert syringe(book, "c60") == pytest.approx(pump.content, abs=0.1)
+                    assert syringe(book, "c60") == pytest.approx(pump.ledger.content, abs=0.1)
                     assert len(caplog.records) == 2
                     caplog.clear()
     assert [record.getMessage() for record in caplog.records[1:]] == [

@@ -182,7 +182,7 @@ def test_after_a_change_the_shared_line_is_rinsed_before_a_steady_state_counts(
             left = rig.feed.choices["catalyst"].left
             assert left["C2"] == 25000
             used = sum(25000 - volume for volume in left.values())
-            assert used == pytest.approx(rig.pumps["catalyst"].total_infused)
+            assert used == pytest.approx(rig.pumps["catalyst"].ledger.infused)
             assert 0 < 25000 - left["C1"] < used
         else:
             assert rig.pumps["pd"].flow.get() == 0

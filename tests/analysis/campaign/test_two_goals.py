@@ -80,7 +80,7 @@ def test_a_decision_holds_the_front_and_no_best(found: Agent) -> None:
     assert data["f_soft"] == data["p"] == 0  # two goals have no common merit
     fact = {f"asked_{name}": value for name, value in last.conditions.items()} | {"valid": 1.0}
     again = Decision.from_data(data, fact, found.problem)
-    assert again.front == found.decision().front
+    assert repr(again.front) == repr(found.decision().front)  # NaN is told, and equals nothing
     assert pytest.approx(last.F) == again.evaluation.F
     for leader in again.front:
         expected = leader.expected

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reactune.analysis.problem.expression import parse
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.problem.units import UnitError, converted, same, unit, with_units
+from reactune.analysis.problem.units import UnitError, converted, same
 from tests.analysis.problem.stated import PYTHON_3, sentences
 
 properties = settings(derandomize=True, deadline=None, max_examples=100)
@@ -22,12 +21,6 @@ FAMILIES = [
     ["mM", "mol/L", "umol/mL"],
     ["uL", "mL", "ul"],
 ]
-UNITS = {
-    name: unit(text)
-    for name, text in {
-        "volume": "uL", "a": "uL/min", "b": "mL/min", "T": "degC", "tau": "min", "c": "mM",
-    }.items()
-}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -65,49 +58,6 @@ def test_conversions_invert(family, data, value):
 def test_what_measures_something_else_is_refused(of, to, text):
     with pytest.raises(UnitError, match=re.escape(text)):
         converted(1, of, to)
-
-
-@pytest.mark.parametrize(
-    ("text", "to", "value"),
-    [
-        ("volume / (a + b)", "min", 900 / (10 + 20)),
-        ("volume / (a + b)", "s", 60 * 900 / 30),
-        ("volume / (b + a)", "", 900 / 0.03),  # uL / (mL/min)
-        ("b / a", "", 2), ("b / a", "%", 200), ("100 * a / b", "mol%", 50), ("a / b", "mol%", 50),
-        ("a / b", "equiv", 0.5), ("b / a", "ppm", 2e6), ("1 / tau", "rpm", 0.2),
-        ("max(tau, volume / b)", "h", 45 / 60), ("1 / tau", "1/h", 60 / 5),
-        ("T", "K", 393.15), ("T + 273.15", "K", 393.15), ("x / tau", "1/s", 3 / 5),
-        ("c * a", "umol/h", 0.3), ("60 * x / tau", "mM/min", 36), ("abs(a - b)", "mL/min", 0.01),
-        ("(volume / a)^2", "h^2", 1.5**2), ("sqrt(a * b)", "uL/min", 200**0.5),
-        ("40 * c + 100 * tau", "", 20 + 500), ("40 * c + 100 * tau", "EUR", 520),
-        ("(40 * c + 100 * tau) / x", "EUR", 520 / 3), ("40 * c + tau", "", 25),
-        ("max(2 * c, a, b)", "", 20), ("a + 40 * c + b", "", 10 + 20 + 20),
-        ("40 * a + 2 * b", "", 400 + 40),
-    ],
-)  # fmt: skip
-def test_expressions_come_out_in_the_unit_stated(text, to, value):
-    values = {"volume": 900, "a": 10, "b": 0.02, "T": 120, "tau": 5, "c": 0.5, "x": 3}
-    expression, _ = with_units(parse(text), UNITS, to)
-    assert expression(values) == pytest.approx(value, rel=1e-12)
-    assert expression.text == text
-
-
-@pytest.mark.parametrize(
-    ("text", "to", "reason"),
-    [
-        ("volume / a", "uL", "'volume / a' is a time, but 'uL' is a volume"),
-        ("volume / a", "grams of love", "is a time, but 'grams of love' is no unit that is known"),
-        ("60 * volume / a", "s", "leave that number out"),
-        ("a + tau", "", r"a flow \[uL/min\] and a time \[min\] cannot be added or compared; if"),
-        ("min(a, volume)", "", r"\[uL/min\] and a volume \[uL\] cannot be added or compared"),
-        ("a * b + tau", "", r"and a time \[min\] cannot be added or compared"),
-        ("40 * a + b + tau", "", r"a flow and a time \[min\] cannot be added"),
-        ("b + tau + 40 * a", "", r"a flow \[mL/min\] and a time \[min\] cannot be added"),
-    ],
-)
-def test_expressions_of_another_kind_are_refused(text, to, reason):
-    with pytest.raises(UnitError, match=reason):
-        with_units(parse(text), UNITS, to)
 
 
 # ---- in problems ---------------------------------------------------------------------------------

@@ -51,13 +51,13 @@ def test_a_rig_flows_refills_and_comes_to_rest(rig):
     clock.wait(rig.set(WARM), timeout=20)
     assert rig.emulation.world.flow() == (60.0, 40.0)
     pump = rig.pumps["c60"]
-    before = pump.content
+    before = pump.ledger.content
     clock.wait(rig.clock.timer(600.0), timeout=20)
     pump.poll()
-    assert before - pump.content == pytest.approx(600.0, abs=2.0)
+    assert before - pump.ledger.content == pytest.approx(600.0, abs=2.0)
     clock.wait(rig.pause_flow(), timeout=20)
     clock.wait(pump.refill(), timeout=20)
-    assert pump.content == pytest.approx(10000.0, abs=20.0)
+    assert pump.ledger.content == pytest.approx(10000.0, abs=20.0)
     assert rig.safe().confirmed
     assert rig.fault is None
 

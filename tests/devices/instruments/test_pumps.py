@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from ophyd.utils import LimitError, ReadOnlyError
 
 from reactune.devices import load, open_rig
-from reactune.devices.instruments.pump import InterruptedRefillError, LedgerError
+from reactune.devices.instruments.ledger import LedgerError
+from reactune.devices.instruments.pump import InterruptedRefillError
 from reactune.devices.protocols.roles import PumpError
 from reactune.devices.protocols.transport import InstrumentError, NoReplyError
 
@@ -110,21 +111,21 @@ def test_pump_stops_by_itself_when_its_budget_is_used(rig, pump):
     rig.clock.wait(rig.clock.timer(150.0), timeout=10)  # and nobody said stop
     assert pump.poll().state == "target"
     pump.rest()
-    assert pump.total_infused == pytest.approx(120.0, abs=0.01)
-    assert pump.content == pytest.approx(9880.0, abs=0.01)
+    assert pump.ledger.infused == pytest.approx(120.0, abs=0.01)
+    assert pump.ledger.content == pytest.approx(9880.0, abs=0.01)
 
 
 def test_ledger_counts_and_refill_restores(rig, pump):
     rig.clock.wait(pump.set(200.0), timeout=10)
     rig.clock.wait(rig.clock.timer(600.0), timeout=10)
     pump.rest()
-    assert pump.content == pytest.approx(8000.0, abs=0.1)
+    assert pump.ledger.content == pytest.approx(8000.0, abs=0.1)
     begin = rig.clock.now()
     rig.clock.wait(pump.refill(), timeout=10)
     assert rig.clock.now() - begin == pytest.approx(61.0, abs=1.5)  # 2000 uL at 2000 uL/min
-    assert pump.content == pytest.approx(10000.0, abs=0.1)
-    assert pump.flask == pytest.approx(248000.0, abs=0.1)
-    assert pump.total_infused == pytest.approx(2000.0, abs=0.1)
+    assert pump.ledger.content == pytest.approx(10000.0, abs=0.1)
+    assert pump.ledger.flask == pytest.approx(248000.0, abs=0.1)
+    assert pump.ledger.infused == pytest.approx(2000.0, abs=0.1)
     assert rig.emulation.world.pump(1)[2] == pytest.approx(10000.0, abs=0.1)
 
 
@@ -137,8 +138,8 @@ def test_refill_that_is_stopped_is_still_booked(rig, pump):
     with pytest.raises(InterruptedRefillError, match="interrupted"):
         rig.clock.wait(refill, timeout=10)
     pump.rest()
-    assert pump.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
-    assert pump.content == pytest.approx(8000.0, abs=1.0)
+    assert pump.ledger.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
+    assert pump.ledger.content == pytest.approx(8000.0, abs=1.0)
 
 
 @pytest.mark.parametrize("end", ["safe", "close", "stop", "killed"])
@@ -153,19 +154,19 @@ def test_what_a_refill_has_drawn_is_known_wherever_it_is_cut_off(rig, pump, end)
     if end != "killed":
         {"safe": rig.safe, "close": rig.close, "stop": pump.stop}[end]()
     unseen = 10 * 2000 / 60 + 1 if end == "killed" else 0.1  # since the last look
-    assert pump.content == pytest.approx(level, abs=unseen)
-    assert pump.flask == pytest.approx(250000 - (level - 5000), abs=unseen)
-    assert pump.remaining.get() == pump.content
+    assert pump.ledger.content == pytest.approx(level, abs=unseen)
+    assert pump.ledger.flask == pytest.approx(250000 - (level - 5000), abs=unseen)
+    assert pump.remaining.get() == pump.ledger.content
     if end != "close":
         pump.rest()
-        assert pump.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
+        assert pump.ledger.content == pytest.approx(rig.emulation.world.pump(1)[2], abs=0.1)
 
 
 def test_what_a_pump_that_is_made_safe_has_moved_is_asked_for_once(rig, pump):
     rig.clock.wait(pump.set(200.0), timeout=10)
     rig.clock.wait(rig.clock.timer(30.0), timeout=10)
     rig.safe()
-    assert pump.content == pytest.approx(9900.0, abs=0.1)
+    assert pump.ledger.content == pytest.approx(9900.0, abs=0.1)
     asked = pump.driver.transport.exchanges
     rig.safe()
     assert pump.driver.transport.exchanges == asked + 2  # both are told to stop, and that is all
@@ -180,9 +181,9 @@ def test_a_pump_that_does_not_say_what_it_has_moved_is_safe_all_the_same(rig, pu
     with monkeypatch.context() as line:
         line.setattr(pump.driver, "volumes", silent)
         assert rig.safe().confirmed
-        assert pump.content == 10000.0  # as of the last look
+        assert pump.ledger.content == 10000.0  # as of the last look
     rig.safe()
-    assert pump.content == pytest.approx(9900.0, abs=0.1)
+    assert pump.ledger.content == pytest.approx(9900.0, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +197,7 @@ def test_a_pump_that_does_not_say_what_it_has_moved_is_safe_all_the_same(rig, pu
 def test_ledger_refuses_more_than_a_stroke(open_rig, flask, need, match):
     rig = open_rig("pty", {"streams.c60.flask_volume": flask})
     with pytest.raises(LedgerError, match=match):
-        rig.pumps["c60"].check_volume(need)
+        rig.pumps["c60"].ledger.check(need)
 
 
 def test_ledger_refuses_what_is_gone(open_rig):
@@ -205,25 +206,25 @@ def test_ledger_refuses_what_is_gone(open_rig):
     rig.clock.wait(pump.set(200.0), timeout=10)
     rig.clock.wait(rig.clock.timer(2400.0), timeout=10)
     pump.rest()
-    pump.check_volume(1899.0)
+    pump.ledger.check(1899.0)
     with pytest.raises(LedgerError, match=r"c60 needs 1950 uL, but the syringe has 1900 uL and th"):
-        pump.check_volume(1950.0)
+        pump.ledger.check(1950.0)
 
 
 def test_what_fills_the_dead_volume_is_not_promised(rig, pump):
     """Of an empty syringe: the first 100 uL from the flask stay in it."""
-    pump._content, pump._flask = 0.0, 600.0
-    assert pump.supply == 500.0
-    pump.check_volume(500.0)
+    pump.ledger._content, pump.ledger._flask = 0.0, 600.0
+    assert pump.ledger.supply == 500.0
+    pump.ledger.check(500.0)
     with pytest.raises(LedgerError) as error:
-        pump.check_volume(550.0)
+        pump.ledger.check(550.0)
     assert str(error.value) == (
         "stream sultine needs 550 uL, but the syringe has 0 uL and the flask 600 uL left, of which "
         "100 uL stay in the syringe (dead_volume): refill them and open the rig again"
     )
     rig.emulation.world._plungers[1].content = 0.0
     rig.clock.wait(pump.refill(), timeout=10)
-    assert (pump.deliverable, pump.supply) == (500.0, 500.0)
+    assert (pump.ledger.deliverable, pump.ledger.supply) == (500.0, 500.0)
 
 
 def test_stall_is_a_pump_error(rig, pump):
@@ -274,7 +275,7 @@ def test_a_rate_of_refills_beyond_the_pump_is_refused_at_opening(open_rig, rate)
     with pytest.raises(InstrumentError, match=told):
         open_rig("pty", {"streams.c60.refill_rate": rate})
     never = {"streams.c60.refill_rate": rate, "streams.c60.flask_volume": 0}
-    assert open_rig("pty", never).pumps["c60"].flask == 0
+    assert open_rig("pty", never).pumps["c60"].ledger.flask == 0
 
 
 def test_stop_does_not_wait_for_the_lab_clock(rig, pump):

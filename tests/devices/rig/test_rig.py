@@ -217,7 +217,7 @@ def test_used_up_budget_ends_the_flow_without_a_fault(open_rig):
     go(rig, rig.clock.timer(3600.0))  # somebody went to lunch
     assert rig.emulation.world.flow() == (0.0, 0.0)
     assert rig.fault is None
-    assert rig.pumps["c60"].total_infused < 1.51 * rig.needed(rig.setpoints(WARM))["c60"]
+    assert rig.pumps["c60"].ledger.infused < 1.51 * rig.needed(rig.setpoints(WARM))["c60"]
     go(rig, rig.set(WARM))
     assert rig.emulation.world.flow() == (100.0, 200.0)
 
@@ -241,10 +241,12 @@ def test_refill_when_the_syringe_cannot_finish(open_rig):
         go(rig, rig.set(WARM))
         go(rig, rig.pause_flow())
     pump = rig.pumps["sultine"]
-    assert pump.flask < 250000
-    assert pump.total_infused == pytest.approx(9 * 2 / 3 * 1862, rel=0.01)
+    assert pump.ledger.flask < 250000
+    assert pump.ledger.infused == pytest.approx(9 * 2 / 3 * 1862, rel=0.01)
     for index, key in enumerate(rig.pumps):
-        assert rig.pumps[key].content == pytest.approx(rig.emulation.world.pump(index)[2], abs=0.5)
+        assert rig.pumps[key].ledger.content == pytest.approx(
+            rig.emulation.world.pump(index)[2], abs=0.5
+        )
 
 
 def test_ledger_refuses_what_cannot_be_finished(open_rig):
@@ -269,5 +271,5 @@ def test_ledger_does_not_count_a_running_experiment_twice(open_rig):
     go(rig, rig.clock.timer(420.0))
     need = rig.needed(rig.setpoints(WARM))["sultine"]
     with pytest.raises(LedgerError):
-        rig.pumps["sultine"].check_volume(need)  # too late to begin such an experiment
+        rig.pumps["sultine"].ledger.check(need)  # too late to begin such an experiment
     go(rig, rig.set(WARM))  # but this one goes on

@@ -147,6 +147,6 @@ def test_after_many_motions_a_refill_ends_at_its_target_and_not_in_a_limit_switc
         go(rig, rig.clock.timer(171.3))
         pump.rest()
     go(rig, pump.refill())
-    assert pump.content == pytest.approx(10000, abs=10)
+    assert pump.ledger.content == pytest.approx(10000, abs=10)
     assert rig.fault is None
     go(rig, pump.set(100.0))

@@ -12,7 +12,7 @@ from reactune.analysis.report.made import made_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.emulation.build import emulate
-from reactune.devices.instruments.pump import LedgerError
+from reactune.devices.instruments.ledger import LedgerError
 from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rig.washing import Washing
 from reactune.devices.rigfile import RigFile
@@ -144,7 +144,7 @@ def test_several_solvents_follow_each_other_in_as_many_strokes_as_it_takes():
         assert opened.washing.washed == {
             "acetone": pytest.approx(900, rel=0.01), "water": pytest.approx(5000, rel=0.01),
         }  # fmt: skip
-        assert opened.pumps["water"].flask == pytest.approx(17500, abs=10)
+        assert opened.pumps["water"].ledger.flask == pytest.approx(17500, abs=10)
         assert opened.emulation.world.flow() == (0, 0, 0, 0)
 
 
@@ -260,7 +260,7 @@ def test_what_fills_an_empty_syringe_to_its_dead_volume_does_not_wash():
     full = {"dead_volume": 500.0, "flask_volume": 1000.0}
     with open_rig(washing(wash_volume=900, **full)) as rig:
         rig.washing.check()
-        rig.pumps["acetone"]._content = 0.0  # used up
+        rig.pumps["acetone"].ledger._content = 0.0  # used up
         with pytest.raises(LedgerError, match="washing needs 900 uL, and 500 uL are left"):
             rig.washing.check()
 

@@ -232,8 +232,8 @@ def test_a_scan_that_goes_too_far_is_refused_before_anything_moves(lab, plan, er
 def test_what_fills_the_dead_volume_of_an_empty_syringe_lasts_for_no_sample(lab, monkeypatch):
     rig, pump = lab.rig, lab.rig.pumps["c60"]
     each = rig.needed(rig.axes.setpoints({}))["c60"]
-    monkeypatch.setattr(pump, "_content", 0.0)
-    monkeypatch.setattr(pump, "_flask", 2 * each + pump.spec.dead_volume / 2)
+    monkeypatch.setattr(pump.ledger, "_content", 0.0)
+    monkeypatch.setattr(pump.ledger, "_flask", 2 * each + pump.spec.dead_volume / 2)
     with pytest.raises(LedgerError, match="do not last for sample 2 of"):
         lab.RE(bp.count([rig.hplc], 2))
 

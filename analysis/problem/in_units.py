@@ -1,0 +1,217 @@
+"""Expressions in units: what is added agrees, and the value is in the unit that is stated."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from .algebra import Algebra
+from .expression import Expression
+from .grammar import Call, Name, Node, Number
+from .units import Unit, UnitError, is_size, measures, unit
+
+
+@dataclass(frozen=True)
+class _Typed:
+    """A part of an expression, with units made to agree, and its own unit (None: unknown).
+
+    `literal`: whether a number in it may stand for a unit, as 60 may for the seconds of a minute.
+    `priced`: whether a number is a factor of all of it, and may be the price of one of its unit.
+    """
+
+    node: Node
+    unit: Unit | None
+    literal: bool = False
+    priced: bool = False
+
+
+def with_units(
+    expression: Expression, units: Mapping[str, Unit | None], to: str = ""
+) -> tuple[Expression, Unit | None]:
+    """Make the units in an expression agree, and its value be in the unit that is stated.
+
+    What is added or compared is converted to one unit, and the whole to `to`, as far as the units
+    of all that it is made of are known. Plain numbers can be anything, and so nothing is converted
+    where they may be a conversion already.
+
+    Parameters
+    ----------
+    expression : Expression
+    units : mapping of str to Unit or None
+        Of the names it uses; of others nothing is known.
+    to : str
+        The unit that is stated; "" if none is.
+
+    Returns
+    -------
+    Expression
+        With the same text.
+    Unit or None
+        Of its value; None if it is not known.
+
+    Raises
+    ------
+    UnitError
+        If unlike things are added, or the whole does not measure what the unit does.
+    """
+    typed = _TYPES.evaluate(
+        expression.tree, {name: _Typed(Name(name), units.get(name)) for name in expression.names}
+    )
+    same = typed.node == expression.tree
+    found = expression if same else Expression(expression.text, typed.node)
+    bare = isinstance(found.tree, Name)  # of other temperatures only differences are known
+    own = typed.unit if bare else _plain(typed).unit
+    wanted = unit(to) if to else own
+    if own is None:
+        return found, wanted
+    if own.dimension == ():
+        plain = not to and not any((units.get(n) or Unit()).dimension for n in found.names)
+        return (found, own) if plain else _share(found, typed, own, wanted if to else Unit())
+    if not to:
+        return found, own
+    if wanted is None or own.dimension != wanted.dimension:
+        if typed.literal:
+            return found, wanted
+        other = f"{to!r} is {measures(wanted)}" if wanted else f"{to!r} is no unit that is known"
+        raise UnitError(f"{expression.text!r} is {measures(own)}, but {other}")
+    if own.same_size(wanted):
+        return found, wanted
+    if typed.literal:
+        raise UnitError(
+            f"{expression.text!r} has a number in it that may be meant to make {to} of it; units "
+            "are converted for you, so leave that number out"
+        )
+    if not bare and wanted.offset:
+        return found, wanted
+    tree = _scaled(found.tree, own.size / wanted.size) if own.size != wanted.size else found.tree
+    if shift := (own.offset - wanted.offset) / wanted.size:
+        tree = Call("+", (tree, Number(shift)))
+    return Expression(found.text, tree), wanted
+
+
+def _share(
+    found: Expression, typed: _Typed, own: Unit, wanted: Unit | None
+) -> tuple[Expression, Unit | None]:
+    """Make a plain number one of percent or the like; a unit that is none of these is a label."""
+    share = Unit()
+    if wanted is not None and not wanted.dimension:
+        if own.same_size(wanted):
+            return found, wanted
+        if not typed.literal:
+            share = wanted
+    if not own.same_size(share):
+        found = Expression(found.text, _scaled(found.tree, own.size / share.size))
+    return found, wanted
+
+
+def _scaled(node: Node, factor: float) -> Node:
+    """Multiply, or divide where that is by a whole number."""
+    for operator, number in (("*", factor), ("/", 1 / factor)):
+        if number >= 1 and is_size(number, round(number)):
+            return Call(operator, (node, Number(float(round(number)))))
+    return Call("*", (node, Number(factor)))
+
+
+def _plain(x: _Typed) -> _Typed:
+    """Forget the unit of a temperature in degC, which arithmetic has no use for."""
+    return replace(x, unit=None) if x.unit is not None and x.unit.offset else x
+
+
+def _agreeing(function: str) -> Any:
+    """Of operands that have to be in one unit.
+
+    A plain number as a factor may be a price, or whatever else makes unlike things alike: then
+    nothing is known of that term where it disagrees with the others.
+    """
+
+    def apply(*parts: _Typed) -> _Typed:
+        operands = [_plain(part) for part in parts]
+
+        def made_of(nodes: Iterable[Node], own: Unit | None) -> _Typed:
+            literal = any(part.literal for part in operands)
+            priced = all(part.priced for part in operands)
+            return _Typed(Call(function, tuple(nodes)), own, literal, priced)
+
+        known = [
+            part
+            for part in operands
+            if part.unit is not None and not (part.literal and part.unit.dimension == ())
+        ]
+        if len({part.unit.dimension for part in known if part.unit is not None}) > 1:
+            known = [part for part in known if not part.priced]
+            if not known:
+                return made_of((part.node for part in operands), None)
+        units = [part.unit for part in known if part.unit is not None]
+        if not units:
+            own = None if any(part.unit is None for part in operands) else Unit()
+            return made_of((part.node for part in operands), own)
+        first = units[0]
+        for other in units:
+            if other.dimension != first.dimension:
+                raise UnitError(_unlike(first, other))
+        nodes = [
+            _scaled(part.node, part.unit.size / first.size)
+            if part.unit is not None and part.unit in units and not part.unit.same_size(first)
+            else part.node
+            for part in operands
+        ]
+        unknown = not first.dimension and any(part.unit is None for part in operands)
+        return made_of(nodes, None if unknown else first)
+
+    return apply
+
+
+def _unlike(one: Unit, other: Unit) -> str:
+    """Say that two quantities cannot be added, and what would make them alike."""
+    first, second = (
+        measures(found) + (f" [{found.text}]" if found.text else "") for found in (one, other)
+    )
+    return (
+        f"{first} and {second} cannot be added or compared; if what counts is what they cost, "
+        "multiply each by its price, a number or a name under [fixed]"
+    )
+
+
+def _product(function: str) -> Any:
+    def apply(a: _Typed, b: _Typed) -> _Typed:
+        a, b = _plain(a), _plain(b)
+        own = None
+        if a.unit is not None and b.unit is not None:
+            own = a.unit * b.unit if function == "*" else a.unit / b.unit
+        marks = a.literal or b.literal, a.priced or b.priced
+        return _Typed(Call(function, (a.node, b.node)), own, *marks)
+
+    return apply
+
+
+def _power(base: _Typed, exponent: _Typed) -> _Typed:
+    base = _plain(base)
+    own = None
+    power = Expression("", exponent.node)
+    if base.unit is not None and not power.names:
+        own = base.unit ** power({})
+    return replace(base, node=Call("**", (base.node, exponent.node)), unit=own)
+
+
+def _number_of(function: str) -> Any:
+    """Of functions whose value is a plain number."""
+    return lambda x: replace(x, node=Call(function, (x.node,)), unit=None)
+
+
+def _alike(function: str) -> Any:
+    """Of functions whose value is in the unit of their operand."""
+    return lambda x: replace(_plain(x), node=Call(function, (x.node,)))
+
+
+_TYPES = Algebra(
+    lambda number: _Typed(Number(number), Unit(), number != 1, number != 1),
+    {
+        **{name: _agreeing(name) for name in ("+", "-", "min", "max")},
+        **{name: _product(name) for name in ("*", "/")},
+        "**": _power,
+        "sqrt": lambda x: replace(
+            _power(x, _Typed(Number(0.5), Unit())), node=Call("sqrt", (x.node,))
+        ),
+        **{name: _number_of(name) for name in ("log", "log10", "exp")},
+        **{name: _alike(name) for name in ("neg", "abs")},
+    },
+)
