@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from reactune.analysis.sheets.writing import alone
 
-from .stating import check_text
+from .stating import check_keys, check_text
 
 _log = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ class Metadata(UserDict[str, Any]):
         self._kept = _texts(self.data)  # as the file has taken it from here, or had it
 
     def __setitem__(self, key: str, value: Any) -> None:
+        check_keys({key: value}, "RE.md")
         try:
             json.dumps({key: value})
         except TypeError as error:

@@ -61,9 +61,11 @@ def own(
     Raises
     ------
     ValueError
-        If they say something that the run states itself, or a title that is no text.
+        If they say something that the run states itself, a title that is no text, or have a key
+        that documents cannot hold.
     """
-    for key in (md := dict(md or {})):
+    check_keys(md := dict(md or {}), where)
+    for key in md:
         if key in stated:
             raise ValueError(
                 f"{where} has {key} = {md[key]!r}, but {key!r} is what the run states of itself: "
@@ -77,6 +79,17 @@ def check_text(key: str, value: Any, where: str) -> None:
     """Refuse what is shown of a run in lists, if it is no text."""
     if key in TEXTS and not isinstance(value, str):
         raise ValueError(f"{where} has {key} = {value!r}, but a {key} is text: put it in quotes")
+
+
+def check_keys(value: Any, where: str) -> None:
+    """Refuse keys that the documents of a run cannot hold, in dicts within dicts, too."""
+    for key, below in value.items() if isinstance(value, Mapping) else ():
+        if not isinstance(key, str) or not key or {".", "/"} & {*key}:
+            raise ValueError(
+                f"{where} has the key {key!r}, which no document can hold: call it otherwise, by a "
+                "text without '.' and '/'"
+            )
+        check_keys(below, f"{where}[{key!r}]")
 
 
 def stating(

@@ -208,6 +208,41 @@ def test_metadata_that_gainsay_another_plans_run_are_refused_before_it(workspace
     assert not workspace.cat.runs()
 
 
+@pytest.mark.parametrize(
+    ("md", "said"),
+    [
+        ({"lot.nr": 1}, " has the key 'lot.nr', which no document can hold: call it otherwise"),
+        ({"flask": {"in/out": 1}}, r"\['flask'\] has the key 'in/out'"),
+        ({"flask": {1: "a"}}, r"\['flask'\] has the key 1, "),
+        ({"": "a"}, " has the key '', "),
+    ],
+)
+def test_keys_that_no_document_can_hold_are_refused_before_a_run(workspace, md, said):
+    for plan in (
+        bp.count([workspace.rig.heater], md=md),
+        bpp.inject_md_wrapper(bp.count([]), md),
+        bpp.inject_md_wrapper(workspace.optimise("walker-ii", budget=1), md),
+    ):
+        with pytest.raises(ValueError, match=f"^md{said}"):
+            workspace.RE(plan)
+    with pytest.raises(ValueError, match=f"^md{said}"):
+        workspace.RE(workspace.optimise("walker-ii", budget=1, md=md))
+    with pytest.raises(ValueError, match=rf"^RE\.md{said}"):
+        workspace.RE.md.update(md)
+    workspace.RE(bp.count([]))  # nothing of it is kept
+    assert len(workspace.cat) == 1
+
+
+def test_such_a_key_of_an_earlier_session_is_named(lab, tmp_path):
+    (tmp_path / "md.json").write_text('{"lot.nr": 1}')
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        workspace = Workspace(lab.rig, catalogue)
+        with pytest.raises(ValueError, match=r"RE\.md has the key 'lot\.nr'"):
+            workspace.RE(bp.count([]))
+        del workspace.RE.md["lot.nr"]
+        workspace.RE(bp.count([]))
+
+
 def test_a_plan_of_ours_under_another_name_is_one_of_ours(workspace):
     with pytest.raises(ValueError, match="the call of RE has method = 'C18'"):
         workspace.RE(optimise("walker-v", workspace.rig, md={"plan_name": "night"}), method="C18")
