@@ -271,6 +271,17 @@ def test_a_stored_run_is_listed_shown_and_replayed(stored, capsys):
     assert uid[:8] in listed
     assert "simulated" in listed
     assert max(map(len, listed.splitlines())) <= 80
+    assert main(["runs", "--json", *where]) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["uid"], told["kind"], told["simulated"], told["events"]) == (
+        uid,
+        "campaign",
+        True,
+        9,
+    )
+    best = json.loads(done.stdout)["best_feasible"]
+    assert told["best"]["number"] == best["number"]
+    assert f"{told['best']['expected']:.4g} expected of no. {best['number']} (feasible)" in listed
     assert main(["show", uid[:8], "--json", *where]) == 0
     assert json.loads(capsys.readouterr().out) == json.loads(done.stdout)
     assert main(["show", uid[:8], *where]) == 0
@@ -281,6 +292,11 @@ def test_a_stored_run_is_listed_shown_and_replayed(stored, capsys):
     assert uid in Path(page).read_text("utf-8")
     assert main(["replay", uid, *where]) == 0
     assert capsys.readouterr().out == "9 of 9 asks identical\n"
+
+
+def test_an_empty_catalogue_is_an_empty_list(tmp_path, capsys):
+    assert main(["runs", "--json", "--catalogue", str(tmp_path)]) == 0
+    assert json.loads(capsys.readouterr().out) == []
 
 
 def test_the_same_seed_gives_the_same_decisions(stored, tmp_path, capsys):
