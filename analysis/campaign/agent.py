@@ -79,9 +79,10 @@ class Agent(Judged):
             check_measured(self.problem, self.analytics)
         self.problem = self.problem.resolved(self.analytics.kind if self.analytics else "real")
         if clash := clashes(self.problem):
+            also = " in problem and rig file" if self.analytics is not None else ""
             raise ValueError(
-                f"measured: {', '.join(clash)} is a name that decisions use themselves; "
-                "call it otherwise in problem and rig file"
+                f"measured: stored runs use {', '.join(clash)} for something else; call it "
+                f"otherwise{also}, for example {clash[0]}_1"
             )
         self.space = Space.of(self.problem)
         self.windows = self.problem.soft

@@ -129,5 +129,8 @@ def test_decisions_of_before_probabilities_were_judged_are_read() -> None:
 
 @pytest.mark.parametrize("name", ["valid", "why", "F_1", "X1_sd", "feasible", "X1_repeat_sd"])
 def test_a_quantity_called_like_another_key_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=f"measured: {name} is a name that decisions use"):
+    with pytest.raises(
+        ValueError,
+        match=f"measured: stored runs use {name} for something else; call it otherwise, for ",
+    ):
         Agent(stated("walker-i", measured=["X1", "X3", name]))
