@@ -192,6 +192,21 @@ def test_a_list_of_numbers_in_one_unit_is_of_values_and_one_of_words_is_of_choic
     assert {key: value for key, value in found.items() if value} == stated
 
 
+@pytest.mark.parametrize("window", ["-tau >= -20 +/- 2", "-tau>=-20+/-2", "-h * tau >= -20 +/- 2"])
+def test_a_window_may_begin_with_a_dash(capsys, window):
+    h = ["--variable", "h 1 to 2"] if "h" in window else []
+    assert main(["new", "snar.toml", *arguments(window=[window]), *h]) == 0
+    (stated,) = Problem.load("snar.toml").windows
+    assert (stated.of, stated.lower) == (window.partition(">")[0].strip(), -20)
+
+
+def test_an_option_without_its_value_takes_no_other_option_for_it(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["new", "snar.toml", "--window", "--goal", "maximise product"])
+    assert ended.value.code == 2
+    assert "argument --window: expected one argument" in capsys.readouterr().err
+
+
 def test_a_name_that_is_none_is_told_once(capsys):
     assert main(["new", "snar.toml", *arguments(variable=["conc. 1 to 2 M"])]) == 2
     told = capsys.readouterr().err
