@@ -11,7 +11,7 @@ from reactune.analysis.analytics import Analytics
 from reactune.analysis.analytics.hplc.tracefile import TraceFile
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.evaluation import describe, describe_asked
-from reactune.analysis.campaign.leader import goal_keys
+from reactune.analysis.campaign.keys import goal_keys
 from reactune.analysis.campaign.rediscovery import FINDING_TEXTS, Rediscoverer
 from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem

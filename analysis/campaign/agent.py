@@ -23,16 +23,9 @@ from ..problem.model import Problem
 from ..problem.space import Space
 from ..problem.tables import Setting
 from . import stopping
-from .evaluation import (
-    Decision,
-    Evaluation,
-    as_set,
-    asked_of,
-    check_measured,
-    clashes,
-    in_words,
-)
+from .evaluation import Decision, Evaluation, as_set, asked_of, check_measured, in_words
 from .judged import Judged
+from .keys import clashes
 from .standing import Standing, stand
 from .suggestion import Suggestion
 

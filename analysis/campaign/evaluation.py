@@ -1,13 +1,11 @@
 """What became of an experiment: its evaluation, the decision stored of it, how all rank together.
 
-This is the home of the keys of the ``decision`` stream: what `Decision.to_data` writes
-`Decision.from_data` reads, and `describe` describes.
+What `Decision.to_data` writes of it `Decision.from_data` reads, and `describe` describes.
 """
 
 import json
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
@@ -17,42 +15,8 @@ import numpy as np
 from ..analytics.measurement import Analytics, Measurement
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from .leader import ROLES, Leader, outcome_keys, property_keys
-
-NUMBERS = (
-    "number", "valid", "goal", "goal_sd", "f", "p", "f_star", "f_soft", "merit_f0", "merit_delta",
-)  # fmt: skip
-"""Keys of a decision that every problem has and that are numbers."""
-TEXTS = ("digest", "doubted", "feasibility", "flags", "reason", "violated", "why")
-"""Those that are texts."""
-FRONT = "front"
-"""One that a problem of two goals has: its front."""
-
-
-def measured_keys(problem: Problem) -> list[str]:
-    """Keys of a decision that depend on the problem: quantities, properties and their errors."""
-    return [key for name in outcome_keys(problem)[1:] for key in (name, f"{name}_sd")]
-
-
-def number_keys(problem: Problem) -> list[str]:
-    """Keys of all numbers of a decision."""
-    leaders = [key for role in ROLES for key in Leader.keys(role, problem)]
-    return [*NUMBERS, *measured_keys(problem), *leaders]
-
-
-def text_keys(problem: Problem) -> list[str]:
-    """Keys of all texts of a decision."""
-    return [*TEXTS, *([FRONT] if len(problem.aims) > 1 else [])]
-
-
-def clashes(problem: Problem) -> list[str]:
-    """Name the measured quantities that are called like something else in a decision."""
-    count = Counter([*number_keys(problem), *text_keys(problem)])
-
-    def twice(name: str) -> bool:
-        return any(count[key] > 1 for key in (name, *(f"{role}_{name}" for role in ROLES)))
-
-    return [name for name in problem.measured if name.startswith("F_") or twice(name)]
+from .keys import FRONT, ROLES, measured_key, number_keys, property_keys, text_keys
+from .leader import Leader
 
 
 def check_measured(problem: Problem, analytics: Analytics) -> None:
@@ -256,7 +220,8 @@ class Decision:
             "doubted": json.dumps(self.doubted) if self.doubted else "",
         }
         for name, value in last.measurement.values.items():
-            data |= {name: value, f"{name}_sd": last.measurement.sd[name]}
+            key = measured_key(name)
+            data |= {key: value, f"{key}_sd": last.measurement.sd[name]}
         told = zip(property_keys(problem), problem.signs[1:] * last.F + 0.0, last.F_sd, strict=True)
         for key, value, sd in told:
             data |= {key: float(value), f"{key}_sd": float(sd)}
@@ -315,9 +280,13 @@ class Decision:
 def measurement_in(data: Mapping[str, Any], problem: Problem) -> Measurement:
     """Read what was measured off the data of a decision; see `Decision.from_data`."""
     flags = str(data.get("flags", ""))
+    values, sd = (
+        {n: float(data.get(f"{measured_key(n)}{end}", math.nan)) for n in problem.measured}
+        for end in ("", "_sd")
+    )
     return Measurement(
-        {name: float(data.get(name, math.nan)) for name in problem.measured},
-        {name: float(data.get(f"{name}_sd", math.nan)) for name in problem.measured},
+        values,
+        sd,
         tuple(flags.split(_FLAG)) if flags else (),
         bool(data["valid"]),
         str(data["reason"]),
@@ -339,7 +308,8 @@ def describe(problem: Problem, units: Mapping[str, str]) -> dict[str, dict[str, 
     common = {"source": __name__, "shape": []}
     dimensions = dict.fromkeys(number_keys(problem), "1")
     for name in problem.measured:
-        for key in (name, *(f"{role}_{name}" for role in ROLES)):
+        stored = measured_key(name)
+        for key in (stored, *(f"{role}_{stored}" for role in ROLES)):
             own = (key, f"{key}_sd", f"{key}_repeat_sd")
             dimensions |= dict.fromkeys(dimensions.keys() & set(own), units.get(name, "1"))
     return {

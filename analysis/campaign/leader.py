@@ -1,8 +1,4 @@
-"""The experiment that is called best, and what a repeat of it is expected to give.
-
-This is the home of the keys of a ``decision`` that tell of it: `Leader.to_data` writes them,
-`Leader.from_data` reads them.
-"""
+"""The experiment that is called best, and what a repeat of it is expected to give."""
 
 import math
 from collections.abc import Mapping
@@ -11,12 +7,7 @@ from typing import Any, NamedTuple, Self
 
 from ..optimisers.recommend import Recommendation
 from ..problem.model import Problem
-
-ROLES = "best", "best_feasible"
-"""Best by merit, and best goal among those likely inside all windows: prefixes of the keys."""
-
-
-_NUMBERS = "", "_probability", "_merit", "_regret", "_assumed"
+from .keys import ROLE_NUMBERS, goal_keys, outcome_keys, role_keys
 
 
 class Estimate(NamedTuple):
@@ -35,35 +26,6 @@ class Estimate(NamedTuple):
     value: float
     sd: float
     repeat_sd: float
-
-
-def property_keys(problem: Problem) -> list[str]:
-    """Keys of the windowed properties, and of a second goal."""
-    windows = [f"F_{k}" for k, _ in enumerate(problem.windows, 1)]
-    return [*windows, *(["goal_2"] if len(problem.aims) > 1 else [])]
-
-
-def goal_keys(problem: Problem) -> list[str]:
-    """Keys of the goals: one, or two."""
-    return ["goal", "goal_2"][: len(problem.aims)]
-
-
-def outcome_keys(problem: Problem) -> list[str]:
-    """Keys of what an experiment comes to: goal, properties, measured quantities."""
-    return ["goal", *property_keys(problem), *problem.measured]
-
-
-def outcome_names(problem: Problem) -> dict[str, str]:
-    """Give the key of each outcome by its name: a measured quantity, or an expression as written.
-
-    What a goal or window says of a single quantity is that quantity's.
-    """
-    names = {name: name for name in problem.measured}
-    for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
-        names.setdefault(aim.text, key)
-    for k, window in enumerate(problem.windows, 1):
-        names.setdefault(window.of, f"F_{k}")
-    return names
 
 
 @dataclass(frozen=True)
@@ -119,20 +81,10 @@ class Leader:
         expected = {key: Estimate(*told) for key, told in plain["expected"].items()}
         return cls(**{**plain, "expected": expected})
 
-    @staticmethod
-    def keys(role: str, problem: Problem) -> list[str]:
-        """Keys of the numbers that tell of a role."""
-        estimates = [
-            key
-            for name in outcome_keys(problem)
-            for key in (f"{role}_{name}", f"{role}_{name}_sd", f"{role}_{name}_repeat_sd")
-        ]
-        return [*(f"{role}{end}" for end in _NUMBERS), *estimates]
-
     @classmethod
     def to_data(cls, role: str, leader: Self | None, problem: Problem) -> dict[str, float]:
         """Write the numbers that tell of a role; NaN for what nobody has."""
-        data = dict.fromkeys(cls.keys(role, problem), math.nan)
+        data = dict.fromkeys(role_keys(role, problem), math.nan)
         if leader is None:
             return data
         told = [leader.number, leader.probability, leader.merit, leader.regret, leader.assumed]
@@ -143,11 +95,11 @@ class Leader:
     @classmethod
     def from_data(cls, role: str, data: Mapping[str, Any], problem: Problem) -> Self | None:
         """Read what `to_data` wrote; an earlier version told less."""
-        told = [float(data.get(key, math.nan)) for key in cls.keys(role, problem)]
+        told = [float(data.get(key, math.nan)) for key in role_keys(role, problem)]
         if math.isnan(told[0]):
             return None
         names = outcome_keys(problem)
-        first = len(_NUMBERS)
+        first = len(ROLE_NUMBERS)
         estimates = [Estimate(*told[i : i + 3]) for i in range(first, len(told), 3)]
         known = {n: e for n, e in zip(names, estimates, strict=True) if not math.isnan(e.value)}
         return cls(int(told[0]), told[1], told[2], known, told[3], told[4] == 1)

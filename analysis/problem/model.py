@@ -66,7 +66,8 @@ class Problem(Stated):
         ...}``. Two goals, in a list or in a list of one under each word, are traded off: the
         campaign then looks for the curve on which neither gets better but at the other's cost.
     measured : list of str
-        What each experiment yields, for example mole fractions.
+        What each experiment yields, for example mole fractions. What stored runs have under
+        another meaning, such as ``p`` or ``time``, they keep as ``p_`` and ``time_``.
     kind : {"fractions", "positive", "real"}, optional
         What the measured quantities are: fractions of a whole, which add up to 1 together; positive
         quantities; or any numbers. Default: what the analytics says that measures them; without one

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..campaign.evaluation import asked_of
-from ..campaign.leader import Leader, outcome_names
+from ..campaign.keys import outcome_names
+from ..campaign.leader import Leader
 from ..optimisers.surrogate.judging import LIKELY
 from ..problem.model import Problem
 from ..problem.tables import Setting

@@ -7,7 +7,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.container import Container
 
-from ..campaign.leader import goal_keys
+from ..campaign.keys import goal_keys
 from .drawing import axes_of, legend, styled, title, wrapped
 from .style import FEASIBLE, MARKS
 from .table import Campaign

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..campaign.evaluation import FRONT
-from ..campaign.leader import ROLES, goal_keys
+from ..campaign.keys import FRONT, ROLES, goal_keys, measured_key
 from ..problem.model import Problem
 from ..sheets.sheet import SheetError, title_of
 from ..sheets.writing import write_whole
@@ -208,6 +207,9 @@ def _experiments(campaign: Campaign, units: Mapping[str, str], several: bool) ->
     order = [*_FIRST, *(name for name in kept if name not in (*_FIRST, *_LAST))]
     order += [name for name in _LAST if name in table]
     names, titles = _names(campaign.problem, several), dict[str, str]()
+    for own in campaign.problem.measured:  # what is called like one of ours has its name here
+        if (key := measured_key(own)) != own:
+            names |= {own: f"{own} (reactune)", key: own, f"{key}_sd": f"{own}_sd"}
     for name in order:  # two windows, or goal and window, on one expression are one column
         titles.setdefault(title_of(names.get(name, name), units.get(name, "")), name)
     return table[[*titles.values()]].set_axis([*titles], axis="columns")
@@ -234,6 +236,9 @@ def _events(lineage: Lineage) -> pd.DataFrame:
 
 def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
     """Say whether a column is written: numbers and texts of the experiment itself."""
+    measured = map(measured_key, problem.measured)
+    if name in {key for own in measured for key in (own, f"{own}_sd")}:
+        return True  # whatever it is called
     if name in _LEFT_OUT or name in ROLES or name.startswith(tuple(f"{role}_" for role in ROLES)):
         return False
     if name in _OF_A_RIG and cells.isna().all():

@@ -21,6 +21,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from ..analytics.measurement import Trace
+from ..campaign.keys import measured_key
 from ..written import printable
 from .curve import trade_off
 from .drawing import axes_of, legend, number_axis, styled, title, wrapped
@@ -59,7 +60,7 @@ def products(run: Campaign, ax: Axes | None = None) -> Axes:
     stacked = run.problem.kind == "fractions"
     floor = np.zeros(len(table))
     for name, colour in zip(run.problem.measured, itertools.cycle(SPECIES), strict=False):
-        values = table[name].to_numpy(float)
+        values = table[measured_key(name)].to_numpy(float)
         if stacked:
             values = values.clip(min=0.0)
             top = floor + values

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 
-from ..campaign.leader import goal_keys
+from ..campaign.keys import goal_keys, measured_key
 from ..problem.in_words import in_words
 from ..sheets.sheet import title_of
 from ..written import printable
@@ -150,7 +150,7 @@ def _columns(run: Campaign) -> list[tuple[str, list[str]]]:
     def column(text: str, key: str) -> tuple[str, list[str]]:
         return title_of(text, units[text]), aligned(table[key], 3, edges.get(text, ANYWHERE))
 
-    columns += [column(name, name) for name in problem.measured]
+    columns += [column(name, measured_key(name)) for name in problem.measured]
     for key, aim in zip(goal_keys(problem), problem.aims, strict=True):
         if aim.text not in problem.measured:
             columns.append(column(aim.text, key))

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from ..analytics import to_start
+from ..campaign.keys import measured_key
 from .table import NOT_EVALUATED, Campaign
 
 _KINDS = {"smiles": "SMILES", "inchi_key": "INCHI_KEY", "cas": "CAS_NUMBER", "name": "NAME"}
@@ -203,9 +204,10 @@ class _Reaction:
                 type=pb.ProductMeasurement.CUSTOM,
                 details="mole fraction" if campaign.problem.kind == "fractions" else f"[{unit}]",
             )
-            measurement.float_value.value = row[name]
-            if math.isfinite(row[f"{name}_sd"]):
-                measurement.float_value.precision = row[f"{name}_sd"]
+            key = measured_key(name)
+            measurement.float_value.value = row[key]
+            if math.isfinite(row[f"{key}_sd"]):
+                measurement.float_value.precision = row[f"{key}_sd"]
 
     def _identifiers(self, name: str) -> Iterator[Any]:
         """Give the identifiers of a compound; its name here if nothing else is stated."""

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from ..campaign.keys import outcome_names
 from ..campaign.known import Experiment
-from ..campaign.leader import Leader, outcome_names
+from ..campaign.leader import Leader
 from ..learning.price import Price
 from ..learning.rescore import Flip, Rescored
 from ..problem.tables import Setting

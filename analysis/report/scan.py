@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
+from ..campaign.keys import measured_key
 from ..storage.lineage import Lineage, is_campaign
 from .numbers import aligned, as_set, dialled, jsonable
 from .table import Campaign, mark_of
@@ -264,6 +265,9 @@ def _of_campaign(run: Lineage) -> Scan:
     for name in problem.variables:  # what was read there would tell repeats apart
         table[name] = table[f"asked_{name}"]
     valid = table["valid"] == 1
+    failed = table[~valid]
+    for name, key in ((n, measured_key(n)) for n in problem.measured):
+        table[name], table[f"{name}_sd"] = table[key], table[f"{key}_sd"]
     moved = [name for name in problem.variables if table[name].nunique() > 1]
     return Scan(
         uid=run.uid,
@@ -272,8 +276,8 @@ def _of_campaign(run: Lineage) -> Scan:
         moved={name: problem.variables[name].unit for name in moved},
         quantities=_with_units(problem.measured, campaign.analytics.units),
         events=_kept(table[valid], moved, problem.measured),
-        failed=int((~valid).sum()),
-        reasons=_reasons(table[~valid]),
+        failed=len(failed),
+        reasons=_reasons(failed),
     )
 
 

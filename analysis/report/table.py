@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import pandas as pd
 
 from ..analytics import Analytics, from_start
-from ..campaign.evaluation import Decision, asked_of, number_keys, text_keys
+from ..campaign.evaluation import Decision, asked_of
+from ..campaign.keys import number_keys, text_keys
 from ..campaign.known import evaluation_of, from_start_document
 from ..campaign.leader import Leader
 from ..campaign.standing import stand

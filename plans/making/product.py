@@ -12,7 +12,8 @@ from bluesky.utils import MsgGenerator
 
 from reactune.analysis.analytics import Analytics
 from reactune.analysis.campaign.evaluation import Evaluation
-from reactune.analysis.campaign.leader import Estimate, outcome_names
+from reactune.analysis.campaign.keys import outcome_names
+from reactune.analysis.campaign.leader import Estimate
 from reactune.analysis.campaign.suggestion import Suggestion
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from reactune.analysis.campaign.evaluation import asked_of
-from reactune.analysis.campaign.leader import outcome_names
+from reactune.analysis.campaign.keys import outcome_names
 from reactune.analysis.problem.units import UnitError, converted
 from reactune.analysis.report.made import Made, made_of
 from reactune.analysis.report.table import Campaign

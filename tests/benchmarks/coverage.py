@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.leader import Leader, outcome_keys
+from reactune.analysis.campaign.keys import outcome_keys
+from reactune.analysis.campaign.leader import Leader
 from reactune.analysis.problem.model import Problem
 
 from .lab import HPLC, SPECIES, Lab, stated, true_fractions

@@ -287,8 +287,8 @@ def test_a_goal_that_cannot_be_computed_is_said_to_count_as_failed(place, capsys
         (("failed", "y"), "a table has a column failed of its own, for failures and uncertainties; "
          "call failed otherwise in the problem"),
         (("y_sd", "y"), "a table has a column y_sd of its own"),
-        (("x", "why"), "measured: stored runs use why for something else; call it otherwise, for "
-         "example why_1"),
+        (("x", "best"), "measured: stored runs use best for something else; call it otherwise, for "
+         "example best_1"),
     ],
 )  # fmt: skip
 def test_names_that_tables_have_themselves_begin_none(place, capsys, names, sentence) -> None:

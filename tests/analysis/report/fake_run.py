@@ -9,7 +9,8 @@ import pandas as pd
 
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.evaluation import Decision, Evaluation
-from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
+from reactune.analysis.campaign.keys import outcome_keys
+from reactune.analysis.campaign.leader import Estimate, Leader
 from reactune.analysis.campaign.standing import stand
 from reactune.analysis.problem.merit import Windows, reference
 from reactune.analysis.problem.model import Problem

@@ -8,7 +8,8 @@ import pytest
 
 from reactune.analysis.analytics import Measurement
 from reactune.analysis.campaign.agent import Agent
-from reactune.analysis.campaign.leader import Estimate, Leader, outcome_keys
+from reactune.analysis.campaign.keys import outcome_keys
+from reactune.analysis.campaign.leader import Estimate, Leader
 from reactune.analysis.problem.model import Problem
 from reactune.analysis.report.made import made_of
 from reactune.analysis.report.summary import summarise
