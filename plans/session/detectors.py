@@ -12,6 +12,9 @@ from reactune.devices.rig.flow_rig import FlowRig
 from ..compatibility import analytics_of
 from ..records import trace_in_file, trace_in_file_described
 
+_BESIDE = "valid", "reason", "flags", "time", "run", "began"
+"""What events and the tables of them tell besides."""
+
 
 class OnlineAnalysis:
     """Samples what the axes are set to, and measures it; Triggerable, Readable, Pausable.
@@ -25,6 +28,11 @@ class OnlineAnalysis:
     rig : FlowRig
     analytics : Analytics, optional
         By default what the rig file says.
+
+    Raises
+    ------
+    ValueError
+        If it calls a quantity as something else is called in the same event.
     """
 
     component_names: tuple[str, ...] = ()
@@ -34,6 +42,12 @@ class OnlineAnalysis:
     def __init__(self, rig: FlowRig, analytics: Analytics | None = None) -> None:
         self.parent, self.name = rig, rig.hplc.name
         self.analytics = analytics_of(rig.config) if analytics is None else analytics
+        taken = {*rig.hplc.describe(), *_BESIDE}
+        if clash := [name for name in self.analytics.names if name in taken]:
+            raise ValueError(
+                f"the rig file calls a quantity {clash[0]}, which is something else in the events "
+                "of a scan: call it otherwise there"
+            )
 
     def __repr__(self) -> str:
         return self.name

@@ -12,7 +12,7 @@ from bluesky.utils import FailedStatus, RunEngineInterrupted
 from cycler import cycler
 from ophyd.utils import LimitError
 
-from reactune.analysis.analytics import from_start
+from reactune.analysis.analytics import Told, from_start
 from reactune.devices.protocols.errors import TransportError
 from reactune.devices.rig.flow_rig import ConditionsError, LedgerError, RigFaultError
 from reactune.plans.session.detectors import OnlineAnalysis
@@ -40,6 +40,12 @@ def lab(open_once: Lab) -> Lab:
 
 def column(lab: Lab, key: str) -> list[float]:
     return [data[key] for data in lab.events("primary")]
+
+
+@pytest.mark.parametrize("name", ["lab_time", "temperature", "run", "valid", "time"])
+def test_a_quantity_called_like_something_else_in_an_event_is_refused(lab, name):
+    with pytest.raises(ValueError, match=f"the rig file calls a quantity {name}, which is someth"):
+        OnlineAnalysis(lab.rig, Told(("X3", name)))
 
 
 def test_a_scan_over_the_temperature_samples_every_point_at_its_steady_state(lab):
