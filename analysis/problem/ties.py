@@ -161,7 +161,12 @@ def ties_of(region: Region) -> list[Tie]:
         try:
             num, den = limit.expression.linear_ratio(names, region.fixed)
         except ExpressionError as error:
-            raise ProblemError([f"limits.{key}: {error}; other forms do not map exactly"]) from None
+            raise ProblemError(
+                [
+                    f"limits.{key}: {error}; other forms do not map exactly: as a wish put it "
+                    "under constraints, where any form may stand"
+                ]
+            ) from None
         num, den = _positive(num, den, region, f"limits.{key}: {limit.of!r}")
         rows = [num - limit.upper * den] if limit.within[1] is not None else []
         rows += [limit.lower * den - num] if limit.within[0] is not None else []

@@ -272,7 +272,7 @@ def test_resolution_in_the_boxs_coordinates():
             {"a": (1, 9), "b": (1, 9)},
             {"area": {"of": "a * b", "within": (2, 3)}},
             "limits.area: 'a * b' is not a ratio of sums, as in 'b / a', 'volume / (a + b)' or "
-            "'a - b'; other forms do not map exactly",
+            "'a - b'; other forms do not map exactly: as a wish put it under constraints, ",
         ),
         (
             {"a": (1, 9), "b": (1, 9)},
