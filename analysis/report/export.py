@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ..analytics.told import PREFIX
 from ..campaign.keys import FRONT, ROLES, goal_keys, measured_key
 from ..problem.model import Problem
 from ..sheets.sheet import SheetError, title_of
@@ -239,6 +240,8 @@ def _is_kept(name: str, cells: "pd.Series[Any]", problem: Problem) -> bool:
     measured = map(measured_key, problem.measured)
     if name in {key for own in measured for key in (own, f"{own}_sd")}:
         return True  # whatever it is called
+    if name.startswith(PREFIX):
+        return False  # what a table told is what was measured
     if name in _LEFT_OUT or name in ROLES or name.startswith(tuple(f"{role}_" for role in ROLES)):
         return False
     if name in _OF_A_RIG and cells.isna().all():
