@@ -19,7 +19,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 
 from .campaign import check_agent, settable
 from .records import ExperimentRecord
-from .session.detectors import measured, measured_described
+from .session.detectors import check_apart, measured, measured_described
 from .session.stating import versions
 from .stubs import sample
 
@@ -108,7 +108,8 @@ def optimization_problem(
     ImportError
         If bluesky-adaptive is not installed; ``pip install 'reactune[adaptive]'``.
     ValueError
-        If the rig cannot do what the agent's problem asks.
+        If the rig cannot do what the agent's problem asks, or measures something under the name of
+        something else in the same event.
     """
     from bluesky_adaptive.protocols import OptimizationProblem
 
@@ -164,6 +165,7 @@ class _MeasuredRecord(ExperimentRecord):
 
     def __init__(self, problem: Problem, rig: FlowRig, analytics: Analytics) -> None:
         super().__init__(problem, rig, analytics)
+        check_apart(analytics, super().describe())
         self._reader = analytics
 
     @property

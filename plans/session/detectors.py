@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from time import time
 from typing import Any
 
@@ -12,7 +13,7 @@ from reactune.devices.rig.flow_rig import FlowRig
 from ..compatibility import analytics_of
 from ..records import trace_in_file, trace_in_file_described
 
-_BESIDE = "valid", "reason", "flags", "time", "run", "began"
+_BESIDE = {"number", "valid", "reason", "flags", "time", "run", "began"}
 """What events and the tables of them tell besides."""
 
 
@@ -42,12 +43,7 @@ class OnlineAnalysis:
     def __init__(self, rig: FlowRig, analytics: Analytics | None = None) -> None:
         self.parent, self.name = rig, rig.hplc.name
         self.analytics = analytics_of(rig.config) if analytics is None else analytics
-        taken = {*rig.hplc.describe(), *_BESIDE}
-        if clash := [name for name in self.analytics.names if name in taken]:
-            raise ValueError(
-                f"the rig file calls a quantity {clash[0]}, which is something else in the events "
-                "of a scan: call it otherwise there"
-            )
+        check_apart(self.analytics, rig.hplc.describe())
 
     def __repr__(self) -> str:
         return self.name
@@ -109,6 +105,15 @@ class OnlineAnalysis:
         """Return the data keys of `read_configuration`."""
         text = {"source": "rig file", "dtype": "string", "shape": []}
         return self.parent.hplc.describe_configuration() | {"method": text, "method_digest": text}
+
+
+def check_apart(analytics: Analytics, facts: Collection[str]) -> None:
+    """Refuse a quantity that would take the place of a fact, or of what is told besides."""
+    if clash := [name for name in analytics.names if name in facts or name in _BESIDE]:
+        raise ValueError(
+            f"the rig file calls a quantity {clash[0]}, which is something else in the events of a "
+            "scan: call it otherwise there"
+        )
 
 
 def measured(found: Measurement) -> dict[str, float]:

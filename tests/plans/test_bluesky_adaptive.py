@@ -1,5 +1,6 @@
 """The agent keeps bluesky-adaptive's protocols: `bluesky_adaptive.optimize` runs it on the rig."""
 
+import dataclasses
 import json
 import math
 from typing import Any
@@ -48,6 +49,18 @@ def outcome(number: int, X3: float = 0.02, **more: float) -> dict[str, float]:
 @pytest.mark.parametrize("protocol", PROTOCOLS, ids=lambda p: p.__name__)
 def test_every_protocol_is_kept(agent, protocol):
     assert isinstance(agent, protocol)
+
+
+@pytest.mark.parametrize("name", ["number", "used_c60", "temperature"])
+def test_a_quantity_called_like_a_fact_of_the_same_event_is_refused(lab, agent, name):
+    named = dataclasses.replace(agent.analytics.method, peaks=[
+        dataclasses.replace(peak, name=name) if peak.name == "X0" else peak
+        for peak in agent.analytics.method.peaks
+    ])  # fmt: skip
+    agent.analytics = dataclasses.replace(agent.analytics, method=named)
+    agent.problem = Problem.load(agent.problem.to_dict() | {"measured": ["X1", "X2", "X3"]})
+    with pytest.raises(ValueError, match=f"calls a quantity {name}, which is something else"):
+        optimization_problem(agent, lab.rig)
 
 
 def test_bluesky_adaptive_optimizes_with_it_on_the_emulated_rig(lab, agent):

@@ -42,7 +42,7 @@ def column(lab: Lab, key: str) -> list[float]:
     return [data[key] for data in lab.events("primary")]
 
 
-@pytest.mark.parametrize("name", ["lab_time", "temperature", "run", "valid", "time"])
+@pytest.mark.parametrize("name", ["lab_time", "temperature", "run", "number", "time"])
 def test_a_quantity_called_like_something_else_in_an_event_is_refused(lab, name):
     with pytest.raises(ValueError, match=f"the rig file calls a quantity {name}, which is someth"):
         OnlineAnalysis(lab.rig, Told(("X3", name)))
