@@ -61,7 +61,7 @@ def test_who_is_busy_is_asked_again_later(peer, port):
 
 
 def test_a_late_answer_confirms_nothing_that_makes_safe(peer, port):
-    peer.script = [[0.2, b"25\n"], [b"100\n"]]
+    peer.script = [[0.35, b"25\n"], [b"100\n"]]
     with pytest.raises(NoReplyError):
         ask(port, b"setpoint?\n", repeat=False)
     with port.urgent(1.0):
