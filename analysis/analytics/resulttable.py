@@ -286,7 +286,10 @@ class _Keys:
             return inside
         if isinstance(inside, bool) or not isinstance(inside, int | float):
             raise UnreadableError(f"says {path} = {quoted(inside)}, which is no number")
-        return float(inside)
+        try:
+            return float(inside)
+        except OverflowError:
+            raise UnreadableError(f"says {path} = {quoted(inside)}, which no float holds") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

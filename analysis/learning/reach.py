@@ -127,6 +127,6 @@ def _outwards(limit: Limit) -> float:
         return 0.0
     finest = ROUNDED * abs(cautious)
     digits = -math.floor(math.log10(finest))
-    step = next(n for n in (5, 2, 1) if n <= finest * 10**digits)
+    step = next((n for n in (5, 2) if n <= finest * 10**digits), 1)
     rounded = math.floor if limit.side == "lower" else math.ceil
     return float(rounded(cautious * 10**digits / step) * step / 10**digits)

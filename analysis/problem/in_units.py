@@ -1,6 +1,6 @@
 """Expressions in units: what is added agrees, and the value is in the unit that is stated."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,8 +58,7 @@ def with_units(
     )
     same = typed.node == expression.tree
     found = expression if same else Expression(expression.text, typed.node)
-    bare = isinstance(found.tree, Name)  # of other temperatures only differences are known
-    own = typed.unit if bare else _plain(typed).unit
+    own = typed.unit
     wanted = unit(to) if to else own
     if own is None:
         return found, wanted
@@ -80,12 +79,43 @@ def with_units(
             f"{expression.text!r} has a number in it that may be meant to make {to} of it; units "
             "are converted for you, so leave that number out"
         )
-    if not bare and wanted.offset:
-        return found, wanted
-    tree = _scaled(found.tree, own.size / wanted.size) if own.size != wanted.size else found.tree
+    difference = wanted.offset and not own.offset and not _is_temperature(found, units, own, to)
+    into = replace(wanted, offset=0.0) if difference else wanted
+    return Expression(found.text, _in_other(found.tree, own, into)), wanted
+
+
+def _is_temperature(
+    expression: Expression, units: Mapping[str, Unit | None], own: Unit, to: str
+) -> bool:
+    """Say whether an expression in K or the like is a temperature, or a difference of two.
+
+    Where all temperatures in it are the same, it is that one, or none.
+    """
+    there = {name: units.get(name) or Unit() for name in expression.names}
+    found = []
+    for kelvin in (300.0, 400.0):
+        values = {
+            name: (kelvin - u.offset) / u.size if u.dimension == own.dimension else 0.7
+            for name, u in there.items()  # whatever else is in it
+        }
+        found.append(expression(values) * own.size / kelvin)
+    if all(is_size(ratio, 1.0) for ratio in found):
+        return True
+    if any(u.offset for u in there.values()) or not any(found):  # only differences of degC are told
+        return False
+    raise UnitError(
+        f"{expression.text!r} is neither a temperature nor a difference of two, so that nobody can "
+        f"say what it is in {to!r}; state it in K"
+    )
+
+
+def _in_other(node: Node, own: Unit, wanted: Unit) -> Node:
+    """Give a quantity of one unit in another."""
+    if own.size != wanted.size:
+        node = _scaled(node, own.size / wanted.size)
     if shift := (own.offset - wanted.offset) / wanted.size:
-        tree = Call("+", (tree, Number(shift)))
-    return Expression(found.text, tree), wanted
+        node = Call("+", (node, Number(shift)))
+    return node
 
 
 def _share(
@@ -160,6 +190,21 @@ def _agreeing(function: str) -> Any:
     return apply
 
 
+def _picking(function: str) -> Any:
+    """Of one of its operands, which may be a temperature in degC, too."""
+    agreeing: Callable[..., _Typed] = _agreeing(function)
+
+    def apply(*parts: _Typed) -> _Typed:
+        units = [part.unit for part in parts if part.unit is not None]
+        alike = len(units) == len(parts) and len({u.dimension for u in units}) == 1
+        if not alike or not any(u.offset for u in units):
+            return agreeing(*parts)
+        nodes = [_in_other(p.node, u, units[0]) for p, u in zip(parts, units, strict=True)]
+        return _Typed(Call(function, tuple(nodes)), units[0])
+
+    return apply
+
+
 def _unlike(one: Unit, other: Unit) -> str:
     """Say that two quantities cannot be added, and what would make them alike."""
     first, second = (
@@ -205,7 +250,8 @@ def _alike(function: str) -> Any:
 _TYPES = Algebra(
     lambda number: _Typed(Number(number), Unit(), number != 1, number != 1),
     {
-        **{name: _agreeing(name) for name in ("+", "-", "min", "max")},
+        **{name: _agreeing(name) for name in ("+", "-")},
+        **{name: _picking(name) for name in ("min", "max")},
         **{name: _product(name) for name in ("*", "/")},
         "**": _power,
         "sqrt": lambda x: replace(

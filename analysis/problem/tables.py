@@ -121,7 +121,8 @@ class Variable(Part):
         stated = [key for key in ("step", "resolution", "values") if getattr(self, key) is not None]
         if len(stated) > 1:
             raise ValueError(f"give one of {' and '.join(stated)}: each says what can be set")
-        if stated and self.grid is not None and self.grid.count > _FINEST:
+        apart = self.step or self.resolution
+        if apart and (self.range[1] - self.range[0]) / apart > _FINEST:
             raise ValueError(
                 f"{stated[0]} = {exact(getattr(self, stated[0]))} is finer than numbers within "
                 f"[{exact(self.range[0])}, {exact(self.range[1])}] can tell apart; make it larger"

@@ -145,7 +145,10 @@ def _from_pint(text: str) -> Unit | None:
     try:
         registry = _registry()
         found = registry.parse_units(text)
-        zero, one = (registry.Quantity(value, found).to_base_units() for value in (0.0, 1.0))
+        zero, one, two = (registry.Quantity(v, found).to_base_units() for v in (0.0, 1.0, 2.0))
+        rise, next_rise = one.magnitude - zero.magnitude, two.magnitude - one.magnitude
+        if not math.isclose(rise, next_rise, rel_tol=1e-9):  # a logarithm, as dBm and pH are
+            return None
         powers = {name: float(power) for name, power in found.dimensionality.items()}
         powers["[angle]"] = float(dict(one.unit_items()).get("radian", 0.0))  # which Hz is not
     except Exception:  # noqa: BLE001 - of text that is none it raises what its parsers happen to
@@ -190,7 +193,15 @@ def same(one: str, other: str) -> bool:
     if one == other:
         return True
     a, b = unit(one), unit(other)
-    return a is not None and b is not None and bool(one and other) and a.same_size(b)
+    if a is None or b is None or not (one and other):
+        return False
+    return a.same_size(b) and _share_alike(one, other)
+
+
+def _share_alike(one: str, other: str) -> bool:
+    """Whether two units are no shares of different things, as wt% and mol% are."""
+    of = {m[1].lower() for m in map(_SHARE.fullmatch, (one, other)) if m and m[1]}
+    return len(of) < 2
 
 
 def _pair(of: str, to: str) -> tuple[Unit, Unit]:
@@ -203,8 +214,7 @@ def _pair(of: str, to: str) -> tuple[Unit, Unit]:
             raise UnitError(f"{text!r} is not a unit that is known")
     assert a is not None
     assert b is not None
-    shares = {m[1].lower() for m in map(_SHARE.fullmatch, (of, to)) if m and m[1]}
-    if len(shares) > 1:
+    if not _share_alike(of, to):
         raise UnitError(f"{of!r} and {to!r} are shares of different things")
     if a.dimension != b.dimension:
         raise UnitError(f"{of!r} is {measures(a)}, not {measures(b)} as {to!r} is")

@@ -87,7 +87,8 @@ def _is_edge(text: str) -> bool:
 
 def _check_percent(text: str, edges: list[str], tolerance: str) -> None:
     """Refuse edges in percent with a tolerance that is not, or the other way round."""
-    stated = {part.strip().endswith("%") for part in [*edges, tolerance] if _number(part) != 0.0}
+    same = {0.0, math.inf, -math.inf}  # in percent and not
+    stated = {p.strip().endswith("%") for p in [*edges, tolerance] if _number(p) not in same}
     if len(stated) > 1:
         raise ValueError(
             f"{text!r} has some of its numbers in % and some not; write all of them in one way"

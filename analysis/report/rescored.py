@@ -17,7 +17,7 @@ from ..sheets.sheet import title_of
 from ..written import chance, exact, percent
 from .candidate import ASSUMED, edges_of
 from .labels import edge_unit, goal_unit, outcome_units
-from .numbers import ANYWHERE, Within, dialled, estimated, side_by_side, table_lines
+from .numbers import ANYWHERE, Within, as_set, dialled, estimated, side_by_side, table_lines
 from .summary import FRONT, SURE
 
 _PAID = 44  # characters of what is paid for an edge
@@ -235,8 +235,7 @@ def _paid(price: Price) -> str:
 
 def _conditions(found: Rescored, conditions: Mapping[str, Setting]) -> Iterator[str]:
     for name, value in conditions.items():
-        told = value if isinstance(value, str) else f"{value:.4g}"
-        yield f"{name} {told} {found.problem.variables[name].unit}".rstrip()
+        yield f"{name} {as_set(value)} {found.problem.variables[name].unit}".rstrip()
 
 
 def _remark(label: str, sentence: str, width: int) -> list[str]:

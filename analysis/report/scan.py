@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
 
 from ..campaign.keys import measured_key
@@ -87,7 +88,8 @@ class Scan:
         squares = float(((values - means) ** 2).sum())
         stated = events.get(f"{quantity}_sd")
         rms = math.nan if stated is None else math.sqrt((stated**2).mean())
-        return math.sqrt(squares / freedom) if freedom else math.nan, rms, freedom
+        scatter = math.sqrt(squares / freedom) if freedom else math.nan
+        return 0.0 if scatter <= _rounding(values) else scatter, rms, freedom
 
     def drift(self, quantity: str) -> Drift | None:
         """Give how repeats of one point drift; None for other scans, and fewer than four."""
@@ -99,7 +101,7 @@ class Scan:
         (slope, _), cov = np.polyfit(np.flatnonzero(known), values, 1, cov=True)
         total, error = float(slope) * (n - 1), math.sqrt(cov[0, 0]) * (n - 1)
         bound = float(stdtrit(repeats - 2, (1 + _SURE) / 2))  # by Student: wide for a few
-        return Drift(total, error, abs(total) > bound * error)
+        return Drift(total, error, abs(total) > max(bound * error, _rounding(values)))
 
     def _known(self, quantity: str) -> "np.ndarray[Any, np.dtype[np.bool_]]":
         """Say which events have a number of a quantity, and a place."""
@@ -279,6 +281,11 @@ def _of_campaign(run: Lineage) -> Scan:
         failed=len(failed),
         reasons=_reasons(failed),
     )
+
+
+def _rounding(values: ArrayLike) -> float:
+    """How far numbers may lie apart by rounding alone."""
+    return 1e-12 * float(np.abs(np.asarray(values, float)).max(initial=0.0))
 
 
 def _reasons(failed: pd.DataFrame) -> tuple[str, ...]:

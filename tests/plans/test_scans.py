@@ -244,6 +244,14 @@ def test_few_repeats_drift_no_more_often_than_many(times):
     assert "drifts +0.3" in told(np.linspace(0.5, 0.8, times) + draw.normal(0, 0.005, times))
 
 
+@pytest.mark.parametrize("value", [0.9123, 1e6 / 3, -0.7, 0.0])
+@pytest.mark.parametrize("times", [4, 5, 9])
+def test_repeats_that_are_all_the_same_do_not_drift(value, times):
+    found = Scan("a", "repeat", "", {}, {"y": ""}, pd.DataFrame({"y": [value] * times}), 0)
+    assert "drifts" not in found.to_text()
+    assert found.repeatability("y")[0] == 0
+
+
 def test_a_result_that_is_missing_says_nothing_of_repeats():
     values = np.linspace(0.5, 0.8, 8) + np.random.default_rng(1).normal(0, 0.005, 8)
     events = pd.DataFrame({"y": values, "y_sd": 0.01})

@@ -115,6 +115,12 @@ def test_a_title_with_a_unit_is_not_read_as_two_between_spaces():
         (KEYED, "r.json", b'{"peaks": [{"x": NaN, "sd": 0}], "S": 1}', "which is no number"),
         (KEYED, "r.json", b'{"peaks": [{"x": 0, "sd": 0}], "S": 1, "S": 0}', "has a key twice"),
         (KEYED, "r.json", b'{"peaks": [{"x"', "r.json is no JSON"),
+        (
+            KEYED,
+            "r.json",
+            b'{"peaks": [{"x": 1' + b"0" * 400 + b', "sd": 0}], "S": 1}',
+            "which no float holds",
+        ),
         (KEYED, "r.json", b"[" * 100_000, "r.json is no JSON"),
     ],
 )

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from reactune.analysis.learning.drawn import interval
@@ -12,9 +12,11 @@ from reactune.analysis.learning.reach import Limit, _outwards
 from reactune.analysis.optimisers.surrogate.composite import MOST, _thinned
 from reactune.analysis.optimisers.surrogate.expected import UNSURE
 
-EDGES = st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6)
+EDGES = st.floats(1e-13, 1e13) | st.floats(-1e13, -1e-13)
 
 
+@example(5e-12, "lower")  # where rounding leaves less than one step
+@example(5e12, "upper")
 @given(EDGES, st.sampled_from(["lower", "upper"]))
 def test_an_edge_is_rounded_away_from_what_cannot_be_reached_by_two_percent_at_most(edge, side):
     found = _outwards(Limit(0, side, 0.0, edge, edge, edge, 0.0))

@@ -10,6 +10,7 @@ UNITS = {
     name: unit(text)
     for name, text in {
         "volume": "uL", "a": "uL/min", "b": "mL/min", "T": "degC", "tau": "min", "c": "mM",
+        "S": "degC", "F": "degF", "t1": "K", "t2": "K", "w": "",
     }.items()
 }  # fmt: skip
 
@@ -30,10 +31,16 @@ UNITS = {
         ("(40 * c + 100 * tau) / x", "EUR", 520 / 3), ("40 * c + tau", "", 25),
         ("max(2 * c, a, b)", "", 20), ("a + 40 * c + b", "", 10 + 20 + 20),
         ("40 * a + 2 * b", "", 400 + 40),
+        ("max(t1, t2)", "degC", 116.85), ("min(t2, t1)", "degF", 170.33), ("max(t1, t2)", "K", 390),
+        ("w * t1 + (1 - w) * t2", "degC", 88.85), ("abs(t1 - t2)", "degC", 40),
+        ("t1 - t2", "degF", 72), ("max(T, S)", "K", 413.15), ("min(S, T)", "degC", 120),
+        ("max(t1, T)", "degC", 120), ("max(T, F)", "degF", 248), ("S - T", "K", 20),
+        ("max(S, T) - min(S, T)", "K", 20),
     ],
 )  # fmt: skip
 def test_expressions_come_out_in_the_unit_stated(text, to, value):
     values = {"volume": 900, "a": 10, "b": 0.02, "T": 120, "tau": 5, "c": 0.5, "x": 3}
+    values |= {"S": 140, "F": 212, "t1": 390, "t2": 350, "w": 0.3}
     expression, _ = with_units(parse(text), UNITS, to)
     assert expression(values) == pytest.approx(value, rel=1e-12)
     assert expression.text == text
@@ -49,6 +56,8 @@ def test_expressions_come_out_in_the_unit_stated(text, to, value):
         ("min(a, volume)", "", r"\[uL/min\] and a volume \[uL\] cannot be added or compared"),
         ("a * b + tau", "", r"and a time \[min\] cannot be added or compared"),
         ("40 * a + b + tau", "", r"a flow and a time \[min\] cannot be added"),
+        ("t1 + t2", "degC", "is neither a temperature nor a difference of two.* state it in K"),
+        ("w * t1", "degC", "is neither a temperature nor a difference of two"),
         ("b + tau + 40 * a", "", r"a flow \[mL/min\] and a time \[min\] cannot be added"),
     ],
 )

@@ -128,6 +128,10 @@ def test_an_agent_asks_is_told_and_goes_on_with_its_values():
          "[100, 150]; make it smaller"),
         ({"range": (101, 109), "resolution": 10}, "variables.T: resolution = 10 leaves no value "
          "within [101, 109]; make it smaller"),
+        ({"range": (0, 100), "step": 1e-308}, "variables.T: step = 1e-308 is finer than numbers "
+         "within [0, 100] can tell apart; make it larger"),
+        ({"range": (0, 1), "resolution": 1e-300}, "variables.T: resolution = 1e-300 is finer than "
+         "numbers within [0, 1] can tell apart; make it larger"),
         ({"range": (1e99, 1e100), "step": 1}, "variables.T: step = 1 is finer than numbers within "
          "[1e+99, 1e+100] can tell apart; make it larger"),
         ({"range": (0, 1), "resolution": 1e-20}, "variables.T: resolution = 1e-20 is finer than "

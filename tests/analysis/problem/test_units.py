@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.problem.units import UnitError, converted, same
+from reactune.analysis.problem.units import UnitError, converted, same, unit
 from tests.analysis.problem.stated import PYTHON_3, sentences
 
 properties = settings(derandomize=True, deadline=None, max_examples=100)
@@ -166,6 +166,19 @@ def test_a_problem_in_a_rigs_units_needs_no_library():
 def test_signs_of_other_keyboards_are_units(sign):
     assert converted(25, sign, "K") == pytest.approx(298.15)
     assert same(sign, "degC")
+
+
+def test_shares_of_different_things_are_not_the_same():
+    assert not same("wt%", "mol%")
+    assert same("wt%", "wt.-%")
+    assert same("%", "mol%")
+
+
+@pytest.mark.parametrize("text", ["dBm", "dB"])
+def test_what_is_a_logarithm_is_a_label(text):
+    assert unit(text) is None
+    with pytest.raises(UnitError, match=f"'{text}' is not a unit that is known"):
+        converted(10, text, "mW")
 
 
 def test_square_letters_are_units():

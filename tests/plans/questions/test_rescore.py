@@ -118,6 +118,16 @@ def test_other_variables_are_found_in_what_was_set(old, capsys, tmp_path):
     assert now["residence_time"] == pytest.approx(931 / flow)
 
 
+def test_what_would_be_next_is_told_as_it_is_dialled(old, capsys, tmp_path):
+    plain = Problem.load("walker-v").to_dict()["variables"]
+    stated = {"values": [373.15, 398.15, 423.15], "unit": "K"}
+    other = problem(tmp_path / "kelvin.toml", variables=plain | {"temperature": stated})
+    following = asked(capsys, V, "--problem", other, "--catalogue", old)["next"]["conditions"]
+    assert main(["rescore", V, "--problem", other, "--catalogue", old]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"would be temperature {following['temperature']:.2f} K, " in told
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
