@@ -33,12 +33,15 @@ def test_a_line_that_was_silent_for_a_while(brisk, role, verb, delay):
     at(brisk, verb, 2, delay, lambda: setattr(brisk.world.links[role], "silent", 3 + 2 * retries))
     brisk.campaign(brisk.agent(budget=3))
     assert numbers(brisk) == [(1, 1.0), (2, 1.0), (3, 1.0)]
-    holes = 3 if role == "detector" else 0  # samples that were asked for in vain
-    assert all(np.isnan(e["trace"]).sum() <= holes for e in brisk.events("primary"))
+    lost = [int(np.isnan(e["trace"]).sum()) for e in brisk.events("primary")]
+    if role == "detector":  # samples that were asked for in vain
+        assert 1 <= max(lost) <= 3
+    else:
+        assert lost == [0, 0, 0]
     assert all(np.isfinite(e["X3"]) for e in brisk.events("decision"))
     said = [e["disturbances"] for e in brisk.events("primary")]
     met = [text for text in said if text]
-    assert len(met) <= 1
+    assert len(met) == (role != "detector")
     assert all("no reply" in text for text in met)
     assert brisk.only("stop")["exit_status"] == "success"
     brisk.assert_safe()
