@@ -32,7 +32,8 @@ from scipy.spatial import cKDTree
 
 from ..one_thread import on_one_thread
 from ..problem.merit import FAILED, Windows, reference, soft_merit
-from .arguments import generator, numbers, one, share, whole
+from .arguments import generator, numbers, share, whole
+from .asked import Asked
 from .book import SPREAD, Book, check_measured
 from .ranking import PATIENCE, Window
 from .recommend import Recommendation, recommend
@@ -48,6 +49,7 @@ WHY = {
     4: "class 4: SQSnobFit explores a large box",
     5: "class 5: SQSnobFit fills a gap between the points",
 }
+GIVEN = "given: not asked for by the optimiser"
 FILLED = "class 5: fills a gap between the points, for SQSnobFit gave none"
 _PLAIN = {WHY[4]: "class 4: SQSnobFit explores a wide region where little was measured"}
 """What is told in place of what the states of stored runs hold."""
@@ -99,9 +101,7 @@ class SQSnobFit:
         self._values: Floats = np.zeros((0, 2 + len(self.windows)))  # f, df, each F
         self._distinct: Floats = np.zeros((0, dim))  # places told inside the box
         self._place = np.zeros(0, dtype=np.intp)  # of each row; -1 outside the box
-        self._asked: Floats = np.zeros((0, dim))  # in the user's units
-        self._whys: list[str] = []
-        self._pending: list[int] = []
+        self._asked = Asked[str](self.book.resolution)
         self._scale: tuple[float, float] | None = None  # f0 and delta, once fixed
         self._fed: Floats = np.zeros((0, dim + 2))  # what the present job knows: x, merit, error
         self._job: tuple[Any, ...] | None = None
@@ -112,7 +112,7 @@ class SQSnobFit:
         n = whole(n)
         known = self._known()
         places, whys = self._request(known, n)
-        taken = [*known[:, :-2], *((self._asked[self._pending] - self.lower) / self._span)]
+        taken = [*known[:, :-2], *((self._asked.outstanding - self.lower) / self._span)]
         chosen: list[Floats] = []
         reasons: list[str] = []
         for y, why in zip(places, whys, strict=True):
@@ -122,17 +122,12 @@ class SQSnobFit:
                 reasons.append(why)
         reasons += self._fill(chosen, taken, known, n)
         x = np.clip(self.lower + np.array(chosen) * self._span, self.lower, self.upper)
-        self._pending += range(len(self._whys), len(self._whys) + n)
-        self._asked = np.vstack([self._asked, x])
-        self._whys += reasons
+        self._asked.note(x, reasons)
         return np.asarray(x)
 
     def expect(self, x: ArrayLike) -> None:
         """Count points that others have chosen as asked for; see `Snobfit.expect`."""
-        points = numbers("x", x).reshape(-1, self.lower.size)
-        self._pending += range(len(self._whys), len(self._whys) + len(points))
-        self._asked = np.vstack([self._asked, points])
-        self._whys += ["given: not asked for by the optimiser"] * len(points)
+        self._asked.expect(x, GIVEN)
 
     @on_one_thread
     def tell(
@@ -160,10 +155,7 @@ class SQSnobFit:
 
     def withdraw(self, x: ArrayLike) -> None:
         """Take back a point asked for (d,), which nobody will measure; others are ignored."""
-        position = one(x, self.lower.size)
-        gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
-        if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
-            del self._pending[int(nearest.argmin())]
+        self._asked.withdraw(x)
 
     def best(self, feasible: bool = False) -> Recommendation | None:
         """Give the best point so far: see `reactune.analysis.optimisers.recommend.recommend`."""
@@ -172,12 +164,9 @@ class SQSnobFit:
     @on_one_thread
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for: its SNOBFIT class in words."""
-        position = one(x, self.lower.size)
-        gap = np.abs(self._asked - position) < self.book.resolution
-        asked = np.flatnonzero(gap.all(axis=1))
-        if not asked.size:
-            return "given: not asked for by the optimiser"
-        told: str = self._whys[asked[-1]]
+        told = self._asked.why(x)
+        if told is None:
+            return GIVEN
         if told == FILLED and not len(self.book.table):  # no points yet for a gap to be between
             return SPREAD
         return _PLAIN.get(told, told)
@@ -194,9 +183,9 @@ class SQSnobFit:
             "theirs": [kind, _plain(np.asarray(key)), position, has_gauss, gauss],
             "x": _plain(self._x),
             "values": _plain(self._values),
-            "asked": _plain(self._asked),
-            "whys": list(self._whys),
-            "pending": list(self._pending),
+            "asked": _plain(self._asked.x),
+            "whys": list(self._asked.whys),
+            "pending": list(self._asked.pending),
             "scale": self._scale and list(self._scale),
             "fed": _plain(self._fed),
             "job": self._job and [_plain(item) for item in self._job],
@@ -223,8 +212,9 @@ class SQSnobFit:
         kind, key, *rest = state["theirs"]
         self._theirs.set_state((kind, _array(key), *rest))
         self._append(_array(state["x"]), _array(state["values"]))
-        self._asked, self._fed = _array(state["asked"]), _array(state["fed"])
-        self._whys, self._pending = list(state["whys"]), list(state["pending"])
+        asked = _array(state["asked"])
+        self._asked = Asked(book.resolution, asked, state["whys"], state["pending"])
+        self._fed = _array(state["fed"])
         self._scale = state["scale"] and (state["scale"][0], state["scale"][1])
         self._job = state["job"] and tuple(_array(item) for item in state["job"])
         return self

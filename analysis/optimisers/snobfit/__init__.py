@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...one_thread import on_one_thread
-from ..arguments import generator, numbers, one, share, whole
+from ..arguments import generator, share, whole
+from ..asked import Asked
 from ..book import SPREAD, Book, check_measured, rows_of
 from ..geometry import hit
 from ..ranking import Window
@@ -125,10 +126,7 @@ class Snobfit:
         )  # fmt: skip
         self.p = share(p)
         self._rng = generator(seed)
-        self._asked: Floats = np.zeros((0, self.book.lower.size))
-        self._kinds: list[int] = []
-        self._notes: list[str] = []
-        self._pending: list[int] = []  # rows of _asked
+        self._asked = Asked[tuple[int, str]](self.book.resolution)  # class and note
 
     # -- the two verbs --------------------------------------------------------
 
@@ -151,9 +149,9 @@ class Snobfit:
         """
         n = whole(n)
         hold(self.book)
-        again = repeats(self.book, self._asked[self._pending])[:n]
+        again = repeats(self.book, self._asked.outstanding)[:n]
         x = np.array([x for x, _ in again]).reshape(-1, self.book.lower.size)
-        self._note(x, [REPLICATE] * len(again), [why for _, why in again])
+        self._asked.note(x, [(REPLICATE, why) for _, why in again])
         return np.vstack([x, self._fresh(n - len(again))]) if n > len(again) else x
 
     def _fresh(self, n: int) -> Floats:
@@ -164,7 +162,7 @@ class Snobfit:
         known, surrogate, leads, notes = self._known(), book.surrogate(), None, dict[bytes, str]()
         apart = self._apart
         if surrogate is not None:
-            pending = book.coordinates.to_cube(self._asked[self._pending])
+            pending = book.coordinates.to_cube(self._asked.outstanding)
             search = Search(surrogate, pending, self._rng)
             chosen = self._proposed(search, n, known, self._local())
             leads = np.array([y for y, _ in chosen]).reshape(-1, book.lower.size)
@@ -176,8 +174,8 @@ class Snobfit:
         span = book.upper - book.lower
         x: Floats = np.clip(book.lower + places * span, book.lower, book.upper)
         pairs = zip(places, kinds, strict=True)
-        whys = [notes.get(y.tobytes(), "") if kind == MODEL else "" for y, kind in pairs]
-        self._note(x, kinds, whys)
+        whys = [(kind, notes.get(y.tobytes(), "") if kind == MODEL else "") for y, kind in pairs]
+        self._asked.note(x, whys)
         return x
 
     def _proposed(
@@ -198,11 +196,11 @@ class Snobfit:
         first = 1 if settable.shared and not settable.held else n
         chosen: list[tuple[Floats, str]] = []
         if surrogate is not None:
-            pending = book.coordinates.to_cube(self._asked[self._pending])
+            pending = book.coordinates.to_cube(self._asked.outstanding)
             search = Search(surrogate, pending, self._rng, settable)
             chosen = self._proposed(search, first, known)
         x, kinds, whys = complete(first, chosen, known, book, settable, self._rng)
-        self._note(x, kinds, whys)
+        self._asked.note(x, list(zip(kinds, whys, strict=True)))
         if n == first:
             return x
         return np.vstack([x, self._settled(n - first, settable.holding(x[0]))])
@@ -213,7 +211,7 @@ class Snobfit:
         They are those of a batch that shares nothing. All are judged by the same functions.
         """
         book, known = self.book, self._known()
-        pending = book.coordinates.to_cube(self._asked[self._pending])
+        pending = book.coordinates.to_cube(self._asked.outstanding)
         seed = int(self._rng.integers(2**32))
 
         def batch(among: Settable, size: int) -> tuple[Search, list[Floats]]:
@@ -226,23 +224,12 @@ class Snobfit:
         tried = list({tuple(each.held.values()): each for each in tried}.values())
         return max(tried, key=lambda each: batch(each, n)[0].gained, default=settable)
 
-    def _note(self, x: Floats, kinds: list[int], whys: list[str]) -> None:
-        """Keep what is asked for, and why."""
-        self._pending += range(len(self._kinds), len(self._kinds) + len(x))
-        self._asked = np.vstack([self._asked, x])
-        self._kinds += kinds
-        self._notes += whys
-
     def expect(self, x: ArrayLike) -> None:
         """Count points (n, d) that others have chosen as asked for: their results are outstanding.
 
         Nothing near them is asked for, and what is known of them already is allowed for.
         """
-        points = numbers("x", x).reshape(-1, self.book.lower.size)
-        self._pending += range(len(self._kinds), len(self._kinds) + len(points))
-        self._asked = np.vstack([self._asked, points])
-        self._kinds += [GIVEN] * len(points)
-        self._notes += [""] * len(points)
+        self._asked.expect(x, (GIVEN, ""))
 
     @on_one_thread
     def tell(
@@ -280,10 +267,7 @@ class Snobfit:
 
     def withdraw(self, x: ArrayLike) -> None:
         """Take back a point asked for (d,), which nobody will measure; others are ignored."""
-        position = one(x, self.book.lower.size)
-        gap = np.abs(self._asked[self._pending] - position) / self.book.resolution
-        if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
-            del self._pending[int(nearest.argmin())]
+        self._asked.withdraw(x)
 
     # -- what is known --------------------------------------------------------
 
@@ -294,15 +278,10 @@ class Snobfit:
     @on_one_thread
     def why(self, x: ArrayLike) -> str:
         """Say why a point was asked for last: its SNOBFIT class in words, the window it probes."""
-        position = one(x, self.book.lower.size)
-        gap = np.abs(self._asked - position)
-        asked = np.flatnonzero((gap < self.book.resolution).all(axis=1))
-        if not asked.size:
-            return WHY[GIVEN]
-        kind = self._kinds[asked[-1]]
+        kind, note = self._asked.why(x) or (GIVEN, "")
         if kind == FILL and not len(self.book.table):  # no points yet for a gap to be between
             return SPREAD
-        return self._notes[asked[-1]] or WHY[kind]
+        return note or WHY[kind]
 
     # -- state ----------------------------------------------------------------
 
@@ -314,10 +293,10 @@ class Snobfit:
             "p": self.p,
             "rng": self._rng.bit_generator.state,
             "asked": {
-                "x": self._asked.tolist(),
-                "kinds": list(self._kinds),
-                "notes": list(self._notes),
-                "pending": list(self._pending),
+                "x": self._asked.x.tolist(),
+                "kinds": [kind for kind, _ in self._asked.whys],
+                "notes": [note for _, note in self._asked.whys],
+                "pending": list(self._asked.pending),
             },
         }
 
@@ -357,13 +336,12 @@ class Snobfit:
         self = cls(book.lower, book.upper, p=state["p"])
         self.book = book
         self._rng.bit_generator.state = state["rng"]
-        asked = state["asked"]
-        self._kinds, self._notes = list(asked["kinds"]), list(asked["notes"])
-        self._pending = list(asked["pending"])
-        self._asked = rows_of(asked["x"], len(self._kinds), book.lower.size)
-        known = set(self._kinds) <= set(WHY) and set(self._pending) <= set(range(len(self._kinds)))
-        if not (known and np.isfinite(self._asked).all()) or len(self._notes) != len(self._kinds):
+        kinds, notes, pending = (state["asked"][key] for key in ("kinds", "notes", "pending"))
+        x = rows_of(state["asked"]["x"], len(kinds), book.lower.size)
+        known = set(kinds) <= set(WHY) and set(pending) <= set(range(len(kinds)))
+        if not (known and np.isfinite(x).all()) or len(notes) != len(kinds):
             raise ValueError("points asked for, their classes and reasons do not match")
+        self._asked = Asked(book.resolution, x, list(zip(kinds, notes, strict=True)), pending)
         return self
 
     # -- inside ---------------------------------------------------------------
@@ -383,7 +361,7 @@ class Snobfit:
         book.fix_scale()
         points = book.points()
         merit, error = book.rank(points)
-        pending = self._asked[self._pending]
+        pending = self._asked.outstanding
         again = [hit(points.x, x, book.resolution) for x in pending]
         pending = pending[~np.array(again, dtype=bool)]
         blank = np.full(len(pending), np.nan)
