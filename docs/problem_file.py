@@ -16,16 +16,11 @@ from described import meanings
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from reactune.analysis.problem.bounds import Limit, Window
 from reactune.analysis.problem.goals import Goal
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.problem.tables import (
-    Definition,
-    Limit,
-    Optimiser,
-    Stop,
-    Variable,
-    Window,
-)
+from reactune.analysis.problem.tables import Definition, Optimiser, Stop
+from reactune.analysis.problem.variables import Variable
 
 PAGE = Path(__file__).parent / "reference" / "problem-file.md"
 

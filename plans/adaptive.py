@@ -100,7 +100,7 @@ def optimization_problem(
     Parameters
     ----------
     agent : Agent
-        With an analytics of the rig, and a problem that is fitted to it (`compatibility.fitted`).
+        With an analytics of the rig, and a problem that is fitted to it (`fitting.fitted`).
     rig : FlowRig
 
     Raises

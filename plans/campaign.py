@@ -17,7 +17,8 @@ from reactune.analysis.problem.model import Problem
 from reactune.devices.rig.flow_rig import FlowRig, LedgerError, RigFaultError
 from reactune.devices.rig.setpoints import stream_of
 
-from .compatibility import analytics_of, bounds, chosen, fitted, incompatibilities, settings
+from .compatibility import analytics_of, incompatibilities
+from .fitting import bounds, chosen, fitted, settings
 from .problems import ProblemSource
 from .records import DecisionRecord, ExperimentRecord, FindingRecord
 from .reviewing import Reviewer, ReviewRecord, reviewed
@@ -147,7 +148,7 @@ def check_agent(agent: Agent, rig: FlowRig, *, stored: bool) -> Analytics:
     if fitted(agent.problem, rig.config) != agent.problem:
         raise ValueError(
             "the agent does not know which flows follow from its variables: make it of "
-            "compatibility.fitted(problem, rig)"
+            "fitting.fitted(problem, rig)"
         )
     return agent.analytics
 

@@ -1,13 +1,9 @@
-"""Where a problem meets a rig: does it fit, what does it cost, how is a trace read."""
+"""Where a problem meets a rig: does it fit, and how is a trace read."""
 
-import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-
-import numpy as np
+from collections.abc import Iterator
 
 from reactune.analysis.analytics import Analytics
 from reactune.analysis.analytics.hplc import Hplc
@@ -16,23 +12,16 @@ from reactune.analysis.analytics.resulttable import Quantity, ResultTable
 from reactune.analysis.problem.choices import told
 from reactune.analysis.problem.meaning import bounded
 from reactune.analysis.problem.model import Problem, ProblemError
-from reactune.analysis.problem.space import Space
-from reactune.analysis.problem.tables import RigFacts, Setting, StreamFacts, Variable
 from reactune.analysis.problem.units import UnitError, converted
+from reactune.analysis.problem.variables import Variable
 from reactune.analysis.written import exact
 from reactune.devices.instruments.resultfile import unreadable
 from reactune.devices.opening import obstacles
-from reactune.devices.rig.setpoints import (
-    chosen_of,
-    flush,
-    limits,
-    needed,
-    rinse,
-    setpoints_of,
-    stabilisation,
-)
+from reactune.devices.rig.setpoints import limits
 from reactune.devices.rigfile import RigFile
 
+from .costs import thirst
+from .fitting import facts_of, fitted, stocks_of
 from .hplc_method import method_of, unrecorded
 from .resolution import unsettable
 
@@ -49,22 +38,6 @@ def analytics_of(rig: RigFile) -> Analytics:
     places = software.quantities.items()
     quantities = tuple(Quantity(name, **place.model_dump()) for name, place in places)
     return ResultTable(quantities, software.decimal)
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """The worst case of a campaign.
-
-    Attributes
-    ----------
-    hours : float
-        Lab time if every experiment were the slowest one allowed, none overlapping [h].
-    volumes : dict of str to float
-        Reagent by flow if every experiment were the thirstiest one allowed [uL].
-    """
-
-    hours: float
-    volumes: dict[str, float]
 
 
 def incompatibilities(
@@ -122,44 +95,14 @@ def incompatibilities(
             "follow from it, so make them agree"
         )
     left = problem.model_copy(update={"budget": max(problem.budget - done, 1)})
-    return wrong or list(_thirst(fitted(left, rig), rig))
-
-
-def fitted(problem: Problem, rig: RigFile) -> Problem:
-    """Return the problem with what of the rig decides which flows follow from its variables.
-
-    Raises
-    ------
-    ProblemError
-        If none do, or more than one would; the message names the variables.
-    """
-    return problem if problem.rig is not None else problem.on_rig(_facts(problem, rig))
-
-
-def _facts(problem: Problem, rig: RigFile) -> RigFacts:
-    streams = {
-        name: StreamFacts(
-            limits=rig.flow_limits(name), stock=next(iter(_stocks(name, problem, rig).values()))
-        )
-        for name in rig.flows
-    }
-    return RigFacts(volume=rig.reactor.heated_volume, streams=streams)
-
-
-def _stocks(flow: str, problem: Problem, rig: RigFile) -> dict[str, float]:
-    """Give the stock [mM] of each choice of a problem that a flow delivers, or of the flow."""
-    choice, variable = rig.choices.get(flow), problem.variables.get(flow)
-    if choice is None or not choice.streams:
-        return {flow: rig.stocks(flow)[0]}
-    options = (variable.choices if variable else None) or (choice.default or choice.options[0],)
-    return {option: rig.streams[choice.streams[option]].stock or 0.0 for option in options}
+    return wrong or list(thirst(fitted(left, rig), rig))
 
 
 def _other_pumps(problem: Problem, rig: RigFile) -> Iterator[str]:
     """Say which pumps are not those that a problem's variables were fitted to."""
     if (known := problem.rig) is None:
         return
-    streams = _facts(problem, rig).streams
+    streams = facts_of(problem, rig).streams
     for name in sorted({*known.streams, *streams}):
         was, now = known.streams.get(name), streams.get(name)
         if was is None or now is None:
@@ -245,11 +188,11 @@ def _unsayable(problem: Problem, rig: RigFile) -> Iterator[str]:
                 "it: leave it out of the problem, or give it a stock in place of wash"
             )
     for name in rig.choices.keys() & rig.flows.keys():
-        stocks = _stocks(name, problem, rig)
+        stocks = stocks_of(name, problem, rig)
         if len({*stocks.values()}) > 1 and re.search(rf"\bstock_{name}\b", said):
-            told = ", ".join(f"{exact(stock)} mM of {option}" for option, stock in stocks.items())
+            each = ", ".join(f"{exact(stock)} mM of {option}" for option, stock in stocks.items())
             yield (
-                f"stock_{name} is no one number: the rig has {told}; make these stocks agree, "
+                f"stock_{name} is no one number: the rig has {each}; make these stocks agree, "
                 f"choose among those that do, or say it in flows, without stock_{name}"
             )
 
@@ -297,111 +240,4 @@ def _beyond(name: str, variable: Variable, low: float, high: float, unit: str) -
     yield (
         f"variables.{name}.range: {exact(value)} {variable.unit} is {here:.3g} {unit}, outside "
         f"what the rig allows, {exact(low)} to {exact(high)} {unit}"
-    )
-
-
-def settings(conditions: Mapping[str, Setting], problem: Problem, rig: RigFile) -> dict[str, float]:
-    """Return what the rig is set to but choices: temperature [degC] and flows [uL/min].
-
-    Parameters
-    ----------
-    conditions : mapping of str to float
-        The problem's variables.
-    problem : Problem
-        One that is `fitted`; what it holds fixed on this rig is in it.
-    rig : RigFile
-    """
-    values = {**problem.fixed, **problem.settings(problem.numbers(conditions))}
-    heat = problem.variables.get("temperature")
-    if heat is not None:
-        values["temperature"] = converted(values["temperature"], heat.unit, "degC")
-    return {name: values[name] for name in limits(rig)}
-
-
-def chosen(conditions: Mapping[str, Setting], rig: RigFile) -> dict[str, str]:
-    """Return what the rig chooses: of the conditions, or what its file says where they do not."""
-    return chosen_of({n: v for n, v in conditions.items() if n in rig.choices}, rig)
-
-
-def bounds(name: str, problem: Problem, rig: RigFile) -> tuple[float, float]:
-    """Return between which values one of the rig's setpoints stays, in the rig's unit."""
-    low, high, unit = limits(rig)[name]
-    if name in problem.variables:
-        variable = problem.variables[name]
-        least, most = (converted(value, variable.unit, unit) for value in variable.range)
-        return max(low, least), min(high, most)
-    return low, high
-
-
-def _thirst(problem: Problem, rig: RigFile) -> list[str]:
-    """Say which syringes are too small for an experiment, and which reagents for all of them."""
-    wrong = []
-    for name, volume in forecast(problem, rig).volumes.items():
-        one, there = volume / problem.budget, 0.0
-        for carrier in rig.flows[name]:
-            stream = rig.streams[carrier]
-            there += stream.supply
-            if one > stream.stroke:
-                wrong.append(
-                    f"variables: one experiment may need {one / 1000:.2f} mL of {carrier}, but its "
-                    f"syringe delivers {stream.stroke / 1000:.2f} mL in one stroke; narrow the "
-                    f"ranges or take a larger syringe (streams.{carrier}.syringe_volume)"
-                )
-        if volume > there:
-            wrong.append(
-                f"budget: {problem.budget} experiments may need {volume / 1000:.1f} mL of {name}, "
-                f"but syringe and flask hold {there / 1000:.1f} mL; lower the budget or give a "
-                f"larger flask (streams.{rig.flows[name][0]}.flask_volume)"
-            )
-        wrong += _coils(name, one, volume, problem, rig)
-    return wrong
-
-
-def _coils(flow: str, one: float, volume: float, problem: Problem, rig: RigFile) -> Iterator[str]:
-    """Say which coils of a selector valve are too small for an experiment, or together for all."""
-    for name, choice in rig.choices.items():
-        if choice.valve is None or choice.stream != flow:
-            continue
-        variable = problem.variables.get(name)
-        options = (variable.choices if variable else None) or (choice.default or "",)
-        for option in options:
-            if one > (left := choice.content(option)):
-                yield (
-                    f"variables: one experiment may need {one / 1000:.2f} mL of {option}, but its "
-                    f"coil holds {left / 1000:.2f} mL; narrow the ranges or take a larger coil "
-                    f"(choices.{name}.volume)"
-                )
-        if volume > (there := sum(map(choice.content, options))):
-            yield (
-                f"budget: {problem.budget} experiments may need {volume / 1000:.1f} mL of what "
-                f"{name} chooses, but its coils hold {there / 1000:.1f} mL; lower the budget or "
-                f"take larger coils (choices.{name}.volume)"
-            )
-
-
-def forecast(problem: Problem, rig: RigFile) -> Forecast:
-    """Work out the worst case over the corners of the allowed region.
-
-    Parameters
-    ----------
-    problem : Problem
-        One that fits the rig (`incompatibilities`).
-    rig : RigFile
-    """
-    problem = fitted(problem, rig)
-    space = Space.of(problem)
-    corners = np.array(list(itertools.product(*zip(space.lower, space.upper, strict=True))))
-    points = [
-        setpoints_of({**settings(c, problem, rig), **chosen(c, rig)}, rig)
-        for c in space.to_conditions(corners)
-    ]
-    seconds = max(rinse(p, rig) + stabilisation(p, rig) + flush(p, rig) for p in points)
-    seconds += rig.analysis_duration
-    volumes = {
-        name: max(sum(needed(p, rig)[stream] for stream in streams) for p in points)
-        for name, streams in rig.flows.items()
-    }
-    return Forecast(
-        hours=problem.budget * seconds / 3600,
-        volumes={name: problem.budget * volume for name, volume in volumes.items()},
     )

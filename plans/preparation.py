@@ -11,23 +11,24 @@ from bluesky.utils import MsgGenerator
 from reactune.analysis.campaign import known, replay
 from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.rediscovery import Earlier, Rediscoverer
-from reactune.analysis.problem.model import Problem
 from reactune.analysis.problem.tables import Setting
 from reactune.analysis.storage.catalogue import Catalogue, CatalogueBusy
-from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, Lineage, lineage
+from reactune.analysis.storage.lineage import LAB_TIME_BEFORE, lineage
 from reactune.analysis.storage.run import Run
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigError, RigFile, load
 
 from .campaign import optimise
 from .comparing import changed, differing, not_comparable, stored_rig
-from .compatibility import analytics_of, fitted, incompatibilities
+from .compatibility import analytics_of, incompatibilities
 from .earlier import earlier, is_table, named
 from .errors import UserError, told
+from .fitting import fitted
 from .problems import ProblemSource, load_problem
 from .resolution import check_opened
 from .reviewing import Reviewer
 from .session.stating import own
+from .stored import asked_in, campaigns_of, find_run
 
 RigSource = RigFile | str | Path
 """A rig file, read or not, or the name of a built-in rig."""
@@ -113,37 +114,6 @@ def load_rig(source: RigSource) -> RigFile:
         return source
     with told(RigError):
         return load(source)
-
-
-def find_run(catalogue: Catalogue, uid: str) -> Run:
-    """Find a stored run by its uid or the beginning of it.
-
-    Raises
-    ------
-    UserError
-        If none or more than one answers.
-    """
-    with told(LookupError):
-        return catalogue[uid]
-
-
-def campaigns_of(catalogue: Catalogue, uids: Sequence[str]) -> tuple[Lineage, ...]:
-    """Find campaigns whole, each once, though several of its runs are named.
-
-    Raises
-    ------
-    UserError
-        If there is no such run.
-    LookupError, ValueError
-        If a run that one of them resumed is gone, or its journal is damaged.
-    """
-    found: dict[str, Lineage] = {}
-    for uid in uids:
-        whole = lineage(catalogue, find_run(catalogue, uid))
-        known = found.get(whole.runs[0].uid)
-        if known is None or len(whole.runs) > len(known.runs):
-            found[whole.runs[0].uid] = whole
-    return tuple(found.values())
 
 
 def new_campaign(
@@ -377,29 +347,6 @@ def _to_begin_with(before: Earlier) -> list[dict[str, Setting]]:
     # what was known before may be outside the limits
     inside = [e for e in before.evaluations if agent.problem.outside_limits(e.conditions) is None]
     return promising(inside, agent.space, agent.windows, agent.problem.first_batch)
-
-
-def asked_in(campaigns: Sequence[Lineage]) -> Problem:
-    """Give what all campaigns were asked.
-
-    Raises
-    ------
-    UserError
-        If that is not the same, or there is none.
-    ValueError
-        If one of the runs is no campaign.
-    """
-    if not campaigns:
-        raise UserError("a table does not say what is looked for: name its problem, --problem FILE")
-    asked = [known.stated_in(campaign.start)[0] for campaign in campaigns]
-    essence = [p.to_dict() | dict.fromkeys(("budget", "title", "rig", "batch")) for p in asked]
-    for campaign, other in zip(campaigns, essence, strict=True):
-        if other != essence[0]:
-            raise UserError(
-                f"run {campaign.uid[:8]} was asked something else than run "
-                f"{campaigns[0].uid[:8]}; say with --problem by which to judge them"
-            )
-    return asked[0]
 
 
 def _going_on(prepared: Prepared, run: Run) -> Prepared:

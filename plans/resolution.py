@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.problem.tables import Variable
 from reactune.analysis.problem.units import converted
+from reactune.analysis.problem.variables import Variable
 from reactune.analysis.written import exact
 from reactune.devices.protocols import HEATERS, PUMPS
 from reactune.devices.protocols.roles import READ_BACK

@@ -23,7 +23,6 @@ from .outcome import Listener, Outcome
 from .preparation import (
     Prepared,
     RigSource,
-    find_run,
     informed_campaign,
     new_campaign,
     rediscovered_campaign,
@@ -33,6 +32,7 @@ from .problems import ProblemSource
 from .reagents import Precautions
 from .reviewing import Reviewer
 from .session import Interrupter
+from .stored import find_run
 
 __all__ = [
     "Listener",

@@ -15,8 +15,9 @@ from ..analytics import Analytics, Measurement, from_start
 from ..analytics.measurement import no_fractions
 from ..problem.meaning import no_share
 from ..problem.model import Problem
-from ..problem.tables import Setting, Variable
+from ..problem.tables import Setting
 from ..problem.units import UnitError, converted
+from ..problem.variables import Variable
 from ..storage.lineage import Lineage, check_campaign
 from ..written import exact, harmless
 from .agent import Agent

@@ -15,12 +15,14 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from .bounds import Limit
 from .expression import Expression, ExpressionError, parse
 from .grammar import Call, Name, Node, Number
 from .messages import ProblemError
 from .naming import Names, is_rigs_word, rigs_unit
-from .tables import Limit, RigFacts, Variable
+from .tables import RigFacts
 from .units import UnitError, unit
+from .variables import Variable
 
 FloatArray = NDArray[np.float64]
 

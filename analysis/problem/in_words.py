@@ -4,12 +4,14 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from ..written import exact, percent
+from .bounds import Window
 from .choices import told
 from .edges import reckoned
 from .messages import show
 from .model import Problem
 from .space import Space
-from .tables import Kind, Variable, Window
+from .tables import Kind
+from .variables import Variable
 
 _KINDS: dict[Kind, str] = {
     "fractions": "fractions of a whole",

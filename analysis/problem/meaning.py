@@ -3,9 +3,10 @@
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
+from .bounds import Window
 from .expression import Expression
 from .grammar import Name
-from .tables import Kind, Window
+from .tables import Kind
 
 WHOLE = 1.5
 """Above, what should be a fraction is a percentage that does not say so."""

@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 
 from ..written import exact
 from . import messages
+from .bounds import Window
 from .choices import beside, told
 from .edges import apart, beyond
 from .follow import is_plain
 from .meaning import divides_by, divides_by_measured
 from .messages import ProblemError
 from .stated import Stated
-from .tables import Kind, RigFacts, Setting, Variable, Window
+from .tables import Kind, RigFacts, Setting
 from .units import doubt
+from .variables import Variable
 
 __all__ = ["Problem", "ProblemError", "Properties", "Variable", "Window", "built_in"]
 

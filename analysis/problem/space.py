@@ -28,9 +28,10 @@ from numpy.typing import ArrayLike, NDArray
 from .choices import positions
 from .model import Problem, ProblemError
 from .snap import Snap
-from .tables import Setting, Variable
+from .tables import Setting
 from .ties import ROOM, free_bounds, groups_of, refusal, ties_of
 from .units import same
+from .variables import Variable
 
 FloatArray = NDArray[np.float64]
 

@@ -10,25 +10,16 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator
 
 from ..written import exact
 from . import messages
+from .bounds import Limit, Window
 from .expression import Expression, parse
 from .follow import Following, Region
 from .goals import Aim, Goal, GoalTexts
 from .merit import Windows
 from .messages import ProblemError
 from .naming import Names, name_problems, named, rigs_unit
-from .tables import (
-    Definition,
-    Kind,
-    Limit,
-    Optimiser,
-    Part,
-    RigFacts,
-    Stop,
-    Text,
-    Variable,
-    Window,
-)
+from .tables import Definition, Kind, Optimiser, Part, RigFacts, Stop, Text
 from .units import UnitError, converted, unit
+from .variables import Variable
 
 _IF_ANY = ("define", "shared")  # younger than the stored problems, which have none of them
 

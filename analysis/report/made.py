@@ -10,7 +10,7 @@ from typing import Any
 from ..problem.tables import Setting
 from ..storage.run import Run
 from .candidate import ASSUMED
-from .numbers import as_set, estimated, jsonable
+from .numbers import as_set, estimated, headed, jsonable
 from .table import mark_of
 
 
@@ -96,7 +96,7 @@ class Made:
 
     def to_text(self, width: int = 80) -> str:
         """Return it for a terminal."""
-        lines = [f"{self.title[: width - 16]:<{width - len(self.mark)}}{self.mark}", "=" * width]
+        lines = [*headed(self.title, self.mark, width), "=" * width]
         said = ", ".join(
             f"{name} {as_set(value)} {self.units.get(name, '')}".rstrip()
             for name, value in self.conditions.items()

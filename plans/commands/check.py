@@ -61,8 +61,10 @@ def _check(source: str, rig: "RigFile", named: bool) -> None:
     """Say what a problem asks, and what keeps the rig from it."""
     from reactune.analysis.problem.in_words import in_words
 
-    from ..compatibility import analytics_of, fitted, forecast, incompatibilities, ways
+    from ..compatibility import analytics_of, incompatibilities, ways
+    from ..costs import forecast
     from ..errors import UserError, told
+    from ..fitting import fitted
     from ..making.washing import how
     from ..preparation import new_campaign
     from ..problems import load_problem

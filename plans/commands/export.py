@@ -39,8 +39,8 @@ def run(a: argparse.Namespace) -> int:
     from reactune.analysis.sheets.sheet import SheetError
 
     from ..errors import UserError, told
-    from ..preparation import campaigns_of
     from ..service import open_catalogue
+    from ..stored import campaigns_of
 
     if a.output.exists() and not a.overwrite:
         raise UserError(f"{a.output} is there already; name another file, or give --overwrite")

@@ -47,8 +47,8 @@ def run(a: argparse.Namespace) -> int:
     from reactune.analysis.storage.lineage import is_campaign, lineage
 
     from ..errors import UserError, told
-    from ..preparation import find_run
     from ..service import open_catalogue
+    from ..stored import find_run
     from ..terminal.result import say_result
 
     _refuse_half(a.what)

@@ -20,12 +20,14 @@ from reactune.devices.rigfile import RigFile
 
 from ..carrying import CatalogueSource, carry_out, reading, writing
 from ..comparing import changed, stored_rig
-from ..compatibility import analytics_of, chosen, fitted, incompatibilities, settings
+from ..compatibility import analytics_of, incompatibilities
 from ..errors import UserError, told
+from ..fitting import chosen, fitted, settings
 from ..outcome import Listener
-from ..preparation import RigSource, find_run, load_rig
+from ..preparation import RigSource, load_rig
 from ..reagents import Precautions, reconciled
 from ..session import Interrupter
+from ..stored import find_run
 from .attending import Attendant, check_attended
 from .plan import make
 from .product import Product

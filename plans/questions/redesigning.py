@@ -8,15 +8,15 @@ from reactune.analysis.campaign.agent import Agent
 from reactune.analysis.campaign.known import experiments_of, stated_in
 from reactune.analysis.learning.reach import Limit, limits, proposed
 from reactune.analysis.learning.rescore import kind_of, searchable, units_of
+from reactune.analysis.problem.bounds import Window
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.problem.tables import Window
 from reactune.analysis.report.table import mark_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.written import exact
 
 from ..errors import UserError, told
-from ..preparation import campaigns_of
 from ..problems import load_problem
+from ..stored import campaigns_of
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,11 @@ from reactune.devices.methodfile import MethodFile
 from reactune.devices.rigfile import RigFile
 
 from ..comparing import differing, stored_rig
-from ..compatibility import fitted
 from ..errors import told
+from ..fitting import fitted
 from ..hplc_method import method_of
-from ..preparation import asked_in, campaigns_of
 from ..problems import ProblemSource, load_problem
+from ..stored import asked_in, campaigns_of
 from .integration import open_method
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from reactune.analysis.problem.model import Problem
-from reactune.analysis.problem.tables import Variable
+from reactune.analysis.problem.variables import Variable
 from reactune.analysis.sheets.sheet import title_of
 from reactune.analysis.written import exact
 

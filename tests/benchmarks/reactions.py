@@ -29,7 +29,8 @@ from reactune.devices.emulation.layout import noise_of
 from reactune.devices.emulation.reactions import reaction_of
 from reactune.devices.rigfile import RigFile, load
 from reactune.plans.commands.demo import DEMOS, problem_of
-from reactune.plans.compatibility import analytics_of, fitted, settings
+from reactune.plans.compatibility import analytics_of
+from reactune.plans.fitting import fitted, settings
 
 Floats = NDArray[np.float64]
 Conditions = Mapping[str, Any]

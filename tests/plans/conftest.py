@@ -17,6 +17,7 @@ from reactune.devices import FlowRig, load, open_rig
 from reactune.plans.campaign import optimise
 from reactune.plans.compatibility import analytics_of
 from reactune.plans.service import run
+from tests.plans.by_hand import PROBLEM
 from tests.plans.catalysts import TWO
 
 
@@ -116,3 +117,12 @@ def bench(tmp_path, monkeypatch):
         (tmp_path / "problem.toml").write_text(problem, "utf-8")
 
     return write
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A folder with a problem for a campaign by hand, where the process is."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path / "runs"))
+    Path("snar.toml").write_text(PROBLEM)
+    return tmp_path

@@ -14,9 +14,9 @@ from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.plans.cli import main
-from reactune.plans.compatibility import fitted
 from reactune.plans.earlier import earlier
 from reactune.plans.errors import UserError
+from reactune.plans.fitting import fitted
 from reactune.plans.preparation import informed_campaign, rediscovered_campaign
 from reactune.plans.questions.rescoring import answer
 from reactune.plans.startup import Workspace

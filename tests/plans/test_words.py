@@ -6,7 +6,8 @@ from reactune.analysis.problem.model import Problem
 from reactune.devices import load
 from reactune.plans.campaign import optimise
 from reactune.plans.cli import main
-from reactune.plans.compatibility import fitted, incompatibilities
+from reactune.plans.compatibility import incompatibilities
+from reactune.plans.fitting import fitted
 
 ADDUCTS = """\
 schema      = 1

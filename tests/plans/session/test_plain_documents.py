@@ -15,7 +15,8 @@ from reactune.devices import load, open_rig
 from reactune.devices.rigfile import RigFile
 from reactune.plans import optimization_problem
 from reactune.plans.campaign import optimise
-from reactune.plans.compatibility import analytics_of, fitted
+from reactune.plans.compatibility import analytics_of
+from reactune.plans.fitting import fitted
 from reactune.plans.problems import load_problem
 from reactune.plans.reviewing import Reviewer
 from reactune.plans.session.stating import _ours, versions
