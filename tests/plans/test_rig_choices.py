@@ -7,7 +7,13 @@ import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
+from reactune.devices.instruments.interlock import RigFaultError
+from reactune.devices.instruments.ledger import LedgerError
+from reactune.devices.instruments.valve import ValveError
+from reactune.devices.protocols.errors import InstrumentError
+from reactune.devices.protocols.roles import PumpError
 from reactune.plans.cli import main
+from reactune.plans.errors import UserError
 from reactune.plans.reagents import ReagentBook, reconciled
 from tests.plans.catalysts import PROBLEM, TWO, tables
 
@@ -206,12 +212,14 @@ def test_a_valve_that_somebody_turns_is_a_fault_and_the_rig_is_safe(bench):
     with open_rig(load("rig.toml"), seed=1) as rig:
         go(rig, rig.set({**FLOWS, "catalyst": "C1"}))
         rig.emulation.world.select("catalyst", 3)
-        with pytest.raises(Exception, match="is at C3, but was turned to C1: something else flows"):
+        with pytest.raises(
+            ValveError, match="is at C3, but was turned to C1: something else flows"
+        ):
             go(rig, rig.fill_loop())
         assert "selector valve of catalyst" in rig.fault
         assert rig.emulation.world.flow() == (0, 0, 0)
         assert rig.last_report.confirmed
-        with pytest.raises(Exception, match="until it is acknowledged"):
+        with pytest.raises(RigFaultError, match="until it is acknowledged"):
             rig.set({**FLOWS, "catalyst": "C6"})
         assert rig.emulation.world.selected == {"catalyst": 3}  # it stays where it is
         rig.acknowledge()
@@ -223,7 +231,7 @@ def test_a_pump_that_should_stand_still_and_flows_is_a_fault(bench):
     with open_rig(load("rig.toml"), seed=1) as rig:
         go(rig, rig.set({**FLOWS, "catalyst": "C1"}))
         rig.emulation.world.start(3, 50.0)
-        with pytest.raises(Exception, match="stream ni should stand still, but flows"):
+        with pytest.raises(PumpError, match="stream ni should stand still, but flows"):
             go(rig, rig.fill_loop())
         assert rig.emulation.world.flow() == (0, 0, 0, 0)
 
@@ -236,7 +244,7 @@ def test_a_valve_with_too_few_positions_or_of_two_is_refused(bench):
         config = tables()
         config["emulation"]["selector"] = wrong
         bench(config)
-        with pytest.raises(Exception, match=told):
+        with pytest.raises(InstrumentError, match=told):
             open_rig(load("rig.toml"))
 
 
@@ -245,7 +253,7 @@ def test_a_coil_that_cannot_finish_an_experiment_refuses_it_before_anything_move
     with open_rig(load("rig.toml"), seed=1) as rig:
         sample(rig, "C1")
         with pytest.raises(
-            Exception, match=r"catalyst C1 needs .* uL, but its coil has .* uL left"
+            LedgerError, match=r"catalyst C1 needs .* uL, but its coil has .* uL left"
         ):
             rig.set({**FLOWS, "temperature": 70.0, "catalyst": "C1"})
         sample(rig, "C6")  # another is full
@@ -260,7 +268,7 @@ def test_what_is_left_in_coils_is_known_to_the_next_process(bench, monkeypatch, 
         book = ReagentBook.of(hardware)
         book.note(rig, last=True)
         left = rig.feed.choices["catalyst"].left["C1"]
-    with pytest.raises(Exception, match="25000 uL of C1 in its coil, but"):
+    with pytest.raises(UserError, match="25000 uL of C1 in its coil, but"):
         reconciled(hardware, None)
     known, _ = reconciled(hardware, "stored")
     assert known.choices["catalyst"].content("C1") == pytest.approx(left, abs=0.1)

@@ -5,6 +5,7 @@ import pytest
 from reactune.devices.emulation import World, ne1000
 from reactune.devices.emulation.ne1000 import EmulatedNewEraNetwork
 from reactune.devices.protocols.ne1000 import encode, frames
+from reactune.devices.protocols.roles import PumpError
 
 NEW_ERA = {"streams.c60.protocol": "ne1000", "streams.sultine.protocol": "ne1000"}
 WARM = {"temperature": 25.0, "flow_c60": 60.0, "flow_sultine": 40.0}
@@ -65,7 +66,7 @@ def test_a_rig_flows_refills_and_comes_to_rest(rig):
 def test_a_stall_makes_the_rig_safe(rig):
     rig.clock.wait(rig.set(WARM), timeout=20)
     rig.emulation.world.stall(1)
-    with pytest.raises(Exception, match=r"sultine has stalled|acknowledged"):
+    with pytest.raises(PumpError, match=r"sultine has stalled|acknowledged"):
         rig.clock.wait(rig.fill_loop(), timeout=20)
     assert "sultine has stalled" in rig.fault
     assert rig.emulation.world.flow() == (0.0, 0.0)
@@ -78,6 +79,6 @@ def test_a_silent_computer_stops_the_pump(rig, monkeypatch):
     rig.clock.wait(rig.set(WARM), timeout=20)
     now = ne1000.time.monotonic()
     monkeypatch.setattr(ne1000.time, "monotonic", lambda: now + 31.0)
-    with pytest.raises(Exception, match="heard nobody for too long"):
+    with pytest.raises(PumpError, match="heard nobody for too long"):
         rig.pumps["c60"].poll()
     assert rig.emulation.world.flow()[0] == 0.0

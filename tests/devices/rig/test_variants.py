@@ -3,6 +3,8 @@
 import pytest
 
 from reactune.devices.opening import emulated, greet
+from reactune.devices.protocols.errors import InstrumentError
+from reactune.devices.protocols.roles import PumpError
 from tests.devices.rig.driving import experiment, go
 
 SHORT = {"heater.settle": 10, "chromatogram.duration": 30}
@@ -81,7 +83,7 @@ def test_an_experiment_and_its_end(open_rig, line, changes):
 
     world.stall(0)  # a fault: pumps stop, the heater cools, the valve loads
     go_on = rig.pumps["c60"].set(100.0)
-    with pytest.raises(Exception, match="stall"):
+    with pytest.raises(PumpError, match="stall"):
         go(rig, go_on)
     assert rig.last_report.confirmed
     assert world.flow() == (0.0, 0.0)
@@ -111,7 +113,7 @@ def test_it_is_greeted_with_nothing_wrong(walker, line, changes):
     ],
 )
 def test_what_must_not_be_opened_is_refused(open_rig, line, changes, sentence):
-    with pytest.raises(Exception, match=sentence):
+    with pytest.raises(InstrumentError, match=sentence):
         open_rig(line, changes)
 
 

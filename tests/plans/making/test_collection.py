@@ -14,6 +14,7 @@ from reactune.analysis.report.made import made_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.emulation.build import emulate
+from reactune.devices.instruments.interlock import RigFaultError
 from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
@@ -208,7 +209,7 @@ def test_a_dead_collection_valve_is_a_fault_that_says_what_to_do_by_hand():
 def test_a_fault_shuts_the_interlock_for_it_too():
     with open_rig(collecting()) as rig:
         rig.interlock.latch(ConnectionAbortedError("enough"))
-        with pytest.raises(Exception, match="nothing moves after a fault"):
+        with pytest.raises(RigFaultError, match="nothing moves after a fault"):
             rig.collection.set("collect")
         assert rig.emulation.world.outlet == "waste"
 

@@ -1,6 +1,7 @@
 """What is promised of a product found by few experiments, and whether repeats keep to it."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -126,6 +127,12 @@ def test_a_check_as_promised_but_outside_a_window_says_so():
     (check,) = made.to_json()["checks"]
     assert check["outside"] == event["outside"]
     assert "Outside   before: X1 + X2 = 0.898 is below 0.9" in made.to_text()
+    words = (
+        "a flask of what was found on a long day in spring, and found again in autumn, for the lab"
+    )
+    long = replace(made, title=words).to_text(60)
+    assert words in " ".join(long.replace(made.mark, "").split())
+    assert max(map(len, long.splitlines())) <= 60
 
 
 def test_summary_page_and_json_say_that_it_is_assumed(tmp_path, monkeypatch, capsys):

@@ -12,11 +12,15 @@ from reactune.analysis.report.made import made_of
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.devices import load, open_rig
 from reactune.devices.emulation.build import emulate
+from reactune.devices.instruments.heater import NotSettledError
+from reactune.devices.instruments.interlock import RigFaultError
 from reactune.devices.instruments.ledger import LedgerError
+from reactune.devices.protocols.roles import PumpError
 from reactune.devices.rig.safety import make_hardware_safe
 from reactune.devices.rig.washing import Washing
 from reactune.devices.rigfile import RigFile
 from reactune.plans.cli import main
+from reactune.plans.errors import UserError
 from reactune.plans.making.service import make_product
 from reactune.plans.making.washing import lacking
 from reactune.plans.service import run
@@ -152,7 +156,7 @@ def test_a_stall_while_it_washes_ends_in_the_safe_state():
     with open_rig(washing()) as rig:
         world = rig.emulation.world
         rig.clock.call_later(120, lambda: world.stall(2))
-        with pytest.raises(Exception, match="stream acetone has stalled"):
+        with pytest.raises(PumpError, match="stream acetone has stalled"):
             go(rig, rig.washing.wash())
         assert "stream acetone has stalled" in rig.fault
         assert world.flow() == (0, 0, 0)
@@ -203,7 +207,7 @@ def test_pumps_that_are_stopped_before_the_washing_hears_of_it_have_not_washed(m
             return look(washing, name)
 
         monkeypatch.setattr(Washing, "_flows", stopped)
-        with pytest.raises(Exception, match="nothing moves now: stopped by the user"):
+        with pytest.raises(RigFaultError, match="nothing moves now: stopped by the user"):
             go(rig, rig.washing.wash())
         assert 300 < rig.washing.washed["acetone"] < 4000
 
@@ -214,7 +218,7 @@ def test_a_reactor_that_stays_hot_is_not_washed(place):
     with open_rig(hot.model_copy(update={"heater": heater})) as rig:
         go(rig, rig.heat({**WARM, "temperature": 150}))
         rig.emulation.world.run_away(0.01)
-        with pytest.raises(Exception, match="has not cooled to 35 degC in 900 s"):
+        with pytest.raises(NotSettledError, match="has not cooled to 35 degC in 900 s"):
             go(rig, rig.washing.wash())
         assert rig.washing.washed == {"acetone": 0}
 
@@ -273,7 +277,7 @@ def test_a_session_counts_it_and_washes_too(place):
         found = catalogue[-1].uid
         workspace.RE(workspace.make(found, "1mL"))
         assert made_of(catalogue[-1]).washed == {"acetone": pytest.approx(6.0, rel=0.01)}
-        with pytest.raises(Exception, match="washing needs 6000 uL, and 4000 uL are left"):
+        with pytest.raises(UserError, match="washing needs 6000 uL, and 4000 uL are left"):
             workspace.RE(workspace.make(found, "1mL"))
 
 
