@@ -50,6 +50,25 @@ def _lines(
     if problem.title:
         yield problem.title
         yield ""
+    yield from _settings(problem)
+    yield from _aims(problem)
+    yield from _limits(problem)
+    if problem.rig is not None:
+        yield "So the rig is set to:"
+        for name, (lower, upper) in Space.of(problem).spans().items():
+            if name.startswith("flow_"):
+                yield f"  {name} from {show(lower)} to {show(upper)} uL/min"
+    yield _budget_words(problem)
+    yield from _optimiser(problem)
+    if hours is not None:
+        yield f"Takes at worst {hours:.1f} h."
+    if volumes:
+        used = ", ".join(f"{name} {volume / 1000:.1f} mL" for name, volume in volumes.items())
+        yield f"Uses at worst: {used}."
+
+
+def _settings(problem: Problem) -> Iterator[str]:
+    """Say what is varied, and what is held fixed."""
     yield "Vary:"
     width = max(map(len, problem.variables))
     for name, variable in problem.variables.items():
@@ -60,6 +79,10 @@ def _lines(
         yield f"One value a batch: {', '.join(problem.shared)}."
     if problem.fixed:
         yield "Fixed: " + ", ".join(f"{name} = {exact(v)}" for name, v in problem.fixed.items())
+
+
+def _aims(problem: Problem) -> Iterator[str]:
+    """Say what is measured, and what is wanted of it."""
     where = [(aim.where, aim.unit) for aim in problem.aims if aim.where]
     where += [(f"{name} = {part.of}", part.unit) for name, part in problem.define.items()]
     if where:
@@ -81,18 +104,20 @@ def _lines(
         for window in problem.windows:
             unit = problem.unit_of(window.of)
             yield "  " + _window_words(window, unit)
+
+
+def _limits(problem: Problem) -> Iterator[str]:
+    """Say what is never tried."""
     if problem.limits:
         yield "Never try outside (hard limits):"
         for name, limit in problem.limits.items():
             title = "" if name == limit.of or name.startswith("limit_") else f"{name}: "
             yield f"  {title}{limit.of} {_within_words(limit.within)} {limit.unit}".rstrip()
         yield from _implied(problem)
-    if problem.rig is not None:
-        yield "So the rig is set to:"
-        for name, (lower, upper) in Space.of(problem).spans().items():
-            if name.startswith("flow_"):
-                yield f"  {name} from {show(lower)} to {show(upper)} uL/min"
-    yield _budget_words(problem)
+
+
+def _optimiser(problem: Problem) -> Iterator[str]:
+    """Say what chooses the points, and when it ends early."""
     optimiser = problem.optimiser
     yield f"Optimiser: {optimiser.engine}, model {optimiser.model}, p = {exact(optimiser.p)}."
     if optimiser.confidence is not None:
@@ -111,11 +136,6 @@ def _lines(
             f"Ends early {unmet}once no improvement beyond the noise is to be expected "
             "(stop.verdict = false: goes on)."
         )
-    if hours is not None:
-        yield f"Takes at worst {hours:.1f} h."
-    if volumes:
-        used = ", ".join(f"{name} {volume / 1000:.1f} mL" for name, volume in volumes.items())
-        yield f"Uses at worst: {used}."
 
 
 def _values(variable: Variable) -> str:

@@ -19,6 +19,7 @@ from ..protocols.roles import (
 )
 from ..protocols.transport import InstrumentError, TransportError
 from ..rigfile import RigFile
+from ..specs import HeaterSpec
 from .lines import Lines
 
 Exchange = tuple[bytes, bytes]
@@ -85,78 +86,88 @@ def greet(rig: RigFile, lines: Lines) -> list[Greeting]:
     list of Greeting
         Pumps in the order of the rig file, heater, valves, detector or other software's folder.
     """
-
-    def pump(driver: PumpDriver) -> Iterator[Identity]:
-        yield driver.connect()
-        status = driver.status()
-        yield Identity("", {"now": f"{status.state}, {status.flow:g} uL/min"}, _PUMP)
-
-    def heater(driver: HeaterDriver) -> Iterator[Identity]:
-        yield driver.connect()
-        reading = driver.read()
-        now = f"{reading.temperature:g} degC, setpoint {reading.setpoint:g} degC"
-        yield Identity("", {"now": now + (", SENSOR BROKEN" if reading.sensor_break else "")})
-        spec = rig.heater
-        driver.check(spec.limits, spec.maximum, spec.safe)
-        fits = f"limits {list(spec.limits)}, safe {spec.safe:g} and maximum {spec.maximum:g} degC"
-        yield Identity("", {"makes sense with": fits}, _HEATER)
-
-    def valve(table: str, driver: ValveDriver) -> Iterator[Identity]:
-        yield driver.connect()
-        position = driver.position()
-        (place,) = (n for n, there in rig.valves[table].places.items() if there == position)
-        look = _VALVE if table == "valve" else _COLLECTION
-        yield Identity("", {"now": f"position {position} ({place})"}, look)
-
-    def selector(driver: SelectorDriver) -> Iterator[Identity]:
-        yield driver.connect()
-        yield Identity("", {"now": f"position {driver.position()}"}, _SELECTOR)
-
-    def detector(driver: DetectorDriver) -> Iterator[Identity]:
-        yield driver.connect()
-        yield Identity("", {"now": f"{driver.read():g} V"})
-
-    def one(
-        instrument: str,
-        protocol: str,
-        find: Callable[[], Any],
-        ask: Callable[[Any], Iterator[Identity]],
-    ) -> Greeting:
-        exchanges: list[Exchange] = []
-        name = wrong = ""
-        facts: dict[str, str] = {}
-        look: tuple[str, ...] = ()
-        try:
-            driver = find()
-            driver.transport.record = exchanges
-            for learnt in ask(driver):
-                name, facts = name or learnt.name, {**facts, **learnt.facts}
-                look += learnt.look
-            if driver.transport.echo:
-                facts["line"] = "gives back what is sent; that is removed"
-        except (TransportError, InstrumentError) as error:
-            wrong = str(error)
-        return Greeting(instrument, protocol, name, facts, look, wrong, tuple(exchanges))
-
     streams = rig.streams.items()
     return [
-        *(one(f"streams.{k}", s.protocol, partial(lines.pump, k), pump) for k, s in streams),
-        one("heater", rig.heater.protocol, lines.heater, heater),
+        *(_one(f"streams.{k}", s.protocol, partial(lines.pump, k), _pump) for k, s in streams),
+        _one("heater", rig.heater.protocol, lines.heater, partial(_heater, rig.heater)),
         *(
-            one(table, spec.protocol, partial(lines.valve, table), partial(valve, table))
+            _one(table, spec.protocol, partial(lines.valve, table), partial(_valve, rig, table))
             for table, spec in rig.valves.items()
         ),
         *(
-            one(f"choices.{k}.valve", c.valve.protocol, partial(lines.selector, k), selector)
+            _one(f"choices.{k}.valve", c.valve.protocol, partial(lines.selector, k), _selector)
             for k, c in rig.choices.items()
             if c.valve is not None
         ),
         (
-            one("detector", rig.detector.protocol, lines.detector, detector)
+            _one("detector", rig.detector.protocol, lines.detector, _detector)
             if rig.detector is not None
             else _software(rig)
         ),
     ]
+
+
+def _pump(driver: PumpDriver) -> Iterator[Identity]:
+    """Agree with a pump on how to talk, and read its state."""
+    yield driver.connect()
+    status = driver.status()
+    yield Identity("", {"now": f"{status.state}, {status.flow:g} uL/min"}, _PUMP)
+
+
+def _heater(spec: HeaterSpec, driver: HeaterDriver) -> Iterator[Identity]:
+    """Read a heater, and whether the rig file makes sense with it."""
+    yield driver.connect()
+    reading = driver.read()
+    now = f"{reading.temperature:g} degC, setpoint {reading.setpoint:g} degC"
+    yield Identity("", {"now": now + (", SENSOR BROKEN" if reading.sensor_break else "")})
+    driver.check(spec.limits, spec.maximum, spec.safe)
+    fits = f"limits {list(spec.limits)}, safe {spec.safe:g} and maximum {spec.maximum:g} degC"
+    yield Identity("", {"makes sense with": fits}, _HEATER)
+
+
+def _valve(rig: RigFile, table: str, driver: ValveDriver) -> Iterator[Identity]:
+    """Read where a valve of two positions is."""
+    yield driver.connect()
+    position = driver.position()
+    (place,) = (n for n, there in rig.valves[table].places.items() if there == position)
+    look = _VALVE if table == "valve" else _COLLECTION
+    yield Identity("", {"now": f"position {position} ({place})"}, look)
+
+
+def _selector(driver: SelectorDriver) -> Iterator[Identity]:
+    """Read where a selector valve is."""
+    yield driver.connect()
+    yield Identity("", {"now": f"position {driver.position()}"}, _SELECTOR)
+
+
+def _detector(driver: DetectorDriver) -> Iterator[Identity]:
+    """Read what a detector shows."""
+    yield driver.connect()
+    yield Identity("", {"now": f"{driver.read():g} V"})
+
+
+def _one(
+    instrument: str,
+    protocol: str,
+    find: Callable[[], Any],
+    ask: Callable[[Any], Iterator[Identity]],
+) -> Greeting:
+    """Ask one instrument, and keep every exchange, whether or not it answers."""
+    exchanges: list[Exchange] = []
+    name = wrong = ""
+    facts: dict[str, str] = {}
+    look: tuple[str, ...] = ()
+    try:
+        driver = find()
+        driver.transport.record = exchanges
+        for learnt in ask(driver):
+            name, facts = name or learnt.name, {**facts, **learnt.facts}
+            look += learnt.look
+        if driver.transport.echo:
+            facts["line"] = "gives back what is sent; that is removed"
+    except (TransportError, InstrumentError) as error:
+        wrong = str(error)
+    return Greeting(instrument, protocol, name, facts, look, wrong, tuple(exchanges))
 
 
 def _software(rig: RigFile) -> Greeting:

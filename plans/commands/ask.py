@@ -4,10 +4,15 @@ import argparse
 import json
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..saying import say
 from ..terminal.options import EXIT_DONE, add_catalogue, add_problem, count, seed
+
+if TYPE_CHECKING:
+    from reactune.analysis.sheets.asking import Asking
 
 HELP = "add the next experiments to a table of results, CSV or XLSX; no rig needed"
 EXAMPLES = ("reactune ask snar.toml results.csv -n 5",)
@@ -63,6 +68,18 @@ def run(a: argparse.Namespace) -> int:
         say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
         return EXIT_DONE
     say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
+    counted, *mistaken = _counted(asking, a.table)
+    lines = [counted]
+    if len(asks) < n:
+        lines.append(f"{len(asks)} in place of {n}: no other was found that is not in the table.")
+    for line in (*lines, *mistaken, *_to_do(asking)):
+        say(textwrap.fill(line, 80))
+    return EXIT_DONE
+
+
+def _counted(asking: "Asking", table: Path) -> Iterator[str]:
+    """Say how far a table is, and which of its rows count as something else than they say."""
+    results = asking.results
     told_of = {e.number: e for e in asking.agent.evaluations}
     states = [
         None if e.measurement is None else (told_of.get(e.row) or e.measurement).valid
@@ -71,27 +88,23 @@ def run(a: argparse.Namespace) -> int:
     ]
     done, failed, pending = (states.count(state) for state in (True, False, None))
     uncounted = f", {len(asking.lost)} not counted" if asking.lost else ""
-    lines = [f"{a.table}: {done} done, {failed} failed, {pending} outstanding{uncounted}."]
-    if len(asks) < n:
-        lines.append(f"{len(asks)} in place of {n}: no other was found that is not in the table.")
-    lines += [
-        f"Row {e.row}: {told_of[e.row].reason}, which counts as failed."
-        for e in results.entries
-        if e.measurement and e.measurement.valid and e.row in told_of and not told_of[e.row].valid
-    ]
-    lines += [
-        f"Row {row}: {why}, with no place in the models; kept, and not counted."
-        for row, why in asking.lost.items()
-    ]
+    yield f"{table}: {done} done, {failed} failed, {pending} outstanding{uncounted}."
+    for e in results.entries:
+        if e.measurement and e.measurement.valid and e.row in told_of and not told_of[e.row].valid:
+            yield f"Row {e.row}: {told_of[e.row].reason}, which counts as failed."
+    for row, why in asking.lost.items():
+        yield f"Row {row}: {why}, with no place in the models; kept, and not counted."
+
+
+def _to_do(asking: "Asking") -> Iterator[str]:
+    """Say what to mind, and what to do with the table now."""
+    problem, results = asking.problem, asking.results
     if asking.left < 0:
-        lines.append(f"That is {-asking.left} more than the budget of {problem.budget}.")
-    lines += results.remarks
-    lines.append(
+        yield f"That is {-asking.left} more than the budget of {problem.budget}."
+    yield from results.remarks
+    yield (
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."
     )
     if results.uncomputed:
-        lines.append("Its formulas come to nothing before it is saved in your spreadsheet.")
-    for line in lines:
-        say(textwrap.fill(line, 80))
-    return EXIT_DONE
+        yield "Its formulas come to nothing before it is saved in your spreadsheet."
