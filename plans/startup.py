@@ -289,7 +289,23 @@ class Workspace:
         seed: int | None = None,
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
-        """Change one variable at a time on this session's rig; see `scans.one_at_a_time`."""
+        """Change one variable at a time on this session's rig; see `scans.one_at_a_time`.
+
+        Parameters
+        ----------
+        problem : str, dict or Problem
+            Names variables, limits and what is measured.
+        around : dict of str to float
+            A value for each variable, which is kept while another one changes. Measured first.
+        levels : dict of str to list of float
+            The values of each variable that is to change.
+        replicates : int
+            How often each point is measured.
+        seed : int, optional
+            Puts the points in random order; by default they come variable by variable.
+        md : mapping, optional
+            Metadata for the start document.
+        """
         how: dict[str, Any] = {"replicates": replicates, "seed": seed, "md": md}
         return (yield from scans.one_at_a_time(problem, self.rig, around, levels, **how))
 
@@ -301,7 +317,17 @@ class Workspace:
         seed: int | None = 0,
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
-        """Measure every combination of values on this session's rig; see `scans.grid`."""
+        """Measure every combination of values on this session's rig; see `scans.grid`.
+
+        Parameters
+        ----------
+        problem, replicates, md
+            As in `one_at_a_time`.
+        levels : dict of str to list of float, or float
+            The values of each variable; a single one is kept.
+        seed : int, optional
+            Of the random order; with None the last variable changes fastest.
+        """
         how: dict[str, Any] = {"replicates": replicates, "seed": seed, "md": md}
         return (yield from scans.grid(problem, self.rig, levels, **how))
 
@@ -312,13 +338,29 @@ class Workspace:
         times: int = 5,
         md: Mapping[str, Any] | None = None,
     ) -> MsgGenerator[str]:
-        """Measure the same conditions several times on this session's rig; see `scans.repeat`."""
+        """Measure the same conditions several times on this session's rig; see `scans.repeat`.
+
+        Parameters
+        ----------
+        problem, md
+            As in `one_at_a_time`.
+        conditions : dict of str to float
+            A value for each variable.
+        times : int
+            How often.
+        """
         return (yield from scans.repeat(problem, self.rig, conditions, times, md=md))
 
     # -- looking ----------------------------------------------------------------------------
 
     def last(self, n: int = 1) -> Lineage:
-        """Give the n-th last run of the catalogue, with those it resumed."""
+        """Give the n-th last run of the catalogue, with those it resumed.
+
+        Raises
+        ------
+        LookupError
+            If there are fewer, or n is no number from 1 up.
+        """
         if not (isinstance(n, int) and n > 0):
             raise LookupError(f"the {n!r}-th last run: count from 1, the newest")
         return lineage(self.cat, self.cat[-n].uid)

@@ -45,7 +45,13 @@ class Asked(Generic[Why]):
         return np.asarray(self.x[self.pending])
 
     def note(self, x: ArrayLike, whys: Sequence[Why]) -> None:
-        """Count points (n, d) as asked for, each for its reason."""
+        """Count points (n, d) as asked for, each for its reason.
+
+        Raises
+        ------
+        ValueError
+            If there are more or fewer reasons than points.
+        """
         points = numbers("x", x).reshape(-1, self._resolution.size)
         if len(points) != len(whys):
             raise ValueError(f"{len(points)} points have {len(whys)} reasons: give one for each")

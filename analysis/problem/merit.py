@@ -107,6 +107,11 @@ class Windows:
         -------
         ndarray, shape (..., m)
             nan where F is not finite.
+
+        Raises
+        ------
+        ValueError
+            If F has not as many properties as there are windows.
         """
         values = np.zeros(0) if F is None else np.asarray(F, dtype=float)
         if values.shape[-1:] != (len(self),):

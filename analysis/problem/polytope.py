@@ -42,7 +42,15 @@ class Polytope:
 
     @classmethod
     def of(cls, A: FloatArray, b: FloatArray) -> "Polytope":
-        """Scale the rows of A, shape (r, k), and b, shape (r,)."""
+        """Scale the rows of A, shape (r, k), and b, shape (r,).
+
+        Raises
+        ------
+        EmptyError
+            If a row without unknowns cannot hold.
+        ValueError
+            If there are too many rows.
+        """
         size = np.abs(A).max(axis=1)
         keep = size > _ZERO * np.maximum(size, np.abs(b))
         if np.any(b[~keep] < 0):

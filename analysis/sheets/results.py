@@ -90,7 +90,21 @@ class Results:
     def open(
         cls, path: Path, problem: Problem, units: Mapping[str, str] | None = None
     ) -> "Results":
-        """Read the table of a file; where there is none, begin one."""
+        """Read the table of a file; where there is none, begin one.
+
+        Parameters
+        ----------
+        path : Path
+            CSV or XLSX.
+        problem : Problem
+        units : mapping of str to str, optional
+            Of what is measured, where something else than the table says so.
+
+        Raises
+        ------
+        SheetError
+            If it cannot be read or begun, or is no table of this problem.
+        """
         own = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         if taken := [name for name in (*problem.variables, *problem.measured) if name in own]:
             raise SheetError(

@@ -37,6 +37,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
         The pump.
     clock : LabClock
         For refills.
+    interlock : Interlock
+        Asked before it moves; it raises `RigFaultError` while a fault is latched.
     spec : StreamSpec
         The stream's table of the rig file.
     """

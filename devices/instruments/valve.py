@@ -30,6 +30,14 @@ class _Valve(Device, Generic[_Driver, _Spec]):  # type: ignore[misc]  # ophyd sh
 
     Parameters
     ----------
+    name : str
+    driver : ValveDriver or SelectorDriver
+    clock : LabClock
+        For how long it turns.
+    interlock : Interlock
+        Asked before it turns; it raises `RigFaultError` while a fault is latched.
+    spec : TwoPositionSpec or SelectorSpec
+        The valve's table of the rig file.
     places : mapping of str
         By name the position, as the driver calls it.
     """
