@@ -307,7 +307,7 @@ def _stream(documents: list[tuple[str, Document]], damages: list[Damage]) -> str
 def _descriptor(event: Document, start: str, stream: str) -> Document:
     """Describe a stream by one of its events."""
     keys = {}
-    page = isinstance(event["seq_num"], list)
+    page = not isinstance(event["seq_num"], int)
     for key, cell in event["data"].items():
         value = cell[0] if page else cell
         shape = list(getattr(value, "shape", [len(value)] if isinstance(value, list) else []))

@@ -142,3 +142,24 @@ def test_an_event_that_is_none_is_a_damaged_line(tmp_path, pairs, wrong):
         problems = " ".join(catalogue.problems)
     assert kinds.count("event") == 5
     assert f"Line {EVENT} of the journal" in problems
+
+
+@pytest.mark.parametrize("columns", [list, np.array])
+def test_a_lost_descriptor_is_stood_in_for_by_a_page_of_events(tmp_path, pairs, columns):
+    descriptor = next(
+        doc for name, doc in pairs if name == "descriptor" and doc["name"] == "primary"
+    )
+    page = {
+        "descriptor": descriptor["uid"],
+        "uid": ["a", "b"],
+        "time": columns([1.0, 2.0]),
+        "seq_num": columns([1, 2]),
+        "data": {"x": columns([0.1, 0.2])},
+        "timestamps": {"x": columns([1.0, 2.0])},
+        "filled": {},
+    }
+    path = write_journal(tmp_path, [pairs[0], ("descriptor", descriptor), ("event_page", page)])
+    damage(path, 3)
+    _, (kind, stand_in), _ = reading.read(path).documents
+    assert (kind, stand_in["time"]) == ("descriptor", 1.0)
+    assert stand_in["data_keys"]["x"] == {"source": "lost", "dtype": "number", "shape": []}
