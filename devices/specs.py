@@ -1,6 +1,7 @@
 """What a rig file says of each instrument and of the port that it is plugged into."""
 
 import re
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -281,9 +282,9 @@ class TwoPositionSpec(_InstrumentSpec):
     timeout: Positive = 3.0
 
     @property
+    @abstractmethod
     def places(self) -> dict[str, str]:
         """The positions by their names."""
-        raise NotImplementedError
 
 
 class ValveSpec(TwoPositionSpec):

@@ -4,6 +4,7 @@ Tiled and what it needs are imported when they are needed, not with this module:
 """
 
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ _NOT_THE_USERS = (  # Tiled 0.2's own affairs
 )
 
 
-class TiledRuns:
+class TiledRuns(ABC):
     """What stores in Tiled share (`store.Store`).
 
     Attributes
@@ -40,25 +41,25 @@ class TiledRuns:
     note = ""
 
     @property
+    @abstractmethod
     def broker(self) -> Any:
         """The databroker client on this catalogue."""
-        raise NotImplementedError
 
+    @abstractmethod
     def names(self) -> Collection[str]:
         """Names of the runs that it holds."""
-        raise NotImplementedError
 
     def whole(self) -> set[str]:
         """Uids of the runs that it holds with their stop documents."""
         return set(map(uid_of, self.names()))
 
+    @abstractmethod
     def seal(self, path: Path) -> None:
         """Mark a journal as filed here."""
-        raise NotImplementedError
 
+    @abstractmethod
     def close(self) -> None:
         """End everything."""
-        raise NotImplementedError
 
     def ends(self, name: str) -> reading.Ends:
         """Start and stop document of a run."""
