@@ -17,16 +17,21 @@ from tests.soak import Meter, complaints, endless, open_now, soak
 
 
 def cost(known: int, more: int = 5) -> float:
-    """CPU [s] of all that an agent does about an experiment, when so many are known."""
+    """CPU [s] of all that an agent does about an experiment, when so many are known.
+
+    The least of some: what else the machine does only adds to it.
+    """
     agent, lab = Agent(endless("walker-ii", known + more), HPLC, seed=1), Lab(1)
     x = np.random.default_rng(0).uniform(agent.space.lower, agent.space.upper, (known, 3))
     agent.ingest(lab.measure(agent.register_suggestions(agent.space.to_conditions(x))))
-    start = time.process_time()
-    for suggestion in agent.suggest(more):
-        agent.ingest(lab.measure([suggestion]))
+    took = []
+    for _ in range(more):
+        start = time.process_time()
+        agent.ingest(lab.measure(agent.suggest(1)))
         agent.decision()
         assert not agent.should_stop()[0] or len(agent.evaluations) == known + more
-    return (time.process_time() - start) / more
+        took.append(time.process_time() - start)
+    return min(took)
 
 
 def test_an_experiment_costs_the_agent_no_more_when_many_are_known() -> None:
