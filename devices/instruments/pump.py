@@ -20,6 +20,11 @@ _LOOK = {True: 60.0, False: 1.0}  # lab s between looks at a refill; each is byt
 _PATIENCE = 2.0  # wall s to wait for the line of a pump that was made safe
 
 
+def patience(volume: float, flow: float) -> float:
+    """Give how long a stroke may take [s] of a volume [uL] at a flow [uL/min], and some more."""
+    return 1.1 * 60 * volume / flow + 30
+
+
 class InterruptedRefillError(RuntimeError):
     """The pump was stopped, or started, before its syringe was full; no fault of the pump."""
 
@@ -312,9 +317,8 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
             self.interlock.check()
             self._moved = True
             self.driver.run("withdraw")
-        duration = 60 * volume / self.spec.refill_rate
-        begin = self._clock.now()
-        end, deadline = begin + (duration + 1), begin + 1.1 * duration + 30
+        begin, flow = self._clock.now(), self.spec.refill_rate
+        end, deadline = begin + 60 * volume / flow + 1, begin + patience(volume, flow)
         yield self._next_look(end)
         while self.poll().state == "withdrawing":
             if self._clock.now() > deadline:

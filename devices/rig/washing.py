@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from ..clock import LabStatus, Steps, Task
 from ..instruments.ledger import LedgerError
+from ..instruments.pump import patience
 from ..protocols import PUMPS
 from ..protocols.roles import PumpError
 from .feed import Feed, InterruptedFlowError
@@ -121,7 +122,7 @@ class Washing:
             if (portion := min(left, pump.ledger.deliverable)) <= _LEAST:
                 raise LedgerError(f"stream {name} has run out with {left:.0f} uL still to wash")
             pump.prepare(flow, portion)
-            deadline = self._clock.now() + 66 * portion / flow + 30
+            deadline = self._clock.now() + patience(portion, flow)
             pump.run()
             while self._flows(name):
                 if self._clock.now() > deadline:
