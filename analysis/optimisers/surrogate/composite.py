@@ -239,13 +239,17 @@ class Surrogate(Judging):
 
     @cached_property
     def _level(self) -> Floats:
-        """Mean and standard deviation of what is foretold all over the box, (k, 2)."""
+        """Mean and standard deviation of what is foretold all over the box, (k, 2).
+
+        Where hardly anything is foretold to change, that is as much as repeats usually scatter.
+        """
         from scipy.stats import qmc  # takes a third of a second, and few ask for this
 
         u = qmc.Sobol(self.coordinates.dim, seed=0).random(EVERYWHERE)
         z = self.coordinates.to_cube(self.coordinates.evenly(u))
         means = [model.predict(z)[0] for model in self._models]
-        return np.array([(mean.mean(), mean.std()) for mean in means])
+        pairs = zip(means, self._models, strict=True)
+        return np.array([(mean.mean(), max(mean.std(), model.typical)) for mean, model in pairs])
 
     def mean(self, z: Floats) -> tuple[Floats, Floats]:
         """Give goal (M,) and properties (M, m) that follow from the models' means at z (M, d)."""

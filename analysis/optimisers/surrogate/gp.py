@@ -166,6 +166,11 @@ class GaussianProcess:
         return len(self._y) - min(len(np.unique(self._z, axis=0)), trend)
 
     @property
+    def typical(self) -> float:
+        """Standard deviation of repeats that is usual for values like these."""
+        return TYPICAL * self._unit
+
+    @property
     def hidden(self) -> float:
         """Standard deviation that repeats may have besides, since the values do not tell of it."""
         count = len(self._y)

@@ -300,7 +300,7 @@ class Smooth:
     def _bent(self, y: Floats, error: Floats) -> tuple[Floats, Floats]:
         """Give values and uncertainties as logarithms or log-ratios, not chained."""
         if self._kind == "real":
-            return y, error
+            return y[:, self._columns], error[:, self._columns]
         values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
         errors = error / np.hypot(y, 2 * self._floor)
         values[:, self._real], errors[:, self._real] = y[:, self._real], error[:, self._real]

@@ -37,6 +37,8 @@ def test_smooth_scales_are_inverted_down_to_zero(kind: str, chained: bool, seed:
     # a value below a thousandth of its uncertainty comes back as that
     np.testing.assert_allclose(back.measured(back.values), y, rtol=1e-6, atol=2e-6)
     assert np.isfinite(back.errors).all()
+    for scaled, own in zip(back.scaled(y, error), (back.values, back.errors), strict=True):
+        np.testing.assert_allclose(scaled, own, atol=1e-12)
     if kind == "fractions":
         assert back.values.shape == (20, 3)
         anywhere = back.measured(back.values[rng.permutation(20)] + rng.normal(size=(20, 3)))
