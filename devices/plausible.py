@@ -6,7 +6,7 @@ Refused where a rig is to be used; what was stored before it was known stays rea
 import math
 from collections.abc import Iterator, Mapping
 
-from .specs import HeaterSpec, Port, StreamSpec
+from .specs import HeaterSpec, Port, Reactor, StreamSpec
 from .written import exact
 
 _COLD = 50.0  # degC, that one may touch, and that solvents are washed with
@@ -16,10 +16,27 @@ _LONGEST = 200.0  # mm of a plunger's way; those of syringes are 20 to 120
 
 
 def implausible(
-    heater: HeaterSpec, streams: Mapping[str, StreamSpec], transports: Mapping[str, Port]
+    heater: HeaterSpec,
+    streams: Mapping[str, StreamSpec],
+    transports: Mapping[str, Port],
+    reactor: Reactor,
+    times: float,
 ) -> list[str]:
-    """Say in sentences what of a rig cannot be."""
-    return [*_of_heater(heater), *_of_syringes(streams), *_of_ports(transports)]
+    """Say in sentences what of a rig cannot be; it counts as steady after so many residence times.
+
+    Parameters
+    ----------
+    heater, streams, transports, reactor
+        Tables of the rig file.
+    times : float
+        Its ``stabilisation_residence_times``.
+    """
+    return [
+        *_of_heater(heater),
+        *_of_syringes(streams),
+        *_of_ports(transports),
+        *_of_reactor(reactor, times),
+    ]
 
 
 def _of_heater(heater: HeaterSpec) -> Iterator[str]:
@@ -53,6 +70,26 @@ def _of_syringes(streams: Mapping[str, StreamSpec]) -> Iterator[str]:
                 f"{exact(stream.diameter)} mm is a syringe {length / 10:.0f} cm long: correct one "
                 "of them, the pump pushes by the diameter"
             )
+
+
+def _of_reactor(reactor: Reactor, times: float) -> Iterator[str]:
+    flows, way = times * reactor.heated_volume, _way(reactor)
+    if flows < way:
+        yield (
+            f"stabilisation_residence_times = {exact(times)} lets {flows:g} uL flow until the rig "
+            f"counts as steady, and {way:g} uL lead from the mixer to the sample, which would be "
+            f"of the conditions before: raise it to {steady_after(reactor):g} or more"
+        )
+
+
+def steady_after(reactor: Reactor) -> float:
+    """Give how many residence times it takes until nothing is left of the conditions before."""
+    return math.ceil(10 * _way(reactor) / reactor.heated_volume) / 10
+
+
+def _way(reactor: Reactor) -> float:
+    """Volume [uL] from the mixer to the sample, and of what a short flush leaves in the loop."""
+    return reactor.total_volume + max(1 - reactor.flush_loops, 0.0) * reactor.loop_volume
 
 
 def _of_ports(transports: Mapping[str, Port]) -> Iterator[str]:

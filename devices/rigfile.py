@@ -23,12 +23,12 @@ from .specs import (
     DetectorSpec,
     HeaterSpec,
     Port,
+    Reactor,
     StreamSpec,
     TwoPositionSpec,
     ValveSpec,
 )
 from .tables import Name, Positive, Table, Text
-from .written import exact
 
 STORED = {"stored": True}
 """Context in which a rig is read whatever of it is implausible.
@@ -39,36 +39,6 @@ Results were measured on it, or it is to be made safe, which needs none of these
 
 class RigError(SpecError):
     """The rig file cannot be used; the text names key, value and cure."""
-
-
-class Reactor(Table):
-    """Volumes between the pumps and the injection valve.
-
-    Attributes
-    ----------
-    heated_volume : float
-        The heated part of the reactor [uL]; residence times are in it.
-    total_volume : float
-        From the mixer to the injection valve [uL].
-    loop_volume : float
-        Of the sampling loop [uL].
-    flush_loops : float
-        How many loop volumes go through it before an injection.
-    """
-
-    heated_volume: Positive
-    total_volume: Positive
-    loop_volume: Positive
-    flush_loops: Positive = 10.0
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.total_volume < self.heated_volume:
-            raise ValueError(
-                f"total_volume = {exact(self.total_volume)} uL is below heated_volume = "
-                f"{exact(self.heated_volume)} uL, which is a part of it"
-            )
-        return self
 
 
 _WASH = 3.0  # volumes from mixer to valve that wash, where nobody says
@@ -146,7 +116,8 @@ class RigFile(Table):
     title : str
         What it is called.
     stabilisation_residence_times : float
-        After how many residence times it counts as steady.
+        After how many residence times it counts as steady. So much has to flow that nothing of the
+        conditions before is left between mixer and sample: at least ``total_volume``.
     pause_limit : float
         A longer pause leaves the rig in its safe state [s].
     emulated_since : str
@@ -327,7 +298,13 @@ class RigFile(Table):
     @property
     def implausible(self) -> list[str]:
         """What of it no rig is, in sentences."""
-        return implausible(self.heater, self.streams, self.transports)
+        return implausible(
+            self.heater,
+            self.streams,
+            self.transports,
+            self.reactor,
+            self.stabilisation_residence_times,
+        )
 
     @model_validator(mode="after")
     def _plausible(self, info: ValidationInfo) -> Self:

@@ -357,3 +357,33 @@ class DetectorSpec(_InstrumentSpec):
     def full_scale(self) -> float:
         """What it reads up to on its range [V]: 20 % more."""
         return 1.2 * self.range
+
+
+class Reactor(Table):
+    """Volumes between the pumps and the injection valve.
+
+    Attributes
+    ----------
+    heated_volume : float
+        The heated part of the reactor [uL]; residence times are in it.
+    total_volume : float
+        From the mixer to the injection valve [uL].
+    loop_volume : float
+        Of the sampling loop [uL].
+    flush_loops : float
+        How many loop volumes go through it before an injection.
+    """
+
+    heated_volume: Positive
+    total_volume: Positive
+    loop_volume: Positive
+    flush_loops: Positive = 10.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.total_volume < self.heated_volume:
+            raise ValueError(
+                f"total_volume = {exact(self.total_volume)} uL is below heated_volume = "
+                f"{exact(self.heated_volume)} uL, which is a part of it"
+            )
+        return self

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from reactune.devices.chemistry import Equation
+from reactune.devices.plausible import steady_after
 from reactune.devices.reading import SpecError, validated
-from reactune.devices.specs import StreamSpec
+from reactune.devices.specs import Reactor, StreamSpec
 from reactune.devices.steps import SpeciesName, Step
 from reactune.devices.tables import Name, Table
 from reactune.devices.written import exact, quoted
@@ -24,6 +25,7 @@ from .draft import NUMBER, Draft, Question, number, toml_text
 from .peaks import PeaksDraft, short
 from .templates import METHOD, REACTION, RIG, SELECTOR, SIGNALS, STREAM, TRANSPORTS
 
+_STEADY = 2.0  # residence times after which one usually samples
 _CONTENT = rf"[^\s:=,+]+\s+{NUMBER}\s*m?M"
 _STREAM = re.compile(
     rf"(?:(?P<name>[^\s:=,+]+)\s*[:=]\s*)?(?P<held>{_CONTENT}(?:\s*\+\s*{_CONTENT})*)"
@@ -347,6 +349,8 @@ class RigDraft(Draft):
             )
         else:
             chromatogram = f"method   = {toml_text(_relative(self.method, rig))}\n"
+        heated, total = self.volumes
+        reactor = Reactor(heated_volume=heated, total_volume=total, loop_volume=2.0)
         return RIG.format(
             title=toml_text(rig.stem),
             streams="\n".join(
@@ -358,10 +362,11 @@ class RigDraft(Draft):
                 for i, name in enumerate(self.streams)
             ),
             limits=toml_text([low, high]), safe=exact(min(low, 25.0)), maximum=exact(high + 10),
-            heated=exact(self.volumes[0]), total=exact(self.volumes[1]),
+            heated=exact(reactor.heated_volume), total=exact(reactor.total_volume),
+            steady=f"{max(steady_after(reactor), _STEADY):g}",
             transports="\n".join(f"{n:<{wide}} = {port}" for n, port in ports.items()),
             choices="".join(
-                one.rig_text(exact(_COILS * self.volumes[0])) for one in self.choices
+                one.rig_text(exact(_COILS * heated)) for one in self.choices
             ),
             duration=30 * math.ceil(2 * (windows[-1][1] + 0.5)),
             chromatogram=chromatogram,

@@ -100,7 +100,7 @@ RIG = """\
 
 schema = 1
 title  = {title}
-stabilisation_residence_times = 2   # of the heated volume, before a sample is taken
+stabilisation_residence_times = {steady:<3} # of the heated volume, before a sample is taken
 
 # Ports. Real hardware: add  url = "/dev/serial/by-id/..."  or  "socket://host:port"  to each,
 # and delete [emulation] below.

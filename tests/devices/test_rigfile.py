@@ -65,6 +65,12 @@ def text(**changes):
         ("window = [3.60, 4.87]", "window = [4.60, 4.87]", "does not enclose time = 4.4 min"),
         ("schema = 1", "schema = 2", r"schema = 2 cannot be used"),
         ("total_volume  = 1587", "total_volume = 100", "total_volume = 100 uL is below heated"),
+        (
+            "stabilisation_residence_times = 2",
+            "stabilisation_residence_times = 1.5",
+            "= 1.5 lets 1396.5 uL flow .* and 1587 uL lead from .* raise it to 1.8 or more",
+        ),
+        ("total_volume  = 1587", "total_volume = 2500", "= 2 lets 1862 uL flow .* to 2.7 or more"),
         ("[reactor]", "[reactor", "not valid TOML"),
     ],
 )
@@ -72,6 +78,14 @@ def test_rig_file_errors_name_key_value_and_cure(old, new, match):
     with pytest.raises(RigError, match=match) as caught:
         parse(text(change=(old, new)), "my.toml")
     assert str(caught.value).startswith("my.toml: ")
+
+
+def test_a_loop_that_is_filled_in_part_has_to_be_waited_for_too():
+    long = {"volume": ("total_volume  = 1587", "total_volume = 1860")}
+    assert parse(text(**long), "my.toml").reactor.total_volume == 1860
+    short = {"flush": ("flush_loops   = 10", "flush_loops = 0.2")}
+    with pytest.raises(RigError, match="and 1864 uL lead from the mixer to the sample"):
+        parse(text(**long, **short), "my.toml")
 
 
 def test_rig_file_of_hardware_needs_urls():

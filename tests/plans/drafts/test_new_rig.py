@@ -151,6 +151,11 @@ def test_a_pump_refills_as_fast_as_it_can_flow():
         assert rig.pumps["thf"].spec.refill_rate == 20000
 
 
+def test_a_long_way_to_the_sample_is_waited_for():
+    assert main(arguments(*RIG, reactor=["1000, 3250 uL"])) == 0
+    assert load("rig.toml").stabilisation_residence_times == 3.3
+
+
 def test_a_number_beyond_all_use_is_refused(capsys):
     assert main(arguments(*RIG, peak=["amide 1e400 min"])) == 2
     assert "1e400 is beyond 1e+100" in capsys.readouterr().err
