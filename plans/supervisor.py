@@ -123,7 +123,7 @@ class Supervisor:
         if self._rig.fault is not None:
             if report is not None and not report.confirmed and now - self._tried > _AGAIN:
                 self._tried = now
-                self._act(self._rig.safe)
+                self._act(self._rig.safe_again)
         elif not self._rig.simulated and now - watch.last_look > _BLIND:
             blind = InstrumentError(f"nobody could look at the rig for {_BLIND:g} s: look at it")
             self._act(partial(self._rig.interlock.latch, blind))

@@ -313,6 +313,13 @@ class FlowRig:
         """
         return self.watch.safe()
 
+    def safe_again(self) -> SafeReport:
+        """Try once more to reach what a fault has kept from being made safe; no raise.
+
+        A plan may wait for its trace meanwhile, which goes on being recorded.
+        """
+        return self.watch.safe_again()
+
     def end(self, reason: str) -> SafeReport:
         """Make the rig safe, and let nothing move until `interlock.release`: a plan is ending."""
         self.interlock.hold(reason)

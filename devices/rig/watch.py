@@ -113,6 +113,11 @@ class Watch:
             self.give_up()
         return report
 
+    def safe_again(self) -> SafeReport:
+        """Make the rig safe once more after a fault; see `FlowRig.safe_again`."""
+        with self._interlock.holding("the rig is being made safe"):
+            return self._make_safe(None)
+
     def _make_safe(self, reason: Exception | None) -> SafeReport:
         bench = self._bench
         report = make_safe(bench.pumps.values(), bench.heater, bench.valves, reason)

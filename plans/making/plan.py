@@ -223,16 +223,20 @@ def _flowing(
 ) -> MsgGenerator[None]:
     """Let a volume [uL] flow, and look that it does."""
     left, since = 60 * volume / target.total, rig.feed.since
-    while left > 0:
-        step = min(left, _LOOK)
-        yield from lab_sleep(rig, step)
-        left -= step
-        rig.feed.look()
+    try:
+        while left > 0:
+            step = min(left, _LOOK)
+            yield from lab_sleep(rig, step)
+            left -= step
+            rig.feed.look()
+            stopped = rig.feed.since != since
+            rig.interlock.check()  # after that: who ends the plan shuts it before the flow stops
+            if stopped:
+                raise CampaignError("the flow has stopped")
+    finally:  # whoever ends it, and when: so much is in the flask
+        with contextlib.suppress(*FAILURES):
+            rig.feed.look()
         collected.look()
-        stopped = rig.feed.since != since
-        rig.interlock.check()  # after that: who ends the plan shuts it before the flow stops
-        if stopped:
-            raise CampaignError("the flow has stopped")
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ import bluesky.preprocessors as bpp
 import pytest
 from bluesky.utils import FailedStatus, RunEngineInterrupted
 
+from reactune.devices.protocols.errors import TransportError
 from reactune.plans import supervisor as module
 from reactune.plans.supervisor import Supervisor
 from tests.plans.test_faults import at, pause
@@ -149,6 +150,31 @@ def test_what_could_not_be_reached_is_tried_again_after_a_fault(supervised):
     assert lab.world.demand == 120.0
     lab.world.links["heater"].silent = 0
     assert cold(lab)
+
+
+def test_what_is_tried_again_leaves_the_trace_alone_that_a_plan_waits_for(supervised, caplog):
+    """With a clock of its own a rig has recorded it before anybody tries again."""
+    lab = supervised
+    for line in lab.rig._bench.transports.values():
+        line.timeout = 0.03
+    tried = []
+
+    def gone():
+        lab.world.links["heater"].silent = math.inf
+        lab.rig.interlock.latch(TransportError("the port is gone"))
+        before = lab.rig.last_report
+        deadline = time.monotonic() + 5.0
+        while lab.rig.last_report is before and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
+        tried.append(lab.rig.last_report is not before)
+        lab.world.links["heater"].silent = 0
+        threading.Event().wait(0.3)
+
+    at(lab, "trigger", 1, 50.0, gone)
+    lab.campaign(lab.agent(budget=2))
+    assert tried == [True]
+    assert "is repeated" not in caplog.text
+    assert [(e["number"], e["valid"]) for e in lab.events("primary")] == [(1, 1), (2, 1)]
 
 
 def test_a_rig_that_nobody_looks_at_is_made_safe(supervised, monkeypatch):
