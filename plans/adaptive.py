@@ -70,7 +70,8 @@ class Outcomes:
         Raises
         ------
         ValueError
-            If nothing was heard of the run, or it has not one event for each suggestion.
+            If nothing was heard of the run, it has not one event for each suggestion, or what
+            makes measurements of its data gives none.
         """
         order, data = self._order.pop(uid, None), self._data.pop(uid, [])
         self._run = {descriptor: run for descriptor, run in self._run.items() if run != uid}
@@ -83,8 +84,13 @@ class Outcomes:
             raise ValueError(
                 f"run {uid[:8]} acquired {len(data)} events for {len(order)} suggestions"
             )
-        pairs = zip(order, data, strict=True)
-        return [{"_id": number, **self._measure(event)} for number, event in pairs]
+        told = [self._measure(event) for event in data]
+        if wrong := [each for each in told if not isinstance(each, Mapping)]:
+            raise ValueError(
+                f"what makes measurements of an event's data gave {wrong[0]!r}: it has to return a "
+                "mapping, by name what was measured"
+            )
+        return [{"_id": number, **each} for number, each in zip(order, told, strict=True)]
 
 
 def optimization_problem(

@@ -81,12 +81,14 @@ def _best(data: Mapping[str, Any], role: str) -> str:
     """Say the goal expected of an experiment and its number, or that there is none."""
     if math.isnan(data[role]):
         return "none yet"
-    return f"{_short(data[f'{role}_goal'])} (no. {int(data[role])})"
+    expected = _short(data[f"{role}_goal"], data.get(f"{role}_goal_sd", 0.0))
+    return f"{expected} (no. {int(data[role])})"
 
 
-def _short(goal: float) -> str:
+def _short(goal: float, sd: float = 0.0) -> str:
     """Write a goal with four decimals; by a power of ten where these say nothing, or are long."""
-    return f"{goal:.4f}" if goal == 0 or 5e-5 <= abs(goal) < 1e5 else f"{goal:.3e}"
+    size = max(abs(goal), 0.0 if math.isnan(sd) else sd)
+    return f"{goal:z.4f}" if size == 0 or 5e-5 <= size < 1e5 else f"{goal:.3e}"
 
 
 def _finding(data: Mapping[str, Any]) -> str:

@@ -280,3 +280,12 @@ def test_what_was_not_heard_or_is_not_whole_is_said():
     outcomes.record("start", {"uid": "abcdefgh-1", "blop_acquisition_order": [1, 2]})
     with pytest.raises(ValueError, match="0 events for 2 suggestions"):
         outcomes.evaluate("abcdefgh-1", [])
+
+
+def test_a_function_that_gives_no_measurement_is_told():
+    outcomes = Outcomes(lambda data: print(data) or None)
+    outcomes.record("start", {"uid": "abcdefgh-1", "blop_acquisition_order": [1]})
+    outcomes.record("descriptor", {"uid": "d", "run_start": "abcdefgh-1", "name": "primary"})
+    outcomes.record("event", {"descriptor": "d", "data": {"det": 1.0}})
+    with pytest.raises(ValueError, match="gave None: it has to return a mapping"):
+        outcomes.evaluate("abcdefgh-1", [])

@@ -49,3 +49,14 @@ def test_a_goal_is_told_whatever_its_size(goal, text):
 def test_an_explanation_of_earlier_results_is_never_certain():
     line = said("rediscovery", verdict="holds", probability=json.dumps({"holds": 0.9996}))
     assert line == "earlier results: they hold (>99% likely)"
+
+
+@pytest.mark.parametrize(
+    ("goal", "sd", "text"),
+    [(6.284e-6, 0.004, "0.0000"), (-6.284e-6, 0.004, "0.0000"), (6.284e-6, 4e-8, "6.284e-06"),
+     (6.284e-6, math.nan, "6.284e-06"), (0.0123, 0.004, "0.0123")],
+)  # fmt: skip
+def test_what_is_expected_has_no_digits_that_its_doubt_does_not_leave(goal, sd, text):
+    best = {"best": 2.0, "best_goal": goal, "best_goal_sd": sd}
+    line = said("decision", number=3.0, feasibility="feasible", valid=1.0, goal=0.1, **best)
+    assert line.endswith(f"{text} (no. 2)")
