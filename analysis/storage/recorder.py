@@ -12,7 +12,7 @@ from .filing import FILING_TIME, Filer, Recording
 from .journals.encoding import dumps
 from .journals.journal import Journal, hold
 from .journals.names import path_of, paths, run_name
-from .journals.reading import Contents, parse
+from .journals.reading import Contents, parse, well_formed
 from .journals.spill import Spill
 from .place import Place
 from .stores.store import Opener, Store
@@ -96,6 +96,11 @@ class Recorder:
                     f"Run {uid[:8]}: only the text is kept of values in its {name} document that "
                     f"are neither numbers, text, arrays nor lists of them: {', '.join(losses)}."
                 )
+            if not well_formed(name, doc):
+                self._report(
+                    f"Run {uid[:8]}: a document of kind {name} lacks what it is read by, such as a "
+                    "number for its time; it is in the journal, and tables and reports lack it."
+                )
             if name == "start":
                 self._runs[uid] = Recording(uid, Journal(path_of(self._folder, self._name(doc))))
             run = self._runs[uid]
@@ -147,6 +152,8 @@ class Recorder:
         try:
             if run.spilled is None:
                 run.spilled = self._spill.journal(run.journal.path.stem, run.journal.content)
+            elif not run.spilled.path.parent.is_dir():
+                self._spill.prepare()
             run.spilled.save()
         except OSError as error:
             run.kept = "memory"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
@@ -90,25 +91,26 @@ class Run:
         -------
         DataFrame
             Indexed by ``seq_num``; column ``time`` [s since the epoch], then one per data key,
-            arrays as cells. A data key called ``time`` becomes ``time_``. Empty if there is no
-            such stream. Its ``attrs`` hold the ``units`` by column, ``run`` and ``plan_name``.
+            arrays as cells. A data key called ``time`` becomes ``time_``, or ``time__`` if that is
+            one, too. Empty if there is no such stream. Its ``attrs`` hold the ``units`` by column,
+            ``run`` and ``plan_name``.
         """
         import pandas as pd
 
         events = self._events(stream)
         keys = dict.fromkeys(key for event in events for key in event["data"])
+        names = {key: key for key in keys}
+        if "time" in names:
+            names["time"] = next(n for n in (f"time{'_' * k}" for k in count(1)) if n not in keys)
         columns: dict[str, list[Any]] = {"time": [event["time"] for event in events]}
-        for key in keys:
+        for key, name in names.items():
             cells = [event["data"].get(key) for event in events]
-            name = "time_" if key == "time" else key
             columns[name] = [np.asarray(c) if isinstance(c, list) else c for c in cells]
         index = pd.Index([event["seq_num"] for event in events], name="seq_num", dtype=int)
         frame = pd.DataFrame(columns, index=index)
-        units = {"time": "s"} | {
-            key: unit for key, unit in self.units(stream).items() if key != "time"
-        }
+        units = {names[key]: unit for key, unit in self.units(stream).items() if key in names}
         frame.attrs = {
-            "units": {column: units[column] for column in columns if column in units},
+            "units": {"time": "s"} | units,
             "run": self.uid,
             "plan_name": str(self.start.get("plan_name", "")),
         }

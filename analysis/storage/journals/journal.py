@@ -194,7 +194,7 @@ def recover(path: Path) -> str:
     Returns
     -------
     note : str
-        What was done, for the user; empty if a living process writes it.
+        What was done, for the user; empty if a living process writes it, or it has ended by itself.
 
     Raises
     ------
@@ -206,6 +206,8 @@ def recover(path: Path) -> str:
         return ""
     try:
         contents = read(path)
+        if contents.documents and contents.documents[-1][0] == "stop":
+            return ""  # it has ended since somebody looked
         note = f"Run {uid_of(path.stem)[:8]}: {CRASHED}"
         if contents.lost_stop:
             note = f"Run {uid_of(path.stem)[:8]}: its stop document is lost, and stood in for"
@@ -232,10 +234,11 @@ def _synthetic_stop(contents: Contents) -> Document:
             counts[streams[doc["descriptor"]]] += len(doc["seq_num"])
     torn = f"; a torn last line of {contents.torn} bytes was dropped" if contents.torn else ""
     reason = "the stop document is lost: its line in the journal is damaged"
-    last = max(doc["time"] for name, doc in contents.documents if name in ("start", "event"))
+    timed = [doc["time"] for name, doc in contents.documents if name in ("start", "event")]
+    pages = [doc["time"] for name, doc in contents.documents if name == "event_page"]
     return {
         "uid": str(uuid.uuid4()),
-        "time": last,
+        "time": float(max([*timed, *(time for page in pages for time in page)])),
         "run_start": contents.documents[0][1]["uid"],
         "exit_status": "fail",
         "reason": reason if contents.lost_stop else CRASHED + torn,

@@ -7,8 +7,9 @@ file's name says, a lost descriptor by what its events hold. Both say so themsel
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ class Damage:
         Its number, from 1.
     kind : str
         Kind of the document that it held, as far as known; ``header``, ``mark`` or ``break`` if it
-        held none.
+        held none; ``odd`` if the line is as it was written, and its document not what one is.
     held : bytes
         What is left of it.
     """
@@ -132,6 +133,8 @@ def parse(raw: bytes, path: Path) -> Contents:
     for number, line in enumerate(lines[1:], 2):
         try:
             items.append(_checked(line, version))
+        except _OddLine:
+            damages.append(Damage(number, "odd", line))
         except DamagedLine:
             pieces, whole = _apart(line, version)
             items += pieces
@@ -154,35 +157,36 @@ def _checked(line: bytes, version: int) -> dict[str, Any]:
         raise DamagedLine("it has no checksum")
     if "name" in item and not isinstance(item.get("doc"), dict):
         raise DamagedLine("it holds no document")
-    if "name" in item and not _well_formed(item["name"], item["doc"]):
-        raise DamagedLine("its document lacks what it is read by")
+    if "name" in item and not well_formed(item["name"], item["doc"]):
+        raise (_OddLine if "crc" in item else DamagedLine)("its document lacks what it is read by")
     if "crc" not in item and not {"name", "filed"} & set(item):
         raise DamagedLine("it says nothing")
     return item
 
 
+class _OddLine(DamagedLine):
+    """A line that is as it was written, with a document that is none."""
+
+
+_COLUMN = (list, tuple, np.ndarray)
+
 _READ_BY: dict[str, dict[str, type | tuple[type, ...]]] = {
-    "start": {"uid": str, "time": (int, float)},
+    "start": {"uid": str, "time": Real},
     "descriptor": {"uid": str, "name": str},
-    "event": {"descriptor": str, "data": dict, "seq_num": int, "time": (int, float)},
-    "event_page": {
-        "descriptor": str,
-        "data": dict,
-        "seq_num": (list, np.ndarray),
-        "time": (list, np.ndarray),
-    },
+    "event": {"descriptor": str, "data": dict, "seq_num": Integral, "time": Real},
+    "event_page": {"descriptor": str, "data": dict, "seq_num": _COLUMN, "time": _COLUMN},
     "stop": {},
 }
 """What each kind of document is read by; others are only handed on."""
 _OTHERWISE: dict[str, type | tuple[type, ...]] = {
     "num_events": dict,
     "run_start": str,
-    "uid": (str, list),
+    "uid": (str, list, tuple),
 }
 """What some have besides, and is then of this type."""
 
 
-def _well_formed(name: object, doc: Document) -> bool:
+def well_formed(name: object, doc: Mapping[str, Any]) -> bool:
     """Say whether a document has what it is read by."""
     if not isinstance(name, str):
         return False
@@ -195,9 +199,7 @@ def _well_formed(name: object, doc: Document) -> bool:
         return True
     pages = [doc["time"], *doc["data"].values()]
     count = len(doc["seq_num"])
-    return count > 0 and all(
-        isinstance(page, list | np.ndarray) and len(page) == count for page in pages
-    )
+    return count > 0 and all(isinstance(page, _COLUMN) and len(page) == count for page in pages)
 
 
 def _format(lines: list[bytes], path: Path) -> tuple[int, list[Damage]]:
@@ -252,12 +254,18 @@ def _named(
     streams = {
         str(doc.get("uid")): str(doc.get("name")) for name, doc in documents if name == "descriptor"
     }
-    return tuple(
-        f"Line {damage.line} of the journal {path} is damaged: it held "
-        f"{_what(damage, streams)}{_MEANING[damage.kind]}."
-        + (" Restore the file from a copy, if there is one." if damage.costs else "")
-        for damage in damages
-    )
+    return tuple(_sentence(damage, streams, path) for damage in damages)
+
+
+def _sentence(damage: Damage, streams: dict[str, str], path: Path) -> str:
+    line = f"Line {damage.line} of the journal {path}"
+    if damage.kind == "odd":
+        return (
+            f"{line} is as it was written, and lacks what such a document is read by: it is left "
+            "out of tables and reports."
+        )
+    cure = " Restore the file from a copy, if there is one." if damage.costs else ""
+    return f"{line} is damaged: it held {_what(damage, streams)}{_MEANING[damage.kind]}.{cure}"
 
 
 def _what(damage: Damage, streams: dict[str, str]) -> str:
@@ -307,7 +315,7 @@ def _stream(documents: list[tuple[str, Document]], damages: list[Damage]) -> str
 def _descriptor(event: Document, start: str, stream: str) -> Document:
     """Describe a stream by one of its events."""
     keys = {}
-    page = not isinstance(event["seq_num"], int)
+    page = not isinstance(event["seq_num"], Integral)
     for key, cell in event["data"].items():
         value = cell[0] if page else cell
         shape = list(getattr(value, "shape", [len(value)] if isinstance(value, list) else []))

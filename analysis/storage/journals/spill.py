@@ -57,9 +57,19 @@ class Spill:
             When there is no such place to be had.
         """
         path = path_of(self.folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        (self.folder / "home").write_bytes(os.fsencode(self._home))  # for who finds it
+        self.prepare()
         return Journal(path, content)
+
+    def prepare(self) -> None:
+        """Make the place, or make it again: somebody may have emptied it.
+
+        Raises
+        ------
+        OSError
+            When there is no such place to be had.
+        """
+        (self.folder / "journal").mkdir(parents=True, exist_ok=True)
+        (self.folder / "home").write_bytes(os.fsencode(self._home))  # for who finds it
 
     def names(self) -> list[str]:
         """Names of the runs that are there."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from event_model import compose_run
 
 from reactune.analysis.storage import catalogue as catalogues
 from reactune.analysis.storage.catalogue import (
@@ -140,6 +141,31 @@ def test_a_run_answers_to_uid_beginning_and_place(shelf, key, uid):
 def test_other_keys_are_answered_in_one_sentence(shelf, key, message):
     with pytest.raises(UnknownRun, match=message):
         shelf[0][key]
+
+
+def test_a_quantity_called_time_has_a_column_of_its_own(tmp_path):
+    run = compose_run(metadata={"plan_name": "scan"})
+    units = {"time": "min", "time_": "h"}
+    keys = {
+        k: {"source": "s", "dtype": "number", "shape": [], "units": u} for k, u in units.items()
+    }
+    stream = run.compose_descriptor(name="primary", data_keys=keys)
+    event = stream.compose_event(
+        data={"time": 5.0, "time_": 7.0}, timestamps=dict.fromkeys(keys, 0)
+    )
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        record(
+            catalogue,
+            [
+                ("start", run.start_doc),
+                ("descriptor", stream.descriptor_doc),
+                ("event", event),
+                ("stop", run.compose_stop()),
+            ],
+        )
+        table = catalogue[-1].table()
+    assert table[["time_", "time__"]].to_numpy().tolist() == [[7.0, 5.0]]
+    assert table.attrs["units"] == {"time": "s", "time_": "h", "time__": "min"}
 
 
 def test_a_uid_that_begins_another_is_found(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.journals import journal, reading
-from tests.analysis.storage.samples import assert_same, documents, write_journal
+from tests.analysis.storage.samples import assert_same, documents, record, write_journal
 
 START, PRIMARY, DECISION, EVENT, STOP = 2, 3, 4, 7, 11  # lines; EVENT is the second of primary
 
@@ -163,3 +163,30 @@ def test_a_lost_descriptor_is_stood_in_for_by_a_page_of_events(tmp_path, pairs, 
     _, (kind, stand_in), _ = reading.read(path).documents
     assert (kind, stand_in["time"]) == ("descriptor", 1.0)
     assert stand_in["data_keys"]["x"] == {"source": "lost", "dtype": "number", "shape": []}
+
+
+@pytest.mark.parametrize(
+    ("kind", "other"),
+    [
+        ("event", {"seq_num": np.int64(1)}),
+        ("event", {"time": np.float32(1.5)}),
+        ("start", {"time": np.int64(1_700_000_000)}),
+    ],
+)
+def test_numbers_of_numpy_are_numbers_in_every_document(tmp_path, pairs, kind, other):
+    changed = [(name, doc | other if name == kind else doc) for name, doc in pairs]
+    contents = reading.read(write_journal(tmp_path, changed))
+    assert contents.damages == ()
+    assert_same(contents.documents, changed)
+
+
+def test_what_is_no_document_is_told_when_it_is_recorded_and_is_not_called_damaged(tmp_path, pairs):
+    changed = [(name, doc | {"time": None} if name == "event" else doc) for name, doc in pairs]
+    with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
+        record(catalogue, changed)
+        told = catalogue.problems
+    assert sum("lacks what it is read by, such as a number" in line for line in told) == 6
+    with Catalogue(tmp_path, store="journal") as catalogue:
+        assert catalogue[-1].stop["exit_status"] == "success"
+        assert "is as it was written, and lacks what such" in catalogue.problems[0]
+        assert not any("damaged" in problem for problem in catalogue.problems)

@@ -111,7 +111,16 @@ def test_events_in_pages_are_counted(tmp_path):
     page = pack_event_page(*(doc for name, doc in documents if name == "event"))
     path = write(tmp_path, *documents[:2], ("event_page", page))
     journal.recover(path)
-    assert reading.read(path).documents[-1][1]["num_events"] == {"primary": 3}
+    stop = reading.read(path).documents[-1][1]
+    assert (stop["num_events"], stop["time"]) == ({"primary": 3}, 5.0)
+
+
+def test_a_run_that_has_ended_since_somebody_looked_is_left_alone(tmp_path):
+    path = write(tmp_path, *a_run(), ("stop", STOP))
+    journal.mark_filed(path, "here")
+    before = path.read_bytes()
+    assert journal.recover(path) == ""
+    assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("size", [0, 5, 16, 40])

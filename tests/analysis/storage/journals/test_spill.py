@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
-from reactune.analysis.storage.journals import journal, names
+from reactune.analysis.storage.journals import journal, names, reading
 from reactune.analysis.storage.journals.spill import Spill, default_spill
 from tests.analysis.storage.samples import assert_same, documents, record
 
@@ -147,3 +147,17 @@ def test_the_second_place_can_be_chosen(home, pairs, monkeypatch, tmp_path):
         record(catalogue, pairs)
         catalogue.close()
     assert len(list((tmp_path / "other").glob("home-*/journal/*.jsonl"))) == 1
+
+
+def test_a_second_place_that_is_emptied_meanwhile_is_made_again(home, tmp_path, pairs):
+    places = tmp_path / "spill"
+    with Catalogue(home, writing=True, store="journal", spill=places) as catalogue:
+        with refusing(home, errno.ENOSPC):
+            record(catalogue, pairs[:3])
+            shutil.rmtree(places)
+            record(catalogue, pairs[3:5])
+            (path,) = places.rglob("*.jsonl")
+            assert_same(reading.read(path).documents, pairs[:5])
+        record(catalogue, pairs[5:])
+        assert catalogue.stored("spilled")
+        assert_same(catalogue["spilled"].documents(), pairs)
