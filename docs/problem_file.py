@@ -167,8 +167,9 @@ is a label, which nothing is converted to and nothing can check, so that `P / ta
 be a number of g/L/h as it is written. What pint does not know, such as `equiv`, is a label, too. A
 ratio of flows or stocks in `%` or `mol%` is a number of percent; of what is measured `%` is a
 label. `rpm` is `1/min`. Plain numbers in an expression can be anything, so that `60 * volume /
-flow` in `s` is refused rather than multiplied by 60 twice, and `40 * enzyme + 100 * time` may add
-what costs 40 a gram and what costs 100 an hour. Without such factors unlike things are not added.
+flow` in `s` is refused rather than multiplied by 60 twice, and so is `flow_a + 1000 * flow_b` of
+uL/min and mL/min; `40 * enzyme + 100 * time` may add what costs 40 a gram and what costs 100 an
+hour. Without such factors unlike things are not added, nor are degC and K.
 
 **On a rig**, these names are its own: `temperature` [degC], `flow_<stream>` and `total_flow`
 [uL/min], `residence_time` [min] in the heated volume, and for expressions `volume` [uL] and

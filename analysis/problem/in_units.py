@@ -16,12 +16,16 @@ class _Typed:
 
     `literal`: whether a number in it may stand for a unit, as 60 may for the seconds of a minute.
     `priced`: whether a number is a factor of all of it, and may be the price of one of its unit.
+    `factor`: that number, or the product of those; 1 if there is none.
+    `shares`: the sizes of the plain numbers that were added up in it, 1 or those of percent.
     """
 
     node: Node
     unit: Unit | None
     literal: bool = False
     priced: bool = False
+    factor: float = 1.0
+    shares: frozenset[float] = frozenset()
 
 
 def with_units(
@@ -75,10 +79,7 @@ def with_units(
     if own.same_size(wanted):
         return found, wanted
     if typed.literal:
-        raise UnitError(
-            f"{expression.text!r} has a number in it that may be meant to make {to} of it; units "
-            "are converted for you, so leave that number out"
-        )
+        raise UnitError(_LEFT_OUT.format(repr(expression.text), f"make {to} of it"))
     difference = wanted.offset and not own.offset and not _is_temperature(found, units, own, to)
     into = replace(wanted, offset=0.0) if difference else wanted
     return Expression(found.text, _in_other(found.tree, own, into)), wanted
@@ -129,6 +130,8 @@ def _share(
         if not typed.literal:
             share = wanted
     if not own.same_size(share):
+        if typed.literal and _converts(typed.factor, own, share):
+            raise UnitError(_LEFT_OUT.format(repr(found.text), "make its units agree"))
         found = Expression(found.text, _scaled(found.tree, own.size / share.size))
     return found, wanted
 
@@ -139,6 +142,36 @@ def _scaled(node: Node, factor: float) -> Node:
         if number >= 1 and is_size(number, round(number)):
             return Call(operator, (node, Number(float(round(number)))))
     return Call("*", (node, Number(factor)))
+
+
+_LEFT_OUT = (
+    "{} has a number in it that may be meant to {}; units are converted for you, so leave that "
+    "number out"
+)
+
+
+def _converts(factor: float, own: Unit, wanted: Unit) -> bool:
+    """Say whether a factor is what makes one unit of another."""
+    return is_size(factor, own.size / wanted.size)
+
+
+def _shares(x: _Typed) -> frozenset[float]:
+    """Give the sizes of the plain numbers that a part of a sum is made of."""
+    if x.unit is None or x.unit.dimension or x.shares:
+        return x.shares
+    return frozenset() if x.literal else frozenset({x.unit.size})
+
+
+def _check_scales(parts: Iterable[_Typed]) -> None:
+    """Refuse a sum of temperatures on scales that begin elsewhere."""
+    units = [part.unit for part in parts if part.unit is not None]
+    for one in (u for u in units if u.offset):
+        for other in units:
+            if other.dimension == one.dimension and other.offset != one.offset:
+                raise UnitError(
+                    f"temperatures in {one.text} and in {other.text or 'K'} are added or "
+                    "subtracted; state both in one unit"
+                )
 
 
 def _plain(x: _Typed) -> _Typed:
@@ -154,12 +187,16 @@ def _agreeing(function: str) -> Any:
     """
 
     def apply(*parts: _Typed) -> _Typed:
+        _check_scales(parts)
         operands = [_plain(part) for part in parts]
+        shares = frozenset[float]().union(*map(_shares, operands))
 
         def made_of(nodes: Iterable[Node], own: Unit | None) -> _Typed:
             literal = any(part.literal for part in operands)
             priced = all(part.priced for part in operands)
-            return _Typed(Call(function, tuple(nodes)), own, literal, priced)
+            if literal and len(shares) > 1 and own is not None and not own.dimension:
+                raise UnitError(_LEFT_OUT.format("a sum of shares", "make percent of them, or not"))
+            return _Typed(Call(function, tuple(nodes)), own, literal, priced, shares=shares)
 
         known = [
             part
@@ -174,10 +211,14 @@ def _agreeing(function: str) -> Any:
         if not units:
             own = None if any(part.unit is None for part in operands) else Unit()
             return made_of((part.node for part in operands), own)
-        first = units[0]
-        for other in units:
+        first, factor = units[0], known[0].factor
+        for part, other in zip(known, units, strict=True):
             if other.dimension != first.dimension:
                 raise UnitError(_unlike(first, other))
+            if not is_size(first.size, other.size) and _converts(
+                part.factor / factor, other, first
+            ):
+                raise UnitError(_LEFT_OUT.format("a sum", "make its units agree"))
         nodes = [
             _scaled(part.node, part.unit.size / first.size)
             if part.unit is not None and part.unit in units and not part.unit.same_size(first)
@@ -223,18 +264,19 @@ def _product(function: str) -> Any:
         if a.unit is not None and b.unit is not None:
             own = a.unit * b.unit if function == "*" else a.unit / b.unit
         marks = a.literal or b.literal, a.priced or b.priced
-        return _Typed(Call(function, (a.node, b.node)), own, *marks)
+        factor = a.factor * b.factor if function == "*" else a.factor / b.factor
+        return _Typed(Call(function, (a.node, b.node)), own, *marks, factor)
 
     return apply
 
 
 def _power(base: _Typed, exponent: _Typed) -> _Typed:
     base = _plain(base)
-    own = None
+    own, factor = None, 1.0
     power = Expression("", exponent.node)
     if base.unit is not None and not power.names:
-        own = base.unit ** power({})
-    return replace(base, node=Call("**", (base.node, exponent.node)), unit=own)
+        own, factor = base.unit ** power({}), base.factor ** power({})
+    return replace(base, node=Call("**", (base.node, exponent.node)), unit=own, factor=factor)
 
 
 def _number_of(function: str) -> Any:
@@ -248,7 +290,7 @@ def _alike(function: str) -> Any:
 
 
 _TYPES = Algebra(
-    lambda number: _Typed(Number(number), Unit(), number != 1, number != 1),
+    lambda x: _Typed(Number(x), Unit(), x != 1, x != 1, factor=abs(x) or 1.0),
     {
         **{name: _agreeing(name) for name in ("+", "-")},
         **{name: _picking(name) for name in ("min", "max")},
