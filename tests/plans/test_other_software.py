@@ -308,8 +308,7 @@ def test_from_another_process_in_real_time(tmp_path):
     """As on hardware: the rig file that `reactune emulate` writes points to its folder."""
     rig = tables(duration=0.5, timeout=20, settle=0.2, emulated={"delay": 0.3})
     rig["heater"] |= {"settle": 0.1, "tolerance": 5}
-    rig["stabilisation_residence_times"] = 0.002
-    rig["reactor"] |= {"flush_loops": 0.1}
+    rig["reactor"] |= {"heated_volume": 1, "total_volume": 1.5, "loop_volume": 0.01}
     with emulated(load(written(tmp_path, rig))) as served, open_rig(served) as opened:
         assert opened.simulated
         clock = opened.clock
