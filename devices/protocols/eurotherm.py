@@ -25,7 +25,7 @@ _STATUS, _VERSION, _SP_HIGH, _SP_LOW, _MODEL = 75, 107, 111, 112, 122
 _UNITS, _DECIMALS, _ALARM_TYPE = 516, 525, 536
 _ILLEGAL_REGISTER = 2  # Modbus exception
 _MANUAL, _SENSOR_BREAK = 1 << 4, 1 << 5  # of the status register
-_NO_VALUE = -0x8000
+_NO_VALUE, _GREATEST = -0x8000, 0x7FFF
 _USUAL = 1  # decimals of a display that nobody has looked at yet
 _MOST_DECIMALS = 2
 _HIGH_ALARM = {0x32: 1, 0x24: 2}  # type of a full-scale high alarm, by series
@@ -223,6 +223,12 @@ class Eurotherm:
         A controller that does not tell its decimals has to be met cold: its reading is the only
         witness then that they are as the rig file says.
         """
+        if maximum * 10**self._decimals > _GREATEST:
+            raise InstrumentError(
+                f"{self.name} shows {self.decimals} decimals, and with these no more than "
+                f"{self._of(_GREATEST):g} degC fits a register: have it show one decimal fewer, or "
+                f"lower maximum = {maximum:g} degC in [heater] of the rig file"
+            )
         reading = self.read()
         low, high = (self._degrees(register) for register in (_RANGE, _RANGE + 1))
         lowest, highest = self._degrees(_SP_LOW), self._degrees(_SP_HIGH)
@@ -237,8 +243,11 @@ class Eurotherm:
             wrong.append(f"its setpoint is {reading.setpoint:g} degC")
         if high is not None and not limits[1] <= high <= _HOTTEST:
             wrong.append(f"its range ends at {high:g} degC")
-        if None not in (low, high, alarm) and self._has_high_alarm() and not low <= alarm <= high:  # type: ignore[operator]
-            wrong.append(f"its alarm is at {alarm:g} degC, outside its range")
+        if None not in (low, high, alarm) and self._has_high_alarm():
+            if not low <= alarm <= high:  # type: ignore[operator]
+                wrong.append(f"its alarm is at {alarm:g} degC, outside its range")
+            if self._shown_below(maximum) > high:  # type: ignore[operator]
+                wrong.append(f"its range ends at {high:g} degC, and its alarm is to be at maximum")
         if highest is not None and not limits[1] <= highest <= _HOTTEST:
             wrong.append(f"its setpoints end at {highest:g} degC")
         if lowest is not None and lowest > min(limits[0], self._shown_below(safe)):

@@ -12,14 +12,17 @@ import logging
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from typing import TypeVar
 
 from .framing import ends_with
 from .roles import ANY, READ_BACK, Direction, Identity, Limits, PumpError, PumpStatus, nearest
 from .transport import GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 XON = b"\x11"  # ends every reply after `poll on`
 _POLL, _NO_POLL = ends_with(XON), ends_with(XON, or_silence=True)
@@ -256,18 +259,23 @@ class Harvard11:
         TransportError
             If no whole reply comes.
         """
-        reply = self.transport.exchange(
-            encode(text, self.address, self._colon),
-            self._framing,
-            partial(decode, address=self.address),
-            repeat=True,
+        return self._asked(text, lambda reply: reply)
+
+    def _asked(self, text: str, read: Callable[[Reply], T]) -> T:
+        """Send one command, and again if what it answers cannot be read."""
+
+        def understood(raw: bytes) -> T:
+            reply = decode(raw, self.address)
+            if any(line.startswith(_REFUSALS) or line in _TERSE for line in reply.lines):
+                raise InstrumentError(f"{self.name} refused {text!r}: {' '.join(reply.lines)}")
+            return read(reply)
+
+        return self.transport.exchange(
+            encode(text, self.address, self._colon), self._framing, understood, repeat=True
         )
-        if any(line.startswith(_REFUSALS) or line in _TERSE for line in reply.lines):
-            raise InstrumentError(f"{self.name} refused {text!r}: {' '.join(reply.lines)}")
-        return reply
 
     def _value(self, text: str) -> float:
-        return quantity(" ".join(self.command(text).lines))
+        return self._asked(text, lambda reply: quantity(" ".join(reply.lines)))
 
     def configure(self, diameter: float, volume: float) -> None:
         """Put the resting pump to Quick Start, and tell it diameter [mm] and volume [uL].
@@ -283,8 +291,12 @@ class Harvard11:
 
     def flow_range(self) -> Limits:
         """Return the least and the greatest flow [uL/min] with this syringe."""
-        low, _, high = " ".join(self.command("irate lim").lines).partition(" to ")
-        return quantity(low), quantity(high)
+
+        def limits(reply: Reply) -> Limits:
+            low, _, high = " ".join(reply.lines).partition(" to ")
+            return quantity(low), quantity(high)
+
+        return self._asked("irate lim", limits)
 
     def set_flow(self, flow: float, direction: Direction = "infuse") -> None:
         """Set the flow [uL/min] of infusion or withdrawal.
@@ -341,4 +353,4 @@ class Harvard11:
 
     def status(self) -> PumpStatus:
         """Return flow, volume and state in one exchange."""
-        return parse_status(self.command("status"))
+        return self._asked("status", parse_status)

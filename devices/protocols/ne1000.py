@@ -134,8 +134,8 @@ def _number(value: float) -> str:
 
 
 def _decimals(value: float) -> int:
-    """Decimals that a flow [uL/min] or volume of this size has on the line."""
-    return max(min(_DIGITS - 1 - math.floor(math.log10(max(value, 1.0))), _DECIMALS), 0)
+    """Decimals that a flow [uL/min] or volume [uL] of this size has on the line; -1 for tens."""
+    return min(_DIGITS - 1 - math.floor(math.log10(max(value, 1.0))), _DECIMALS)
 
 
 class NewEra:
@@ -167,11 +167,11 @@ class NewEra:
 
     @staticmethod
     def achievable_volume(volume: float) -> float:
-        """Volume [uL] that is sent when `volume` is asked for, not more: whole uL, from 10 mL tens.
+        """Volume [uL] that is sent when `volume` is asked for, not more: four digits, whole uL.
 
         So it can be written in uL and in mL.
         """
-        step = 1.0 if volume < 1e4 else 10.0
+        step = 10.0 ** max(-_decimals(volume), 0)
         return math.floor(volume / step) * step
 
     def connect(self) -> Identity:

@@ -10,8 +10,8 @@ as it is, so that it can be asked again after a lost or damaged answer; an answe
 of newer meters that is lost takes its readings along.
 """
 
+import re
 from functools import partial
-from math import isfinite
 
 from .framing import begins, ends_with
 from .roles import Identity
@@ -25,16 +25,14 @@ _LONGEST = 30  # readings in a piece: what nobody hears of for so long
 _BRIEFEST = 0.4  # period [s]: between two readings the meter takes a tenth of a second to begin
 _SINGLE = "TRIG:DEL 0;:SAMP:COUN 1"
 _READING = 16 * 11  # bits on the line
+_FORM = re.compile(rb"[+-]?\d\.\d+[eE][+-]\d{2,3}\r?\n")
 
 
 def decode_volts(reply: bytes) -> float:
     r"""Return the volts of `+1.04967906E+01\n`; an overload is infinite."""
-    try:
-        volts = float(reply)
-    except ValueError:
-        volts = float("nan")
-    if not isfinite(volts) or not reply.endswith(b"\n"):
-        raise GarbledError(f"{reply!r} is not a reading")
+    if not _FORM.fullmatch(reply):
+        raise GarbledError(f"{begins(reply)} is not a reading")
+    volts = float(reply)
     return float("inf") if abs(volts) >= _OVERLOAD else volts
 
 
@@ -57,6 +55,7 @@ class ScpiVoltmeter:
         self.name = f"voltmeter on {transport.url}"
         self._range = range_
         self._held = 0  # readings that its memory holds, as far as is known
+        self._longest = {True: 0, False: 0}  # reading below zero, or not, that has come [bytes]
 
     def _ask(self, query: str) -> str:
         """Send a query; what it answers has to be a line of text."""
@@ -105,7 +104,15 @@ class ScpiVoltmeter:
 
     def read(self) -> float:
         """Return volts; infinite for an overload."""
-        return self.transport.exchange(b"READ?\n", _LF, decode_volts, repeat=True)
+        return self.transport.exchange(b"READ?\n", _LF, self._volts, repeat=True)
+
+    def _volts(self, reply: bytes) -> float:
+        """Decode a reading as long as those before: what has lost a digit is still a number."""
+        volts, below = decode_volts(reply), reply.startswith(b"-")
+        if len(reply) < self._longest[below]:
+            raise GarbledError(f"{reply!r} is shorter than the readings before it")
+        self._longest[below] = len(reply)
+        return volts
 
     # -- readings that it takes by itself ---------------------------------------------------
 
@@ -131,7 +138,7 @@ class ScpiVoltmeter:
             return self.read(), 0
         self._held = count
         line = f"READ?;:TRIG:DEL {period - _CYCLE:g};:SAMP:COUN {count};:INIT\n"
-        volts = self.transport.exchange(line.encode("ascii"), _LF, decode_volts, repeat=False)
+        volts = self.transport.exchange(line.encode("ascii"), _LF, self._volts, repeat=False)
         return volts, count
 
     def fetch(self, count: int) -> list[float]:

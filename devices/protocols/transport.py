@@ -133,6 +133,7 @@ class Transport:
         self._urgent = 0  # how many want the line at once
         self._hurry, self._counting = threading.local(), threading.Lock()
         self._hearers: list[Callable[[bytes], object]] = []
+        self._gone = False  # the port, since somebody was told
         self._wary = 0  # exchanges to come that have to begin on a quiet line
         self._port.open()
 
@@ -169,16 +170,15 @@ class Transport:
                 try:
                     received, reply = self._once(request, framing)
                     answer = self._parsed(reply, framing, parse, 1 + tries)
-                except GaveWayError:
-                    self._wary = _WARY
-                    raise
                 except PortLostError as error:
                     self._wary = _WARY
                     if lost is None:
                         lost, patience = error, monotonic() + _ABSENCE * self.timeout
                     if not repeat or self._port.closed or monotonic() + _LATER > patience:
                         raise lost from error
-                    _log.warning("%s; trying to open it again", error)
+                    if not self._gone:
+                        _log.warning("%s; trying to open it again", error)
+                    self._gone = True
                     self._linger()
                 except (NoReplyError, GarbledError, BusyError) as error:
                     self._wary = max(self._wary - 1, 0) if isinstance(error, BusyError) else _WARY
@@ -190,10 +190,16 @@ class Transport:
                     self.retried += 1
                     if isinstance(error, BusyError):
                         self._linger()
+                except InstrumentError:  # a whole answer, if not a welcome one
+                    raise
+                except BaseException:  # given way, or interrupted: the answer is still to come
+                    self._wary = _WARY
+                    raise
                 else:
                     if self.echo is None:
                         self.echo = received != reply
                     self._wary, self._answered = max(self._wary - 1, 0), True
+                    self._gone = False
                     return answer
 
     def _stranger(self) -> str:

@@ -249,6 +249,23 @@ def test_what_makes_no_sense_in_degrees_is_refused_before_anything_is_written(
         driver.check(LIMITS, MAXIMUM, SAFE)
 
 
+def test_a_maximum_that_its_alarm_cannot_watch_over_is_refused_at_once():
+    """Set above the range it would be refused when the rig is opened the next time."""
+    line = Direct(EurothermVariant())
+    (top,) = line.ask(12)
+    driver = Eurotherm(line, 1)
+    driver.connect()
+    with pytest.raises(InstrumentError, match=r"range ends at .*, and its alarm is to be at max"):
+        driver.check(LIMITS, top / 10 + 20, SAFE)
+
+
+def test_a_maximum_that_no_register_holds_is_refused_with_the_cure():
+    driver = Eurotherm(Direct(EurothermVariant(decimals=2)), 1)
+    driver.connect()
+    with pytest.raises(InstrumentError, match=r"no more than 327\.67 degC .* one decimal fewer"):
+        driver.check(LIMITS, 330.0, SAFE)
+
+
 @pytest.mark.parametrize(("unit", "name"), [("degF", "degF"), ("K", "K")])
 def test_another_unit_is_refused(unit, name):
     with pytest.raises(InstrumentError, match=f"shows {name}: set it to degC"):

@@ -19,7 +19,7 @@ from reactune.devices.protocols.harvard11 import (
     decode,
     encode,
 )
-from reactune.devices.protocols.transport import NoReplyError, Transport
+from reactune.devices.protocols.transport import GarbledError, NoReplyError, Transport
 from reactune.devices.rigfile import load
 
 
@@ -143,3 +143,12 @@ class Pieces(Transport):
         edges = sorted({0, len(raw), *(cut for cut in cuts if cut < len(raw))})
         left = [raw[a:b] for a, b in itertools.pairwise(edges)]
         self._port.receive = lambda wait: left.pop(0) if wait and left else b""
+
+
+def test_an_answer_that_cannot_be_read_is_asked_for_again_and_then_names_the_line(peer, port):
+    whole = [b"\n1.5 ml\r", b"\n:"]
+    peer.script = [[b"\n:"], whole, whole]
+    assert Harvard11(port).volumes() == (1500, 1500)
+    peer.script = [[b"\n:"]] * 3
+    with pytest.raises(GarbledError, match=f"{port.url}: '' is neither a flow nor a volume"):
+        Harvard11(port).volumes()

@@ -1,8 +1,9 @@
 import contextlib
 import math
+import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from reactune.devices.protocols.ne1000 import Answer, NewEra, decode, encode, frames
@@ -107,11 +108,61 @@ def test_what_is_inside_the_limits_is_sent_inside(flow, below, above):
 
 
 @settings(derandomize=True, max_examples=200)
-@given(st.floats(0, 60000))
+@given(st.floats(0, 5e5))
 def test_a_target_is_never_more_than_what_was_asked_for(volume):
     target = NewEra.achievable_volume(volume)
-    assert volume - 10 < target <= volume
+    assert volume - max(1, volume / 1000) < target <= volume
     assert NewEra.achievable_volume(target) == target
+
+
+class Line:
+    """Takes everything, and keeps what it was sent; a flow reads back as it was set."""
+
+    url = "line"
+
+    def __init__(self):
+        self.sent = []
+
+    def overhear(self, call):
+        pass
+
+    def exchange(self, request, framing, parse, *, repeat):
+        command = request.decode().strip()
+        if command != "RAT":
+            self.sent.append(command)
+        told = self.sent[-1].removeprefix("RAT") if command == "RAT" else ""
+        return parse(basic(b"00S" + told.encode()))
+
+
+def written(command, head):
+    """What a pump makes of a number: in uL."""
+    (number, unit) = re.fullmatch(head + r"(\d*\.?\d*)([UM]?)M?", command).groups()
+    assert len(number.replace(".", "")) <= 4
+    return float(number) * {"U": 1, "M": 1e3, "": 1e3}[unit]
+
+
+@settings(derandomize=True, max_examples=300)
+@given(st.floats(0.01, 5e5))
+@example(12345.0)
+@example(99996.0)
+@example(123456.0)
+def test_what_is_achievable_is_what_is_sent(flow):
+    line = Line()
+    NewEra(line).set_flow(sent := NewEra.achievable(flow))
+    assert written(line.sent[-1], "RAT") == pytest.approx(sent, rel=1e-12)
+    assert sent == pytest.approx(flow, rel=6e-4, abs=6e-4)
+
+
+@settings(derandomize=True, max_examples=200)
+@given(st.floats(1, 5e5))
+@example(123456.0)
+def test_the_target_that_is_achievable_is_what_is_sent(volume):
+    line = Line()
+    pump = NewEra(line)
+    pump._litres = "M"  # a syringe of more than 10 mL
+    pump.set_target(volume)
+    target = NewEra.achievable_volume(volume)
+    assert written(line.sent[-1], "VOL") == pytest.approx(target, rel=1e-12)
 
 
 # -- driver: transcripts, as the manual has them

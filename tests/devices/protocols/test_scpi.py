@@ -14,11 +14,43 @@ def test_volts():
 
 
 @pytest.mark.parametrize(
-    "raw", [b"", b"\n", b"+1.0", b"+1.0E\n", b"nan\n", b"inf\n", b"+1.0\xb4\n", b"1\n2\n"]
+    "raw",
+    [
+        b"",
+        b"\n",
+        b"+1.0",
+        b"+1.0E\n",
+        b"nan\n",
+        b"inf\n",
+        b"+1.0\xb4\n",
+        b"1\n2\n",
+        b"+1.04967906\n",
+        b"+1.04967906E+0\n",
+        b"+1.04967906E01\n",
+        b"+104967906E+01\n",
+        b"1\n",
+    ],
 )
 def test_volts_refuses(raw):
     with pytest.raises(GarbledError):
         decode_volts(raw)
+
+
+@pytest.mark.parametrize("damaged", [b"+1.0967906E+01\r\n", b"2.50000000E-04\r\n"])
+def test_a_reading_that_has_lost_a_byte_is_none(damaged):
+    whole, below = b"+1.04967906E+01\r\n", b"-2.50000000E-04\r\n"
+    said = [(b"READ?\n", reply) for reply in (whole, below, damaged, whole)]
+    meter = ScpiVoltmeter(Transcript(said))
+    assert [meter.read(), meter.read()] == [10.4967906, -2.5e-4]
+    with pytest.raises(GarbledError, match="shorter than the readings before it"):
+        meter.read()
+    assert meter.read() == 10.4967906
+
+
+def test_a_meter_may_leave_out_the_sign_of_what_is_above_zero():
+    replies = b"1.04967906E+01\n", b"-2.50000000E-04\n", b"1.04967906E+01\n"
+    meter = ScpiVoltmeter(Transcript([(b"READ?\n", reply) for reply in replies]))
+    assert [meter.read() for _ in replies] == [10.4967906, -2.5e-4, 10.4967906]
 
 
 IDENTITY = b"HEWLETT-PACKARD,34401A,0,11-5-2\r\n"

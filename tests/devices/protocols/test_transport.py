@@ -87,6 +87,22 @@ def test_nor_does_it_leave_a_reply_behind(peer, port):
     assert ask(port) == b"mine\n"
 
 
+def test_nor_is_one_that_nobody_waited_for(peer, port, monkeypatch):
+    """As after Ctrl-C in a session: the answer comes, and is not that to the next question."""
+    monkeypatch.setattr(Transport._resync, "__defaults__", (1.0,))
+
+    def interrupted(seconds):
+        raise KeyboardInterrupt
+
+    for _ in range(3):
+        peer.script = [[0.1, b"late\n"], [b"mine\n"]]
+        with monkeypatch.context() as patched:
+            patched.setattr(port, "_wait", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                ask(port)
+        assert ask(port) == b"mine\n"
+
+
 def test_unsolicited_bytes_are_dropped_and_said(peer, port, caplog):
     peer.script = [[b"one\n"], [b"two\n", 0.02, b"alarm\n"], [b"three\n"]]
     assert ask(port) == b"one\n"
@@ -141,6 +157,17 @@ def test_unplugged(peer, port):
     peer.unplug()
     with pytest.raises(PortLostError, match="check cable"):
         ask(port)
+
+
+def test_that_a_port_is_gone_is_said_once(peer, port, caplog):
+    ask(port)
+    if hasattr(peer, "_listener"):
+        peer._listener.close()
+    peer.unplug()
+    for _ in range(3):
+        with pytest.raises(PortLostError):
+            ask(port)
+    assert caplog.text.count("trying to open it again") == 1
 
 
 def test_closed_for_good(port):
