@@ -84,6 +84,7 @@ class Filer:
         self.store: Store | None = None
         self._open: set[str] = set()  # uids of runs
         self._failed: set[Path] = set()  # what could not be filed in this session
+        self._told: set[str] = set()  # what is wrong with files
         self._queue: queue.SimpleQueue[tuple[Recording, str, bytes] | threading.Event | None]
         self._queue = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._work, name="reactune-catalogue", daemon=True)
@@ -112,7 +113,7 @@ class Filer:
                 if ends.stop is None and mine and (note := recover(path)):
                     self._report(note)
             except (JournalError, OSError) as error:
-                self._report(str(error))
+                self._once(str(error))
 
     def _ready(self) -> Store | None:
         """Give the store, opened, if nobody else files there; say so if it does not open."""
@@ -155,7 +156,13 @@ class Filer:
                 )
                 return
             except (JournalError, OSError) as error:
-                self._report(str(error))
+                self._once(str(error))
+
+    def _once(self, sentence: str) -> None:
+        """Report what is wrong with a file, not again at the end of every run."""
+        if sentence not in self._told:
+            self._told.add(sentence)
+            self._report(sentence)
 
     def _file_one(self, store: Store, path: Path) -> None:
         """File an ended run, unless another process is about to."""

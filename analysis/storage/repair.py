@@ -105,7 +105,7 @@ def _repair_folder(folder: Path) -> Repair:
     finally:
         lock.give_back()
     with Catalogue(folder, writing=True) as catalogue:
-        said = list(catalogue.problems)
+        said = list(dict.fromkeys(catalogue.problems))
     left = [problem for problem in said if _is_left(problem)]
     done += [problem for problem in said if problem not in left]
     if lock.take():
@@ -165,7 +165,13 @@ def _is_left(problem: str) -> bool:
     """Whether a problem that was met on opening is one still."""
     return any(
         words in problem
-        for words in (" is damaged: ", "cannot be in the catalogue", "is not in the", "is still in")
+        for words in (
+            " is damaged: ",
+            " is not named after ",
+            "cannot be in the catalogue",
+            "is not in the",
+            "is still in",
+        )
     )
 
 

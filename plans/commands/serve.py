@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 
 from ..saying import say
 from ..terminal.options import EXIT_DONE, add_catalogue, add_rig, described, examples
@@ -124,7 +125,7 @@ def _catalogue(a: argparse.Namespace) -> int:
 
 def _say(key_source: str, address: str) -> None:
     """Say how the server is used, now that it answers."""
-    export = f"  export TILED_API_KEY_FILE={key_source}\n"
+    export = f"  export TILED_API_KEY_FILE={shlex.quote(key_source)}\n"
     say(
         f"The catalogue of runs is at {address}, its key in {key_source}. To record there:\n"
         f"{'' if key_source.startswith('$') else export}"

@@ -1,5 +1,6 @@
 """A catalogue in a Tiled server on PostgreSQL: nothing is lost, whatever happens to it."""
 
+import asyncio
 import shutil
 
 import pytest
@@ -9,8 +10,11 @@ from databroker.queries import Key
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.comparing import differences
 from reactune.analysis.storage.lock import CatalogueBusy
+from reactune.analysis.storage.stores.serving import Service
 from reactune.plans.cli import main
 from tests.analysis.storage.samples import assert_same, documents, interleaved, record
+from tests.servers.conftest import absent
+from tests.servers.running import MissingError, Tiled, postgresql
 
 pytestmark = pytest.mark.timeout(300)  # servers start slowly where much else runs
 
@@ -163,3 +167,41 @@ def test_nothing_is_lost_doubled_or_let_in(server, hasty, monkeypatch, tmp_path,
                     pass
                 with other.claim(FIRST):
                     pass
+
+
+def test_what_was_cut_off_while_it_was_made_is_made_to_the_end(tmp_path):
+    """Also in a folder whose name would mean something else in a URI."""
+    folder = tmp_path / "runs.db? of lab #1, 50 %"
+    folder.mkdir()
+    (folder / "runs.new").write_bytes(b"SQLite format 3\0, and no more")
+    with Tiled(folder, None) as tiled, pytest.MonkeyPatch.context() as patched:
+        patched.setenv("TILED_API_KEY_FILE", str(tiled.key_file))
+        with Catalogue(tiled.url, writing=True) as catalogue:
+            emitted = record(catalogue, documents(uid=FIRST))
+            assert catalogue.problems == []
+            assert [run.uid for run in catalogue.runs()] == [FIRST]
+            there = catalogue.broker[FIRST]["primary"].read()
+            assert there.sizes["time"] == sum(name == "event" for name, _ in emitted) - 3
+    assert {path.name for path in folder.iterdir()} >= {"runs.db", "tables.db", "files"}
+
+
+def test_a_database_that_was_cut_off_while_it_was_made_is_made_to_the_end(tmp_path):
+    asyncpg = pytest.importorskip("asyncpg")
+
+    async def told(uri: str, command: str):
+        connection = await asyncpg.connect(uri)
+        try:
+            return await connection.fetchval(command)
+        finally:
+            await connection.close()
+
+    try:
+        with postgresql() as database:
+            service = Service.prepared(tmp_path, database.uri)
+            version = asyncio.run(told(database.uri, "SELECT version_num FROM alembic_version"))
+            asyncio.run(told(database.uri, "DROP TABLE alembic_version"))
+            assert Service.prepared(tmp_path, database.uri) == service
+            again = asyncio.run(told(database.uri, "SELECT version_num FROM alembic_version"))
+            assert again == version
+    except MissingError as error:
+        absent(error)

@@ -44,6 +44,10 @@ foretell varies all over the box."""
 TREND, REST = 0.5, 0.5
 """A drift's trend along the variables and its smooth rest, in units of the size of the drift."""
 
+FINEST = 1e-3
+"""Scatter of a single experiment that is always reckoned with, in units of how far what the old
+models foretell varies: exact old results, as a simulation gives, do not say that today's are."""
+
 LEFT = 2.5
 """Mean squared difference, in units of what is expected, that no shift and scale explain; from
 there on the old results are weighted down."""
@@ -129,7 +133,8 @@ class _One:
         self._z, self._n = z, n
         self._off = new.values[:n, k] - new.foretold[:n, k]
         self._level = (new.foretold[:, k] - centre) / self._spread
-        self._scatter = SURE**2 * np.diag(new.scatter[:n, k] ** 2)
+        scatter = np.hypot(SURE * new.scatter[:n, k], FINEST * self._spread)
+        self._scatter = np.diag(scatter**2)
         self._away = self._off + new.foretold[:n, k] - centre
         self.foretold = float(new.foretold[n, k])
         self.doubt: Floats = SURE**2 * new.doubt[k]

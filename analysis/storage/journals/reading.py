@@ -120,7 +120,7 @@ def read(path: Path) -> Contents:
     Raises
     ------
     JournalError
-        When it is none, or its format is not known.
+        When it is none, its format is not known, or it is not named after its run.
     """
     return parse(path.read_bytes(), path)
 
@@ -143,11 +143,21 @@ def parse(raw: bytes, path: Path) -> Contents:
     sentences = _named(damages, documents, path)
     if documents or any(damage.costs for damage in damages):
         documents = _stood_in(documents, damages, path)
+        _check_name(path, documents[0][1]["uid"])
     filed, refused = (
         frozenset(item[mark] for item in items if mark in item) for mark in ("filed", "refused")
     )
     lost_stop = any(damage.kind == "stop" for damage in damages)
     return Contents(documents, len(rest), sentences, filed, refused, version, lost_stop)
+
+
+def _check_name(path: Path, uid: str) -> None:
+    """Refuse a journal with another's name, such as a copy: a run is found by its journal's."""
+    if uid_of(path.stem) != uid:
+        raise JournalError(
+            f"The journal {path} is not named after the run that it holds, {uid}: move it out of "
+            f"the folder if it is a copy, else end its name in _{uid}{path.suffix}."
+        )
 
 
 def _checked(line: bytes, version: int) -> dict[str, Any]:
@@ -371,6 +381,7 @@ def _quick(path: Path) -> Ends:
     start = _checked(head[1], version)
     if start.get("name") != "start":
         raise DamagedLine("the start document is not where it belongs")
+    _check_name(path, start["doc"]["uid"])
     stop, marks = None, dict[str, set[str]](filed=set(), refused=set())
     last: Document = {}
     for line in backwards(path):

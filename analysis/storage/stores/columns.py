@@ -4,7 +4,8 @@ So ``name_`` stands before any other: ``α`` is the column ``name_α``. (A key t
 ``name_α`` itself is ``name_name_α``, so that each can be read back.) PostgreSQL takes no more than
 63 bytes: of a longer key there is the beginning and a digest, and the descriptor says what it was.
 So it is with a key that small letters alone tell from another: the product ``P`` from the penalty
-``p``, which SQL takes for the same.
+``p``, which SQL takes for the same. And with a key that Tiled's own columns are called: ``time``,
+``seq_num`` and those of timestamps, ``ts_...``.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from ..journals.encoding import Document
 
 _MARK = "name_"
 _FOREIGN = re.compile(rf"(?:{_MARK})*[^A-Za-z]")
+_TILEDS = re.compile("ts_|(?:time|seq_num)$", re.IGNORECASE)
 _LONGEST = 60  # bytes: PostgreSQL takes 63, Tiled no more on any database, and puts "ts_" before it
 _KEPT = 40
 _KEY = "recorded_as"
@@ -25,6 +27,8 @@ _KEY = "recorded_as"
 
 def to_column(key: str) -> str:
     """Give the column of a data key."""
+    if _TILEDS.match(key):
+        return _marked(key, f"{_MARK}{key}")
     column = f"{_MARK}{key}" if _FOREIGN.match(key) else key
     return column if len(column.encode()) <= _LONGEST else _marked(key, column)
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from .listening import listening
 from .server import KEY, KEY_FILE, ServerTrouble, api_key
-from .tiled_folder import make_tables
+from .tiled_folder import forget_half_made, make_tables, make_way, plain
 from .tiled_runs import quieten
 
 _PATIENCE = 10.0  # s that a database has to answer
@@ -32,7 +32,8 @@ class Service:
     Attributes
     ----------
     folder : Path
-        With the traces; without a database also with everything else.
+        With the traces; without a database also with everything else. As Tiled knows it
+        (`tiled_folder.plain`).
     database : str or None
         URI of a PostgreSQL database, ``postgresql://USER@HOST:PORT/NAME``.
     key : str
@@ -75,21 +76,29 @@ class Service:
             raise ServerTrouble(
                 f"The key in {source} is not fit for a server: at least 16 letters and digits."
             )
-        made = cls(folder, database, key, source)
+        make_way(folder)
+        made = cls(plain(folder), database, key, source)
         quieten()
-        if database and asyncio.run(_is_bare(database)):
+        if database and asyncio.run(_lacks_tables(database)):
             make_tables(made.catalog)
-        elif not database and not (folder / "runs.db").exists():
-            make_tables(made.catalog.replace("runs.db", "runs.new"))
-            (folder / "runs.new").rename(folder / "runs.db")
+        elif not database and not made.file.exists():
+            half_made = made.file.with_suffix(".new")
+            forget_half_made(half_made)
+            make_tables(f"sqlite+aiosqlite:///{half_made}")
+            half_made.rename(made.file)
         return made
+
+    @property
+    def file(self) -> Path:
+        """With Tiled's own tables, without a database."""
+        return self.folder / "runs.db"
 
     @property
     def catalog(self) -> str:
         """URI of Tiled's own tables, as SQLAlchemy has it."""
         if self.database:
             return self.database.replace("postgresql://", "postgresql+asyncpg://", 1)
-        return f"sqlite+aiosqlite:///{self.folder / 'runs.db'}"
+        return f"sqlite+aiosqlite:///{self.file}"
 
     def app(self) -> Any:
         """Give the ASGI application."""
@@ -103,7 +112,8 @@ class Service:
         page = self.folder / "page.yml"
         page.write_text(
             Path(SHARE_TILED_PATH, "static", "default_ui_settings.yml").read_text("utf-8")
-            + SETTINGS
+            + SETTINGS,
+            encoding="utf-8",
         )
         os.environ["TILED_UI_SETTINGS"] = str(page)
         tables = self.database or f"sqlite:///{self.folder / 'tables.db'}"
@@ -168,8 +178,11 @@ def _own_key(file: Path) -> str:
     return file.read_text("utf-8").strip()
 
 
-async def _is_bare(database: str) -> bool:
-    """See that a database can be used, make it if it is not there; whether it has no tables."""
+async def _lacks_tables(database: str) -> bool:
+    """See that a database can be used, and make it if it is not there; whether tables are to make.
+
+    What Tiled makes last tells that it was not cut off before.
+    """
     import asyncpg
 
     parts = urlsplit(database)
@@ -187,9 +200,9 @@ async def _is_bare(database: str) -> bool:
             await connection.execute(f'CREATE DATABASE "{quoted}"')
             await connection.close()
             return True
-        tables = await connection.fetchval("SELECT to_regclass('nodes')")
+        last = await connection.fetchval("SELECT to_regclass('alembic_version')")
         await connection.close()
     except (asyncpg.PostgresError, OSError, TimeoutError) as error:
         why = str(error) or type(error).__name__
         raise ServerTrouble(f"The database {place} cannot be used: {why}") from None
-    return tables is None
+    return last is None

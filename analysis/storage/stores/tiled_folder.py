@@ -43,7 +43,7 @@ class TiledFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.place = folder if _PLAIN.fullmatch(str(folder)) else _alias(folder)
+        self.place = plain(folder)
         self.catalog = folder / "catalog.db"
         self.storage = folder / "storage.db"
         self.data = folder / "data"
@@ -74,10 +74,7 @@ class TiledFolder:
             When they are there and are none.
         """
         note = ""
-        if self.place != self.folder and not self.place.exists():
-            self.place.parent.mkdir(parents=True, exist_ok=True)
-            self.place.unlink(missing_ok=True)
-            self.place.symlink_to(self.folder)
+        make_way(self.folder)
         if made := self.made():
             identity, place = made
             if place == self.place:
@@ -160,7 +157,7 @@ class TiledFolder:
     def _initialise(self) -> None:
         """Make the databases, or leave nothing when cut off."""
         half_made = self.folder / "catalog.new"
-        half_made.unlink(missing_ok=True)
+        forget_half_made(half_made)
         make_tables(f"sqlite+aiosqlite:///{self.place / half_made.name}")
         # An empty file of ours, before Tiled knows it: readers beside the writer need this mode.
         with closing(sqlite3.connect(self.storage)) as storage:
@@ -172,13 +169,14 @@ def make_tables(uri: str) -> None:
     """Do what ``tiled catalog init`` does, for which Tiled would start a new interpreter.
 
     Its public way, `tiled.catalog.from_uri(init_if_not_exists=True)`, takes seconds more by that,
-    and leaves half a database when it is cut off.
+    and leaves half a database when it is cut off. This goes on where it was cut off.
 
     Parameters
     ----------
     uri : str
         As SQLAlchemy's asynchronous engines have it: ``sqlite+aiosqlite:///...``.
     """
+    from sqlalchemy import inspect
     from sqlalchemy.ext.asyncio import create_async_engine
     from tiled.alembic_utils import stamp_head
     from tiled.catalog.alembic_constants import (
@@ -190,7 +188,10 @@ def make_tables(uri: str) -> None:
     async def make() -> None:
         engine = create_async_engine(uri)
         try:
-            await initialize_database(engine)
+            async with engine.connect() as connection:
+                there = await connection.run_sync(lambda it: inspect(it).has_table("nodes"))
+            if not there:
+                await initialize_database(engine)
         finally:
             await engine.dispose()
 
@@ -200,7 +201,24 @@ def make_tables(uri: str) -> None:
         pool.submit(stamp_head, ALEMBIC_INI_TEMPLATE_PATH, ALEMBIC_DIR, uri).result()
 
 
-def _alias(folder: Path) -> Path:
-    """Where a link with a plain name leads to `folder`."""
+def plain(folder: Path) -> Path:
+    """Give a folder by a name that Tiled's URIs can hold: its own, or a link's (`make_way`)."""
+    if _PLAIN.fullmatch(str(folder)):
+        return folder
     mark = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return platformdirs.user_state_path("reactune", appauthor=False) / "places" / mark
+
+
+def make_way(folder: Path) -> None:
+    """Make the link that leads to a folder whose own name will not do."""
+    place = plain(folder)
+    if place != folder and not place.exists():
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.unlink(missing_ok=True)
+        place.symlink_to(folder)
+
+
+def forget_half_made(path: Path) -> None:
+    """Remove a database that was cut off while it was made, with what SQLite has beside it."""
+    for part in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        part.unlink(missing_ok=True)

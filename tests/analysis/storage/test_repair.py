@@ -85,6 +85,23 @@ def test_a_damaged_index_is_said_where_runs_are_compared(folder, capsys):
     assert err == ""
 
 
+@pytest.mark.parametrize("name", ["copy", "{} (1)", "{}-old"])
+def test_a_copy_of_a_journal_is_named_and_is_no_run(folder, name, capsys):
+    (journal,) = (folder / "journal").iterdir()
+    copy = journal.with_name(f"{name.format(journal.stem)}.jsonl")
+    shutil.copy(journal, copy)
+    with Catalogue(folder, writing=True) as catalogue:
+        assert [run.uid for run in catalogue.runs()] == ["first"]
+        problem = catalogue.problems[0]
+        assert problem.startswith(f"The journal {copy} is not named after the run that it holds")
+        record(catalogue, documents(uid="second", time=2.0))
+        assert set(catalogue.broker) == {"first", "second"}
+    assert repair(Place(folder)).left == (problem,)
+    copy.unlink()
+    assert main(["catalogue", "verify", "--catalogue", str(folder)]) == 0
+    assert "2 runs" in capsys.readouterr().out
+
+
 def test_what_only_the_databases_had_is_named(folder):
     shutil.rmtree(folder / "journal")
     (folder / "catalog.db").write_bytes(b"")

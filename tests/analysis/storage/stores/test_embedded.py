@@ -175,6 +175,24 @@ def test_names_that_differ_in_capitals_alone_are_columns_of_others_and_read_back
     assert differences([(kind, dict(doc)) for kind, doc in pairs], in_tiled) == []
 
 
+def test_keys_that_are_called_as_columns_of_tiled_come_back(shelf):
+    catalogue, _ = shelf
+    run = compose_run(uid="tileds", time=0.8e9, metadata={"simulated": False})
+    data = {"p": 0.5, "ts_p": 1.5, "time": 2.5, "Time": 3.5, "seq_num": 4.5, "trace": [1.0, 2.0]}
+    number = {"source": "test", "dtype": "number", "shape": []}
+    keys = dict.fromkeys(data, number) | {"trace": {**number, "dtype": "array", "shape": [2]}}
+    stream = run.compose_descriptor(name="decision", data_keys=keys)
+    stamps = {key: float(n) for n, key in enumerate(data)}
+    event = stream.compose_event(data=data, timestamps=stamps)
+    documents = [("start", run.start_doc), ("descriptor", stream.descriptor_doc)]
+    pairs = record(catalogue, [*documents, ("event", event), ("stop", run.compose_stop())])
+    assert catalogue.flush()
+    assert catalogue.problems == []
+    (name,) = (n for n in catalogue._store.names() if n.endswith("tileds"))
+    in_tiled = catalogue._store.documents(name)
+    assert differences([(kind, dict(doc)) for kind, doc in pairs], in_tiled) == []
+
+
 @settings(deadline=None)
 @given(st.sets(st.text(min_size=1, max_size=90), min_size=1))
 def test_every_key_can_be_told_from_its_column(keys):
@@ -187,6 +205,8 @@ def test_every_key_can_be_told_from_its_column(keys):
     assert set(columns) == set(stored[0][1]["data_keys"])
     assert len({column.lower() for column in columns}) == len(keys)  # as SQL tells them apart
     for column in columns:
+        assert column.lower() not in {"time", "seq_num"}
+        assert not column.startswith("ts_")
         assert column[0].isascii()
         assert column[0].isalpha()
         assert len(f"ts_{column}".encode()) <= 63  # PostgreSQL's limit
