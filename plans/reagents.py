@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import platformdirs
 
+from reactune.analysis.files import replace_file
 from reactune.devices.rig.flow_rig import FlowRig
 from reactune.devices.rigfile import RigFile
 
@@ -195,14 +196,7 @@ class ReagentBook:
     def _write(self, text: str) -> None:
         """Replace what is stored, in one piece."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        half_made = self.path.with_suffix(f".{os.getpid()}")
-        try:
-            half_made.write_text(text, "utf-8")
-            half_made.replace(self.path)
-        except OSError:
-            with suppress(OSError):
-                half_made.unlink()
-            raise
+        replace_file(self.path, text.encode())
 
 
 def reconciled(rig: RigFile, truth: Truth | None) -> tuple[RigFile, ReagentBook | None]:

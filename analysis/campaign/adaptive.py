@@ -18,6 +18,7 @@ import numpy as np
 
 from ..analytics.measurement import Measurement, no_fractions
 from ..cells import number as number_of
+from ..files import replace_file
 from ..optimisers import Engine
 from ..problem.meaning import no_share
 from ..problem.model import Problem
@@ -254,9 +255,7 @@ class Adaptive(ABC):
         """
         if self.file is None:
             raise ValueError("the agent has no file to write to: Agent(..., file=PATH)")
-        part = self.file.with_name(self.file.name + ".part")
-        part.write_text(json.dumps(self.state(), allow_nan=False))
-        part.replace(self.file)
+        replace_file(self.file, json.dumps(self.state(), allow_nan=False).encode())
 
     def _meant(self, point: Mapping[str, Any]) -> Suggestion | None:
         """Give the suggestion that an outcome belongs to; None if it brings its own conditions."""

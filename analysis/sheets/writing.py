@@ -1,7 +1,6 @@
 """How a table comes onto the disk: whole or not at all, and by one at a time."""
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
-from ..storage.journals.files import OPEN_KEEPS_NAME
+from ..files import OPEN_KEEPS_NAME, replace_file
 from ..storage.journals.locking import lock
 from ..written import check_text
 
@@ -113,26 +112,15 @@ def write_whole(path: Path, content: bytes) -> None:
                     f"{path} is open in a spreadsheet ({sign} is beside it), which would overwrite "
                     "what is added; save and close it there, and ask again"
                 )
-    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
-    if not mode & 0o222 or (target.exists() and not os.access(target, os.W_OK)):
+    there = target.exists()
+    if there and not (target.stat().st_mode & 0o222 and os.access(target, os.W_OK)):
         raise SheetError(
             f"{path} is read-only, and nothing is added to it; see to its rights, or ask with a "
             "copy of it"
         )
     try:
         check_text(path.name)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
-        part = Path(name)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            part.chmod(mode)
-            part.replace(target)
-        except BaseException:
-            part.unlink(missing_ok=True)
-            raise
+        replace_file(target, content)
     except FileNotFoundError:
         raise SheetError(
             f"{path} cannot be written: there is no folder {target.parent}; make it, or name a "

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakMethod
 
-from .filing import words
+from .filing import close_store, words
 from .journals.encoding import Document, JournalError
 from .journals.journal import is_being_written
 from .journals.names import UnknownRun, default_folder, match, order_of, path_of, uid_of
@@ -322,7 +322,7 @@ class Catalogue:
         recorder, self._recorder = self._recorder, None
         if recorder:
             recorder.close(timeout)
-        self._reading.close()
+        close_store(self._reading, self.place, self._once)
 
     def _leave(self) -> None:
         """Close at the interpreter's end; an unfinished run is filed at the next start."""

@@ -127,18 +127,19 @@ class Filer:
         if self.store is not None:
             if held or self._lock.undisturbed:
                 return self.store
-            self.store.close()
+            close_store(self.store, self._place, self._report)
         try:
             self.store = self._opener(self._folder, writing=True)
+            note = self.store.note
             self._opened()
         except Exception as error:  # noqa: BLE001 - experiments go on with the journal alone
             self._report(
                 f"The catalogue in {self._place} does not open ({words(error)}); runs are kept "
                 f"and read in their journals alone. {self._place.cure}"
             )
-            self.store = JournalOnly(self._folder)
-        if self.store.note:
-            self._report(self.store.note)
+            self.store, note = JournalOnly(self._folder), ""
+        if note:
+            self._report(note)
         return self.store
 
     def _file_the_rest(self, store: Store) -> None:
@@ -157,6 +158,11 @@ class Filer:
                 return
             except (JournalError, OSError) as error:
                 self._once(str(error))
+            except Exception as error:  # noqa: BLE001 - the store's; the others may be filed
+                self._once(
+                    f"Whether run {uid_of(path.stem)[:8]} is in the catalogue cannot be told "
+                    f"({words(error)}). {self._place.cure}"
+                )
 
     def _once(self, sentence: str) -> None:
         """Report what is wrong with a file, not again at the end of every run."""
@@ -272,8 +278,16 @@ class Filer:
                 f"it is completed from the journal when next opened for writing."
             )
         if self.store is not None:
-            self.store.close()
+            close_store(self.store, self._place, self._report)
         self._lock.give_back()
+
+
+def close_store(store: Store, place: Place, report: Report) -> None:
+    """Close a store; one that fails at that is done with all the same."""
+    try:
+        store.close()
+    except Exception as error:  # noqa: BLE001 - what it holds is in the journals
+        report(f"The catalogue in {place} does not close ({words(error)}).")
 
 
 def words(error: Exception) -> str:

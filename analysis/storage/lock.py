@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
-from .journals.files import open_file, read_at, write_at
+from ..files import open_file, read_at, write_at
 from .journals.locking import lock
 
 

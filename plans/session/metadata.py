@@ -2,12 +2,12 @@
 
 import json
 import logging
-import os
 from collections import UserDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from reactune.analysis.files import replace_file
 from reactune.analysis.sheets.writing import alone
 
 from .stating import check_keys, check_text
@@ -92,18 +92,14 @@ class Metadata(UserDict[str, Any]):
         return int(self.get("scan_id", 0))
 
     def _write(self) -> None:
-        new = self._path.with_name(f"{self._path.name}.{os.getpid()}")
         try:
             mine = _texts(self.data)
             gone = set(self._kept) - set(mine)
             changed = [key for key, text in mine.items() if self._kept.get(key) != text]
             with alone(self._path):
                 stored = {k: v for k, v in _read(self._path).items() if k not in gone}
-                with new.open("w", encoding="utf-8") as file:
-                    json.dump(stored | {key: self.data[key] for key in changed}, file, indent=1)
-                    file.flush()
-                    os.fsync(file.fileno())
-                new.replace(self._path)
+                text = json.dumps(stored | {key: self.data[key] for key in changed}, indent=1)
+                replace_file(self._path, text.encode())
         except (OSError, ValueError, TypeError) as error:  # of what was changed in place
             _log.warning("RE.md is not kept for the next session: %s", error)
         else:

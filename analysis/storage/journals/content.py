@@ -3,7 +3,7 @@
 import tempfile
 import weakref
 
-from .files import read_at, write_at
+from ...files import read_at, write_at
 
 BLOCK = 2**16
 """Bytes that are put into the file together."""

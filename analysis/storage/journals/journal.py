@@ -13,9 +13,9 @@ from contextlib import suppress
 from itertools import takewhile
 from pathlib import Path
 
+from ...files import OPEN_KEEPS_NAME, open_file, read_at, sync_folder, write_at
 from .content import Content
 from .encoding import Document, dumps, seal
-from .files import OPEN_KEEPS_NAME, open_file, read_at, sync_folder, write_at
 from .locking import lock
 from .names import uid_of
 from .reading import FORMATS, Contents, read

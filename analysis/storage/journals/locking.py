@@ -7,7 +7,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-from .files import msvcrt
+from ...files import msvcrt
 
 _BEYOND = 1 << 30
 """Where Windows locks a byte: it keeps readers from what it locks, and no such file is as long."""

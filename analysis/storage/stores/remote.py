@@ -4,6 +4,7 @@ import logging
 import math
 import threading
 from collections.abc import Collection, Iterator, Mapping
+from numbers import Real
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
@@ -158,7 +159,7 @@ class RemoteTiled(TiledRuns):
             elif name == "event" and streams.get(doc["descriptor"]) == "decision":
                 last.update(doc["data"])
             elif name == "stop" and last:
-                told = {key: _as_json(value) for key, value in last.items()}
+                told = {key: _as_json(v) for key, v in last.items() if isinstance(v, str | Real)}
                 self.broker[doc["run_start"]].update_metadata({_LAST: told}, drop_revision=True)
 
         return noting
@@ -182,7 +183,7 @@ class RemoteTiled(TiledRuns):
             client.context.close()
 
 
-def _as_json(value: Any) -> str | float | None:
+def _as_json(value: str | Real) -> str | float | None:
     """Give a text or a number of a decision; None for a number that JSON does not have."""
     if isinstance(value, str):
         return value

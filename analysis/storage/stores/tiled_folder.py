@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import platformdirs
 
+from ...files import replace_file
 from ..journals.names import order_of
 
 _PLAIN = re.compile(r"[\w ./+,=@~:-]+")  # what Tiled's URIs of files and databases can hold
@@ -91,7 +92,7 @@ class TiledFolder:
             self.write_index([])
             self._initialise()
         identity = str(uuid4())
-        self._id.write_bytes(f"{identity}\n".encode() + os.fsencode(self.place) + b"\n")
+        replace_file(self._id, f"{identity}\n".encode() + os.fsencode(self.place) + b"\n")
         return identity, note
 
     def check(self) -> None:
@@ -147,12 +148,7 @@ class TiledFolder:
 
     def write_index(self, names: Iterable[str]) -> None:
         """Put `names` in place of the index, or leave it as it was."""
-        half_made = self.folder / "runs.new"
-        with half_made.open("w", encoding="utf-8") as file:
-            file.writelines(f"{name}\n" for name in names)
-            file.flush()
-            os.fsync(file.fileno())
-        half_made.replace(self._index)
+        replace_file(self._index, "".join(f"{name}\n" for name in names).encode())
 
     def _initialise(self) -> None:
         """Make the databases, or leave nothing when cut off."""

@@ -54,6 +54,7 @@ class Shelves(JournalOnly):
         return write
 
     def lacks(self, path):
+        self.may("lacks")
         return path.stem not in self.sealed
 
     def refile(self, path):
@@ -62,6 +63,10 @@ class Shelves(JournalOnly):
 
     def seal(self, path):
         self.sealed.add(path.stem)
+
+    def close(self):
+        self.may("close")
+        super().close()
 
 
 @pytest.fixture
@@ -72,6 +77,34 @@ def shelves(tmp_path) -> Shelves:
 @pytest.fixture
 def opener(shelves):
     return lambda folder, writing: shelves
+
+
+def test_a_store_that_fails_in_any_way_costs_no_run(opener, shelves, tmp_path):
+    write_journal(tmp_path, documents(uid="before", time=0.5))
+    ill = RuntimeError("the shelves are on fire\nat 7")
+    shelves.fails |= {"lacks": ill, "close": ill}
+    with Catalogue(tmp_path, writing=True, store=opener) as catalogue:
+        runs = {uid: list(documents(uid=uid, time=t)) for uid, t in (("one", 1.0), ("two", 2.0))}
+        for pairs in runs.values():
+            record(catalogue, pairs)
+        assert list(shelves.given) == ["one", "two"]  # the thread that files goes on
+        assert [run.uid for run in catalogue.runs()] == ["two", "one", "before"]
+    told = "cannot be told (RuntimeError: the shelves are on fire)."
+    assert [problem.startswith("Whether run before") for problem in catalogue.problems].count(True)
+    assert sum(told in problem for problem in catalogue.problems) == len(shelves.given) + 1
+    assert "does not close (RuntimeError: the shelves are on fire)." in catalogue.problems[-1]
+
+
+def test_a_store_that_cannot_say_its_note_does_not_open(shelves, tmp_path):
+    class Silent(Shelves):
+        @property
+        def note(self):
+            raise RuntimeError("it has lost its tongue")
+
+    with Catalogue(tmp_path, writing=True, store=Silent) as catalogue:
+        record(catalogue, documents(uid="one", time=1.0))
+        assert [run.uid for run in catalogue.runs()] == ["one"]
+    assert "does not open (RuntimeError: it has lost its tongue)" in catalogue.problems[0]
 
 
 def test_what_a_store_did_not_take_is_filed_when_the_run_ends(opener, shelves, tmp_path, caplog):

@@ -3,11 +3,13 @@
 import inspect
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from bluesky_tiled_plugins.writing import tiled_writer
 
 from reactune.analysis.storage.stores.remote import DoubtfulRun, RemoteTiled
 from reactune.analysis.storage.stores.server import Server
+from reactune.analysis.storage.stores.tiled_runs import TiledRuns
 
 
 @pytest.mark.parametrize("doubtful", [True, False])
@@ -28,3 +30,22 @@ def test_rows_that_may_have_been_sent_twice_are_not_believed(doubtful, monkeypat
     else:
         write("stop", {})
     assert given == ["start", "event", "stop"]
+
+
+def test_decisions_of_others_are_sent_whatever_they_hold(monkeypatch, tmp_path):
+    noted = []
+    run = SimpleNamespace(update_metadata=lambda told, drop_revision: noted.append(told))
+    monkeypatch.setattr(TiledRuns, "_writer", lambda *_: lambda name, doc: None)
+    monkeypatch.setattr(RemoteTiled, "broker", {"run": run})
+    write = RemoteTiled(Server("http://lab"), tmp_path)._writer(1)
+    write("descriptor", {"uid": "d", "name": "decision"})
+    data = {
+        "best": np.float64(3),
+        "why": "near it",
+        "beside": [1.0, 2.0],
+        "of": {},
+        "merit": np.nan,
+    }
+    write("event", {"descriptor": "d", "data": data})
+    write("stop", {"run_start": "run"})
+    assert noted == [{"last": {"best": 3.0, "why": "near it", "merit": None}}]

@@ -4,13 +4,23 @@ Windows knows no pread, opens no folder, and keeps the name of a file for as lon
 """
 
 import os
+import tempfile
+from pathlib import Path
 
 try:
     import msvcrt
 except ImportError:  # everywhere else
     msvcrt = None  # type: ignore[assignment]
 
-__all__ = ["OPEN_KEEPS_NAME", "msvcrt", "open_file", "read_at", "sync_folder", "write_at"]
+__all__ = [
+    "OPEN_KEEPS_NAME",
+    "msvcrt",
+    "open_file",
+    "read_at",
+    "replace_file",
+    "sync_folder",
+    "write_at",
+]
 
 OPEN_KEEPS_NAME = msvcrt is not None
 """Whether a file that is open can be neither renamed nor removed."""
@@ -33,6 +43,30 @@ def write_at(fd: int, data: bytes | bytearray | memoryview, start: int) -> int:
     """Write bytes from a place on; how many of them the disk took."""
     os.lseek(fd, start, os.SEEK_SET)
     return os.write(fd, data)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a file in place of another, whole or not at all, and so that a power cut keeps one.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; then the other is as it was.
+    """
+    mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.chmod(mode)
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:
