@@ -318,3 +318,8 @@ def wanted(error: Mapping[str, Any]) -> str:
         case "string_pattern_mismatch":
             return "a name of lower-case letters, digits and _ that begins with a letter"
     return _KINDS.get(kind.split("_")[0], str(error["msg"]).removeprefix("Input should be "))
+
+
+def words(error: Exception) -> str:
+    """Give the type and the first line of an error: some are pages long."""
+    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"

@@ -109,7 +109,9 @@ def test_what_is_no_file_is_not_waited_for(tmp_path, kind):
 
 
 def test_a_journal_that_went_through_an_editor_is_read(tmp_path):
-    plain, edited = tmp_path / "plain.jsonl", tmp_path / "edited.jsonl"
+    name = f"20270115T080000.000000_{'f' * 36}.jsonl"
+    plain, edited = tmp_path / name, tmp_path / "edited" / name
+    edited.parent.mkdir()
     plain.write_bytes(recorded_journal())
     edited.write_bytes(b"\xef\xbb\xbf" + recorded_journal().replace(b"\n", b"\r\n"))
     assert_same(reading.read(edited).documents, reading.read(plain).documents)

@@ -26,7 +26,8 @@ from types import TracebackType
 from typing import Any, Self
 from weakref import WeakMethod
 
-from .filing import close_store, words
+from ..written import words
+from .filing import close_store
 from .journals.encoding import Document, JournalError
 from .journals.journal import is_being_written
 from .journals.names import UnknownRun, default_folder, match, order_of, path_of, uid_of

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..written import words
 from .journals.encoding import JournalError, loads
 from .journals.journal import Journal, hold, is_being_written, recover
 from .journals.names import paths, uid_of
@@ -84,6 +85,7 @@ class Filer:
         self.store: Store | None = None
         self._open: set[str] = set()  # uids of runs
         self._failed: set[Path] = set()  # what could not be filed in this session
+        self._held: set[Path] = set()  # what the store has: of thousands none is read again
         self._told: set[str] = set()  # what is wrong with files
         self._queue: queue.SimpleQueue[tuple[Recording, str, bytes] | threading.Event | None]
         self._queue = queue.SimpleQueue()
@@ -128,6 +130,7 @@ class Filer:
             if held or self._lock.undisturbed:
                 return self.store
             close_store(self.store, self._place, self._report)
+        self._held.clear()
         try:
             self.store = self._opener(self._folder, writing=True)
             note = self.store.note
@@ -145,10 +148,12 @@ class Filer:
     def _file_the_rest(self, store: Store) -> None:
         """File the ended runs that the store lacks, whoever recorded them."""
         for path in paths(self._folder):
-            if path in self._failed or uid_of(path.stem) in self._open:
+            if path in self._held or path in self._failed or uid_of(path.stem) in self._open:
                 continue
             try:
-                if store.lacks(path) and read_ends(path).stop is not None:
+                if not store.lacks(path):
+                    self._held.add(path)
+                elif read_ends(path).stop is not None:
                     self._file_one(store, path)
             except Unreachable as error:
                 self._report(
@@ -288,8 +293,3 @@ def close_store(store: Store, place: Place, report: Report) -> None:
         store.close()
     except Exception as error:  # noqa: BLE001 - what it holds is in the journals
         report(f"The catalogue in {place} does not close ({words(error)}).")
-
-
-def words(error: Exception) -> str:
-    """Type and first line of an error: Tiled's may be pages."""
-    return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"

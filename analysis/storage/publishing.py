@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..written import words
 from .comparing import differences
-from .filing import words
 from .journals.encoding import JournalError
 from .journals.journal import hold, is_being_written, recover
 from .journals.names import paths, uid_of

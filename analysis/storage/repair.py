@@ -6,8 +6,8 @@ What a server holds otherwise than it was recorded is put in its place from the 
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..written import words
 from .catalogue import Catalogue
-from .filing import words
 from .journals.encoding import JournalError
 from .journals.names import paths, uid_of
 from .journals.reading import read

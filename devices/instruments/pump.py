@@ -11,7 +11,7 @@ from ..protocols.transport import InstrumentError, TransportError
 from ..specs import StreamSpec
 from ..written import exact
 from .interlock import FAILURES, Interlock
-from .ledger import Ledger
+from .ledger import Ledger, LedgerError
 from .signals import Kind, Reading, check_limits
 
 _log = logging.getLogger(__name__)
@@ -176,7 +176,10 @@ class SyringePump(Device):  # type: ignore[misc]  # ophyd ships no types
     def _start(self, flow: float) -> Steps:
         self._refilling.give_up(self._interrupted())
         self._rest()
-        self.prepare(flow, self.ledger.deliverable)
+        left = self.ledger.deliverable
+        if self.driver.achievable_volume(left) <= 0:  # which a pump takes for no target at all
+            raise LedgerError(f"stream {self.name} has nothing left in its syringe: refill it")
+        self.prepare(flow, left)
         self.run()
         yield from ()  # one step does it all
 

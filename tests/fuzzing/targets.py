@@ -48,6 +48,7 @@ from tests.fuzzing import sources
 from tests.fuzzing.strategies import CHANGES, FLIPS, PLACES, changed, flipped, names_of
 
 _EXCHANGES = 7  # of which each may have its damage, again and again
+_RUN = f"20270115T080000.000000_{'f' * 36}"  # as `sources.recorded_journal` names it
 LONGEST = 5.0  # s of CPU that one example may take, garbage collection of a long run included
 
 
@@ -203,7 +204,7 @@ def damaged_journal(moves, place: int, changes, flips) -> bool:
             lines[at] = seal(json.loads(json.dumps(item, default=str)))
     raw = flipped(b"".join(lines), flips, whole)
     with tempfile.TemporaryDirectory() as folder, soon():
-        path = names.path_of(Path(folder), "20270115T080000.000000_" + "f" * 36)
+        path = names.path_of(Path(folder), _RUN)
         path.parent.mkdir()
         path.write_bytes(raw)
         _catalogue(folder)
@@ -227,7 +228,7 @@ def _undamaged(raw: bytes, whole: bytes, read) -> None:
     """Whatever stands in the file as it was written comes out as it was written, in order."""
     there = [line for line in raw.splitlines(keepends=True) if line.endswith(b"\n")]
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "x.jsonl"
+        path = Path(folder) / f"{_RUN}.jsonl"
         path.write_bytes(whole)
         written = dict(zip(whole.splitlines(keepends=True)[1:], reading.read(path).documents,
                            strict=False))  # fmt: skip

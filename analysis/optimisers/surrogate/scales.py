@@ -274,8 +274,7 @@ class Smooth:
                 self._kind = "positive"
                 self._most = np.maximum(largest, 1.0)
             if self._kind == "fractions":
-                logarithms = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
-                self._whole = int(np.median(logarithms, axis=0).argmax())
+                self._whole = int(np.median(self._logarithms(y), axis=0).argmax())
                 self._columns = np.delete(self._columns, self._whole)
         values, errors = self._bent(y, error)
         if not chained:
@@ -297,11 +296,14 @@ class Smooth:
         unchain = np.linalg.inv(self._restore)
         return values @ unchain.T, np.asarray(np.sqrt(errors**2 @ (unchain**2).T))
 
+    def _logarithms(self, y: Floats) -> Floats:
+        return np.asarray(np.arcsinh(y / (2 * self._floor)) + np.log(self._floor))
+
     def _bent(self, y: Floats, error: Floats) -> tuple[Floats, Floats]:
         """Give values and uncertainties as logarithms or log-ratios, not chained."""
         if self._kind == "real":
             return y[:, self._columns], error[:, self._columns]
-        values = np.arcsinh(y / (2 * self._floor)) + np.log(self._floor)
+        values = self._logarithms(y)
         errors = error / np.hypot(y, 2 * self._floor)
         values[:, self._real], errors[:, self._real] = y[:, self._real], error[:, self._real]
         if self._kind == "fractions":

@@ -143,7 +143,7 @@ def parse(raw: bytes, path: Path) -> Contents:
     sentences = _named(damages, documents, path)
     if documents or any(damage.costs for damage in damages):
         documents = _stood_in(documents, damages, path)
-        _check_name(path, documents[0][1]["uid"])
+        _check_name(path, documents[0][1]["uid"], version)
     filed, refused = (
         frozenset(item[mark] for item in items if mark in item) for mark in ("filed", "refused")
     )
@@ -151,9 +151,12 @@ def parse(raw: bytes, path: Path) -> Contents:
     return Contents(documents, len(rest), sentences, filed, refused, version, lost_stop)
 
 
-def _check_name(path: Path, uid: str) -> None:
-    """Refuse a journal with another's name, such as a copy: a run is found by its journal's."""
-    if uid_of(path.stem) != uid:
+def _check_name(path: Path, uid: str, version: int) -> None:
+    """Refuse a journal with another's name, such as a copy: a run is found by its journal's.
+
+    Without checksums (format 1) it may be a letter of the uid that is damaged.
+    """
+    if version > 1 and uid_of(path.stem) != uid:
         raise JournalError(
             f"The journal {path} is not named after the run that it holds, {uid}: move it out of "
             f"the folder if it is a copy, else end its name in _{uid}{path.suffix}."
@@ -381,7 +384,7 @@ def _quick(path: Path) -> Ends:
     start = _checked(head[1], version)
     if start.get("name") != "start":
         raise DamagedLine("the start document is not where it belongs")
-    _check_name(path, start["doc"]["uid"])
+    _check_name(path, start["doc"]["uid"], version)
     stop, marks = None, dict[str, set[str]](filed=set(), refused=set())
     last: Document = {}
     for line in backwards(path):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from ...written import words
 from ..journals import journal, reading
 from ..journals.encoding import Document
 from ..journals.names import uid_of
@@ -101,8 +102,7 @@ class TiledRuns(ABC):
             if not self.is_well():
                 raise
             self._forget(uid)
-            why = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]:.200}"
-            journal.mark_refused(path, self.identity, why)
+            journal.mark_refused(path, self.identity, why := words(error))
             raise Refused(why) from error
 
     def _write(self, documents: list[tuple[str, Document]]) -> None:

@@ -211,6 +211,13 @@ def test_ledger_refuses_what_is_gone(open_rig):
         pump.ledger.check(1950.0)
 
 
+def test_an_empty_syringe_is_not_set_in_motion(rig, pump):
+    pump.ledger._content = rig.config.streams["sultine"].dead_volume
+    with pytest.raises(LedgerError, match="sultine has nothing left in its syringe: refill it"):
+        rig.clock.wait(pump.set(200.0), timeout=10)
+    assert not pump.running
+
+
 def test_what_fills_the_dead_volume_is_not_promised(rig, pump):
     """Of an empty syringe: the first 100 uL from the flask stay in it."""
     pump.ledger._content, pump.ledger._flask = 0.0, 600.0
