@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from .arguments import numbers, one
 
 Floats = NDArray[np.float64]
-Why = TypeVar("Why")
+_Why = TypeVar("_Why")
 """What a reason is: a sentence, or a class of points with a note."""
 
 
-class Asked(Generic[Why]):
+class Asked(Generic[_Why]):
     """Points asked for, in the user's units, in their order.
 
     Parameters
@@ -31,7 +31,7 @@ class Asked(Generic[Why]):
         self,
         resolution: Floats,
         x: Floats | None = None,
-        whys: Sequence[Why] = (),
+        whys: Sequence[_Why] = (),
         pending: Sequence[int] = (),
     ) -> None:
         self._resolution = resolution
@@ -44,7 +44,7 @@ class Asked(Generic[Why]):
         """Points without a result, (n, d)."""
         return np.asarray(self.x[self.pending])
 
-    def note(self, x: ArrayLike, whys: Sequence[Why]) -> None:
+    def note(self, x: ArrayLike, whys: Sequence[_Why]) -> None:
         """Count points (n, d) as asked for, each for its reason.
 
         Raises
@@ -59,7 +59,7 @@ class Asked(Generic[Why]):
         self.x = np.vstack([self.x, points])
         self.whys += whys
 
-    def expect(self, x: ArrayLike, why: Why) -> None:
+    def expect(self, x: ArrayLike, why: _Why) -> None:
         """Count points (n, d) that others have chosen, all for one reason."""
         points = numbers("x", x).reshape(-1, self._resolution.size)
         self.note(points, [why] * len(points))
@@ -70,7 +70,7 @@ class Asked(Generic[Why]):
         if len(gap) and (nearest := gap.max(axis=1)).min() < 1.0:
             del self.pending[int(nearest.argmin())]
 
-    def why(self, x: ArrayLike) -> Why | None:
+    def why(self, x: ArrayLike) -> _Why | None:
         """Give the reason for which a point (d,) was asked for last, None if it never was."""
         gap = np.abs(self.x - one(x, self._resolution.size))
         rows = np.flatnonzero((gap < self._resolution).all(axis=1))

@@ -22,7 +22,7 @@ from .transport import GarbledError, InstrumentError, Transport, TransportError
 
 _log = logging.getLogger(__name__)
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 XON = b"\x11"  # ends every reply after `poll on`
 _POLL, _NO_POLL = ends_with(XON), ends_with(XON, or_silence=True)
@@ -261,10 +261,10 @@ class Harvard11:
         """
         return self._asked(text, lambda reply: reply)
 
-    def _asked(self, text: str, read: Callable[[Reply], T]) -> T:
+    def _asked(self, text: str, read: Callable[[Reply], _T]) -> _T:
         """Send one command, and again if what it answers cannot be read."""
 
-        def understood(raw: bytes) -> T:
+        def understood(raw: bytes) -> _T:
             reply = decode(raw, self.address)
             if any(line.startswith(_REFUSALS) or line in _TERSE for line in reply.lines):
                 raise InstrumentError(f"{self.name} refused {text!r}: {' '.join(reply.lines)}")
