@@ -7,6 +7,7 @@ import pytest
 
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.analysis.storage.journals import journal, reading
+from reactune.analysis.storage.journals.encoding import JournalError
 from tests.analysis.storage.samples import assert_same, documents, record, write_journal
 
 START, PRIMARY, DECISION, EVENT, STOP = 2, 3, 4, 7, 11  # lines; EVENT is the second of primary
@@ -190,3 +191,15 @@ def test_what_is_no_document_is_told_when_it_is_recorded_and_is_not_called_damag
         assert catalogue[-1].stop["exit_status"] == "success"
         assert "is as it was written, and lacks what such" in catalogue.problems[0]
         assert not any("damaged" in problem for problem in catalogue.problems)
+
+
+@pytest.mark.parametrize("name", ["copy", "{} (1)", "{}-old", "x{}", "20270115T080000.000000_other"])
+def test_a_journal_with_the_name_of_another_run_is_none(tmp_path, pairs, name):
+    path = write_journal(tmp_path, pairs)
+    copy = path.rename(path.with_name(f"{name.format(path.stem)}.jsonl"))
+    for read in reading.read, reading.read_ends:
+        if name == "x{}":  # its order is lost, not its run
+            assert read(copy)
+            continue
+        with pytest.raises(JournalError, match=r"is not named after the run .* end its name in _"):
+            read(copy)
