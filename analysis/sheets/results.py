@@ -181,10 +181,16 @@ class Results:
         if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
             raise SheetError(
                 f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
-                f"are {', '.join(title for title in self.sheet.titles if title)}; add "
-                f"{'them' if len(missing) > 1 else 'it'}, with what each row had"
+                f"are {', '.join(title for title in self.sheet.titles if title)}; "
+                f"{self._cure(missing)}"
             )
         return columns
+
+    def _cure(self, missing: Sequence[str]) -> str:
+        """Say what to do about columns that are not there."""
+        if f"asked_{missing[0]}" in {parsed(title)[0] for title in self.sheet.titles}:
+            return "it was exported from stored runs: give these in its place, each by its uid"
+        return f"add {'them' if len(missing) > 1 else 'it'}, with what each row had"
 
     def _title(self, columns: Mapping[str, int], name: str) -> str:
         return self.sheet.titles[columns[name]] if name in columns else ""

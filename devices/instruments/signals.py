@@ -1,6 +1,7 @@
 """What the serial devices publish: ophyd signals that the last poll has filled."""
 
 from collections.abc import Callable
+from math import isnan
 from typing import Any
 
 from ophyd import Kind, Signal
@@ -29,8 +30,13 @@ def check_limits(name: str, value: Any, limits: tuple[float, float], unit: str) 
             f"{name} = {quoted(value)} is no number; nothing was sent: give one, without quotes"
             f"{f', in {unit}' if of else ''}"
         )
+    if isnan(number):
+        raise LimitError(
+            f"{name} = nan is no number; nothing was sent: give one{f', in {unit}' if of else ''} "
+            "(a relative move begins at what was set, and may have found nothing set yet)"
+        )
     low, high = limits
-    if not low <= number <= high:  # also true of NaN
+    if not low <= number <= high:
         raise LimitError(
             f"{name} = {number:g}{of} is outside its limits of {low:g} to {high:g}{of}; "
             "nothing was sent: ask for a value inside"

@@ -149,6 +149,11 @@ def test_an_export_says_whose_a_goal_is_and_nothing_that_a_table_does_not_know(p
     assert main(["export", uids[0], "-o", "alone.csv"]) == 0
     (alone,) = csv.DictReader(Path("alone.csv").read_text().splitlines())
     assert alone["goal [g/L/h]"] == "0.25"
+    capsys.readouterr()
+    assert main(["show", "one.toml", "alone.csv"]) == 2
+    told = capsys.readouterr().err
+    assert "alone.csv has no column tau; its titles are" in told
+    assert "exported from stored runs: give these in its place, each by its uid" in told
 
 
 EDGE = """\

@@ -263,6 +263,8 @@ def test_a_fresh_rig_says_what_it_has_to_be_told_first(lab):
     rig = lab.rig
     rig.axes.held = {}
     assert np.isnan(rig.flow_c60.position)
+    with pytest.raises(LimitError, match=r"temperature = nan is no number; .* found nothing set"):
+        lab.RE(bps.mvr(rig.temperature, 2))
     with pytest.raises(ConditionsError, match=r"flow_c60, flow_sultine were never set .*bps\.mv"):
         lab.RE(bp.scan([rig.hplc], rig.temperature, 100, 120, 2))
     with pytest.raises(FailedStatus) as failed:
