@@ -154,6 +154,11 @@ class Results:
     def _find(self) -> dict[str, int]:
         """Find the column of each variable and quantity, and of what else is known of these."""
         problem, columns = self._problem, dict[str, int]()
+        if {f"asked_{v}" for v in problem.variables} <= {parsed(t)[0] for t in self.sheet.titles}:
+            raise SheetError(
+                f"{self.sheet.path} is no table of a campaign but was exported from stored runs: "
+                "give these in its place, each by its uid"
+            )
         optional = {FAILED, *(f"{name}_sd" for name in problem.measured)}
         wanted = [*problem.variables, *problem.measured, *optional]
         plain = {name.casefold(): name for name in wanted}
@@ -182,15 +187,9 @@ class Results:
             raise SheetError(
                 f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
                 f"are {', '.join(title for title in self.sheet.titles if title)}; "
-                f"{self._cure(missing)}"
+                f"add {'them' if len(missing) > 1 else 'it'}, with what each row had"
             )
         return columns
-
-    def _cure(self, missing: Sequence[str]) -> str:
-        """Say what to do about columns that are not there."""
-        if f"asked_{missing[0]}" in {parsed(title)[0] for title in self.sheet.titles}:
-            return "it was exported from stored runs: give these in its place, each by its uid"
-        return f"add {'them' if len(missing) > 1 else 'it'}, with what each row had"
 
     def _title(self, columns: Mapping[str, int], name: str) -> str:
         return self.sheet.titles[columns[name]] if name in columns else ""

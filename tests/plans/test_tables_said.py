@@ -152,8 +152,7 @@ def test_an_export_says_whose_a_goal_is_and_nothing_that_a_table_does_not_know(p
     capsys.readouterr()
     assert main(["show", "one.toml", "alone.csv"]) == 2
     told = capsys.readouterr().err
-    assert "alone.csv has no column tau; its titles are" in told
-    assert "exported from stored runs: give these in its place, each by its uid" in told
+    assert "alone.csv is no table of a campaign but was exported from stored runs" in told
 
 
 EDGE = """\
