@@ -127,7 +127,7 @@ def test_temperature_outside_limits_sends_no_byte(module_rig, temperature):
     low, high = heater.limits
     if not math.isfinite(temperature) or not low <= heater.driver.achievable(temperature) <= high:
         before = heater.driver.transport.exchanges
-        with pytest.raises(LimitError, match="25 to 150 degC|= nan is no number"):
+        with pytest.raises(LimitError, match=r"25 to 150 degC|= nan is no number"):
             heater.set(temperature)
         assert heater.driver.transport.exchanges == before
 
