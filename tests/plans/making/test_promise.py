@@ -57,7 +57,7 @@ def test_checks_of_a_product_of_four_experiments_pass(tmp_path, monkeypatch):
     monkeypatch.setenv("REACTUNE_CATALOGUE", str(tmp_path))
     asked = Problem.load("walker-ii").to_dict() | {"constraints": WINDOWS}
     off = []
-    for seed in range(3, 9):
+    for seed in range(3, 7):
         with Catalogue(tmp_path, writing=True, store="journal") as catalogue:
             found = run(asked, catalogue=catalogue, seed=seed, budget=4)
         if found.summary.best_feasible is None:
@@ -72,7 +72,7 @@ def test_checks_of_a_product_of_four_experiments_pass(tmp_path, monkeypatch):
             for check in made.checks
             for one in check.told.values()
         ]
-    assert len(off) >= 36
+    assert len(off) >= 24
     assert np.mean(np.array(off) < 2) > 0.9
 
 

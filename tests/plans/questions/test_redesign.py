@@ -1,6 +1,7 @@
 """From a run that nothing fits to the next problem: through the command line."""
 
 import json
+import re
 from pathlib import Path
 
 from reactune.analysis.problem.model import Problem
@@ -25,12 +26,11 @@ def test_from_a_run_that_nothing_fits_to_windows_that_can_be_met(tmp_path, capsy
     said = json.loads(ask("last", "-o", str(tmp_path / "next.toml"), "--json").out)
     check_proposed(said)
     check_written(tmp_path / "next.toml", said["loosen"][0]["value"])
-    (moved,) = json.loads(ask("last", "--keep", "2", "--json").out)["loosen"]
-    assert (moved["side"], moved["window"]) == ("lower", "X1 + X2 in [0.9, 1]")
-    assert 0.7 < moved["value"] <= moved["high"] < 0.9
-    text = ask("last").out
+    text = ask("last", "--keep", "2").out
     assert max(map(len, text.splitlines())) <= 80
-    assert f"Loosen    X1 / X2 <= 0.5 to {said['loosen'][0]['value']:g}:" in text
+    told = r"Loosen    X1 \+ X2 >= 0\.9 to (.*): the limit is between .* and (.*) \(90 %\)"
+    value, high = map(float, re.search(told, text).groups())
+    assert 0.7 < value <= high < 0.9
     assert "Unknown   " in text
     before = Path(__file__).read_bytes()
     for arguments, told in [
