@@ -185,8 +185,16 @@ def test_what_was_cut_off_while_it_was_made_is_made_to_the_end(tmp_path):
     assert {path.name for path in folder.iterdir()} >= {"runs.db", "tables.db", "files"}
 
 
-def test_a_database_that_was_cut_off_while_it_was_made_is_made_to_the_end(tmp_path):
+def test_a_database_that_was_cut_off_while_it_was_made_is_made_to_the_end(tmp_path, monkeypatch):
     asyncpg = pytest.importorskip("asyncpg")
+    connect, starting = asyncpg.connect, iter([asyncpg.CannotConnectNowError("starting up")])
+
+    async def patient(*where, **options):
+        for error in starting:  # as it answers at first when both are started at once
+            raise error
+        return await connect(*where, **options)
+
+    monkeypatch.setattr(asyncpg, "connect", patient)
 
     async def told(uri: str, command: str):
         connection = await asyncpg.connect(uri)

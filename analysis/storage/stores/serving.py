@@ -14,6 +14,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -178,6 +179,20 @@ def _own_key(file: Path) -> str:
     return file.read_text("utf-8").strip()
 
 
+async def _connected(database: str) -> Any:
+    """Connect to a database, which may still be starting, as when both start with the computer."""
+    import asyncpg
+
+    until = monotonic() + _PATIENCE
+    while True:
+        try:
+            return await asyncpg.connect(database, timeout=_PATIENCE)
+        except asyncpg.CannotConnectNowError:
+            if monotonic() > until:
+                raise
+        await asyncio.sleep(0.2)
+
+
 async def _lacks_tables(database: str) -> bool:
     """See that a database can be used, and make it if it is not there; whether tables are to make.
 
@@ -192,10 +207,9 @@ async def _lacks_tables(database: str) -> bool:
     place = f"{name} at {parts.hostname or 'this computer'}"
     try:
         try:
-            connection = await asyncpg.connect(database, timeout=_PATIENCE)
+            connection = await _connected(database)
         except asyncpg.InvalidCatalogNameError:
-            beside = urlunsplit(parts._replace(path="/postgres"))
-            connection = await asyncpg.connect(beside, timeout=_PATIENCE)
+            connection = await _connected(urlunsplit(parts._replace(path="/postgres")))
             quoted = name.replace('"', '""')
             await connection.execute(f'CREATE DATABASE "{quoted}"')
             await connection.close()
