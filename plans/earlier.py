@@ -129,13 +129,20 @@ def _add_table(
         if not path.exists():
             raise UserError(f"there is no {path}; give a table, CSV or XLSX, or the uid of a run")
         results = Results.open(path, problem, units)
+    digest = hashlib.sha256(results.sheet.raw).hexdigest()
+    others = [one for one in found.sources if one.get("sha256", digest) != digest]
+    alike = any(Path(one["table"]).name == path.name for one in others)
+    name = str(path) if alike else path.name  # another's rows are not these
     old = [
-        (Suggestion(e.row, e.conditions, f"known: row {e.row} of {path.name}"), e.measurement)
+        (Suggestion(e.row, e.conditions, f"known: row {e.row} of {name}"), e.measurement)
         for e in results.entries
-        if e.measurement is not None
+        if e.measurement is not None and not e.apart
     ]
+    apart = [e for e in results.entries if e.apart]
+    if not old and apart:
+        raise UserError(f"{path} has no row with the values of this problem under [fixed]")
     if not old:
         raise UserError(f"{path} has no row with a result")
-    digest = hashlib.sha256(results.sheet.raw).hexdigest()
+    found.remarks += [f"{path.name}, row {e.row}: {e.apart}; not counted." for e in apart]
     found.add({"table": str(path.absolute()), "sha256": digest}, old)
     found.remarks += [f"{path.name}: {remark}" for remark in results.remarks]

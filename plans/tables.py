@@ -42,8 +42,8 @@ def open_table(problem: Problem, path: Path, seed: int, *, begin: bool = True) -
         there = path.exists()
         if not there and _UID.fullmatch(str(path)):
             raise UserError(
-                f"there is no table {path}: a new one is called .csv or .xlsx, and reactune export "
-                f"{path} -o results.csv writes a stored run into one"
+                f"there is no table {path}: a new one is called .csv or .xlsx; a stored run is "
+                f"gone on with by reactune optimise --from {path}"
             )
         if not there and not begin:
             raise UserError(f"there is no {path}; reactune ask begins one")

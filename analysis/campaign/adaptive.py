@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..analytics.failing import FAILED, failure
 from ..analytics.measurement import Measurement, no_fractions
 from ..cells import number as number_of
 from ..files import replace_file
@@ -326,6 +327,9 @@ def _outcome(point: Mapping[str, Any], problem: Problem) -> Measurement:
             f"{wrong[0]}_sd = {sd[wrong[0]]:g} is no standard deviation; give a number "
             "from 0 up, or leave it out if unknown"
         )
+    got = {name: value if math.isfinite(value) else None for name, value in values.items()}
+    if FAILED not in (*names, *problem.variables) and (reason := _reason(point, got)):
+        return Measurement.failed(names, reason)
     if not all(map(math.isfinite, values.values())):
         return Measurement.failed(names, "no outcome")
     if problem.kind == "fractions" and (why := no_fractions(values)):
@@ -333,6 +337,13 @@ def _outcome(point: Mapping[str, Any], problem: Problem) -> Measurement:
     if found := no_share(problem.windows, values):
         raise ValueError(f"{found[1]}; divide percentages by 100, or write the window without %")
     return Measurement(values, sd)
+
+
+def _reason(point: Mapping[str, Any], got: Mapping[str, float | None]) -> str:
+    """Read what a column `failed` says, as of a table; empty if nothing."""
+    told = point.get(FAILED)
+    nothing = told is None or (isinstance(told, float) and math.isnan(told))
+    return "" if nothing else failure("an outcome", str(told), got)
 
 
 def _word(point: Mapping[str, Any], name: str) -> str:

@@ -8,7 +8,7 @@ import math
 import re
 import textwrap
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher, get_close_matches
 from numbers import Real
 from pathlib import Path
@@ -98,6 +98,19 @@ def canonical(stated: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(define := data.get("define"), dict):
         data["define"] = {k: {"of": v} if isinstance(v, str) else v for k, v in define.items()}
     return data
+
+
+def slipped(data: Mapping[str, Any], keys: Collection[str]) -> Iterator[str]:
+    """Name keys of the problem that stand below a table, to which TOML then counts them."""
+    for table in ("variables", "fixed", "limits"):
+        below = data.get(table)
+        for key, value in below.items() if isinstance(below, dict) else ():
+            words = value if isinstance(value, list) else [value]
+            if key in keys and key not in data and all(isinstance(word, str) for word in words):
+                yield (
+                    f"{key} stands below [{table}], and is of that table then: move it up, above "
+                    "the first [table] of the file"
+                )
 
 
 def _plain(value: Any) -> Any:

@@ -54,6 +54,8 @@ class Stated(Part):
 
     def __init__(self, **stated: Any) -> None:
         data = messages.canonical(stated)
+        if slipped := list(messages.slipped(data, type(self).model_fields)):
+            raise ProblemError(slipped)
         problems: list[str] = []
         try:
             super().__init__(**data)

@@ -34,8 +34,9 @@ class Asking:
     agent : Agent
         Its experiments have the numbers of their rows.
     lost : dict of int to str
-        Rows that the optimiser cannot be told of, and why: choices that there are not, or outside
-        today's limits, where tied streams have no place.
+        Rows that the optimiser cannot be told of, and why: at another value than the problem has
+        under ``[fixed]``, with choices that there are not, or outside today's limits, where tied
+        streams have no place.
     """
 
     def __init__(self, problem: Problem, results: Results, seed: int = 0) -> None:
@@ -44,13 +45,14 @@ class Asking:
         # another stream of chance for each length of the table, or random places come again
         (own,) = np.random.SeedSequence((seed, len(entries))).generate_state(1)
         self.agent = Agent(_apart(problem), Told(problem.measured), seed=int(own))
-        lost = self.agent.know([(s, e.measurement) for s, e in entries if e.measurement])
+        known = [(s, e.measurement) for s, e in entries if not e.apart]
+        lost = self.agent.know([(s, found) for s, found in known if found])
         self.lost = {
-            e.row: problem.outside_limits(e.conditions) or "outside today's limits"
+            e.row: e.apart or problem.outside_limits(e.conditions) or "outside today's limits"
             for e in results.entries
-            if e.row in lost
+            if e.row in lost or e.apart
         }
-        self.agent.expect([s for s, e in entries if e.measurement is None])
+        self.agent.expect([s for s, found in known if found is None])
 
     @property
     def left(self) -> int:

@@ -32,7 +32,7 @@ PLAN = "ask"
 def uid_of_table(path: Path, problem: Problem, seed: int, entries: list[Entry]) -> str:
     """Give the uid of what a table holds: the same results, the same run."""
     done = [
-        [entry.row, entry.conditions, found.values, found.sd, found.reason]
+        [entry.row, entry.conditions, found.values, found.sd, found.reason or entry.apart]
         for entry in entries
         if (found := entry.measurement)
     ]
@@ -118,7 +118,7 @@ def _fact(entry: Entry, measurement: Measurement) -> dict[str, float | str]:
         "number": float(entry.row),
         **{f"asked_{name}": value for name, value in entry.conditions.items()},
         "valid": float(measurement.valid),
-        "reason": measurement.reason,
+        "reason": measurement.reason or entry.apart,
         **Told.to_data(measurement),
     }
 

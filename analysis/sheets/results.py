@@ -4,19 +4,19 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ..analytics.failing import FAILED, failure
 from ..analytics.measurement import Measurement, no_fractions
 from ..cells import number as number_of
 from ..problem.meaning import WHOLE, bounded, no_share, shares
 from ..problem.model import Problem
 from ..problem.tables import Setting
-from ..problem.units import UnitError, converted, unit
 from ..written import LARGEST, exact, quoted
-from .failing import FAILED, failure
+from .columns import Columns
+from .held import elsewhere, fixed_columns
 from .marks import Numeral, decimal_comma, percent_signs
 from .remarks import remarks
-from .sheet import Cell, Sheet, SheetError, create, open_sheet, parsed, parsed_over, title_of
+from .sheet import Cell, Sheet, SheetError, create, open_sheet, title_of
 from .writing import alone
 
 _LEAST = -0.1
@@ -38,11 +38,14 @@ class Entry:
         A value for each variable of the problem.
     measurement : Measurement or None
         What came of it; None while that is outstanding.
+    apart : str
+        Why it does not count: it was made at another value than the problem has under ``[fixed]``.
     """
 
     row: int
     conditions: dict[str, Setting]
     measurement: Measurement | None
+    apart: str = ""
 
 
 class Results:
@@ -71,17 +74,13 @@ class Results:
         self, sheet: Sheet, problem: Problem, units: Mapping[str, str] | None = None
     ) -> None:
         self.sheet, self._problem = sheet, problem
-        self._stated = {name: variable.unit for name, variable in problem.variables.items()}
-        for name in problem.measured:  # an uncertainty has the unit of what it is of
-            self._stated |= dict.fromkeys((name, f"{name}_sd"), (units or {}).get(name, ""))
-        self._units: dict[str, str] = {}  # of columns that have another than the problem
-        self._in_percent: set[str] = set()  # columns whose numbers are percentages as they stand
-        self._shares = shares(problem.windows, problem.measured)
-        self._columns = self._find()
+        self._own = Columns(sheet, problem, units or {})
+        self._columns = self._own.places
+        self._fixed = fixed_columns(sheet, problem)
         self._refuse_uncomputed()
         numerals = list(self._numerals())
         self._comma = decimal_comma(sheet, numerals)
-        plain = [one for one in numerals if one.name not in self._in_percent]
+        plain = [one for one in numerals if one.name not in self._own.in_percent]
         signed = percent_signs(sheet, plain, problem.measured)
         self._signed = {self._columns[name] for name in signed}
         self.entries = list(self._read(sheet.rows))
@@ -122,9 +121,11 @@ class Results:
         known = {column: name for name, column in self._columns.items()}
         titles = range(len(self.sheet.titles))
         here = [
-            {name: self._converted(name, v, back=True) for name, v in p.items()} for p in conditions
+            {name: self._own.converted(name, v, back=True) for name, v in p.items()}
+            for p in conditions
         ]
-        rows = [[point.get(known.get(i, "")) for i in titles] for point in here]
+        held = {i: self._problem.fixed[name] for i, name in self._fixed.items()}
+        rows = [[held.get(i, point.get(known.get(i, ""))) for i in titles] for point in here]
         if not rows:
             return []
         self.sheet = self.sheet.append(rows, self._comma, self._signed)
@@ -136,12 +137,12 @@ class Results:
     @property
     def remarks(self) -> list[str]:
         """Say what is taken as it stands, though something else may be meant."""
-        return remarks(self._problem, self._made, self._in_percent - self._shares)
+        return remarks(self._problem, self._made, self._own.in_percent - self._own.shares)
 
     @property
     def _made(self) -> list[tuple[int, dict[str, Setting], Measurement]]:
         """Row, conditions and results of the experiments that have some."""
-        entries = ((e.row, e.conditions, e.measurement) for e in self.entries)
+        entries = ((e.row, e.conditions, e.measurement) for e in self.entries if not e.apart)
         return [(row, set_, found) for row, set_, found in entries if found and found.valid]
 
     @property
@@ -150,89 +151,6 @@ class Results:
         return self.sheet.uncomputed(self._columns.values()) is not None
 
     # -- reading --------------------------------------------------------------------------------
-
-    def _find(self) -> dict[str, int]:
-        """Find the column of each variable and quantity, and of what else is known of these."""
-        problem, columns = self._problem, dict[str, int]()
-        if {f"asked_{v}" for v in problem.variables} <= {parsed(t)[0] for t in self.sheet.titles}:
-            raise SheetError(
-                f"{self.sheet.path} is no table of a campaign but was exported from stored runs: "
-                "give these in its place, each by its uid"
-            )
-        optional = {FAILED, *(f"{name}_sd" for name in problem.measured)}
-        wanted = [*problem.variables, *problem.measured, *optional]
-        plain = {name.casefold(): name for name in wanted}
-        bare = {name.casefold() for name, in_unit in map(parsed, self.sheet.titles) if not in_unit}
-        for i, title in enumerate(self.sheet.titles):
-            written, in_unit = parsed(title)
-            if written.casefold() not in plain:
-                written, in_unit = parsed_over(title)
-                if in_unit.casefold() in plain or not ("%" in in_unit or unit(in_unit)):
-                    continue  # a quotient, or whatever else somebody keeps
-            name = written if written in wanted else plain.get(written.casefold(), "")
-            if not name or (name.casefold() in bare and self._is_label(name, in_unit)):
-                continue
-            if name in columns:
-                raise SheetError(f"{self.sheet.path} has two columns {name}; rename one of them")
-            self._check_unit(name, in_unit)
-            columns[name] = i
-        for name in problem.measured:  # an uncertainty is in the unit of what it is of
-            if parsed(self._title(columns, f"{name}_sd"))[1]:
-                continue
-            if name in self._in_percent:
-                self._in_percent.add(f"{name}_sd")
-            if name in self._units:
-                self._units[f"{name}_sd"] = self._units[name]
-        if missing := [n for n in (*problem.variables, *problem.measured) if n not in columns]:
-            raise SheetError(
-                f"{self.sheet.path} has no column {', '.join(missing)}; {self.sheet.which_titles} "
-                f"are {', '.join(title for title in self.sheet.titles if title)}; "
-                f"add {'them' if len(missing) > 1 else 'it'}, with what each row had"
-            )
-        return columns
-
-    def _title(self, columns: Mapping[str, int], name: str) -> str:
-        return self.sheet.titles[columns[name]] if name in columns else ""
-
-    def _is_label(self, name: str, in_unit: str) -> bool:
-        """Whether what stands where a unit would says how something was found: ``(NMR)``."""
-        if not in_unit or "%" in in_unit:
-            return False
-        found = unit(in_unit)
-        if found is None:
-            return True
-        # GC, MS and 1H are units, too: of charge, conductance and inductance
-        return self._stated.get(name, "") in ("", "1") and "[current]" in dict(found.dimension)
-
-    def _check_unit(self, name: str, in_unit: str) -> None:
-        """Note the unit of a column, or refuse one that measures something else."""
-        stated, variable = self._stated.get(name, ""), name in self._problem.variables
-        if "%" in (in_unit or stated):  # mol% and area-%, too
-            self._in_percent.add(name)
-        if not in_unit or _plain(in_unit) == _plain(stated) or not (variable or stated):
-            return
-        share = stated == "1" and not variable  # whatever that is called
-        if share and ("%" in in_unit or not ((found := unit(in_unit)) and found.dimension)):
-            return
-        whose = "the problem" if variable else "the rig"
-        here = "parts of a whole" if share else stated or "no unit"
-        told = f"{self.sheet.path} has {name} in {in_unit}, {whose} in {here}"
-        if share or not stated:
-            raise SheetError(f"{told}; bring them to one unit")
-        try:
-            converted(1.0, in_unit, stated)
-        except UnitError as error:
-            raise SheetError(f"{told}: {error}; bring them to one unit") from None
-        self._units[name] = in_unit
-
-    def _converted(self, name: str, value: Any, back: bool = False) -> Any:
-        """Give a value of the table in the problem's unit, or back, without what rounding adds."""
-        if name not in self._units or not isinstance(value, float):
-            return value
-        there, here = self._units[name], self._stated[name]
-        if back:
-            return float(f"{converted(value, here, there):.12g}")
-        return float(f"{converted(value, there, here):.10g}")
 
     def _numerals(self) -> Iterator[Numeral]:
         """Give each cell that a number may be in."""
@@ -251,6 +169,7 @@ class Results:
 
     def _read(self, rows: Sequence[tuple[int, list[Cell]]]) -> Iterator[Entry]:
         """Read rows."""
+        apart = elsewhere(self.sheet, self._problem, self._fixed)
         for row, cells in rows:
             told = {
                 name: cells[column] if column < len(cells) else None
@@ -266,10 +185,10 @@ class Results:
                     "set, or delete the row"
                 )
             conditions = {
-                name: self._converted(name, self._setting(row, name, cell))
+                name: self._own.converted(name, self._setting(row, name, cell))
                 for name, cell in set_.items()
             }
-            yield Entry(row, conditions, self._result(row, told, got))
+            yield Entry(row, conditions, self._result(row, told, got), apart.get(row, ""))
 
     def _result(
         self, row: int, told: Mapping[str, Cell], got: Mapping[str, Cell]
@@ -277,7 +196,11 @@ class Results:
         """Read what came of an experiment."""
         names = self._problem.measured
         where = f"{self.sheet.path}, row {row}"
-        if reason := failure(where, told.get(FAILED), got):
+        try:
+            reason = failure(where, told.get(FAILED), got)
+        except ValueError as error:
+            raise SheetError(str(error)) from None
+        if reason:
             return Measurement.failed(names, reason)
         absent = [name for name, cell in got.items() if cell is None]
         if len(absent) == len(got):
@@ -287,7 +210,7 @@ class Results:
                 f"{self.sheet.path}, row {row}: {', '.join(absent)} is empty and others are not; "
                 f"fill it in, or say in a column {FAILED} why there is none"
             )
-        values = {n: self._converted(n, self._number(row, n, cell)) for n, cell in got.items()}
+        values = {n: self._own.converted(n, self._number(row, n, cell)) for n, cell in got.items()}
         sd = dict.fromkeys(names, math.nan) | self._uncertainties(row, told)
         self._check_whole(row, values, sd)
         self._check_shares(row, values)
@@ -299,7 +222,9 @@ class Results:
         for name in self._problem.measured:
             if (cell := told.get(f"{name}_sd")) is None:
                 continue
-            sd = found[name] = self._converted(f"{name}_sd", self._number(row, f"{name}_sd", cell))
+            sd = found[name] = self._own.converted(
+                f"{name}_sd", self._number(row, f"{name}_sd", cell)
+            )
             where = f"{self.sheet.path}, row {row}: {name}_sd = {exact(sd)}"
             if sd < 0:
                 raise SheetError(f"{where} is no standard deviation; give a number from 0 up")
@@ -352,18 +277,13 @@ class Results:
             if (
                 self._columns[name] in self._signed
                 and max(edges) > WHOLE
-                and not self._is_fraction(name)
+                and not self._own.is_fraction(name)
             ):
                 raise SheetError(
                     f"{where}: {name} has a percent sign, so it is {exact(values[name])}, and its "
                     f"window is not in percent: {window.text}; write the window in % or the "
                     "results without"
                 )
-
-    def _is_fraction(self, name: str) -> bool:
-        """Whether a measured quantity, or what its uncertainty is of, is a fraction of 1."""
-        share = name.removesuffix("_sd") in self._shares
-        return share or self._problem.kind == "fractions" or self._stated.get(name) == "1"
 
     def _setting(self, row: int, name: str, cell: Cell) -> Setting:
         """Read what a variable was set to: a number, or a choice however it is spelt."""
@@ -383,11 +303,16 @@ class Results:
         else:
             number = number_of(str(cell).removesuffix("%"))
             part = float(f"{number / 100:.15g}")
-        in_percent = name in self._in_percent
-        if share and not in_percent and variable and (variable.unit or name in self._units):
+        in_percent = name in self._own.in_percent
+        if (
+            share
+            and not in_percent
+            and variable
+            and (variable.unit or self._own.is_converted(name))
+        ):
             number = math.nan  # 5 % of a temperature
         if abs(number) < LARGEST:
-            of_fraction = variable is None and self._is_fraction(name)
+            of_fraction = variable is None and self._own.is_fraction(name)
             return part if (of_fraction if in_percent else share) else number
         if name in self._problem.variables:
             cure = "write the number that was set, without its unit"
@@ -410,11 +335,3 @@ def _begun(path: Path, problem: Problem) -> Sheet:
     own = shares(problem.windows, problem.measured) if problem.kind != "fractions" else set()
     titles += [title_of(name, "%" if name in own else "") for name in problem.measured]
     return create(path, [*titles, FAILED], words)
-
-
-_SAME = str.maketrans({"\u00b5": "u", "\u03bc": "u", "\u00b0": "deg", " ": ""})
-
-
-def _plain(unit: str) -> str:
-    """Write a unit in ASCII: of micro and degree there are several signs."""
-    return unit.translate(_SAME)

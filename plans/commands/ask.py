@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from ..saying import say
 from ..terminal.options import EXIT_DONE, add_catalogue, add_problem, count, seed
 
 if TYPE_CHECKING:
+    from reactune.analysis.problem.tables import Setting
     from reactune.analysis.sheets.asking import Asking
 
 HELP = "add the next experiments to a table of results, CSV or XLSX; no rig needed"
@@ -62,19 +63,25 @@ def run(a: argparse.Namespace) -> int:
             keep(asking, a.table, a.seed, a.catalogue)
         n = a.n or (problem.batch if results.entries else problem.first_batch)
         asks = asking.ask(n)
+    counted, *mistaken = _counted(asking, a.table)
+    if len(asks) < n:
+        fewer = f"{len(asks)} in place of {n}: no other was found that is not in the table."
+        mistaken.insert(0, fewer)
+    minded = [*mistaken, *_to_mind(asking)]
     if a.json:
-        for remark in results.remarks:
-            say(remark, to=sys.stderr)
-        say(json.dumps([{"row": s.number, "why": s.why, **s.conditions} for s in asks]))
+        for line in minded:
+            say(line, to=sys.stderr)
+        say(json.dumps([{"row": s.number, "why": s.why, **_named(s.conditions)} for s in asks]))
         return EXIT_DONE
     say(layout(problem, [(s.number, s.conditions, s.why) for s in asks], "row"))
-    counted, *mistaken = _counted(asking, a.table)
-    lines = [counted]
-    if len(asks) < n:
-        lines.append(f"{len(asks)} in place of {n}: no other was found that is not in the table.")
-    for line in (*lines, *mistaken, *_to_do(asking)):
+    for line in (counted, *minded, *_to_do(asking)):
         say(textwrap.fill(line, 80))
     return EXIT_DONE
+
+
+def _named(conditions: Mapping[str, "Setting"]) -> dict[str, "Setting"]:
+    """Give conditions by names that are not those of an ask itself."""
+    return {f"{name}_" if name in ("row", "why") else name: v for name, v in conditions.items()}
 
 
 def _counted(asking: "Asking", table: Path) -> Iterator[str]:
@@ -92,16 +99,33 @@ def _counted(asking: "Asking", table: Path) -> Iterator[str]:
     for e in results.entries:
         if e.measurement and e.measurement.valid and e.row in told_of and not told_of[e.row].valid:
             yield f"Row {e.row}: {told_of[e.row].reason}, which counts as failed."
-    for row, why in asking.lost.items():
-        yield f"Row {row}: {why}, with no place in the models; kept, and not counted."
+    for e in results.entries:
+        if why := asking.lost.get(e.row):
+            nowhere = "" if e.apart else ", with no place in the models"
+            yield f"Row {e.row}: {why}{nowhere}; kept, and not counted."
+    outside = [
+        str(e.row)
+        for e in results.entries
+        if e.row not in asking.lost and asking.problem.outside_limits(e.conditions)
+    ]
+    if outside:
+        rows = f"{', '.join(outside[:5])}{f' and {len(outside) - 5} more' * (len(outside) > 5)}"
+        yield (
+            f"Row{'s' * (len(outside) > 1)} {rows}: outside today's ranges or limits; "
+            "counted, and not asked for again."
+        )
+
+
+def _to_mind(asking: "Asking") -> Iterator[str]:
+    """Say what to mind."""
+    if asking.left < 0:
+        yield f"That is {-asking.left} more than the budget of {asking.problem.budget}."
+    yield from asking.results.remarks
 
 
 def _to_do(asking: "Asking") -> Iterator[str]:
-    """Say what to mind, and what to do with the table now."""
+    """Say what to do with the table now."""
     problem, results = asking.problem, asking.results
-    if asking.left < 0:
-        yield f"That is {-asking.left} more than the budget of {problem.budget}."
-    yield from results.remarks
     yield (
         f"Fill in {', '.join(problem.measured)} and save; in the column failed say why there is "
         "no result. Then ask again."

@@ -11,7 +11,7 @@ from reactune.devices.specs import StreamSpec
 from reactune.devices.tables import Name, Table
 from reactune.devices.written import quoted
 
-from .draft import NUMBER, number, toml_key, toml_text
+from .draft import COMMA, NUMBER, number, toml_key, toml_text
 from .templates import BY_STREAMS, BY_VALVE, KINETICS
 
 _CHOICE = re.compile(
@@ -107,7 +107,7 @@ def choice_of(
     validated(_Named, {"choice": name}, "rig", SpecError, str)
     carriers: dict[str, str] = {}
     kinetics: dict[str, dict[str, float]] = {}
-    for part in map(str.strip, re.split(r",(?!\d)", found["options"])):
+    for part in map(str.strip, re.split(COMMA, found["options"])):
         read = _OPTION.fullmatch(part)
         if read is None or (read["stream"] is None) == (stream is None):
             raise ValueError(f"{quoted(part or text)} is no option of {name}; {_HOW}")

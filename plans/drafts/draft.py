@@ -15,6 +15,10 @@ NUMBER = r"[-+\u2212]?\d+(?:[.,]\d+)?(?:[eE][-+]?\d+)?"
 """How people write a number."""
 
 
+COMMA = r"(?<!\d),|,(?!\d)"
+"""Between names, of which some have commas themselves: 1,4-dioxane."""
+
+
 @dataclass(frozen=True)
 class Question:
     """What somebody is asked for.

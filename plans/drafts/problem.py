@@ -12,7 +12,7 @@ from reactune.analysis.problem.units import doubt
 from reactune.analysis.problem.units import unit as unit_of
 from reactune.analysis.written import quoted
 
-from .draft import NUMBER, Draft, Question, number, toml_key, toml_text
+from .draft import COMMA, NUMBER, Draft, Question, number, toml_key, toml_text
 
 _RANGE = re.compile(
     rf"(?P<name>[^\s:=,]+)\s*[:=]?\s*(?:from\s+)?(?P<low>{NUMBER})\s*(?:to|\.\.|\u2013|-)\s*"
@@ -82,7 +82,7 @@ class ProblemDraft(Draft):
         return {"variables": variables}
 
     def _measured(self, text: str) -> dict[str, Any]:
-        names = [name for name in re.split(r"[\s,;]+", text) if name]
+        names = [name for name in re.split(r"[\s,;]+", text) if name not in ("", "and", "&")]
         if not names:
             raise ValueError("name at least one quantity, such as product")
         variables = self.stated["variables"]
@@ -199,8 +199,9 @@ def _variable(text: str) -> tuple[str, dict[str, Any]]:
             variable["step"] = number(found["step"])
         return found["name"], variable
     if found := _CHOICES.fullmatch(text):
-        items = [item.strip() for item in found["choices"].split(",")]
-        return found["name"], _values(items) or {"choices": items}
+        values = _values(found["choices"].split(","))
+        words = [item.strip() for item in re.split(COMMA, found["choices"])]
+        return found["name"], values or {"choices": words}
     if (found := _LISTED.fullmatch(text)) and _values(found["items"].split(",")):
         right = f"{found['name']}: {found['items'].strip()}"
         raise ValueError(f"{quoted(text)} lacks a colon after the name; write {right}")

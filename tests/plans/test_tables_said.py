@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from reactune.analysis.problem.model import Problem
 from reactune.analysis.storage.catalogue import Catalogue
 from reactune.plans.cli import main
+from reactune.plans.earlier import earlier
+from reactune.plans.errors import UserError
 
 PARABOLA = "a,prod,d\n" + "".join(f"{a},{0.9 - 0.01 * (a - 4) ** 2:.4f},0\n" for a in range(11))
 
@@ -231,3 +234,70 @@ def test_noise_about_zero_is_no_fault_of_a_table(place, capsys) -> None:
         assert ("imp is -0.04 in row 10" in " ".join(capsys.readouterr().out.split())) is said
         assert main(["ask", "one.toml", "one.csv", "-n", "1"]) == 0
         assert ("not believed" in " ".join(capsys.readouterr().out.split())) is said
+
+
+PLAIN = 'minimise = "y"\nmeasured = ["y"]\nbudget = 20\n[variables]\nT = { range = [20, 100] }\n'
+
+
+def test_a_row_at_another_value_than_the_fixed_one_is_kept_and_not_counted(place, capsys):
+    Path("p.toml").write_text(PLAIN.replace('"y"', '"y / flow"', 1) + "[fixed]\nflow = 1.0\n")
+    Path("t.csv").write_text("T;flow;y\n45;0,5;1,1\n60;1;2\n75;;2,2\n")
+    assert main(["ask", "p.toml", "t.csv", "-n", "1", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "Row 2: flow = 0.5, and the problem has 1 fixed; kept, and not counted.\n"
+    (asked,) = json.loads(out)
+    assert Path("t.csv").read_text().splitlines()[-1] == f"{asked['T']:g};1;".replace(".", ",")
+    assert main(["show", "p.toml", "t.csv", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["best"]["number"] == 3
+    assert told["unjudged"] == {"2": "flow = 0.5, and the problem has 1 fixed"}
+    old = earlier([Path("t.csv")], Problem.load("p.toml"), None)
+    assert [asked.number for asked, _ in old.experiments] == [3, 4]
+    assert old.remarks == ["t.csv, row 2: flow = 0.5, and the problem has 1 fixed; not counted."]
+    Path("t.csv").write_text("T,flow,y\n45,0.5,1.1\n")
+    with pytest.raises(UserError, match=r"no row with the values of this problem under \[fixed\]"):
+        earlier([Path("t.csv")], Problem.load("p.toml"), None)
+    Path("t.csv").write_text("T,flow,y\n45,fast,1.1\n")
+    assert main(["show", "p.toml", "t.csv"]) == 2
+    assert "row 2: flow is 'fast', which is no number" in capsys.readouterr().err
+
+
+def test_tables_of_one_name_keep_their_rows(place):
+    Path("p.toml").write_text(PLAIN)
+    for folder, last in (("a", 70), ("b", 60)):
+        Path(folder).mkdir()
+        Path(folder, "t.csv").write_text(f"T,y\n30,1\n50,2\n{last},3\n")
+    problem = Problem.load("p.toml")
+    assert len(earlier(["a/t.csv", "b/t.csv"], problem, None).experiments) == 6
+    assert len(earlier(["a/t.csv", "a/t.csv"], problem, None).experiments) == 3
+
+
+@pytest.mark.parametrize(
+    ("kind", "titles", "told"),
+    [
+        ("", "y [g],y_sd [mg]", "has y in g and y_sd in mg; bring them to one unit"),
+        ("", "y [g],y_sd [g]", ""),
+        ("", "y (NMR),y_sd", ""),
+        ("fractions", "y [ppm],y_sd", "has y in ppm, and the problem has y as a fraction of 1"),
+        ("fractions", "y [mg],y_sd", "has y in mg, and the problem has y as a fraction of 1"),
+        ("fractions", "y [mol/mol],y_sd", ""),
+        ("fractions", "y [mol%],y_sd", ""),
+    ],
+)
+def test_no_unit_of_a_result_is_passed_over(place, capsys, kind, titles, told):
+    Path("p.toml").write_text((f'kind = "{kind}"\n' if kind else "") + PLAIN)
+    Path("t.csv").write_text(f"T,{titles}\n68,0.5,0.1\n30,0.4,0.1\n")
+    assert main(["show", "p.toml", "t.csv"]) == (2 if told else 0)
+    assert told in capsys.readouterr().err
+
+
+def test_settings_beyond_todays_are_named_and_names_of_an_ask_are_its_own(place, capsys):
+    Path("p.toml").write_text(PLAIN)
+    Path("t.csv").write_text("T,y\n-300,1\n6000,2\n50,3\n")
+    assert main(["ask", "p.toml", "t.csv", "-n", "1"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Rows 2, 3: outside today's ranges or limits; counted, and not asked for again." in told
+    Path("p.toml").write_text(PLAIN.replace("T =", "row ="))
+    assert main(["ask", "p.toml", "new.csv", "-n", "1", "--json"]) == 0
+    (asked,) = json.loads(capsys.readouterr().out)
+    assert (asked["row"], 20 <= asked["row_"] <= 100) == (2, True)

@@ -129,3 +129,17 @@ def test_pandas_own_missing_value_is_a_failure_in_a_list_as_well(agent) -> None:
     assert [evaluation.valid for evaluation in agent.evaluations] == [False, False]
     with pytest.raises(ValueError, match="product = None is no number: give it one, NaN if it fa"):
         agent.ingest([ROWS[0] | {"product": None}])
+
+
+def test_what_a_column_failed_says_counts():
+    problem = {"minimise": "y", "measured": ["y"], "variables": {"T": (20, 100)}, "budget": 9}
+    agent = Agent(problem)
+    failed = ["yes", None, "clogged", np.nan]
+    frame = {"T": [30, 50, 70, 90], "y": [1, 2, np.nan, 3], "failed": failed}
+    agent.ingest(pd.DataFrame(frame))
+    assert [(e.valid, e.reason) for e in agent.evaluations] == [
+        (False, "failed"), (True, ""), (False, "clogged"), (True, ""),
+    ]  # fmt: skip
+    assert agent.best_points()[0][0] == 2
+    with pytest.raises(ValueError, match=r"failed is 'clogged', and y is there all the same"):
+        agent.ingest([{"T": 40, "y": 1.0, "failed": "clogged"}])

@@ -383,3 +383,14 @@ def test_a_greek_name_stands_in_quotes(tmp_path):
         Problem.load(path)
     path.write_text(path.read_text().replace("α =", '"α" ='))
     assert list(Problem.load(path).variables) == ["α"]
+
+
+def test_what_stands_below_a_table_is_told_to_be_moved_up():
+    variables = {"T": {"range": [20, 80]}, "constraints": ["y >= 1 +/- 0.1"], "title": "late"}
+    with pytest.raises(ProblemError) as error:
+        Problem.load({"minimise": "y", "measured": ["y"], "variables": variables})
+    assert error.value.problems == [
+        f"{key} stands below [variables], and is of that table then: move it up, above the first "
+        "[table] of the file"
+        for key in ("constraints", "title")
+    ]

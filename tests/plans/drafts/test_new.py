@@ -182,6 +182,8 @@ def test_options_are_checked_like_answers(capsys, changed, sentence):
         ("20 %, dry", {"choices": ("20 %", "dry")}),
         ("1 M, 2 mM", {"choices": ("1 M", "2 mM")}),
         ("THF, MeCN", {"choices": ("THF", "MeCN")}),
+        ("2-MeTHF, 1,4-dioxane,DMF", {"choices": ("2-MeTHF", "1,4-dioxane", "DMF")}),
+        ("THF,2-MeTHF", {"choices": ("THF", "2-MeTHF")}),
     ],
 )
 def test_a_list_of_numbers_in_one_unit_is_of_values_and_one_of_words_is_of_choices(listed, stated):

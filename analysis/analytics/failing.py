@@ -1,4 +1,4 @@
-"""What the column `failed` of a table says: that an experiment failed, and why, or that not."""
+"""What `failed` says beside results: that an experiment failed, and why, or that not."""
 
 import math
 import re
@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 from ..cells import number
 from ..written import quoted
-from .sheet import Cell, SheetError
+
+Cell = str | float | None
 
 FAILED = "failed"
 """Title of the column that says of an experiment that it failed, and why."""
@@ -40,7 +41,7 @@ def failure(where: str, told: Cell, got: Mapping[str, Cell]) -> str:
 
     Raises
     ------
-    SheetError
+    ValueError
         If a number stands where a reason belongs, or words that are no plain yes or no beside
         results that are all there.
     """
@@ -52,7 +53,7 @@ def failure(where: str, told: Cell, got: Mapping[str, Cell]) -> str:
         if said := _SAID.match(text):
             return text[said.end() :].strip() or FAILED
         if not math.isnan(number(text)):
-            raise SheetError(
+            raise ValueError(
                 f"{where}: {FAILED} is {text}, which is no reason; say in words why there is no "
                 "result, or leave it empty"
             )
@@ -60,7 +61,7 @@ def failure(where: str, told: Cell, got: Mapping[str, Cell]) -> str:
             are, they, count, do = (
                 ("are", "they", "count", "do") if len(got) > 1 else ("is", "it", "counts", "does")
             )
-            raise SheetError(
+            raise ValueError(
                 f"{where}: {FAILED} is {quoted(text)}, and {', '.join(got)} {are} there all the "
                 f"same; leave {FAILED} empty if {they} {count}, or write "
                 f"{quoted(f'{FAILED}: {text}')} if {they} {do} not"
