@@ -27,6 +27,9 @@ SAFE = 0.8
 WIDTHS = 0.3, 0.1, 0.03
 """How far around the leaders further candidates are looked for, step by step, in the cube."""
 
+WAITED = 0.05
+"""How near, in the cube, to what is asked for and not told yet no safe point is asked for again."""
+
 NOTHING = 1e-6
 """Expected improvement, in units of the spread of the goal, that is not worth an experiment."""
 
@@ -79,7 +82,7 @@ def propose(
     for place in local:
         offer(place, "class 1: minimum of the quadratic models inside the windows")
     due = size > 1 or (confidence > LIKELY and len(known.x) % 2 == 1)
-    if due and (z := search.safe(max(SAFE, certain(confidence)))) is not None:
+    if due and (z := search.safe(max(SAFE, certain(confidence)), again=size == 1)) is not None:
         place = to_unit(search.surrogate.coordinates.to_box(z[None]))[0]
         how = "safely inside" if len(search.surrogate.windows) else "expected"
         offer(place, f"class 1: {search.describe(z)}, the best that is {how}")
@@ -145,7 +148,7 @@ class Search:
         rng: np.random.Generator,
         settable: Settable | None = None,
     ) -> None:
-        self.surrogate, self._rng = surrogate, rng
+        self.surrogate, self._pending, self._rng = surrogate, pending, rng
         self._settable = settable or surrogate.coordinates.settable
         self._outcomes = surrogate.draw(DRAWS, rng)
         known = self._outcomes(surrogate.z)
@@ -170,15 +173,18 @@ class Search:
         self.gained += float(self._sought.gain(self._values[candidate : candidate + 1])[0])
         self._sought.take(self._values[candidate])
 
-    def safe(self, probability: float) -> Floats | None:
+    def safe(self, probability: float, again: bool) -> Floats | None:
         """Give the place of lowest expected goal that is inside with this probability, if any.
 
-        None of two goals.
+        None of two goals, and none where a result is waited for, unless `again`: that tells as
+        much.
         """
         allowed = self.inside >= probability
         if not allowed.any() or self.surrogate.goals > 1:
             return None
         start = int(np.where(allowed, self._mean_goal, np.inf).argmin())
+        if not again and (np.abs(self._pending - self.z[start]) < WAITED).all(axis=1).any():
+            return None
         self.take(start)
         return np.asarray(self.z[start])
 

@@ -325,3 +325,24 @@ def test_what_the_analytics_does_not_measure_is_refused() -> None:
     problem = stated("walker-ii", measured=["X0", "X1", "X2", "X3", "X9"])
     with pytest.raises(ValueError, match="measured: X9 is not measured by hplc, which has X"):
         Agent(problem, HPLC)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_the_safe_point_is_not_asked_for_again_while_it_is_waited_for(seed) -> None:
+    variables = {"T": (20, 100), "flow": (0.1, 2)}
+    agent = Agent({"minimise": "y", "measured": ["y"], "variables": variables}, seed=seed)
+    rng = np.random.default_rng(seed)
+    rows = [{"T": rng.uniform(20, 100), "flow": rng.uniform(0.1, 2)} for _ in range(12)]
+    noise = rng.normal(0, 0.05, 12)
+    agent.ingest(
+        [
+            r | {"y": (r["T"] - 60) ** 2 / 500 + (r["flow"] - 1) ** 2 + e}
+            for r, e in zip(rows, noise, strict=True)
+        ]
+    )
+    asked = [point for _ in range(4) for point in agent.draw(2)]
+    safe = [p.conditions for p in asked if p.why.endswith("the best that is expected")]
+    assert safe
+    places = np.array([[p["T"] / 40, p["flow"] / 0.95] for p in safe])  # as in a cube of two
+    apart = np.abs(places[:, None] - places[None]).max(axis=2)
+    assert (apart[np.triu_indices(len(safe), 1)] >= 0.04).all()
