@@ -114,8 +114,9 @@ class Columns:
         if not (variable or stated):
             self._check_share(name, in_unit)
             return
-        share = stated == "1" and not variable  # whatever that is called
-        if share and ("%" in in_unit or not ((found := unit(in_unit)) and found.dimension)):
+        share = stated == "1" and not variable
+        other = (found := unit(in_unit)) and (found.dimension or found.size != 1)
+        if share and ("%" in in_unit or not other):  # whatever that is called
             return
         whose = "the problem" if variable else "the rig"
         here = "parts of a whole" if share else stated or "no unit"

@@ -291,6 +291,13 @@ def test_no_unit_of_a_result_is_passed_over(place, capsys, kind, titles, told):
     assert told in capsys.readouterr().err
 
 
+def test_what_a_rig_gives_in_fractions_is_not_read_in_ppm(place):
+    Path("p.toml").write_text(PLAIN)
+    Path("t.csv").write_text("T,y [ppm]\n68,0.5\n")
+    with pytest.raises(UserError, match=r"has y in ppm, the rig in parts of a whole"):
+        earlier([Path("t.csv")], Problem.load("p.toml"), None, {"y": "1"})
+
+
 def test_settings_beyond_todays_are_named_and_names_of_an_ask_are_its_own(place, capsys):
     Path("p.toml").write_text(PLAIN)
     Path("t.csv").write_text("T,y\n-300,1\n6000,2\n50,3\n")
