@@ -19,6 +19,9 @@ _ABOUT = 0.25
 _WIDE = 5.0
 """Noise is no larger, in units of its median size."""
 
+_WHOLE = 0.02
+"""Fractions of a whole add up to one within this."""
+
 _FAR = 10.0
 """Ten times the whole is no share, whatever is divided by what."""
 
@@ -36,6 +39,7 @@ def remarks(problem: Problem, made: Made, in_percent: Collection[str]) -> list[s
     """
     return [
         *_percent(problem, made, in_percent),
+        *_hundredth(problem, made),
         *_windows(problem, made),
         *_negative(problem, made),
     ]
@@ -52,6 +56,16 @@ def _percent(problem: Problem, made: Made, in_percent: Collection[str]) -> Itera
         yield (
             f"{', '.join(names)} in percent: {exact(value)} is taken as {exact(value)}, since the "
             f"problem does not say that it is a fraction{otherwise}."
+        )
+
+
+def _hundredth(problem: Problem, made: Made) -> Iterator[str]:
+    """Say that fractions under titles in percent were read as percentages."""
+    wholes = [100 * sum(found.values.values()) for _, _, found in made]
+    if problem.kind == "fractions" and wholes and max(abs(s - 1) for s in wholes) < _WHOLE:
+        yield (
+            f"{', '.join(problem.measured)} add up to 1 % in every row: where the cells are "
+            "fractions, delete % from the titles."
         )
 
 

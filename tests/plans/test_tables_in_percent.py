@@ -128,3 +128,15 @@ def test_a_product_of_percentages_is_no_share(place, capsys):
         "conv * sel is 6014 in row 2, and its window is in percent: conv * sel >= 0.5 is about a "
         "fraction of 1"
     ) in " ".join(capsys.readouterr().out.split())
+
+
+def test_fractions_under_titles_in_percent_are_said(place, capsys):
+    Path("p.toml").write_text('kind = "fractions"\n' + PERCENT)
+    cells = "120,100,100,.05,.75,.19,.01\n130,90,100,.03,.65,.29,.03\n"
+    Path("t.csv").write_text(IN_PERCENT.splitlines()[0] + "\n" + cells)
+    said = "add up to 1 % in every row: where the cells are fractions, delete % from the titles."
+    assert main(["show", "p.toml", "t.csv"]) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+    Path("t.csv").write_text(IN_PERCENT)
+    assert main(["show", "p.toml", "t.csv"]) == 0
+    assert said not in " ".join(capsys.readouterr().out.split())
