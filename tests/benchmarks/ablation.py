@@ -122,7 +122,7 @@ INGREDIENTS = {
         "chained outputs",
         [(scales, "_chain", lambda values, errors: np.zeros((values.shape[1],) * 2))],
     ),
-    "safe": Ingredient("the safe point", [(search.Search, "safe", lambda self, probability: None)]),
+    "safe": Ingredient("the safe point", [(search.Search, "safe", lambda *_, **__: None)]),
     "walls": Ingredient(
         "walls in the first batch",
         [(batch, "latin_hypercube", lambda *a, walls=False: HYPERCUBE(*a))],
@@ -142,7 +142,7 @@ INGREDIENTS = {
     "processes": Ingredient(
         "points of class 1 by the Gaussian processes",
         [
-            (search.Search, "safe", lambda self, probability: None),
+            (search.Search, "safe", lambda *_, **__: None),
             (search.Search, "gain", lambda self: np.zeros(len(self.z))),
         ],
     ),
